@@ -1,0 +1,1 @@
+"""smbd: a small SMB2/3 file server on trio whose READs come straight from the page cache."""

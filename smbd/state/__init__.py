@@ -1,0 +1,1 @@
+"""What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
