@@ -1,0 +1,87 @@
+"""The commands of SMB2, one row each: what must hold before a request reaches its command.
+
+[MS-SMB2] 2.2.1.2 numbers them.  To add one: a module with `try_now` and `run`, and a row.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import cast
+
+from smbd.commands import (
+    cancel,
+    change_notify,
+    close,
+    create,
+    echo,
+    flush,
+    ioctl,
+    lock,
+    logoff,
+    negotiate,
+    oplock_break,
+    query_directory,
+    query_info,
+    read,
+    session_setup,
+    set_info,
+    tree_connect,
+    tree_disconnect,
+    write,
+)
+from smbd.commands.reply import NO_REPLY
+from smbd.connection import SMB1_NEGOTIATE, Reply, Request
+from smbd.wire.header import Command
+
+__all__ = ["NO_REPLY", "TABLE", "Row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What dispatch knows of a command."""
+
+    name: str
+    try_now: Callable[[Request], Reply | None]  # None: nothing was done, await `run`
+    run: Callable[[Request], Awaitable[Reply]]
+    needs_session: bool
+    needs_tree: bool
+    moves_data: bool  # its buffers are as large as its credits say
+    opens_connection: bool
+
+
+def _row(
+    module: ModuleType,
+    *,
+    session: bool = True,
+    tree: bool = True,
+    data: bool = False,
+    opens: bool = False,
+) -> Row:
+    try_now = cast("Callable[[Request], Reply | None]", module.try_now)
+    run = cast("Callable[[Request], Awaitable[Reply]]", module.run)
+    name = module.__name__.rpartition(".")[2].upper()
+    return Row(name, try_now, run, session, session and tree, data, opens)
+
+
+TABLE: dict[int, Row] = {
+    SMB1_NEGOTIATE: _row(negotiate, session=False, opens=True),
+    Command.NEGOTIATE: _row(negotiate, session=False, opens=True),
+    Command.SESSION_SETUP: _row(session_setup, session=False),
+    Command.LOGOFF: _row(logoff, tree=False),
+    Command.TREE_CONNECT: _row(tree_connect, tree=False),
+    Command.TREE_DISCONNECT: _row(tree_disconnect),
+    Command.CREATE: _row(create),
+    Command.CLOSE: _row(close),
+    Command.FLUSH: _row(flush),
+    Command.READ: _row(read, data=True),
+    Command.WRITE: _row(write, data=True),
+    Command.LOCK: _row(lock),
+    Command.IOCTL: _row(ioctl, data=True),
+    Command.CANCEL: _row(cancel, session=False),
+    Command.ECHO: _row(echo, session=False),
+    Command.QUERY_DIRECTORY: _row(query_directory, data=True),
+    Command.CHANGE_NOTIFY: _row(change_notify),
+    Command.QUERY_INFO: _row(query_info, data=True),
+    Command.SET_INFO: _row(set_info, data=True),
+    Command.OPLOCK_BREAK: _row(oplock_break),
+}

@@ -1,0 +1,34 @@
+"""CLOSE ([MS-SMB2] 3.3.5.10)."""
+
+from smbd.commands.closing import close_open, drop_open
+from smbd.connection import Reply, Request
+from smbd.state import Open
+from smbd.vfs import information
+from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
+from smbd.wire.fscc import FileInformation
+
+
+def try_now(request: Request) -> Reply | None:
+    """Close at once; only a deletion needs a worker."""
+    message = parse_close_request(request.frame)
+    open_ = request.find_open(message)
+    if request.service.files.goes_with(open_):
+        return None
+    known = _information(open_, message.flags)
+    drop_open(request.service, request.live_session(), open_)
+    open_.close()
+    return Reply(pack_close_response(known))
+
+
+async def run(request: Request) -> Reply:
+    """Close, and delete what waited for this close."""
+    message = parse_close_request(request.frame)
+    open_ = request.find_open(message)
+    known = _information(open_, message.flags)
+    await close_open(request.service, request.live_session(), open_)
+    return Reply(pack_close_response(known))
+
+
+def _information(open_: Open, flags: int) -> FileInformation | None:
+    """What the client wants to know at the end; an fstat of an open file waits for nothing."""
+    return information(open_.file) if flags & CloseFlags.POSTQUERY_ATTRIB else None

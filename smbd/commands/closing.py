@@ -1,0 +1,46 @@
+"""The ends of things: an Open, a tree connect, a session, with all that hangs on them."""
+
+import contextlib
+
+from smbd.ntstatus import NtError
+from smbd.service import Service
+from smbd.session import Session, Tree
+from smbd.state import FileState, Open
+
+
+def drop_open(service: Service, session: Session, open_: Open) -> FileState | None:
+    """Take an Open out of every table; what is to be deleted with it, if anything."""
+    service.opens.remove(open_)
+    session.opens.pop(open_.volatile_id, None)
+    return service.files.remove(open_)
+
+
+async def close_open(service: Service, session: Session, open_: Open) -> None:
+    """Close an Open, deleting the file if this was what its deletion waited for."""
+    doomed = drop_open(service, session, open_)
+    try:
+        if doomed is not None:
+            # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that
+            # was filled meanwhile stays, as on Windows.
+            with contextlib.suppress(NtError, OSError):
+                await service.blocking(open_.file.root.remove, open_.file)
+    finally:
+        if doomed is not None:
+            service.files.forget(doomed)
+        open_.close()
+
+
+async def end_tree(service: Service, session: Session, tree: Tree) -> None:
+    """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
+    session.trees.pop(tree.tree_id, None)
+    for open_ in [one for one in session.opens.values() if one.tree_id == tree.tree_id]:
+        await close_open(service, session, open_)
+
+
+async def end_session(service: Service, session: Session) -> None:
+    """Forget a session and close all that it holds ([MS-SMB2] 3.3.5.6)."""
+    service.sessions.pop(session.session_id, None)
+    session.forget()
+    session.trees.clear()
+    for open_ in list(session.opens.values()):
+        await close_open(service, session, open_)

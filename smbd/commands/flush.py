@@ -1,0 +1,23 @@
+"""FLUSH ([MS-SMB2] 3.3.5.11): what was written is on the disk when this is answered."""
+
+from smbd.commands.reply import later
+from smbd.connection import Reply, Request
+from smbd.vfs import sync
+from smbd.wire.access import Access
+from smbd.wire.empty import EMPTY_RESPONSE
+from smbd.wire.flush import parse_flush_request
+
+try_now = later  # an fsync always waits
+
+
+async def run(request: Request) -> Reply:
+    """Fsync the file or directory."""
+    open_ = request.find_open(parse_flush_request(request.frame))
+    # [MS-FSA] 2.1.5.7 asks for no right; Windows and Samba want one that could have written.
+    open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
+    with open_:
+        if open_.file.is_directory:
+            await request.service.blocking(sync, open_.file)
+        else:
+            await open_.share.engine.fsync(open_.file.fd)
+    return Reply(EMPTY_RESPONSE)

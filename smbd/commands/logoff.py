@@ -1,0 +1,15 @@
+"""LOGOFF ([MS-SMB2] 3.3.5.6)."""
+
+from smbd.commands.closing import end_session
+from smbd.commands.reply import later
+from smbd.connection import Reply, Request
+from smbd.wire.empty import EMPTY_RESPONSE, parse_empty_request
+
+try_now = later  # closing what the session holds may delete files
+
+
+async def run(request: Request) -> Reply:
+    """End the session; the response is still signed by it."""
+    parse_empty_request(request.frame)
+    await end_session(request.service, request.live_session())
+    return Reply(EMPTY_RESPONSE)

@@ -1,0 +1,109 @@
+"""QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): a listing, batch by batch."""
+
+import itertools
+from collections.abc import Iterator
+
+from smbd import vfs
+from smbd.commands.reply import check_charge, later
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import Enumeration, Open
+from smbd.vfs import File
+from smbd.wire.access import Access
+from smbd.wire.fscc import DIRECTORY_CLASSES, FileInformation, pack_directory_entries
+from smbd.wire.output import pack_output_response
+from smbd.wire.query_directory import (
+    QueryDirectoryFlags,
+    QueryDirectoryRequest,
+    parse_query_directory_request,
+)
+
+_RESTARTS = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
+# Entries looked up at a time: enough that a worker's hop costs little, few enough that the
+# look-ups thrown away when an answer is full cost little too.
+_BATCH = 128
+
+
+try_now = later  # looking up entries may wait for the disk
+
+
+async def run(request: Request) -> Reply:
+    """Go on with the handle's enumeration, or begin it anew."""
+    message = parse_query_directory_request(request.frame)
+    open_ = _prepare(request, message)
+    with open_:
+        if open_.enumeration is None or message.flags & _RESTARTS:
+            pattern = _pattern(open_, message)
+            names = await request.service.blocking(_matching, open_.file, pattern)
+            open_.enumeration = Enumeration(pattern, names)
+        output = await request.service.blocking(_fill, open_, open_.enumeration, message)
+    return Reply(pack_output_response(output))
+
+
+def _prepare(request: Request, message: QueryDirectoryRequest) -> Open:
+    length = message.output_buffer_length
+    if length > request.connection.max_transact:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, length)
+    open_ = request.find_open(message)
+    if not open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    if message.info_class not in DIRECTORY_CLASSES:
+        raise NtError(NtStatus.INVALID_INFO_CLASS)
+    open_.require(Access.FILE_READ_DATA)
+    return open_
+
+
+def _pattern(open_: Open, message: QueryDirectoryRequest) -> str:
+    """The pattern asked for; a restart that names none goes on with the old one."""
+    if message.pattern:
+        return message.pattern
+    return open_.enumeration.pattern if open_.enumeration else "*"
+
+
+def _matching(directory: File, pattern: str) -> list[str]:
+    """The names of a directory that match, with the two that every directory has.  Blocks."""
+    names = [".", "..", *vfs.list_names(directory)]
+    matches = vfs.matcher(pattern)
+    if matches is None:
+        return names
+    return [name for name in names if matches(vfs.to_wire(name))]
+
+
+def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest) -> bytearray:
+    """The next entries, as many as fit.  Blocks.
+
+    [MS-FSA] 2.1.5.6.3.1: a scan that finds nothing at all is NO_SUCH_FILE, its end is
+    NO_MORE_FILES.
+    """
+    places: list[int] = []
+    single = bool(message.flags & QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
+    entries = _entries(open_.file, enumeration, places)
+    output, taken = pack_directory_entries(
+        message.info_class,
+        itertools.islice(entries, 1) if single else entries,
+        message.output_buffer_length,
+    )
+    if taken:
+        enumeration.next = places[taken - 1]
+        enumeration.answered = True
+        return output
+    if places:
+        raise NtError(NtStatus.INFO_LENGTH_MISMATCH)
+    enumeration.next = len(enumeration.names)
+    raise NtError(NtStatus.NO_MORE_FILES if enumeration.answered else NtStatus.NO_SUCH_FILE)
+
+
+def _entries(
+    directory: File, enumeration: Enumeration, places: list[int]
+) -> Iterator[tuple[str, FileInformation, int]]:
+    """Entries from where the scan stands, without those that vanished since it began.
+
+    `places` gets, for each entry, where the scan goes on behind it.
+    """
+    for start in range(enumeration.next, len(enumeration.names), _BATCH):
+        names = enumeration.names[start : start + _BATCH]
+        for place, known in enumerate(vfs.entries(directory, names), start + 1):
+            if known is not None:
+                places.append(place)
+                yield vfs.to_wire(enumeration.names[place - 1]), known, 0

@@ -1,0 +1,115 @@
+"""QUERY_INFO ([MS-SMB2] 3.3.5.20): what is known of a file, or of the file system under it."""
+
+from collections.abc import Callable
+
+from smbd import vfs
+from smbd.commands import security
+from smbd.commands.reply import check_charge
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import Open
+from smbd.wire import fscc
+from smbd.wire.fscc import FileClass, FileView
+from smbd.wire.output import pack_output_response
+from smbd.wire.query_info import InfoType, QueryInfoRequest, parse_query_info_request
+
+# FILE_BYTE_ALIGNMENT: clients may read at any offset ([MS-FSCC] 2.4.3).
+_ALIGNMENT = 0
+
+
+def try_now(request: Request) -> Reply | None:
+    """What an open file knows of itself waits for nothing: statx and an xattr, 4 us."""
+    message = parse_query_info_request(request.frame)
+    open_ = _prepare(request, message)
+    if message.info_type == InfoType.FILE and message.info_class not in _SLOW_CLASSES:
+        return _file(request, open_, message)
+    return None
+
+
+async def run(request: Request) -> Reply:
+    """File systems, security and lists of attributes may come from the disk."""
+    message = parse_query_info_request(request.frame)
+    open_ = _prepare(request, message)
+    answer = _ANSWERS.get(message.info_type)
+    if answer is None:
+        raise NtError(NtStatus.NOT_SUPPORTED)  # quotas
+    with open_:
+        return await request.service.blocking(answer, request, open_, message)
+
+
+def _prepare(request: Request, message: QueryInfoRequest) -> Open:
+    length = message.output_buffer_length
+    if length > request.connection.max_transact:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, max(length, len(message.input)))
+    return request.find_open(message)
+
+
+def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
+    """[MS-SMB2] 3.3.5.20.1."""
+    number = message.info_class
+    query = fscc.FILE_QUERIES.get(number)
+    if query is None:
+        known = fscc.is_file_class(number)
+        raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    open_.require(query.access)
+    return _cut(query.pack(_view(request, open_, number)), query.minimum, message)
+
+
+def _view(request: Request, open_: Open, number: int) -> FileView:
+    """What the packers of the information classes take their fields from."""
+    file = open_.file
+    information = vfs.information(file)
+    state = request.service.files.of(file)
+    information.delete_pending = state is not None and state.delete_pending
+    view = FileView(
+        information,
+        name=vfs.path_to_name(file.path),
+        granted_access=open_.granted_access,
+        mode=open_.mode,
+        position=open_.position,
+        alignment=_ALIGNMENT,
+    )
+    if number == FileClass.STREAM and not file.is_directory:
+        size, allocated = information.end_of_file, information.allocation_size
+        view.streams = (fscc.StreamInformation("::$DATA", size, allocated),)
+    if number == FileClass.FULL_EA:
+        view.eas = [fscc.ExtendedAttribute(name, value) for name, value in vfs.list_eas(file)]
+        if not view.eas:
+            raise NtError(NtStatus.NO_EAS_ON_FILE)
+    if number == FileClass.ALTERNATE_NAME:
+        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # no 8.3 names are made
+    return view
+
+
+def _file_system(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
+    """[MS-SMB2] 3.3.5.20.2."""
+    number = message.info_class
+    query = fscc.FILE_SYSTEM_QUERIES.get(number)
+    if query is None:
+        known = fscc.is_file_system_class(number)
+        raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    volume = open_.share.root.volume(open_.share.name)
+    return _cut(query.pack(volume), query.minimum, message)
+
+
+def _security(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
+    """[MS-SMB2] 3.3.5.20.3: too small a buffer is told the size that would do."""
+    descriptor = security.describe(open_, message.additional_information)
+    if len(descriptor) > message.output_buffer_length:
+        raise NtError(NtStatus.BUFFER_TOO_SMALL, len(descriptor).to_bytes(4, "little"))
+    return Reply(pack_output_response(descriptor))
+
+
+def _cut(output: bytes, minimum: int, message: QueryInfoRequest) -> Reply:
+    """An answer that is longer than asked for is cut and says BUFFER_OVERFLOW."""
+    status, output = fscc.truncate(output, minimum, message.output_buffer_length)
+    return Reply(pack_output_response(output), status)
+
+
+_SLOW_CLASSES = frozenset((FileClass.FULL_EA,))
+_ANSWERS: dict[int, Callable[[Request, Open, QueryInfoRequest], Reply]] = {
+    InfoType.FILE: _file,
+    InfoType.FILE_SYSTEM: _file_system,
+    InfoType.SECURITY: _security,
+}

@@ -1,0 +1,61 @@
+"""READ ([MS-SMB2] 3.3.5.12): the reason for everything else.
+
+The reply's buffer is made first and the data read straight behind its header.
+"""
+
+from smbd.commands.reply import check_charge
+from smbd.connection import HEADROOM, Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import Open
+from smbd.wire.access import Access
+from smbd.wire.read import ReadRequest, pack_read_response_into, parse_read_request
+
+_DATA_AT = HEADROOM + 16
+_MAX_OFFSET = 0x7FFFFFFFFFFFFFFF
+
+
+def try_now(request: Request) -> Reply | None:
+    """Answer from the page cache, if the share's engine finds all of it there."""
+    message = parse_read_request(request.frame)
+    open_ = _prepare(request, message)
+    frame = bytearray(_DATA_AT + message.length)
+    with memoryview(frame) as view:
+        count = open_.share.engine.try_read(open_.file.fd, view[_DATA_AT:], message.offset)
+    if count is None:
+        return None
+    return _finish(open_, message, frame, count)
+
+
+async def run(request: Request) -> Reply:
+    """Have the engine fetch what is not in the cache."""
+    message = parse_read_request(request.frame)
+    open_ = _prepare(request, message)
+    frame = bytearray(_DATA_AT + message.length)
+    with open_, memoryview(frame) as view:
+        count = await open_.share.engine.read(open_.file.fd, view[_DATA_AT:], message.offset)
+    return _finish(open_, message, frame, count)
+
+
+def _prepare(request: Request, message: ReadRequest) -> Open:
+    length = message.length
+    if length > request.connection.max_read:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    if length > 65536 or not request.connection.multi_credit:
+        check_charge(request, length)
+    open_ = request.find_open(message)
+    if open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
+    open_.require_any(Access.FILE_READ_DATA | Access.FILE_EXECUTE)
+    if message.offset + length > _MAX_OFFSET:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return open_
+
+
+def _finish(open_: Open, message: ReadRequest, frame: bytearray, count: int) -> Reply:
+    if count < message.minimum_count or (not count and message.length):
+        raise NtError(NtStatus.END_OF_FILE)
+    open_.position = message.offset + count
+    if count < message.length:
+        del frame[_DATA_AT + count :]
+    pack_read_response_into(frame, HEADROOM, count)
+    return Reply.of_frame(frame)

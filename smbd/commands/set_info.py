@@ -1,0 +1,138 @@
+"""SET_INFO ([MS-SMB2] 3.3.5.21): change what is known of a file, its name and its end."""
+
+from collections.abc import Awaitable, Callable
+
+from smbd import vfs
+from smbd.commands import renaming
+from smbd.commands.reply import check_charge, later
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import Open
+from smbd.wire import fscc
+from smbd.wire.fscc import BasicInformation, DispositionFlags, FileAttribute, FileClass
+from smbd.wire.query_info import InfoType
+from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info_request
+
+try_now = later  # changing metadata may wait for the journal
+
+
+async def run(request: Request) -> Reply:
+    """Check the rights that the class needs, then change."""
+    message = parse_set_info_request(request.frame)
+    open_ = _prepare(request, message)
+    if message.info_type != InfoType.FILE:
+        raise NtError(NtStatus.NOT_SUPPORTED)  # security, quotas, volume labels
+    number = message.info_class
+    change = _CHANGES.get(number)
+    if change is None:
+        known = fscc.is_file_class(number)
+        raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    kind = fscc.FILE_SETS[number]
+    value = kind.parse(message.data)
+    open_.require(kind.access)
+    with open_:
+        await change(request, open_, value)
+    return Reply(SET_INFO_RESPONSE)
+
+
+def _prepare(request: Request, message: SetInfoRequest) -> Open:
+    length = len(message.data)
+    if length > request.connection.max_transact:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, length)
+    return request.find_open(message)
+
+
+async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
+    """Times and attributes; 0 keeps, and -1 and -2, which steer updates by later I/O, keep too."""
+    await request.service.blocking(_set_basic, open_, value)
+
+
+def _set_basic(open_: Open, value: BasicInformation) -> None:
+    file = open_.file
+    if value.attributes:
+        if value.attributes & FileAttribute.DIRECTORY and not file.is_directory:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        if value.attributes & FileAttribute.TEMPORARY and file.is_directory:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        vfs.set_attributes(file, value.attributes)
+    times = [
+        time if time > 0 else None
+        for time in (
+            value.creation_time,
+            value.last_access_time,
+            value.last_write_time,
+            value.change_time,
+        )
+    ]
+    if any(times):
+        vfs.set_times(file, *times)
+
+
+async def _disposition(request: Request, open_: Open, value: bool) -> None:
+    """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
+    state = request.service.files.of(open_.file)
+    assert state is not None
+    if value:
+        await request.service.blocking(_check_deletable, open_)
+    state.delete_pending = value
+
+
+async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
+    """The same with flags; POSIX semantics are not offered ([MS-FSCC] 2.4.12)."""
+    if value & DispositionFlags.POSIX_SEMANTICS:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    await _disposition(request, open_, bool(value & DispositionFlags.DELETE))
+
+
+def _check_deletable(open_: Open) -> None:
+    """A directory must be empty, nothing may be READONLY, and the root stays.  Blocks."""
+    file = open_.file
+    if not file.path or vfs.information(file).attributes & FileAttribute.READONLY:
+        raise NtError(NtStatus.CANNOT_DELETE)
+    if file.is_directory and not vfs.is_empty(file):
+        raise NtError(NtStatus.DIRECTORY_NOT_EMPTY)
+
+
+async def _end_of_file(request: Request, open_: Open, value: int) -> None:
+    _require_file(open_)
+    await request.service.blocking(vfs.set_end_of_file, open_.file, value)
+
+
+async def _allocation(request: Request, open_: Open, value: int) -> None:
+    _require_file(open_)
+    await request.service.blocking(vfs.allocate, open_.file, value)
+
+
+def _require_file(open_: Open) -> None:
+    if open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+
+
+async def _position(request: Request, open_: Open, value: int) -> None:
+    open_.position = value
+
+
+async def _mode(request: Request, open_: Open, value: int) -> None:
+    open_.mode = value
+
+
+async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
+    for attribute in value:
+        await request.service.blocking(
+            vfs.set_ea, open_.file, bytes(attribute.name), bytes(attribute.value)
+        )
+
+
+_CHANGES: dict[int, Callable[..., Awaitable[None]]] = {
+    FileClass.BASIC: _basic,
+    FileClass.RENAME: renaming.rename,
+    FileClass.LINK: renaming.link,
+    FileClass.DISPOSITION: _disposition,
+    FileClass.DISPOSITION_EX: _disposition_ex,
+    FileClass.ALLOCATION: _allocation,
+    FileClass.END_OF_FILE: _end_of_file,
+    FileClass.POSITION: _position,
+    FileClass.MODE: _mode,
+    FileClass.FULL_EA: _full_ea,
+}

@@ -1,0 +1,60 @@
+"""TREE_CONNECT ([MS-SMB2] 3.3.5.7): a session enters a share."""
+
+import logging
+
+from smbd.commands.reply import never
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.session import Session
+from smbd.share import Share
+from smbd.wire.tree_connect import (
+    ShareFlags,
+    ShareType,
+    pack_tree_connect_response,
+    parse_tree_connect_request,
+)
+
+_log = logging.getLogger("smbd")
+
+_FULL_ACCESS = 0x001F01FF
+_READ_ACCESS = 0x001200A9  # FILE_GENERIC_READ | Access.FILE_EXECUTE
+_IPC = "ipc$"
+
+
+def try_now(request: Request) -> Reply | None:
+    """Connect; nothing here waits."""
+    message = parse_tree_connect_request(request.frame)
+    session = request.live_session()
+    name = message.path.rpartition("\\")[2]
+    if name.lower() == _IPC:
+        tree = session.connect(None, _FULL_ACCESS, encrypt=False)
+        request.tree_id = tree.tree_id
+        return Reply(pack_tree_connect_response(ShareType.PIPE, 0, 0, _FULL_ACCESS))
+    share = request.service.shares.get(name.lower())
+    if share is None:
+        raise NtError(NtStatus.BAD_NETWORK_NAME)
+    encrypt = _admit(session, share)
+    maximal = _READ_ACCESS if share.config.read_only else _FULL_ACCESS
+    tree = session.connect(share, maximal, encrypt=encrypt)
+    request.tree_id = tree.tree_id
+    flags = ShareFlags.ENCRYPT_DATA if encrypt else 0
+    _log.info("%s: %s connected to %s", request.connection.peer, session.user, share.name)
+    return Reply(pack_tree_connect_response(ShareType.DISK, flags, 0, maximal))
+
+
+run = never
+
+
+def _admit(session: Session, share: Share) -> bool:
+    """Whether what follows must be sealed; ACCESS_DENIED if this user may not enter."""
+    identity = session.identity
+    assert identity is not None
+    if identity.is_guest or identity.is_anonymous:
+        allowed = share.config.guest
+    else:
+        allowed = share.config.allows(identity.user)
+    encrypt = share.config.encryption == "required"
+    # [MS-SMB2] 3.3.5.7: who cannot seal cannot have a share that must be sealed.
+    if not allowed or (encrypt and session.sealer is None):
+        raise NtError(NtStatus.ACCESS_DENIED)
+    return encrypt or (share.config.encryption == "desired" and session.sealer is not None)

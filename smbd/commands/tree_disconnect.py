@@ -1,0 +1,15 @@
+"""TREE_DISCONNECT ([MS-SMB2] 3.3.5.8)."""
+
+from smbd.commands.closing import end_tree
+from smbd.commands.reply import later
+from smbd.connection import Reply, Request
+from smbd.wire.empty import EMPTY_RESPONSE, parse_empty_request
+
+try_now = later  # closing what was opened through the tree may delete files
+
+
+async def run(request: Request) -> Reply:
+    """End the tree connect and its opens."""
+    parse_empty_request(request.frame)
+    await end_tree(request.service, request.live_session(), request.live_tree())
+    return Reply(EMPTY_RESPONSE)

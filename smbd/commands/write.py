@@ -1,0 +1,62 @@
+"""WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
+
+from smbd.commands.reply import check_charge
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import Open
+from smbd.wire.access import Access
+from smbd.wire.create import CreateOptions
+from smbd.wire.write import WriteFlags, WriteRequest, pack_write_response, parse_write_request
+
+_MAX_OFFSET = 0x7FFFFFFFFFFFFFFF
+
+
+def try_now(request: Request) -> Reply | None:
+    """Write at once, if the engine sees that it will not wait."""
+    message = parse_write_request(request.frame)
+    open_ = _prepare(request, message)
+    if _through(open_, message):
+        return None
+    count = open_.share.engine.try_write(open_.file.fd, message.data, message.offset)
+    if count is None:
+        return None
+    return _finish(open_, message, count)
+
+
+async def run(request: Request) -> Reply:
+    """Have the engine write, and for a write-through have it wait for the disk."""
+    message = parse_write_request(request.frame)
+    open_ = _prepare(request, message)
+    with open_:
+        engine = open_.share.engine
+        count = await engine.write(open_.file.fd, message.data, message.offset)
+        if _through(open_, message):
+            await engine.fsync(open_.file.fd)
+    return _finish(open_, message, count)
+
+
+def _through(open_: Open, message: WriteRequest) -> bool:
+    """Whether the client wants it on the disk before it is answered."""
+    return bool(
+        message.flags & WriteFlags.WRITE_THROUGH
+        or open_.create_options & CreateOptions.WRITE_THROUGH
+    )
+
+
+def _prepare(request: Request, message: WriteRequest) -> Open:
+    length = len(message.data)
+    if length > request.connection.max_write:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, length)
+    open_ = request.find_open(message)
+    if open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
+    open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
+    if message.offset + length > _MAX_OFFSET:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return open_
+
+
+def _finish(open_: Open, message: WriteRequest, count: int) -> Reply:
+    open_.position = message.offset + count
+    return Reply(pack_write_response(count))

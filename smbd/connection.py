@@ -1,0 +1,416 @@
+"""The sans-IO core of one connection: frame in -> requests, request + reply -> bytes out.
+
+[MS-SMB2] 3.3.1.7 (what a connection holds), 3.3.5.2 (what every message goes through) and
+3.3.4.1 (what every response gets).  No socket, no trio: tests drive it with scripted bytes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from smbd.credits import CommandSequenceWindow
+from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
+from smbd.ntstatus import NtError, NtStatus, ProtocolError
+from smbd.service import Service
+from smbd.session import Session, Tree
+from smbd.state import Open
+from smbd.wire.error import pack_error_response
+from smbd.wire.file_id import ANY_FILE_ID
+from smbd.wire.header import (
+    HEADER,
+    HEADER_SIZE,
+    PROTOCOL_ID,
+    SMB1_PROTOCOL_ID,
+    TRANSFORM_PROTOCOL_ID,
+    Command,
+    Dialect,
+    Flags,
+)
+
+# What every reply's buffer keeps free in front of its body: NetBIOS length and SMB2 header.
+HEADROOM = 4 + HEADER_SIZE
+Buffer: TypeAlias = bytearray | bytes | memoryview
+_NO_SIGNATURE = bytes(16)
+# An SMB1 NEGOTIATE has no SMB2 header; it becomes a NEGOTIATE with message id 0.
+SMB1_NEGOTIATE = 0xFFFF
+
+
+class NamesFile(Protocol):
+    """Any request message that carries a FileId."""
+
+    persistent_id: int
+    volatile_id: int
+
+
+class Reply:
+    """A response: its status, and a buffer with HEADROOM free bytes before the body."""
+
+    __slots__ = ("frame", "preauth", "signed", "status")
+
+    def __init__(self, body: bytes = b"", status: int = NtStatus.SUCCESS) -> None:
+        self.frame = bytearray(HEADROOM) + body
+        self.status = status
+        self.signed = False  # sign whatever the request was: the last reply of a login
+        self.preauth = False  # part of the preauth integrity hash
+
+    @classmethod
+    def of_frame(cls, frame: bytearray) -> "Reply":
+        """A success whose buffer is filled already: READ's, whose data came straight into it."""
+        reply = cls.__new__(cls)
+        reply.frame = frame
+        reply.status = NtStatus.SUCCESS
+        reply.signed = reply.preauth = False
+        return reply
+
+    @classmethod
+    def of_error(cls, status: int, data: bytes = b"", dialect: int = 0) -> "Reply":
+        """An ERROR Response ([MS-SMB2] 2.2.2); its data is laid out as the dialect has it."""
+        return cls(pack_error_response(dialect, status, data), status)
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One SMB2 request, checked as far as that needs no command.
+
+    `frame` is this message alone, header included, a view into the receive buffer (or of what
+    was sealed).  `refusal` is the status it is to be answered with in place of being carried out.
+    """
+
+    connection: "Connection"
+    frame: memoryview
+    command: int
+    flags: int
+    message_id: int
+    credit_charge: int
+    credit_request: int
+    tree_id: int
+    session_id: int
+    session: Session | None
+    sealed: bool
+    refusal: int = 0
+    tree: Tree | None = None
+    previous: "Request | None" = None  # whose session, tree and file a related one goes on with
+    open: Open | None = None  # what it worked on, for the related one that follows
+    status: int = 0  # what it was answered with
+    async_id: int = 0  # not 0: an interim response said so
+    cancel: Callable[[], None] | None = None  # set while a task works on it
+
+    @property
+    def service(self) -> Service:
+        """What the server is."""
+        return self.connection.service
+
+    def live_session(self) -> Session:
+        """The session, for a command whose row says that it needs one."""
+        assert self.session is not None
+        return self.session
+
+    def live_tree(self) -> Tree:
+        """The tree connect, for a command whose row says that it needs one."""
+        assert self.tree is not None
+        return self.tree
+
+    def find_open(self, message: NamesFile) -> Open:
+        """The Open that a FileId names; for a related request, that of the one before.
+
+        [MS-SMB2] 3.3.5.2.7.2: when the one before failed to give a file, so does this one, and
+        with the same status.
+        """
+        if message.volatile_id == ANY_FILE_ID and self.previous is not None:
+            if self.previous.open is None:
+                raise NtError(self.previous.status or NtStatus.INVALID_PARAMETER)
+            found = self.previous.open
+            if found.closed:
+                raise NtError(NtStatus.FILE_CLOSED)
+        else:
+            found = self.service.opens.get(
+                message.persistent_id, message.volatile_id, self.session_id, self.tree_id
+            )
+        self.open = found
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """[MS-SMB2] 3.3.1.7, and the way of every message through it."""
+
+    service: Service
+    peer: str  # address and port, for people
+    address: str  # of the peer, for limits
+    window: CommandSequenceWindow
+    on_login: Callable[[], None] = lambda: None  # the first login is done
+    dialect: int = 0  # 0 until NEGOTIATE
+    client_guid: bytes = bytes(16)
+    client_capabilities: int = 0
+    client_security_mode: int = 0
+    client_dialects: tuple[int, ...] = ()
+    capabilities: int = 0  # what we answered: VALIDATE_NEGOTIATE_INFO repeats it
+    security_mode: int = 0
+    cipher_id: int = 0  # 0: nothing can be sealed
+    signing_algorithm: int = 0
+    multi_credit: bool = False  # SupportsMultiCredit
+    preauth: bytes = PREAUTH_START
+    max_read: int = 65536
+    max_write: int = 65536
+    max_transact: int = 65536
+    sessions: dict[int, Session] = field(default_factory=dict)
+    pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
+    _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
+    _last_async_id: int = 0
+
+    # --- in ---
+
+    def receive(self, frame: memoryview) -> list[Request]:
+        """The requests of one frame (a NetBIOS payload); ProtocolError costs the connection."""
+        if len(frame) < HEADER_SIZE:
+            return self._receive_smb1(frame)
+        protocol = bytes(frame[:4])
+        if protocol == PROTOCOL_ID:
+            return self._receive_plain(frame, None)
+        if protocol == TRANSFORM_PROTOCOL_ID:
+            return self._receive_sealed(frame)
+        return self._receive_smb1(frame)
+
+    def _receive_plain(self, frame: memoryview, sealed_for: Session | None) -> list[Request]:
+        """Split a compound ([MS-SMB2] 3.3.5.2.7) and check each message on its own."""
+        requests: list[Request] = []
+        previous: Request | None = None
+        at, end = 0, len(frame)
+        while True:
+            next_command = HEADER.unpack_from(frame, at)[7]
+            stop = at + next_command if next_command else end
+            if next_command and (
+                next_command % 8 or next_command < HEADER_SIZE or stop + HEADER_SIZE > end
+            ):
+                raise ProtocolError("NextCommand points outside the frame")
+            previous = self._request(frame[at:stop] if at or next_command else frame, previous)
+            if sealed_for is not None:
+                self._accept_sealed(previous, sealed_for)
+            elif not previous.refusal:
+                self._check_signature(previous)
+            requests.append(previous)
+            if not next_command:
+                return requests
+            at = stop
+
+    def _request(self, message: memoryview, before: Request | None) -> Request:
+        """One message's header: ids, credits, session."""
+        (
+            protocol,
+            structure_size,
+            credit_charge,
+            _,
+            command,
+            credit_request,
+            flags,
+            _,
+            message_id,
+            _,
+            tree_id,
+            session_id,
+            _,
+        ) = HEADER.unpack_from(message)
+        if protocol != PROTOCOL_ID or structure_size != HEADER_SIZE:
+            raise ProtocolError("not an SMB2 header")
+        if flags & Flags.SERVER_TO_REDIR:
+            raise ProtocolError("a response came where requests are due")
+        if command == Command.CANCEL:
+            # It spends no id of its own: it carries that of the request it cancels.
+            if flags & Flags.ASYNC_COMMAND:
+                tree_id = 0
+        else:
+            self.window.take(message_id, credit_charge)
+        refusal, previous = 0, None
+        if flags & Flags.RELATED_OPERATIONS:
+            if before is None:
+                refusal = NtStatus.INVALID_PARAMETER
+            else:
+                previous, session_id, tree_id = before, before.session_id, before.tree_id
+        session = self.sessions.get(session_id)
+        return Request(
+            self,
+            message,
+            command,
+            flags,
+            message_id,
+            credit_charge,
+            credit_request,
+            tree_id,
+            session_id,
+            session,
+            sealed=False,
+            refusal=refusal,
+            previous=previous,
+        )
+
+    def _check_signature(self, request: Request) -> None:
+        """[MS-SMB2] 3.3.5.2.4: verify what is signed, refuse what had to be and is not."""
+        session = request.session
+        if session is None:
+            return  # the command's row says whether it needs one
+        guarded = session.identity is not None and request.command not in _UNSIGNED
+        if guarded and session.encrypt:
+            request.refusal = NtStatus.ACCESS_DENIED
+        elif request.flags & Flags.SIGNED:
+            if session.signer is not None and not session.signer.verify(request.frame):
+                request.refusal = NtStatus.ACCESS_DENIED
+        elif guarded:
+            if session.signing_required:
+                request.refusal = NtStatus.ACCESS_DENIED
+            elif (
+                request.command == Command.TREE_CONNECT
+                and self.dialect == Dialect.SMB_3_1_1
+                and session.has_key
+            ):
+                # 3.3.5.7: a TREE_CONNECT that nothing protects means a man in the middle.
+                raise ProtocolError("TREE_CONNECT neither signed nor sealed")
+
+    def _receive_sealed(self, frame: memoryview) -> list[Request]:
+        """[MS-SMB2] 3.3.5.2.1.1: what was sealed for a session counts as signed by it."""
+        session = self.sessions.get(transform_session_id(frame))
+        if session is None or session.sealer is None:
+            raise ProtocolError("sealed for no session of this connection")
+        plain = memoryview(session.sealer.open(frame))
+        if len(plain) < HEADER_SIZE:
+            raise ProtocolError("nothing in the sealed frame")
+        return self._receive_plain(plain, session)
+
+    def _accept_sealed(self, request: Request, session: Session) -> None:
+        """Inside a sealed frame the session is the one that sealed it."""
+        if request.session_id != session.session_id:
+            raise ProtocolError("sealed by one session, meant for another")
+        request.sealed = True
+
+    def _receive_smb1(self, frame: memoryview) -> list[Request]:
+        """An SMB1 NEGOTIATE may open a connection, once; nothing else of SMB1 is spoken."""
+        if self.dialect or bytes(frame[:4]) != SMB1_PROTOCOL_ID or self.window.available != 1:
+            raise ProtocolError("neither SMB2 nor an SMB1 NEGOTIATE")
+        self.window.take(0, 1)
+        return [Request(self, frame, SMB1_NEGOTIATE, 0, 0, 0, 1, 0, 0, None, sealed=False)]
+
+    def logged_in(self) -> None:
+        """Somebody has logged in on this connection: limits for strangers end."""
+        self.on_login()
+
+    def forget(self, session_id: int) -> None:
+        """A session has ended."""
+        self.sessions.pop(session_id, None)
+
+    # --- out ---
+
+    def finish(self, request: Request, reply: Reply) -> list[Buffer]:
+        """The buffers of one whole frame that holds one response."""
+        self._fill_header(request, reply, 0)
+        self._protect(request, reply)
+        frame = reply.frame
+        if request.sealed and request.session is not None:
+            return self._seal(request.session, [memoryview(frame)[4:]])
+        frame[0:4] = (len(frame) - 4).to_bytes(4, "big")
+        return [frame]
+
+    def finish_compound(self, answers: Sequence[tuple[Request, Reply]]) -> list[Buffer]:
+        """The buffers of one frame of several responses, each signed on its own."""
+        if len(answers) == 1:
+            return self.finish(*answers[0])
+        parts: list[Buffer] = []
+        total = 0
+        for number, (request, reply) in enumerate(answers, 1):
+            next_command = 0
+            if number < len(answers):
+                # Its padding belongs to a message: the signature covers it.
+                reply.frame += bytes(-(len(reply.frame) - 4) % 8)
+                next_command = len(reply.frame) - 4
+            self._fill_header(request, reply, next_command)
+            self._protect(request, reply)
+            message = memoryview(reply.frame)[4:]
+            total += len(message)
+            parts.append(message)
+        request = answers[0][0]
+        if request.sealed and request.session is not None:
+            return self._seal(request.session, parts)
+        return [total.to_bytes(4, "big"), *parts]
+
+    def _fill_header(self, request: Request, reply: Reply, next_command: int) -> None:
+        """[MS-SMB2] 3.3.4.1; the credits go with the first response, interim or not."""
+        flags = Flags.SERVER_TO_REDIR | (request.flags & Flags.RELATED_OPERATIONS)
+        if request.async_id:
+            flags |= Flags.ASYNC_COMMAND
+            low, tree_id = request.async_id & 0xFFFFFFFF, request.async_id >> 32
+            credits_granted = 0
+            if reply.status == NtStatus.PENDING:
+                credits_granted = self.window.grant(request.credit_request)
+        else:
+            low, tree_id = 0xFEFF, request.tree_id
+            credits_granted = self.window.grant(request.credit_request)
+        command = request.command if request.command != SMB1_NEGOTIATE else Command.NEGOTIATE
+        request.status = reply.status
+        HEADER.pack_into(
+            reply.frame,
+            4,
+            PROTOCOL_ID,
+            HEADER_SIZE,
+            request.credit_charge,
+            reply.status,
+            command,
+            credits_granted,
+            flags,
+            next_command,
+            request.message_id,
+            low,
+            tree_id,
+            request.session_id,
+            _NO_SIGNATURE,
+        )
+
+    def _protect(self, request: Request, reply: Reply) -> None:
+        """Sign as [MS-SMB2] 3.3.4.1.1 says, and go on with the preauth hash."""
+        session = request.session
+        if session is not None and session.signer is not None and not request.sealed:
+            signed = reply.signed or (request.flags & Flags.SIGNED and not request.refusal)
+            # An interim response may go unsigned, for it says nothing; Windows signs it as well.
+            if signed or (session.signing_required and session.identity is not None):
+                frame = reply.frame
+                frame[20] |= Flags.SIGNED  # Flags stand at 16 of the header, after 4 of NetBIOS
+                session.signer.sign_into(frame, 4)
+        if reply.preauth:
+            message = memoryview(reply.frame)[4:]
+            if request.session is not None:
+                request.session.preauth = extend_preauth_hash(request.session.preauth, message)
+            else:
+                self.preauth = extend_preauth_hash(self.preauth, message)
+
+    @staticmethod
+    def _seal(session: Session, parts: Sequence[Buffer]) -> list[Buffer]:
+        assert session.sealer is not None
+        header, ciphertext = session.sealer.seal(session.session_id, parts)
+        return [(len(header) + len(ciphertext)).to_bytes(4, "big"), header, ciphertext]
+
+    # --- asynchronous requests ---
+
+    def started(self, request: Request, cancel: Callable[[], None]) -> None:
+        """A request is being worked on: CANCEL can find it by its MessageId."""
+        request.cancel = cancel
+        self._running[request.message_id] = request
+
+    def interim(self, request: Request) -> Reply:
+        """The interim response STATUS_PENDING ([MS-SMB2] 3.3.4.2), which gives an AsyncId."""
+        self._last_async_id += 1
+        request.async_id = self._last_async_id
+        self.pending[request.async_id] = request
+        return Reply.of_error(NtStatus.PENDING)
+
+    def ended(self, request: Request) -> None:
+        """A request is answered, or never will be."""
+        request.cancel = None
+        self._running.pop(request.message_id, None)
+        self.pending.pop(request.async_id, None)
+
+    def find_running(self, request: Request) -> Request | None:
+        """The request that a CANCEL means ([MS-SMB2] 3.3.5.16)."""
+        if request.flags & Flags.ASYNC_COMMAND:
+            *_, low, high, _, _ = HEADER.unpack_from(request.frame)
+            return self.pending.get(low | high << 32)
+        return self._running.get(request.message_id)
+
+
+_UNSIGNED = frozenset((Command.NEGOTIATE, Command.SESSION_SETUP, Command.CANCEL))

@@ -1,0 +1,60 @@
+"""Message ids and credits of one connection: which ids may still come, how many more to grant.
+
+[MS-SMB2] 3.3.1.1 and 3.3.1.2.  Credits are the right to use message ids: the window is
+[low, high) less the ids in it that were used already.  Ids mostly come in order, so the common
+case moves `low` and touches no set.
+"""
+
+from smbd.ntstatus import ProtocolError
+
+
+class CommandSequenceWindow:
+    """The message ids that the peer may use next.
+
+    `maximum` bounds the span from the lowest id not yet used to the highest granted, not the
+    count of credits: a client that skips one id and goes on using others would otherwise make
+    the set of used ids grow for ever.  Samba bounds the same span, and its tests count on it.
+    """
+
+    __slots__ = ("_high", "_low", "_used", "maximum")
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self._low = 0
+        self._high = 1  # a client starts with one credit: message id 0
+        self._used: set[int] = set()
+
+    @property
+    def available(self) -> int:
+        """Credits that the client holds and has not spent."""
+        return self._high - self._low - len(self._used)
+
+    def take(self, message_id: int, charge: int) -> None:
+        """Spend `charge` consecutive ids; ProtocolError if one was never granted or is used."""
+        charge = charge or 1  # 2.0.2 and single-credit requests may say 0
+        end = message_id + charge
+        if message_id < self._low or end > self._high:
+            raise ProtocolError(f"message id {message_id} (+{charge}) was not granted")
+        used = self._used
+        if message_id == self._low and not used:
+            self._low = end
+            return
+        ids = range(message_id, end)
+        if not used.isdisjoint(ids):
+            raise ProtocolError(f"message id {message_id} (+{charge}) came twice")
+        used.update(ids)
+        while self._low in used:
+            used.remove(self._low)
+            self._low += 1
+
+    def grant(self, requested: int) -> int:
+        """Credits to put into a response whose request asked for `requested`.
+
+        As many as asked for within the bound; and never so few that the client could not send
+        another request at all ([MS-SMB2] 3.3.1.2).
+        """
+        granted = min(requested, self.maximum - (self._high - self._low))
+        if granted <= 0:
+            granted = 0 if self.available else 1
+        self._high += granted
+        return granted

@@ -1,0 +1,37 @@
+"""Who may connect: limits on connections, per address, and on those that do not log in."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from smbd.config import Limits
+
+
+@dataclass(slots=True)
+class Admission:
+    """Counts connections.  One over a limit is closed at once: SMB2 has no words for it."""
+
+    limits: Limits
+    total: int = 0
+    strangers: int = 0  # connections on which nobody has logged in yet
+    by_address: Counter[str] = field(default_factory=Counter)
+
+    def admit(self, address: str) -> str:
+        """Count a connection in; the reason if it may not come in, else ''."""
+        if self.total >= self.limits.connections:
+            return "too many connections"
+        if self.by_address[address] >= self.limits.connections_per_address:
+            return "too many connections from this address"
+        if self.strangers >= self.limits.half_open_logins:
+            return "too many connections without a login"
+        self.total += 1
+        self.strangers += 1
+        self.by_address[address] += 1
+        return ""
+
+    def leave(self, address: str, *, stranger: bool) -> None:
+        """Count a connection out."""
+        self.total -= 1
+        self.strangers -= stranger
+        self.by_address[address] -= 1
+        if not self.by_address[address]:
+            del self.by_address[address]

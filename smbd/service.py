@@ -1,0 +1,45 @@
+"""What one running server is, for every connection: [MS-SMB2] 3.3.1.5 less the transport."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from smbd.auth import Authenticator, FailureBrake
+from smbd.config import Config
+from smbd.session import Session
+from smbd.share import Share
+from smbd.state import FileTable, OpenTable
+
+T = TypeVar("T")
+
+
+class Blocking(Protocol):
+    """Runs a blocking function away from the event loop (aio's WorkerPool.run)."""
+
+    def __call__(self, function: Callable[..., T], /, *args: object) -> Awaitable[T]:
+        """Await `function(*args)`, run in a worker."""
+
+
+@dataclass(slots=True, eq=False)
+class Service:
+    """Configuration, shares, sessions and opens of one server."""
+
+    config: Config
+    authenticator: Authenticator
+    shares: dict[str, Share]  # by name in lower case
+    blocking: Blocking
+    opens: OpenTable
+    brake: FailureBrake = field(default_factory=FailureBrake)
+    files: FileTable = field(default_factory=FileTable)
+    sessions: dict[int, Session] = field(default_factory=dict)
+    guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    started: float = field(default_factory=time.time)
+
+    def new_session_id(self) -> int:
+        """An id that no live session has; unpredictable, for it names a login."""
+        while True:
+            session_id = secrets.randbits(63)
+            if session_id and session_id not in self.sessions:
+                return session_id

@@ -1,0 +1,56 @@
+"""A login and what it holds: [MS-SMB2] 3.3.1.8 (Session) and 3.3.1.9 (TreeConnect)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from smbd.auth import Exchange, Identity
+from smbd.crypto import Sealer, Signer
+from smbd.share import Share
+from smbd.state import Open
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """A share as one session has connected to it."""
+
+    tree_id: int
+    share: Share | None  # None: IPC$, which has pipes and no folder
+    maximal_access: int
+    encrypt: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One login on one connection; `identity` is None until it has succeeded."""
+
+    session_id: int
+    forget: Callable[[], None]  # takes it out of its connection's table
+    began: float
+    exchange: Exchange | None = None  # the login under way, also a re-authentication
+    preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
+    identity: Identity | None = None
+    signing_required: bool = False
+    encrypt: bool = False  # EncryptData: every request must come sealed
+    signer: Signer | None = None
+    sealer: Sealer | None = None
+    application_key: bytes = b""
+    trees: dict[int, Tree] = field(default_factory=dict)
+    opens: dict[int, Open] = field(default_factory=dict)
+    next_tree_id: int = 1
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it can sign: guests and anonymous users have no key ([MS-SMB2] 3.3.5.5.3)."""
+        return self.signer is not None
+
+    @property
+    def user(self) -> str:
+        """The login name for logs and checks; empty before the login is done."""
+        return self.identity.user if self.identity else ""
+
+    def connect(self, share: Share | None, maximal_access: int, *, encrypt: bool) -> Tree:
+        """Add a tree connect under an id that this session has not used."""
+        tree = Tree(self.next_tree_id, share, maximal_access, encrypt)
+        self.next_tree_id += 1
+        self.trees[tree.tree_id] = tree
+        return tree

@@ -1,0 +1,125 @@
+"""What a client holds after CREATE, and the table that finds it again by FileId."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Self
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.share import Share
+from smbd.vfs import File
+
+
+@dataclass(slots=True)
+class Enumeration:
+    """Where one directory handle stands in its listing ([MS-SMB2] 3.3.5.18).
+
+    The names are those of the moment the scan began: a folder that changes meanwhile makes no
+    entry come twice, and none that stays is lost.
+    """
+
+    pattern: str
+    names: list[str]
+    next: int = 0
+    answered: bool = False  # whether any entry was given: NO_SUCH_FILE or NO_MORE_FILES
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """[MS-SMB2] 3.3.1.10, less what other rooms hold.
+
+    `users` counts the operations in flight.  CLOSE takes the Open out of its table at once; the
+    descriptor closes with the last operation that still uses it, never under one.
+    """
+
+    persistent_id: int
+    volatile_id: int
+    session_id: int
+    tree_id: int
+    share: Share
+    file: File
+    granted_access: int
+    share_access: int
+    create_options: int
+    delete_on_close: bool = False
+    position: int = 0  # FilePositionInformation: kept and given back, used by nothing
+    mode: int = 0
+    enumeration: Enumeration | None = None
+    users: int = 0
+    closed: bool = False
+
+    def require(self, access: int) -> None:
+        """ACCESS_DENIED unless all of `access` was granted."""
+        if self.granted_access & access != access:
+            raise NtError(NtStatus.ACCESS_DENIED)
+
+    def require_any(self, access: int) -> None:
+        """ACCESS_DENIED unless some of `access` was granted."""
+        if not self.granted_access & access:
+            raise NtError(NtStatus.ACCESS_DENIED)
+
+    def __enter__(self) -> Self:
+        """Count one more operation in flight."""
+        self.users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.users -= 1
+        if self.closed and not self.users:
+            self.release()
+
+    def close(self) -> None:
+        """Give up the descriptor, now or with the last operation in flight."""
+        self.closed = True
+        if not self.users:
+            self.release()
+
+    def release(self) -> None:
+        """Close the descriptor."""
+        self.share.engine.detach(self.file.fd)
+        self.file.close()
+
+
+@dataclass(slots=True)
+class OpenTable:
+    """GlobalOpenTable: every Open of the server by the volatile half of its FileId.
+
+    `limit` bounds the opens of the whole server: each costs a descriptor.
+    """
+
+    limit: int
+    _opens: dict[int, Open] = field(default_factory=dict)
+    # Volatile ids are never used twice: a stale one can only miss.
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def __iter__(self) -> Iterator[Open]:
+        return iter(self._opens.values())
+
+    def next_id(self) -> int:
+        """A FileId half that no Open has had; INSUFFICIENT_RESOURCES when the table is full."""
+        if len(self._opens) >= self.limit:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        return next(self._ids)
+
+    def add(self, open_: Open) -> None:
+        """Make an Open findable."""
+        self._opens[open_.volatile_id] = open_
+
+    def remove(self, open_: Open) -> None:
+        """Take an Open out, so that no later request finds it."""
+        self._opens.pop(open_.volatile_id, None)
+
+    def get(self, persistent_id: int, volatile_id: int, session_id: int, tree_id: int) -> Open:
+        """The Open of a FileId that this session and tree connect made; else FILE_CLOSED."""
+        open_ = self._opens.get(volatile_id)
+        if (
+            open_ is None
+            or open_.session_id != session_id
+            or open_.tree_id != tree_id
+            or open_.persistent_id != persistent_id
+        ):
+            raise NtError(NtStatus.FILE_CLOSED)
+        return open_

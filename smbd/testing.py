@@ -1,0 +1,121 @@
+"""A server inside a test: in process, on a free port, gone at the end of the block.
+
+async with smbd.testing.serve(tmp_path) as server:          # in trio
+    ...
+with smbd.testing.serve_in_thread(tmp_path) as server:      # anywhere else
+    client.connect(server.host, server.port, server.share, server.user, server.password)
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import trio
+
+from smbd.config import DIALECTS, Address, Config, Limits, ServerConfig, ShareConfig, UserConfig
+from smbd.server import Server, serving
+
+
+@dataclass(frozen=True, slots=True)
+class TestServer:
+    """Where a server is and how to get in."""
+
+    __test__ = False  # for pytest, which would collect it by its name
+
+    host: str
+    port: int
+    share: str
+    user: str
+    password: str
+    server: Server  # for a look inside: `server.document()` is what `smbd status` shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a test may want to be different.
+
+    `shares` adds shares to the one of `path`; `limits` and `engine_options` take the fields of
+    [server.limits] and of the engine's table in shares.toml.
+    """
+
+    share: str = "share"
+    user: str = "test"
+    password: str = "test"  # noqa: S105 - a test's
+    read_only: bool = False
+    guest: bool = False
+    engine: str = "nowait"
+    engine_options: Mapping[str, object] | None = None
+    signing: Literal["required", "enabled"] = "required"
+    encryption: Literal["off", "desired", "required"] = "off"
+    min_dialect: str = "2.0.2"
+    max_dialect: str = "3.1.1"
+    port: int = 0
+    shares: Sequence[ShareConfig] = ()
+    users: Sequence[UserConfig] = ()
+    limits: Limits = field(default_factory=Limits)
+    status_socket: Path | None = None
+
+    def config(self, path: Path) -> Config:
+        """The configuration that shares `path` so."""
+        server = ServerConfig(
+            listen=(Address("127.0.0.1", self.port),),
+            signing=self.signing,
+            encryption=self.encryption,
+            min_dialect=DIALECTS[self.min_dialect],
+            max_dialect=DIALECTS[self.max_dialect],
+            limits=self.limits,
+            status_socket=self.status_socket,
+        )
+        share = ShareConfig(
+            name=self.share,
+            path=path.absolute(),
+            read_only=self.read_only,
+            guest=self.guest,
+            encryption=self.encryption,
+            engine=self.engine,
+            engine_options=self.engine_options or {},
+        )
+        user = UserConfig(name=self.user, password=self.password)
+        return Config(server=server, users=(user, *self.users), shares=(share, *self.shares))
+
+
+@asynccontextmanager
+async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
+    """Serve a folder for as long as the block lasts; `options` are the fields of Options.
+
+    Raises TypeError for an option that there is not, OSError if the folder cannot be served.
+    """
+    chosen = Options(**options)
+    async with serving(chosen.config(Path(path))) as server:
+        address = server.addresses[0]
+        yield TestServer(
+            address.host, address.port, chosen.share, chosen.user, chosen.password, server
+        )
+
+
+@contextmanager
+def serve_in_thread(path: str | Path, **options: Any) -> Iterator[TestServer]:
+    """The same without trio: the server runs in a thread of its own."""
+    # A Future carries the server out, or whatever kept it from starting.
+    started: Future[tuple[TestServer, trio.lowlevel.TrioToken, trio.Event]] = Future()
+
+    async def main() -> None:
+        async with serve(path, **options) as server:
+            done = trio.Event()
+            started.set_result((server, trio.lowlevel.current_trio_token(), done))
+            await done.wait()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="smbd.testing") as executor:
+        running = executor.submit(trio.run, main)
+        wait((running, started), return_when=FIRST_COMPLETED)
+        if not started.done():
+            running.result()  # raises what went wrong
+        server, token, done = started.result()
+        try:
+            yield server
+        finally:
+            token.run_sync_soon(done.set)
+            running.result()

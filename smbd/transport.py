@@ -1,0 +1,158 @@
+"""Frames over a socket: as much as there is goes in at once, a burst's replies leave at once.
+
+[MS-SMB2] 2.1: four bytes (a zero and a 24-bit length) before every message.  The socket is a
+plain non-blocking one: trio only says when it is ready, so that a burst costs one checkpoint,
+not one a frame.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from struct import Struct
+
+import trio
+
+from smbd.connection import Buffer
+from smbd.ntstatus import ProtocolError
+
+_LENGTH = Struct(">I")
+_SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no message at all
+# Sixteen 4 KiB WRITEs fit: measured, larger makes no burst cheaper.
+_BUFFER = 128 * 1024
+_IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
+
+
+class Transport:
+    """One connection's socket with its receive buffer and its unsent replies."""
+
+    def __init__(self, sock: socket.socket, memory: int) -> None:
+        self._sock = sock
+        self._memory = memory  # bytes: requests in work and unsent replies beyond it stop reading
+        self.maximum_frame = 65536 + 1024  # until a login is done nobody needs more
+        self._out: list[Buffer] = []
+        self._unsent = 0  # bytes in _out
+        self._in_work = 0  # bytes that requests in work may need
+        self._blocked = trio.Event()  # set: the socket is full, write_later takes over
+        self._progress = trio.Event()  # set when _unsent or _in_work went down
+        self.last_frame = trio.current_time()
+
+    # --- in ---
+
+    async def receive(self, handle: Callable[[memoryview], bool]) -> None:
+        """Give every whole frame to `handle`, until the peer ends.
+
+        `handle` says whether somebody still uses the frame when it returns: then its buffer is
+        left to them and the next bytes go into a new one.
+        """
+        buffer = bytearray(_BUFFER)
+        have = 0
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            view = memoryview(buffer)
+            try:
+                count = self._sock.recv_into(view[have:])
+            except BlockingIOError:
+                continue
+            if not count:
+                return
+            self.last_frame = trio.current_time()
+            have += count
+            at, wanted, held = await self._burst(view[:have], handle)
+            self.flush()
+            rest = have - at
+            if held or wanted > len(buffer):
+                buffer = bytearray(max(_BUFFER, wanted))
+                buffer[:rest] = view[at:have]
+            elif at and rest:
+                view[:rest] = view[at:have]
+            have = rest
+
+    async def _burst(
+        self, view: memoryview, handle: Callable[[memoryview], bool]
+    ) -> tuple[int, int, bool]:
+        """Handle the whole frames in `view`.
+
+        Returns where the rest begins, how many bytes the frame that begins there has (0:
+        unknown), and whether a frame is still in use.
+        """
+        at, have, held = 0, len(view), False
+        while have - at >= 4:
+            (length,) = _LENGTH.unpack_from(view, at)
+            if length > self.maximum_frame or length < _SMALLEST_FRAME:
+                raise ProtocolError(f"a frame of {length} bytes")
+            end = at + 4 + length
+            if end > have:
+                return at, 4 + length, held
+            if handle(view[at + 4 : end]):
+                held = True
+            at = end
+            if self._unsent + self._in_work > self._memory:
+                self.flush()
+                await self._room()
+        return at, 0, held
+
+    async def _room(self) -> None:
+        """Wait until the peer has taken replies, or work is done: back-pressure."""
+        while self._unsent + self._in_work > self._memory:
+            self._progress = trio.Event()
+            await self._progress.wait()
+
+    def work_began(self, size: int) -> None:
+        """Requests that may need `size` bytes outlive their burst."""
+        self._in_work += size
+
+    def work_ended(self, size: int) -> None:
+        """They are answered."""
+        self._in_work -= size
+        self._progress.set()
+
+    # --- out ---
+
+    def send(self, buffers: Sequence[Buffer]) -> None:
+        """Put a frame behind those that wait; `flush` sends them."""
+        self._out += buffers
+        for buffer in buffers:
+            self._unsent += len(buffer)
+
+    def flush(self) -> None:
+        """Send what the socket takes; the rest leaves when it takes more."""
+        if self._blocked.is_set():
+            return
+        try:
+            while self._out:
+                self._sent(self._sock.sendmsg(self._out[:_IOV_MAX]))
+        except BlockingIOError:
+            self._blocked.set()
+        except OSError:
+            # The peer is gone.  The receiving side hears it too and ends the connection.
+            self._out.clear()
+            self._unsent = 0
+
+    def _sent(self, count: int) -> None:
+        """Forget what has left."""
+        self._unsent -= count
+        if not self._unsent:
+            self._out.clear()
+            return
+        whole = 0
+        while count >= len(self._out[whole]):
+            count -= len(self._out[whole])
+            whole += 1
+        del self._out[:whole]
+        if count:
+            self._out[0] = memoryview(self._out[0])[count:]
+
+    async def write_later(self) -> None:
+        """Go on sending whenever a full socket takes more; one such task a connection."""
+        while True:
+            await self._blocked.wait()
+            await trio.lowlevel.wait_writable(self._sock)
+            self._blocked = trio.Event()
+            self.flush()
+            self._progress.set()
+
+    async def drain(self) -> None:
+        """Wait until all replies have left."""
+        self.flush()
+        while self._unsent:
+            self._progress = trio.Event()
+            await self._progress.wait()
