@@ -110,6 +110,10 @@ class Request:
         assert self.tree is not None
         return self.tree
 
+    def keep_frame(self) -> None:
+        """Copy the frame out of the receive buffer, which a long wait would keep alive."""
+        self.frame = memoryview(bytes(self.frame))
+
     def find_open(self, message: NamesFile) -> Open:
         """The Open that a FileId names; for a related request, that of the one before.
 
@@ -367,8 +371,10 @@ class Connection:
         session = request.session
         if session is not None and session.signer is not None and not request.sealed:
             signed = reply.signed or (request.flags & Flags.SIGNED and not request.refusal)
-            # An interim response may go unsigned, for it says nothing; Windows signs it as well.
-            if signed or (session.signing_required and session.identity is not None):
+            required = session.signing_required and session.identity is not None
+            # An interim response goes unsigned: it says nothing, and under GMAC, whose nonce is
+            # the MessageId, a second signature with the same nonce would give the key away.
+            if (signed or required) and reply.status != NtStatus.PENDING:
                 frame = reply.frame
                 frame[20] |= Flags.SIGNED  # Flags stand at 16 of the header, after 4 of NetBIOS
                 session.signer.sign_into(frame, 4)
@@ -382,8 +388,8 @@ class Connection:
     @staticmethod
     def _seal(session: Session, parts: Sequence[Buffer]) -> list[Buffer]:
         assert session.sealer is not None
-        header, ciphertext = session.sealer.seal(session.session_id, parts)
-        return [(len(header) + len(ciphertext)).to_bytes(4, "big"), header, ciphertext]
+        pieces = session.sealer.seal(session.session_id, parts)
+        return [sum(map(len, pieces)).to_bytes(4, "big"), *pieces]
 
     # --- asynchronous requests ---
 

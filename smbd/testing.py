@@ -47,7 +47,7 @@ class Options:
     read_only: bool = False
     guest: bool = False
     engine: str = "nowait"
-    engine_options: Mapping[str, object] | None = None
+    engine_options: Mapping[str, int] | None = None
     signing: Literal["required", "enabled"] = "required"
     encryption: Literal["off", "desired", "required"] = "off"
     min_dialect: str = "2.0.2"
@@ -110,7 +110,8 @@ def serve_in_thread(path: str | Path, **options: Any) -> Iterator[TestServer]:
 
     with ThreadPoolExecutor(1, thread_name_prefix="smbd.testing") as executor:
         running = executor.submit(trio.run, main)
-        wait((running, started), return_when=FIRST_COMPLETED)
+        either: tuple[Future[Any], ...] = (running, started)
+        wait(either, return_when=FIRST_COMPLETED)
         if not started.done():
             running.result()  # raises what went wrong
         server, token, done = started.result()

@@ -15,8 +15,8 @@ def try_now(request: Request) -> Reply | None:
     if request.service.files.goes_with(open_):
         return None
     known = _information(open_, message.flags)
-    drop_open(request.service, request.live_session(), open_)
-    open_.close()
+    with open_:
+        drop_open(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
 
 

@@ -10,6 +10,7 @@ from smbd.state import FileState, Open
 
 def drop_open(service: Service, session: Session, open_: Open) -> FileState | None:
     """Take an Open out of every table; what is to be deleted with it, if anything."""
+    open_.closed = True  # before its locks go: who waits with it must see that
     service.opens.remove(open_)
     session.opens.pop(open_.volatile_id, None)
     return service.files.remove(open_)
@@ -17,17 +18,17 @@ def drop_open(service: Service, session: Session, open_: Open) -> FileState | No
 
 async def close_open(service: Service, session: Session, open_: Open) -> None:
     """Close an Open, deleting the file if this was what its deletion waited for."""
-    doomed = drop_open(service, session, open_)
-    try:
-        if doomed is not None:
+    with open_:
+        doomed = drop_open(service, session, open_)
+        if doomed is None:
+            return
+        try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that
             # was filled meanwhile stays, as on Windows.
             with contextlib.suppress(NtError, OSError):
                 await service.blocking(open_.file.root.remove, open_.file)
-    finally:
-        if doomed is not None:
+        finally:
             service.files.forget(doomed)
-        open_.close()
 
 
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:

@@ -4,6 +4,7 @@ import secrets
 import time
 
 from smbd.commands.reply import never
+from smbd.config import DIALECTS
 from smbd.connection import SMB1_NEGOTIATE, Connection, Reply, Request
 from smbd.crypto import AES_128_CCM, CIPHERS, SIGNERS, extend_preauth_hash, signing_algorithm
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
@@ -67,7 +68,7 @@ def _choose(connection: Connection, offered: list[int]) -> int:
     server = connection.service.config.server
     common = [
         dialect
-        for dialect in Dialect.ALL
+        for dialect in DIALECTS.values()
         if dialect in offered and server.min_dialect <= dialect <= server.max_dialect
     ]
     if not common:

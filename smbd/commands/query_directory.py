@@ -22,6 +22,7 @@ _RESTARTS = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
 # Entries looked up at a time: enough that a worker's hop costs little, few enough that the
 # look-ups thrown away when an answer is full cost little too.
 _BATCH = 128
+_DOTS = (".", "..")
 
 
 try_now = later  # looking up entries may wait for the disk
@@ -63,11 +64,11 @@ def _pattern(open_: Open, message: QueryDirectoryRequest) -> str:
 
 def _matching(directory: File, pattern: str) -> list[str]:
     """The names of a directory that match, with the two that every directory has.  Blocks."""
-    names = [".", "..", *vfs.list_names(directory)]
+    names = [*_DOTS, *vfs.list_names(directory)]
     matches = vfs.matcher(pattern)
     if matches is None:
         return names
-    return [name for name in names if matches(vfs.to_wire(name))]
+    return [name for name in names if matches(_shown(name))]
 
 
 def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest) -> bytearray:
@@ -106,4 +107,9 @@ def _entries(
         for place, known in enumerate(vfs.entries(directory, names), start + 1):
             if known is not None:
                 places.append(place)
-                yield vfs.to_wire(enumeration.names[place - 1]), known, 0
+                yield _shown(enumeration.names[place - 1]), known, 0
+
+
+def _shown(name: str) -> str:
+    """A name as SMB sees it; the two that every directory has are not mapped."""
+    return name if name in _DOTS else vfs.to_wire(name)

@@ -74,7 +74,7 @@ def _view(request: Request, open_: Open, number: int) -> FileView:
         size, allocated = information.end_of_file, information.allocation_size
         view.streams = (fscc.StreamInformation("::$DATA", size, allocated),)
     if number == FileClass.FULL_EA:
-        view.eas = [fscc.ExtendedAttribute(name, value) for name, value in vfs.list_eas(file)]
+        view.eas = vfs.list_eas(file)
         if not view.eas:
             raise NtError(NtStatus.NO_EAS_ON_FILE)
     if number == FileClass.ALTERNATE_NAME:

@@ -48,6 +48,8 @@ def _prepare(request: Request, message: ReadRequest) -> Open:
     open_.require_any(Access.FILE_READ_DATA | Access.FILE_EXECUTE)
     if message.offset + length > _MAX_OFFSET:
         raise NtError(NtStatus.INVALID_PARAMETER)
+    if open_.locks.held:
+        open_.locks.check(open_, message.offset, length, writing=False)
     return open_
 
 

@@ -86,13 +86,10 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
             request.session = None
         _log.warning("%s: login failed: %s", connection.peer, status_name(error.status))
         # The wait holds back success and failure alike: it tells nobody which one comes.
-        delay = brake.delay(connection.address, time.monotonic())
-        brake.failed(connection.address, time.monotonic())
-        await trio.sleep(delay)
+        await trio.sleep(brake.failed(connection.address, time.monotonic()))
         raise
     if step.identity is not None:
         await trio.sleep(brake.delay(connection.address, time.monotonic()))
-        brake.succeeded(connection.address)
         _log.info("%s: %s logged in", connection.peer, step.identity.user or "anonymous")
     return step
 

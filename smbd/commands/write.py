@@ -54,6 +54,8 @@ def _prepare(request: Request, message: WriteRequest) -> Open:
     open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
     if message.offset + length > _MAX_OFFSET:
         raise NtError(NtStatus.INVALID_PARAMETER)
+    if open_.locks.held:
+        open_.locks.check(open_, message.offset, length, writing=True)
     return open_
 
 

@@ -4,8 +4,8 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import trio
@@ -24,6 +24,8 @@ _BACKLOG = 128
 # Replies under way get this long to leave; with the engines' own ending it stays below the 10 s
 # that a container is given.
 _DRAIN_SECONDS = 5.0
+# For calls that go to the file system's metadata; READ and WRITE have their engine's own workers.
+_METADATA_WORKERS = 16
 # Out of descriptors or memory: accepting again at once would only spin.
 _ACCEPT_PAUSE = 0.1
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -95,37 +97,39 @@ async def serving(config: Config) -> AsyncIterator[Server]:
 
     Raises OSError if a share's folder cannot be opened or an address not be bound.
     """
-    pool = WorkerPool()
-    listeners = [sock for address in config.server.listen for sock in _listen(address)]
-    service = build_service(config, pool.run)
-    server = Server(service, listeners)
-    path = config.server.status_socket
-    try:
+    async with AsyncExitStack() as stack:
+        pool = WorkerPool(_METADATA_WORKERS, "smbd")
+        stack.push_async_callback(_uncancelled, pool.aclose)
+        service = build_service(config, pool.run)
+        stack.push_async_callback(_uncancelled, _close_shares, service)
+        listeners = [sock for address in config.server.listen for sock in _listen(address)]
+        for listener in listeners:
+            stack.callback(listener.close)
+        server = Server(service, listeners)
+        status_listener = None
+        if config.server.status_socket is not None:
+            status_listener = status.listen(config.server.status_socket)
+            stack.callback(config.server.status_socket.unlink, missing_ok=True)
         async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
             for listener in listeners:
                 accepting.start_soon(server.accept, listener, connections)
-            if path is not None:
-                accepting.start_soon(
-                    trio.serve_listeners, server.answer_status, [await status.listen(path)]
-                )
+            if status_listener is not None:
+                accepting.start_soon(trio.serve_listeners, server.answer_status, [status_listener])
             try:
                 yield server
             finally:
                 accepting.cancel_scope.cancel()
-                with trio.CancelScope(shield=True):
-                    await server.drain()
+                await _uncancelled(server.drain)
                 connections.cancel_scope.cancel()
-    finally:
-        with trio.CancelScope(shield=True):
-            await _close(service, listeners)
-            await pool.aclose()
-        if path is not None:
-            path.unlink(missing_ok=True)
 
 
-async def _close(service: Service, listeners: Sequence[socket.socket]) -> None:
-    for listener in listeners:
-        listener.close()
+async def _uncancelled(ending: Callable[..., Awaitable[None]], *args: object) -> None:
+    """What ends things must itself not be ended early."""
+    with trio.CancelScope(shield=True):
+        await ending(*args)
+
+
+async def _close_shares(service: Service) -> None:
     for share in service.shares.values():
         await share.engine.aclose()
         share.root.close()

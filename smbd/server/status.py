@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -88,19 +89,19 @@ def _letters(access: int) -> str:
     return "".join(letter for letter, rights in letters if access & rights)
 
 
-async def listen(path: Path) -> trio.SocketListener:
+def listen(path: Path) -> trio.SocketListener:
     """A Unix socket that only this user can reach."""
     if path.parent == runtime_directory():
         make_runtime_directory(path.parent)
     path.unlink(missing_ok=True)
-    sock = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
     try:
-        await sock.bind(str(path))
+        sock.bind(str(path))
     finally:
         os.umask(old)
     sock.listen()
-    return trio.SocketListener(sock)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
 
 
 async def answer(stream: trio.SocketStream, status: dict[str, Any]) -> None:

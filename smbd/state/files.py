@@ -6,6 +6,7 @@ Keyed by (device, inode), so that names, links and letter case make no differenc
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.locks import ByteRangeLocks
 from smbd.state.open import Open
 from smbd.vfs import File
 from smbd.wire.access import Access
@@ -36,6 +37,7 @@ class FileState:
 
     key: tuple[int, int]
     opens: list[Open] = field(default_factory=list)
+    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     delete_pending: bool = False
 
     def check(self, access: int, sharing: int) -> None:
@@ -74,6 +76,7 @@ class FileTable:
         key = (open_.file.device, open_.file.inode)
         state = self._files.setdefault(key, FileState(key))
         state.opens.append(open_)
+        open_.locks = state.locks
         return state
 
     def goes_with(self, open_: Open) -> bool:
@@ -90,6 +93,7 @@ class FileTable:
         """
         state = self._files[open_.file.device, open_.file.inode]
         state.opens.remove(open_)
+        state.locks.drop(open_)
         if open_.delete_on_close:
             state.delete_pending = True
         if state.opens:

@@ -7,6 +7,7 @@ from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
+from smbd.state.locks import ByteRangeLocks
 from smbd.vfs import File
 
 
@@ -41,6 +42,7 @@ class Open:
     granted_access: int
     share_access: int
     create_options: int
+    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)  # the file's, once it is entered
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     mode: int = 0
@@ -59,25 +61,15 @@ class Open:
             raise NtError(NtStatus.ACCESS_DENIED)
 
     def __enter__(self) -> Self:
-        """Count one more operation in flight."""
+        """Count one more operation in flight; a CLOSE counts itself too."""
         self.users += 1
         return self
 
     def __exit__(self, *_: object) -> None:
         self.users -= 1
         if self.closed and not self.users:
-            self.release()
-
-    def close(self) -> None:
-        """Give up the descriptor, now or with the last operation in flight."""
-        self.closed = True
-        if not self.users:
-            self.release()
-
-    def release(self) -> None:
-        """Close the descriptor."""
-        self.share.engine.detach(self.file.fd)
-        self.file.close()
+            self.share.engine.detach(self.file.fd)
+            self.file.close()
 
 
 @dataclass(slots=True)

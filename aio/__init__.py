@@ -1,0 +1,57 @@
+"""Asynchronous file I/O for trio: cached data at once, the disk's data without stopping the loop.
+
+    engine = aio.open_engine("nowait")
+    fd = os.open(path, os.O_RDONLY)
+    engine.attach(fd)
+    count = engine.try_read(fd, into, 0)  # answered from the page cache, or None
+    if count is None:
+        count = await engine.read(fd, into, 0)
+
+The catalogue of engines and options is there at once; what needs trio or cffi (0.2 s to import) is
+imported when it is first named, so that a configuration can be checked without.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from aio.base import Data, Engine, Stats
+from aio.catalog import DEFAULT_SPEC, ENGINES, Option, check_options, engine_names, parse_spec
+
+if TYPE_CHECKING:
+    from aio.opening import open_engine
+    from aio.pool import WorkerPool
+    from aio.survey import Description, Offer, describe, offers
+
+_LATER = {
+    "open_engine": "aio.opening",
+    "WorkerPool": "aio.pool",
+    "Description": "aio.survey",
+    "Offer": "aio.survey",
+    "describe": "aio.survey",
+    "offers": "aio.survey",
+}
+
+__all__ = [
+    "DEFAULT_SPEC",
+    "ENGINES",
+    "Data",
+    "Description",
+    "Engine",
+    "Offer",
+    "Option",
+    "Stats",
+    "WorkerPool",
+    "check_options",
+    "describe",
+    "engine_names",
+    "offers",
+    "open_engine",
+    "parse_spec",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module 'aio' has no attribute {name!r}")
+    return getattr(import_module(module), name)

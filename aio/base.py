@@ -1,0 +1,84 @@
+"""What an engine is, and what it counts.
+
+fd and buffer belong to the engine until a call returns: a cancelled caller waits for the
+completion, and Cancelled is raised after it.  OSError is the only error, and an offset is an int
+from 0 to 2**63 - 1.  Everything here is called from one trio loop.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+Data = bytes | bytearray | memoryview
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters since the engine was opened; hits, misses and unknown count reads only."""
+
+    hits: int = 0  # answered at once, in the calling task
+    misses: int = 0  # not all in the page cache
+    unknown: int = 0  # nothing here can tell what is in the page cache
+    oversize: int = 0  # reads and writes longer than inline_limit
+    slept: int = 0  # hits guessed by residency that took long enough to have slept
+    writes_inline: int = 0
+    writes_deferred: int = (
+        0  # would have read a page first, or nobody could tell, or stalled lately
+    )
+    stalls: int = 0  # inline writes that the kernel held up
+    reads: int = 0  # completed, wherever
+    writes: int = 0
+    fsyncs: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    switches: int = 0  # calls that went to a worker thread and came back
+    seconds: float = 0.0  # in the engine, over all its calls; what the probe does is not timed
+    max_seconds: float = 0.0  # the longest of them
+
+    def took(self, seconds: float) -> None:
+        """Count one awaited call's time."""
+        self.seconds += seconds
+        self.max_seconds = max(self.max_seconds, seconds)
+
+    def __add__(self, other: "Stats") -> "Stats":
+        values = {
+            field.name: getattr(self, field.name) + getattr(other, field.name)
+            for field in fields(self)
+        }
+        values["max_seconds"] = max(self.max_seconds, other.max_seconds)
+        return Stats(**values)
+
+
+class Engine(Protocol):
+    """Five awaited calls, two that never wait, and two that tell it which files are open."""
+
+    name: str
+
+    def attach(self, fd: int) -> None:
+        """A regular file has been opened; its owner calls `detach` before it closes the fd.
+
+        From here on the fd's position is not its owner's: it reads and writes by offset alone.
+        """
+
+    def detach(self, fd: int) -> None:
+        """Forget what is known about this fd."""
+
+    def try_read(self, fd: int, into: memoryview, offset: int) -> int | None:
+        """Read without waiting: as `read`, or None when nothing was delivered."""
+
+    def try_write(self, fd: int, data: Data, offset: int) -> int | None:
+        """Write without waiting: as `write`, or None when the caller must `write` it all."""
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """The count of bytes read: `into` is full, or the file ends there."""
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """The count of bytes written, which is all of them."""
+
+    async def fsync(self, fd: int) -> None:
+        """Return when the file's data and metadata are on stable storage."""
+
+    async def aclose(self) -> None:
+        """Wait for what is in flight, then give everything back.  Calls after it fail."""
+
+    def statistics(self) -> Stats:
+        """A copy of the counters."""

@@ -1,0 +1,93 @@
+"""Which pages of an open file are in the page cache: mincore on a mapping kept per open.
+
+Nothing ever touches the mapping (it has no access rights), so a file that shrinks is no SIGBUS, and
+one that grows finds its pages mapped already: a mapping may be longer than its file.  Through
+overlayfs mincore looks at the real file's pages (measured: cold 0, warm all, for files of the upper
+and of a lower layer); a file copied up meanwhile keeps its old mapping, which is one way in which
+residency is a guess.
+"""
+
+import os
+from mmap import PAGESIZE
+
+from aio.kernel import PageVector, map_pages, mincore, unmap_pages
+
+# Address space, not memory: a process has 128 TiB (512 GiB on some small aarch64 kernels).
+# Moving a window costs 5 us (measured), which random reads of a giant file still bear.
+_LARGEST_WINDOW = 256 << 20
+_SMALLEST_WINDOW = 1 << 20
+# Where no page can be: farther behind the end of file than the largest folio reaches.
+_NOWHERE = 1 << 30
+
+
+class Residency:
+    """One open file's window.  Used by one thread at a time."""
+
+    __slots__ = ("_address", "_fd", "_length", "_start", "_vector", "trusted")
+
+    def __init__(self, fd: int, vector: PageVector) -> None:
+        self._fd = fd
+        self._vector = vector
+        self._address = 0
+        self._start = 0
+        self._length = 0
+        self.trusted = self._tells_the_truth()
+
+    def resident(self, offset: int, length: int) -> bool | None:
+        """Whether a read of this range would find every page; None: it cannot be told.
+
+        What lies behind the end of file needs no page.  `length` is at most the vector's pages.
+        """
+        start = offset - offset % PAGESIZE
+        end = offset + length
+        pages = -(-(end - start) // PAGESIZE)
+        try:
+            if start < self._start or end > self._start + self._length:
+                self._move(start, end)
+            mincore(self._address + start - self._start, pages * PAGESIZE, self._vector)
+            if self._vector.all_resident(pages):
+                return True
+            size = os.fstat(self._fd).st_size
+        except OSError:  # ENOMEM or EOVERFLOW for the mapping
+            return None
+        if end <= size:
+            return False
+        return self._vector.all_resident(max(-(-(size - start) // PAGESIZE), 0))
+
+    def close(self) -> None:
+        """Give the mapping back."""
+        if self._length:
+            unmap_pages(self._address, self._length)
+            self._length = 0
+
+    def _move(self, start: int, end: int) -> None:
+        self.close()
+        length = max(os.fstat(self._fd).st_size, end, _SMALLEST_WINDOW)
+        length = 1 << (length - 1).bit_length()
+        self._start = 0
+        if length > _LARGEST_WINDOW:
+            # In steps of half a window, so that no request straddles two.
+            length = _LARGEST_WINDOW
+            self._start = start - start % (length // 2)
+        self._address = map_pages(self._fd, self._start, length)
+        self._length = length
+
+    def _tells_the_truth(self) -> bool:
+        """Whether mincore answers for this file: ask for a page that cannot be there.
+
+        Who neither owns the file nor may write it is told "all resident", far behind the end of
+        the file too, and so is everybody in a sandbox that does not know.  That shows more than
+        comparing owners and permissions would, and costs 7 us once per open.
+        """
+        try:
+            end = os.fstat(self._fd).st_size
+            address = map_pages(self._fd, end - end % PAGESIZE + _NOWHERE, PAGESIZE)
+        except OSError:  # not open for reading, or no mappings on this file system
+            return False
+        try:
+            mincore(address, PAGESIZE, self._vector)
+        except OSError:
+            return False
+        finally:
+            unmap_pages(address, PAGESIZE)
+        return not self._vector.all_resident(1)

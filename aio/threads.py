@@ -1,0 +1,76 @@
+"""Engine "threads": every call goes to a worker thread, as Samba's aio_pthread does it.
+
+A worker makes one system call per job and runs no logic: one busy pure-Python thread raises an
+inline read of 2.7 us to a mean of 500 us (measured), since both need the GIL.
+"""
+
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeVar, TypeVarTuple
+
+from aio.base import Data, Stats
+from aio.blocking import read_full, write_full
+from aio.pool import WorkerPool
+
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
+
+
+class ThreadsEngine:
+    """A pool of its own; `try_read` and `try_write` never do anything."""
+
+    name = "threads"
+
+    def __init__(self, workers: int) -> None:
+        self._pool = WorkerPool(workers, "aio-threads")
+        self._stats = Stats()
+
+    def attach(self, fd: int) -> None:
+        """Nothing is kept for an open file."""
+
+    def detach(self, fd: int) -> None:
+        """Nothing is kept for an open file."""
+
+    def try_read(self, fd: int, into: memoryview, offset: int) -> None:  # noqa: ARG002
+        """None: whether it would wait is what this engine does not ask."""
+        return
+
+    def try_write(self, fd: int, data: Data, offset: int) -> None:  # noqa: ARG002
+        """None: whether it would wait is what this engine does not ask."""
+        return
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """Preadv in a worker."""
+        count = await self._switch(read_full, fd, into, offset)
+        self._stats.reads += 1
+        self._stats.bytes_read += count
+        return count
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """Pwrite in a worker."""
+        count = await self._switch(write_full, fd, data, offset)
+        self._stats.writes += 1
+        self._stats.bytes_written += count
+        return count
+
+    async def fsync(self, fd: int) -> None:
+        """Fsync in a worker."""
+        await self._switch(os.fsync, fd)
+        self._stats.fsyncs += 1
+
+    async def _switch(self, function: Callable[[*Args], R], *args: *Args) -> R:
+        started = perf_counter()
+        try:
+            return await self._pool.run(function, *args)
+        finally:
+            self._stats.switches += 1
+            self._stats.took(perf_counter() - started)
+
+    async def aclose(self) -> None:
+        """Wait for the calls in flight, then end the threads."""
+        await self._pool.aclose()
+
+    def statistics(self) -> Stats:
+        """A copy of the counters."""
+        return self._stats + Stats()

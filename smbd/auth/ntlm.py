@@ -1,0 +1,242 @@
+"""NTLM messages as a server reads and writes them: [MS-NLMP] 2.2.1 and 2.2.2.
+
+Read here and not by impacket: its Structure raises whatever the bytes make it raise, takes the
+MIC to be there whenever a version is, and its AV_PAIRS copies the rest of the list at every
+pair. From impacket come the names of the flags and, in `ntlmv2`, the arithmetic.
+"""
+
+from dataclasses import dataclass, field
+from struct import Struct
+
+from impacket import ntlm
+
+from smbd.ntstatus import NtError, NtStatus
+
+SIGNATURE = b"NTLMSSP\0"
+
+UNICODE: int = ntlm.NTLMSSP_NEGOTIATE_UNICODE
+KEY_EXCH: int = ntlm.NTLMSSP_NEGOTIATE_KEY_EXCH
+EXTENDED_SESSIONSECURITY: int = ntlm.NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
+
+# Granted when asked for. Everything that Windows and Samba grant to a modern client (Samba's
+# 0xe28a8235 is this and _ALWAYS); cifs.ko gives up without 128, and without SIGN when it signs.
+_GRANTED: int = (
+    ntlm.NTLMSSP_NEGOTIATE_56
+    | KEY_EXCH
+    | ntlm.NTLMSSP_NEGOTIATE_128
+    | ntlm.NTLMSSP_NEGOTIATE_VERSION
+    | EXTENDED_SESSIONSECURITY
+    | ntlm.NTLMSSP_NEGOTIATE_ALWAYS_SIGN
+    | ntlm.NTLMSSP_NEGOTIATE_SEAL
+    | ntlm.NTLMSSP_NEGOTIATE_SIGN
+    | ntlm.NTLMSSP_REQUEST_TARGET
+    | UNICODE
+)
+_ALWAYS: int = (
+    ntlm.NTLMSSP_NEGOTIATE_TARGET_INFO
+    | ntlm.NTLMSSP_TARGET_TYPE_SERVER
+    | ntlm.NTLMSSP_NEGOTIATE_NTLM
+)
+
+# AvId, [MS-NLMP] 2.2.2.1
+_AV_EOL: int = ntlm.NTLMSSP_AV_EOL
+_AV_NB_COMPUTER: int = ntlm.NTLMSSP_AV_HOSTNAME
+_AV_NB_DOMAIN: int = ntlm.NTLMSSP_AV_DOMAINNAME
+_AV_DNS_COMPUTER: int = ntlm.NTLMSSP_AV_DNS_HOSTNAME
+_AV_DNS_DOMAIN: int = ntlm.NTLMSSP_AV_DNS_DOMAINNAME
+_AV_FLAGS: int = ntlm.NTLMSSP_AV_FLAGS
+_AV_TIMESTAMP: int = ntlm.NTLMSSP_AV_TIME
+_AV_FLAG_MIC = 0x00000002
+
+# [MS-NLMP] 2.2.2.10, for debugging only: Windows 6.1, NTLM revision 15, as Samba says it.
+_VERSION = bytes.fromhex("060100000000000f")
+
+_NEGOTIATE = Struct(
+    "<"
+    "8s"  # Signature
+    "I"   # MessageType, 1
+    "I"   # NegotiateFlags; what follows is for servers that mind where a client is
+)  # fmt: skip
+
+_CHALLENGE = Struct(
+    "<"
+    "8s"   # Signature
+    "I"    # MessageType, 2
+    "HHI"  # TargetName: length, maximum length, offset
+    "I"    # NegotiateFlags
+    "8s"   # ServerChallenge
+    "8x"   # Reserved
+    "HHI"  # TargetInfo
+    "8s"   # Version
+)  # fmt: skip
+
+_AUTHENTICATE = Struct(
+    "<"
+    "8s"     # Signature
+    "I"      # MessageType, 3
+    "H2xI"   # LmChallengeResponse: length, offset
+    "H2xI"   # NtChallengeResponse
+    "H2xI"   # DomainName
+    "H2xI"   # UserName
+    "8x"     # Workstation
+    "H2xI"   # EncryptedRandomSessionKey
+    "I"      # NegotiateFlags; then Version, then the MIC
+)  # fmt: skip
+_MIC_START, _MIC_END = 72, 88
+
+_CLIENT_CHALLENGE = Struct(
+    "<"
+    "16s"  # NTProofStr
+    "BB"   # RespType, HiRespType, both 1
+    "6x"   # Reserved1, Reserved2
+    "Q"    # TimeStamp
+    "8x"   # ChallengeFromClient
+    "4x"   # Reserved3; then the AV pairs
+)  # fmt: skip
+_AV_PAIR = Struct("<HH")  # AvId, AvLen
+
+
+@dataclass(slots=True)
+class Authenticate:
+    """AUTHENTICATE_MESSAGE, [MS-NLMP] 2.2.1.3."""
+
+    flags: int
+    user: str
+    domain: str
+    lm_response: bytes = field(repr=False)
+    nt_response: bytes = field(repr=False)
+    encrypted_session_key: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Response:
+    """NTLMv2_RESPONSE, [MS-NLMP] 2.2.2.8."""
+
+    proof: bytes = field(repr=False)
+    blob: bytes = field(repr=False)  # all that follows the proof, and that it proves
+    timestamp: int  # FILETIME
+    has_mic: bool
+
+
+def parse_negotiate(message: bytes) -> int:
+    """NegotiateFlags of a NEGOTIATE_MESSAGE ([MS-NLMP] 2.2.1.1)."""
+    _check(message, _NEGOTIATE, 1)
+    flags = int(_NEGOTIATE.unpack_from(message)[2])
+    if not flags & UNICODE:  # nobody since Windows 95; names would need a code page
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return flags
+
+
+def pack_challenge(
+    asked: int, server_challenge: bytes, names: "TargetNames", timestamp: int
+) -> bytes:
+    """CHALLENGE_MESSAGE ([MS-NLMP] 2.2.1.2, 3.2.5.1.1). `timestamp` is a FILETIME.
+
+    The timestamp asks the client for a MIC ([MS-NLMP] 3.1.5.1.2).
+    """
+    flags = asked & _GRANTED | _ALWAYS
+    target = _encode(names.computer) if flags & ntlm.NTLMSSP_REQUEST_TARGET else b""
+    info = b"".join(
+        _AV_PAIR.pack(av_id, len(value)) + value
+        for av_id, value in (
+            (_AV_NB_DOMAIN, _encode(names.domain)),
+            (_AV_NB_COMPUTER, _encode(names.computer)),
+            (_AV_DNS_DOMAIN, _encode(names.dns_domain)),
+            (_AV_DNS_COMPUTER, _encode(names.dns_computer)),
+            (_AV_TIMESTAMP, timestamp.to_bytes(8, "little")),
+            (_AV_EOL, b""),
+        )
+    )
+    at = _CHALLENGE.size
+    fixed = _CHALLENGE.pack(
+        SIGNATURE,
+        2,
+        *(len(target), len(target), at),
+        flags,
+        server_challenge,
+        *(len(info), len(info), at + len(target)),
+        _VERSION if flags & ntlm.NTLMSSP_NEGOTIATE_VERSION else bytes(8),
+    )
+    return fixed + target + info
+
+
+@dataclass(frozen=True, slots=True)
+class TargetNames:
+    """What a CHALLENGE says of the server; impacket's client needs dns_computer."""
+
+    computer: str  # NetBIOS names are upper case, of 15 characters at most
+    domain: str
+    dns_computer: str
+    dns_domain: str = ""
+
+
+def parse_authenticate(message: bytes) -> Authenticate:
+    """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER."""
+    _check(message, _AUTHENTICATE, 3)
+    _, _, *places, flags = _AUTHENTICATE.unpack_from(message)
+    lm_response, nt_response, domain, user, session_key = (
+        _field(message, length, offset)
+        for length, offset in zip(places[::2], places[1::2], strict=True)
+    )
+    return Authenticate(
+        flags, _decode(user), _decode(domain), lm_response, nt_response, session_key
+    )
+
+
+def parse_response(nt_response: bytes) -> Response:
+    """NtChallengeResponse of NTLMv2. NTLMv1's 24 bytes, or none, are a failed login."""
+    if len(nt_response) < _CLIENT_CHALLENGE.size:
+        raise NtError(NtStatus.LOGON_FAILURE)
+    proof, version, highest_version, timestamp = _CLIENT_CHALLENGE.unpack_from(nt_response)
+    if version != 1 or highest_version != 1:
+        raise NtError(NtStatus.LOGON_FAILURE)
+    pairs = _parse_av_pairs(nt_response, _CLIENT_CHALLENGE.size)
+    av_flags = int.from_bytes(pairs.get(_AV_FLAGS, b""), "little")
+    return Response(proof, nt_response[16:], timestamp, bool(av_flags & _AV_FLAG_MIC))
+
+
+def split_mic(message: bytes) -> tuple[bytes, bytes]:
+    """The MIC of an AUTHENTICATE_MESSAGE and the message with zeros in its place."""
+    if len(message) < _MIC_END:
+        raise NtError(NtStatus.LOGON_FAILURE)
+    mic = message[_MIC_START:_MIC_END]
+    return mic, message[:_MIC_START] + bytes(16) + message[_MIC_END:]
+
+
+def _parse_av_pairs(data: bytes, at: int) -> dict[int, bytes]:
+    """AvId -> value, to the end mark ([MS-NLMP] 2.2.2.1) or the end of the data."""
+    pairs: dict[int, bytes] = {}
+    while at + _AV_PAIR.size <= len(data):
+        av_id, length = _AV_PAIR.unpack_from(data, at)
+        at += _AV_PAIR.size
+        if av_id == _AV_EOL:
+            break
+        pairs[av_id] = _field(data, length, at)
+        at += length
+    return pairs
+
+
+def _check(message: bytes, fixed: Struct, message_type: int) -> None:
+    if (
+        len(message) < fixed.size
+        or not message.startswith(SIGNATURE)
+        or message[8:12] != message_type.to_bytes(4, "little")
+    ):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+
+
+def _field(message: bytes, length: int, offset: int) -> bytes:
+    if length and offset + length > len(message):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return message[offset : offset + length] if length else b""
+
+
+def _encode(name: str) -> bytes:
+    return name.encode("utf-16-le", "surrogatepass")
+
+
+def _decode(name: bytes) -> str:
+    try:
+        return name.decode("utf-16-le", "surrogatepass")
+    except UnicodeDecodeError:  # half a character at the end
+        raise NtError(NtStatus.INVALID_PARAMETER) from None

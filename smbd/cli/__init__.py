@@ -1,0 +1,135 @@
+"""The command `smbd`: what it can be asked, and which module answers.
+
+Only argparse is imported here. Each command imports what it needs when it is chosen, so that none
+waits for another's.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from smbd import __version__
+
+DEFAULT_CONFIG = Path("shares.toml")
+
+
+class UsageError(Exception):
+    """What the user asked for cannot be done; the text is for the user."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0, 1 (failed), or 2 (the wrong thing was asked)."""
+    arguments = make_parser().parse_args(argv)
+    from smbd.config import ConfigError  # noqa: PLC0415 -- `smbd --help` does without
+
+    try:
+        command = importlib.import_module(f"smbd.cli.{arguments.command}")
+        status: int = command.run(arguments)
+    except (ConfigError, UsageError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="smbd",
+        description="A small SMB2/3 file server that answers reads straight from the page cache.",
+    )
+    parser.add_argument("--version", action="version", version=f"smbd {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_check(commands)
+    _add_status(commands)
+    _add_user(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve shares.toml, or one folder without any configuration",
+        description="Serve shares.toml, or the folder DIR at once: to the current user, with a new "
+        "password that is printed, on 127.0.0.1.",
+    )
+    serve.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="serve this folder only")
+    serve.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the shares.toml to serve (default: ./shares.toml)",
+    )
+    where = serve.add_mutually_exclusive_group()
+    where.add_argument(
+        "--port",
+        type=_port,
+        metavar="N",
+        help="listen on this port (default: 4450); 0 is any free one",
+    )
+    where.add_argument(
+        "--listen",
+        action="append",
+        metavar="HOST:PORT",
+        help="listen on this address (default: 127.0.0.1:4450); may be given several times",
+    )
+    folder = serve.add_argument_group("only with DIR")
+    folder.add_argument(
+        "--share-name", metavar="NAME", help="the share's name (default: the folder's)"
+    )
+    folder.add_argument("--user", metavar="NAME", help="who may log in (default: the current user)")
+    folder.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="read the password from this file"
+    )
+    folder.add_argument("--guest", action="store_true", help="let everybody in without a password")
+    folder.add_argument("--read-only", action="store_true", help="let nobody change anything")
+    folder.add_argument("--engine", metavar="SPEC", help='how files are read (default: "nowait")')
+    folder.add_argument(
+        "--signing",
+        choices=("required", "enabled"),
+        help='"enabled": clients may leave their requests unsigned, which is faster',
+    )
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="check shares.toml, its folders and its engines, without serving",
+        description="Check a shares.toml, touch every folder in it, and say which engine each "
+        "share will really get, and why. The exit status is 1 if it cannot be served as it is.",
+    )
+    check.add_argument("--config", type=Path, metavar="FILE", default=DEFAULT_CONFIG)
+
+
+def _add_status(commands: Any) -> None:
+    status = commands.add_parser(
+        "status",
+        help="show what the running servers do",
+        description="Ask the running servers of this user, or the one behind a socket.",
+    )
+    status.add_argument("--socket", type=Path, metavar="PATH", help="ask the server at this socket")
+    status.add_argument(
+        "--config", type=Path, metavar="FILE", help="ask at this file's status_socket"
+    )
+    status.add_argument("--json", action="store_true", help="print what the server says, as JSON")
+
+
+def _add_user(commands: Any) -> None:
+    user = commands.add_parser(
+        "user",
+        help="make the lines of a user for shares.toml from a password",
+        description="Ask for a password, and print the [users.NAME] table with its NT hash.",
+    )
+    user.add_argument("name", metavar="NAME")
+    user.add_argument("--stdin", action="store_true", help="read the password from standard input")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)

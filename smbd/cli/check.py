@@ -1,0 +1,104 @@
+"""`smbd check`: would shares.toml be served, and which way would each share's files go?"""
+
+import argparse
+import sys
+
+from smbd.config import (
+    Config,
+    ConfigError,
+    ShareConfig,
+    UserConfig,
+    folder_problem,
+    folder_warning,
+    load,
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what would be served; exit status 1 if some of it cannot be."""
+    try:
+        config = load(arguments.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for warning in config.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(_server(config))
+    for user in config.users:
+        print(f"user {user.name}: {_login(user)}")
+    served = [_report(share) for share in config.shares]
+    print("\nKernel and engines:")
+    for line in _offers():
+        print(f"  {line}")
+    print(f"\n{sum(served)} of {len(served)} shares can be served.")
+    return 0 if all(served) else 1
+
+
+def _report(share: ShareConfig) -> bool:
+    """Print all about one share; return whether it can be served."""
+    print(f"\n{share.name}: {share.path} ({_access(share)})")
+    problem = folder_problem(share)
+    if problem:
+        print(f"  ERROR: {problem}")
+        return False
+    if not share.path.exists():
+        print("  the first start makes this folder")
+        return True
+    for line in _engine(share):
+        print(f"  {line}")
+    warning = folder_warning(share)
+    if warning:
+        print(f"  warning: {warning}")
+    return True
+
+
+def _server(config: Config) -> str:
+    listen = ", ".join(map(str, config.server.listen))
+    return (
+        f"server {config.server.name} in {config.server.workgroup} on {listen}, "
+        f"signing {config.server.signing}, encryption {config.server.encryption}"
+    )
+
+
+def _login(user: UserConfig) -> str:
+    if user.nt_hash is not None:
+        return "logs in with the password of an nt_hash"
+    if user.password is None:
+        return f"the first start makes a password in {user.password_file}"
+    if user.password_file is not None:
+        return f"logs in with the password in {user.password_file}"
+    return "logs in with a password"
+
+
+def _access(share: ShareConfig) -> str:
+    who = "every user" if share.users is None else ", ".join(share.users)
+    return "".join(
+        (
+            "read only" if share.read_only else "read and write",
+            f", for {who}" if who else "",
+            ", and guests" if share.guest else "",
+            ", hidden" if share.hidden else "",
+            f", encryption {share.encryption}" if share.encryption != "off" else "",
+        )
+    )
+
+
+def _engine(share: ShareConfig) -> list[str]:
+    """Say which way this share's files would go, found by trying it there."""
+    from aio import describe  # noqa: PLC0415 -- trio and cffi: 0.2 s that an error need not wait for
+
+    description = describe(share.path, share.engine)
+    return [
+        f"engine {description.engine} on {description.file_system}",
+        f"reads: {description.reads}",
+        f"writes: {description.writes}",
+    ]
+
+
+def _offers() -> list[str]:
+    from aio import offers  # noqa: PLC0415 -- as above
+
+    return [
+        f"{offer.name:<12} {'yes' if offer.available else 'no'}: {offer.reason}"
+        for offer in offers()
+    ]

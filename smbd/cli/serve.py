@@ -1,0 +1,199 @@
+"""`smbd serve`: runs the server, and prints what it serves and how each client mounts it."""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aio import DEFAULT_SPEC, parse_spec
+from smbd.cli import DEFAULT_CONFIG, UsageError
+from smbd.cli.logs import start_logging
+from smbd.cli.mount import login_name, mount_lines, reachable
+from smbd.cli.status import shares_table
+from smbd.config import (
+    Address,
+    Config,
+    ServerConfig,
+    ShareConfig,
+    UserConfig,
+    default_status_socket,
+    load,
+    new_password,
+    prepare,
+    read_password,
+    share_name_problem,
+)
+
+_ONLY_WITH_FOLDER = (
+    "share_name", "user", "password_file", "guest", "read_only", "engine", "signing",
+)  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    prepared = prepare(configuration(arguments))
+    config = prepared.config
+    for warning in config.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for note in prepared.notes:
+        print(note)
+
+    from smbd import server  # noqa: PLC0415 -- trio and impacket, which a mistake above need not wait for
+
+    start_logging(config.server.log_format)
+
+    def started(addresses: Sequence[Address]) -> None:
+        print(announcement(config, addresses), flush=True)
+
+    def stopped(document: Mapping[str, Any]) -> None:
+        print(f"\n{shares_table(document)}", flush=True)
+
+    try:
+        server.run(config, started=started, stopped=stopped)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"smbd: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """Return what the command line asks for; ConfigError or UsageError if that cannot be."""
+    if arguments.folder is None:
+        for name in _ONLY_WITH_FOLDER:
+            if getattr(arguments, name):
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} needs DIR; for shares.toml, write it there")
+        config = load(_config_file(arguments.config))
+    elif arguments.config is not None:
+        raise UsageError("--config and DIR exclude each other: a folder is served without a file")
+    else:
+        config = folder_configuration(arguments)
+    return replace(config, server=replace(config.server, listen=_listen(config.server, arguments)))
+
+
+def _config_file(path: Path | None) -> Path:
+    if path is None and not DEFAULT_CONFIG.exists():
+        raise UsageError(
+            "there is no shares.toml here: `smbd serve --config FILE` serves another one, "
+            "and `smbd serve DIR` a folder without any"
+        )
+    return path or DEFAULT_CONFIG
+
+
+def _listen(server: ServerConfig, arguments: argparse.Namespace) -> tuple[Address, ...]:
+    if arguments.listen:
+        try:
+            return tuple(map(Address.parse, arguments.listen))
+        except ValueError as error:
+            raise UsageError(f"--listen {error}") from None
+    if arguments.port is not None:
+        return tuple(replace(address, port=arguments.port) for address in server.listen)
+    return server.listen
+
+
+def folder_configuration(arguments: argparse.Namespace) -> Config:
+    """Return the configuration of one folder for one user."""
+    # The absolute path is what the user reads; links in it are the kernel's business.
+    folder = Path(os.path.abspath(arguments.folder.expanduser()))  # noqa: PTH100 -- `.` and `..` go
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such folder")
+    user = UserConfig(
+        arguments.user or _current_user(),
+        password=_password(arguments.password_file),
+        password_file=arguments.password_file,
+    )
+    share = ShareConfig(
+        _share_name(arguments.share_name, folder),
+        folder,
+        read_only=arguments.read_only or not os.access(folder, os.W_OK),
+        guest=arguments.guest,
+        engine=_engine(arguments.engine),
+    )
+    server = ServerConfig(
+        signing=arguments.signing or "required", status_socket=default_status_socket()
+    )
+    return Config(server, (user,), (share,))
+
+
+def _share_name(wanted: str | None, folder: Path) -> str:
+    if wanted is None:
+        return "share" if share_name_problem(folder.name) else folder.name
+    wrong = share_name_problem(wanted)
+    if wrong:
+        raise UsageError(f"--share-name {wanted}: {wrong}")
+    return wanted
+
+
+def _engine(spec: str | None) -> str:
+    if spec is None:
+        return DEFAULT_SPEC
+    try:
+        parse_spec(spec)
+    except ValueError as error:
+        raise UsageError(f"--engine: {error}") from None
+    return spec
+
+
+def _current_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return "user"
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        return new_password()
+    try:
+        return read_password(file)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--password-file {file}: {reason}") from None
+
+
+def announcement(config: Config, addresses: Sequence[Address]) -> str:
+    """Say what is served, to whom, and how each client mounts it."""
+    lines = [f"smbd serves on {', '.join(map(str, addresses))}"]
+    address = reachable(addresses)
+    for share in config.shares:
+        lines += ["", *_share_lines(config, share, address)]
+    lines += ["", *_passwords(config)]
+    lines += ["", "Ctrl-C ends it; `smbd status` shows what it does."]
+    return "\n".join(lines)
+
+
+def _passwords(config: Config) -> list[str]:
+    """Say where each password is; the one of `serve DIR` is nowhere but here."""
+    lines = []
+    for user in config.users:
+        if user.password_file is not None:
+            lines.append(f"The password of {user.name} is in {user.password_file}")
+        elif config.source is None:
+            lines.append(f"The password of {user.name} is {user.password}")
+    return lines
+
+
+def _share_lines(config: Config, share: ShareConfig, address: Address) -> list[str]:
+    access = "read only" if share.read_only else "read and write"
+    user = login_name(config, share)
+    if user is None:
+        access += ", guests only"
+    elif share.guest:
+        access += ", guests too"
+    lines = [f"{share.name}: {share.path} ({access}, engine {share.engine})"]
+    for client, line in mount_lines(config.server, share, address, user):
+        lines.append(f"  {client:<10} {line}{_footnote(client, address, user)}")
+    return lines
+
+
+def _footnote(client: str, address: Address, user: str | None) -> str:
+    if client != "Windows":
+        return ""
+    if user is None:
+        return "  (Windows 11 must first be told to allow guests)"
+    return "  (Windows 11 24H2 or later)" if address.port != 445 else ""

@@ -1,0 +1,53 @@
+"""shares.toml -> frozen dataclasses; an error names file, line, key, and what would be right."""
+
+from smbd.config.first_start import (
+    Prepared,
+    folder_problem,
+    folder_warning,
+    new_password,
+    prepare,
+)
+from smbd.config.load import load, read_password, share_name_problem
+from smbd.config.model import (
+    DIALECTS,
+    Address,
+    Config,
+    ConfigError,
+    Encryption,
+    Limits,
+    LogFormat,
+    Problem,
+    ServerConfig,
+    ShareConfig,
+    Signing,
+    UserConfig,
+    dialect_name,
+)
+from smbd.config.runtime import default_status_socket, make_runtime_directory, runtime_directory
+
+__all__ = [
+    "DIALECTS",
+    "Address",
+    "Config",
+    "ConfigError",
+    "Encryption",
+    "Limits",
+    "LogFormat",
+    "Prepared",
+    "Problem",
+    "ServerConfig",
+    "ShareConfig",
+    "Signing",
+    "UserConfig",
+    "default_status_socket",
+    "dialect_name",
+    "folder_problem",
+    "folder_warning",
+    "load",
+    "make_runtime_directory",
+    "new_password",
+    "prepare",
+    "read_password",
+    "runtime_directory",
+    "share_name_problem",
+]

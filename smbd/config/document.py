@@ -1,0 +1,127 @@
+"""A shares.toml on its way to a Config: its tables, their lines, and all that is wrong so far."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smbd.config import schema
+from smbd.config.lines import Place, find_lines
+from smbd.config.model import ConfigError, Problem
+
+_TOML_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Document:
+    """One parsed file. Problems are collected, so that the user sees all of them at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._name = str(path)
+        text = self._read()
+        try:
+            self.top: Mapping[str, object] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError((self._syntax_problem(str(error), text),)) from None
+        self._lines = find_lines(text)
+
+    def _read(self) -> str:
+        try:
+            return self.path.read_bytes().decode()
+        except OSError as error:
+            message = error.strerror or str(error)
+        except UnicodeDecodeError as error:
+            message = f"TOML is UTF-8, and byte {error.start} of this file is not"
+        raise ConfigError((Problem(self._name, None, "", message),))
+
+    def _syntax_problem(self, message: str, text: str) -> Problem:
+        position = _TOML_POSITION.search(message)
+        if position is None:  # "(at end of document)"
+            return Problem(self._name, text.count("\n") + 1, "", message)
+        return Problem(self._name, int(position[1]), "", message[: position.start()])
+
+    def problem(self, place: Place, message: str) -> None:
+        """Note what is wrong at a place: an existing key, or a missing one of an existing table."""
+        self.problems.append(self._at(place, message))
+
+    def warn(self, place: Place, message: str) -> None:
+        """Note what is legal but unwise."""
+        self.warnings.append(self._at(place, message))
+
+    def _at(self, place: Place, message: str) -> Problem:
+        known = place
+        while known and known not in self._lines:
+            known = known[:-1]
+        return Problem(self._name, self._lines.get(known), dotted(place), message)
+
+    def table(self, place: Place, checks: schema.Keys) -> dict[str, Any]:
+        """Return the checked values of one table; what fails its check is noted and left out."""
+        found: object = self.top
+        for name in place:
+            found = found.get(name, {}) if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            self.problem(place, f"must be a table: {header(place)}")
+            return {}
+        values = {}
+        for key, value in found.items():
+            if key not in checks:
+                self.problem((*place, key), f"unknown key{_advice(key, checks)}")
+                continue
+            checked = self._checked((*place, key), value, checks[key])
+            if checked is not None:
+                values[key] = checked
+        return values
+
+    def _checked(self, place: Place, value: object, check: schema.Check | schema.ArrayOf) -> object:
+        """Return the checked value, or None after noting what is wrong: TOML has no null."""
+        if isinstance(check, schema.ArrayOf):
+            return self._checked_array(place, value, check.element)
+        try:
+            return check(value)
+        except ValueError as error:
+            self.problem(place, str(error))
+            return None
+
+    def _checked_array(self, place: Place, value: object, check: schema.Check) -> object:
+        if not isinstance(value, list):
+            self.problem(place, f"must be an array ([...]), not {schema.kind(value)}")
+            return None
+        before = len(self.problems)
+        elements = tuple(
+            self._checked((*place, index), element, check) for index, element in enumerate(value)
+        )
+        return elements if len(self.problems) == before else None
+
+    def names(self, table: str) -> list[str]:
+        """Return the names that a table of tables has: the NAMEs of its [table.NAME]."""
+        found = self.top.get(table, {})
+        return list(found) if isinstance(found, dict) else []
+
+
+def dotted(place: Place) -> str:
+    """Write a place as TOML does: `shares."my music".users[1]`."""
+    written = ""
+    for part in place:
+        if isinstance(part, int):
+            written += f"[{part}]"
+            continue
+        name = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
+        written += f".{name}" if written else name
+    return written
+
+
+def header(place: Place) -> str:
+    """Write the line that begins a table."""
+    return f"[{dotted(place)}]"
+
+
+def _advice(key: str, checks: schema.Keys) -> str:
+    """Say where a key belongs that is right elsewhere, or which one it is nearly."""
+    for table, others in schema.TABLES.items():
+        if key in others:
+            return f"; it belongs in [{table}]"
+    return schema.nearest(key, checks) or f"; known here: {', '.join(sorted(checks))}"

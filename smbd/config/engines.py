@@ -1,0 +1,20 @@
+"""Checks a share's engine and its options against aio's catalogue, each on its own line."""
+
+from aio.catalog import check_options, parse_spec
+from smbd.config.document import Document
+from smbd.config.lines import Place
+from smbd.config.model import ShareConfig
+
+
+def check(document: Document, place: Place, share: ShareConfig) -> None:
+    """Note what is wrong with the engine of a share. Whether it works here, `smbd check` tells."""
+    try:
+        spec = parse_spec(share.engine)
+    except ValueError as error:
+        document.problem((*place, "engine"), str(error))
+        return
+    for name, value in share.engine_options.items():
+        try:
+            check_options(spec, {name: value})
+        except ValueError as error:
+            document.problem((*place, "engine_options", name), str(error))

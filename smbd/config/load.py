@@ -1,0 +1,266 @@
+"""shares.toml -> Config: checks each key, then what keys must be to one another. Never writes."""
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from smbd.config import engines, schema
+from smbd.config.document import Document
+from smbd.config.lines import Place
+from smbd.config.model import (
+    Config,
+    ConfigError,
+    Encryption,
+    Limits,
+    ServerConfig,
+    ShareConfig,
+    UserConfig,
+)
+from smbd.config.runtime import default_status_socket
+
+# [MS-SRVS] 2.2.4.23 and NetShareAdd: these never stand in a share's name.
+_NOT_IN_SHARE_NAMES = frozenset('"/\\[]:|<>+;,?*=')
+_LONGEST_SHARE_NAME = 80
+# IPC$ is the server's own, ADMIN$ Windows' own; [MS-SRVS] 3.1.4.7 reserves pipe and mailslot.
+_RESERVED_SHARES = frozenset({"ipc$", "admin$", "pipe", "mailslot"})
+# What Windows refuses in an account's name, without "@", which stands in mail addresses.
+_NOT_IN_USER_NAMES = frozenset('"/\\[]:|<>+;,?*=')
+_LONGEST_USER_NAME = 64
+
+_STRENGTH: dict[Encryption, int] = {"off": 0, "desired": 1, "required": 2}
+
+
+def load(path: Path | str) -> Config:
+    """Read a shares.toml; ConfigError holds everything that is wrong with it."""
+    document = Document(Path(path))
+    document.table((), schema.TOP)
+    server = _server(document)
+    users = _users(document)
+    shares = _shares(document, server, users)
+    if document.problems:
+        raise ConfigError(tuple(sorted(document.problems, key=lambda one: one.line or 0)))
+    return Config(server, users, shares, document.path, tuple(document.warnings))
+
+
+def _server(document: Document) -> ServerConfig:
+    place = ("server",)
+    values = document.table(place, schema.SERVER)
+    values["limits"] = _limits(document)
+    values["status_socket"] = _status_socket(document, values.get("status_socket"))
+    server = ServerConfig(**values)
+    if not server.listen:
+        document.problem((*place, "listen"), "must have at least one address")
+    for index, address in enumerate(server.listen):
+        if address.port and address in server.listen[:index]:
+            document.problem((*place, "listen", index), f"{address} is there twice")
+    if server.min_dialect > server.max_dialect:
+        document.problem((*place, "min_dialect"), "must not be above max_dialect")
+    if server.encryption == "required" and server.max_dialect < 0x0300:
+        document.problem((*place, "encryption"), _needs_smb3())
+    return server
+
+
+def _needs_smb3() -> str:
+    return '"required" needs a max_dialect of "3.0" or later: older ones cannot encrypt'
+
+
+def _status_socket(document: Document, written: str | None) -> Path | None:
+    if written is None:
+        return default_status_socket()
+    if not written:
+        return None
+    return _path(document, ("server", "status_socket"), written)
+
+
+def _limits(document: Document) -> Limits:
+    place = ("server", "limits")
+    limits = Limits(**document.table(place, schema.LIMITS))
+    largest = max(limits.max_read, limits.max_write, limits.max_transact)
+    if limits.memory < 2 * largest:
+        document.problem(
+            (*place, "memory"),
+            f'must be at least "{schema.in_units(2 * largest)}": '
+            "one largest request and its reply, twice over",
+        )
+    return limits
+
+
+def _users(document: Document) -> tuple[UserConfig, ...]:
+    names = document.names("users")
+    _check_names_differ(document, "users", names)
+    return tuple(_user(document, name) for name in names)
+
+
+def _check_names_differ(document: Document, table: str, names: list[str]) -> None:
+    """SMB knows no case in the names of users and shares."""
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            document.problem((table, name), f'is the same name as "{twin}": case does not count')
+
+
+def _user(document: Document, name: str) -> UserConfig:
+    place = ("users", name)
+    if (
+        not 0 < len(name) <= _LONGEST_USER_NAME
+        or not name.isprintable()
+        or name != name.strip()
+        or not _NOT_IN_USER_NAMES.isdisjoint(name)
+    ):
+        document.problem(
+            place,
+            f"a user's name has 1 to {_LONGEST_USER_NAME} printable characters, none of "
+            + " ".join(sorted(_NOT_IN_USER_NAMES)),
+        )
+    before = len(document.problems)
+    values = document.table(place, schema.USER)
+    if len(document.problems) > before:
+        return UserConfig(name)
+    given = [key for key in ("password", "password_file", "nt_hash") if key in values]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        document.problem(
+            place, f"must have exactly one of password, password_file and nt_hash, not {found}"
+        )
+        return UserConfig(name)
+    if values.get("generate") and "password_file" not in values:
+        document.problem((*place, "generate"), "needs a password_file to write the password to")
+    if "password_file" in values:
+        values["password_file"] = _path(document, (*place, given[0]), values["password_file"])
+        return _with_password(document, UserConfig(name, **values))
+    if values.get("password") == "":
+        document.problem((*place, "password"), "must not be empty; a share with guest needs none")
+    _warn_if_readable(document, place, document.path)
+    return UserConfig(name, **values)
+
+
+def _with_password(document: Document, user: UserConfig) -> UserConfig:
+    """Read the password from its file, unless the first start is yet to write it."""
+    place = ("users", user.name, "password_file")
+    assert user.password_file is not None
+    try:
+        if user.generate and not user.password_file.exists():
+            return user
+        password = read_password(user.password_file)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        document.problem(place, f"{user.password_file}: {reason}")
+        return user
+    _warn_if_readable(document, place, user.password_file)
+    return replace(user, password=password)
+
+
+def read_password(file: Path) -> str:
+    """Return the one line of a password file; ValueError if it is not that."""
+    try:
+        password = file.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise ValueError("must be UTF-8 text") from None
+    password = password.removesuffix("\n").removesuffix("\r")
+    if not password or not password.isprintable():
+        raise ValueError("must hold one line, the password, and nothing else")
+    return password
+
+
+def _warn_if_readable(document: Document, place: Place, file: Path) -> None:
+    mode = file.stat().st_mode
+    if mode & stat.S_IROTH:
+        document.warn(
+            place,
+            f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o}), "
+            f"which holds a password: chmod o-r {file}",
+        )
+
+
+def _shares(
+    document: Document, server: ServerConfig, users: tuple[UserConfig, ...]
+) -> tuple[ShareConfig, ...]:
+    names = document.names("shares")
+    if not names:
+        document.problem(("shares",), 'there is nothing to serve: add [shares.NAME] with path = ""')
+    _check_names_differ(document, "shares", names)
+    return tuple(_share(document, name, server, users) for name in names)
+
+
+def share_name_problem(name: str) -> str | None:
+    """Say what is wrong with a share's name, or None."""
+    if name.casefold() in _RESERVED_SHARES:
+        return "this name is reserved; choose another"
+    if (
+        not 0 < len(name) <= _LONGEST_SHARE_NAME
+        or not name.isprintable()
+        or name != name.strip()
+        or not _NOT_IN_SHARE_NAMES.isdisjoint(name)
+    ):
+        return (
+            f"a share's name has 1 to {_LONGEST_SHARE_NAME} printable characters, none of "
+            + " ".join(sorted(_NOT_IN_SHARE_NAMES))
+        )
+    return None
+
+
+def _share(
+    document: Document, name: str, server: ServerConfig, users: tuple[UserConfig, ...]
+) -> ShareConfig:
+    place = ("shares", name)
+    wrong = share_name_problem(name)
+    if wrong:
+        document.problem(place, wrong)
+    before = len(document.problems)
+    values = document.table(place, schema.SHARE)
+    if "path" in values:
+        values["path"] = _path(document, (*place, "path"), values["path"])
+    elif len(document.problems) == before:
+        document.problem((*place, "path"), "is missing: the folder to serve")
+    if "users" in values:
+        values["users"] = _allowed(document, place, values["users"], users)
+    values.setdefault("encryption", server.encryption)
+    share = ShareConfig(name, **{"path": document.path, **values})
+    engines.check(document, place, share)
+    if not (users or share.guest):
+        document.problem(
+            place, "nobody can log in: add [users.NAME], or guest = true to this share"
+        )
+    _check_encryption(document, place, share, server)
+    return share
+
+
+def _allowed(
+    document: Document, place: Place, names: tuple[str, ...], users: tuple[UserConfig, ...]
+) -> tuple[str, ...]:
+    """Spell each allowed user as [users.NAME] does."""
+    if not names:
+        document.problem((*place, "users"), "must name a user; without this key, every user may")
+    known = {user.name.casefold(): user.name for user in users}
+    allowed = []
+    for index, name in enumerate(names):
+        if name.casefold() in known:
+            allowed.append(known[name.casefold()])
+        else:
+            advice = schema.nearest(name, known.values()) or f"; add [users.{name}]"
+            document.problem((*place, "users", index), f'there is no user "{name}"{advice}')
+    return tuple(allowed)
+
+
+def _check_encryption(
+    document: Document, place: Place, share: ShareConfig, server: ServerConfig
+) -> None:
+    where = (*place, "encryption")
+    if _STRENGTH[share.encryption] < _STRENGTH[server.encryption] == _STRENGTH["required"]:
+        document.problem(where, 'must be "required" too, as server.encryption is')
+    if share.encryption == "required" and server.max_dialect < 0x0300:
+        document.problem(where, _needs_smb3())
+    if share.encryption == "required" and share.guest:
+        document.problem(
+            (*place, "guest"), "guests have no key to encrypt with, and this share requires it"
+        )
+
+
+def _path(document: Document, place: Place, written: str) -> Path:
+    """Make a path absolute: ~ is the home directory, and all else starts at the file's folder."""
+    try:
+        return document.path.parent / Path(written).expanduser()
+    except RuntimeError as error:
+        document.problem(place, f"{written}: {error}")
+        return Path(written)

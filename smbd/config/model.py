@@ -1,0 +1,164 @@
+"""The configuration as values, which shares.toml, the command line and tests all build."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+
+from aio.catalog import DEFAULT_SPEC
+
+Signing = Literal["required", "enabled"]
+Encryption = Literal["off", "desired", "required"]
+LogFormat = Literal["text", "json"]
+
+# As people write them, with the numbers of [MS-SMB2] 2.2.3.
+DIALECTS = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.0.2": 0x0302, "3.1.1": 0x0311}
+
+# A NetBIOS name has 15 characters; NTLM's target info and Windows' lists cut longer ones.
+NAME_LENGTH = 15
+
+_MIB = 1024 * 1024
+
+
+def dialect_name(dialect: int) -> str:
+    """Return "3.1.1" for 0x0311; KeyError for a number that is no dialect."""
+    return {number: name for name, number in DIALECTS.items()}[dialect]
+
+
+def host_name() -> str:
+    """Return this machine's name as a server's: first label, upper case, at most 15 characters."""
+    return socket.gethostname().partition(".")[0].upper()[:NAME_LENGTH] or "SMBD"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a host without brackets, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "127.0.0.1:4450" or "[::1]:4450"; ValueError says what would be right."""
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if bracketed:
+            host = host[1:-1]
+        if bracketed != (":" in host):
+            raise ValueError('an IPv6 address stands in brackets, as in "[::1]:4450"')
+        if not (colon and host):
+            raise ValueError(f'must look like "127.0.0.1:4450", not "{text}"')
+        if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+            raise ValueError(f'the port must be a number from 0 to 65535, not "{port}"')
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server, address or connection may use. Sizes in bytes, times in seconds."""
+
+    connections: int = 1000
+    connections_per_address: int = 250
+    half_open_logins: int = 100  # connections that have no session yet
+    login_time: float = 30.0  # from accept to the first session
+    idle_time: float = 900.0  # of a connection without open handles; 0: never closed
+    opens: int = 16384  # handles of one connection
+    requests: int = 1024  # of one connection, in work at once
+    credits: int = 8192  # held by one connection; Samba's default too
+    max_read: int = 8 * _MIB
+    max_write: int = 8 * _MIB
+    max_transact: int = 8 * _MIB
+    memory: int = 64 * _MIB  # of one connection: requests in work and replies not yet sent
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """The table [server]."""
+
+    listen: tuple[Address, ...] = (Address("127.0.0.1", 4450),)
+    name: str = field(default_factory=host_name)
+    workgroup: str = "WORKGROUP"
+    min_dialect: int = 0x0202
+    max_dialect: int = 0x0311
+    signing: Signing = "required"
+    encryption: Encryption = "off"
+    limits: Limits = field(default_factory=Limits)
+    status_socket: Path | None = None
+    log_format: LogFormat = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class UserConfig:
+    """A table [users.NAME]. Once prepared, either password or nt_hash is set, never both."""
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+    nt_hash: bytes | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    generate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShareConfig:
+    """A table [shares.NAME]. The path is absolute; encryption has the server's policy in it."""
+
+    name: str
+    path: Path
+    comment: str = ""
+    read_only: bool = False
+    users: tuple[str, ...] | None = None  # None: every user
+    guest: bool = False
+    hidden: bool = False
+    encryption: Encryption = "off"
+    engine: str = DEFAULT_SPEC
+    engine_options: Mapping[str, int] = field(default_factory=dict)
+    create: bool = False
+
+    def allows(self, user: str) -> bool:
+        """Tell whether this user, whose password was right, may connect. Guests are not users."""
+        return self.users is None or user.casefold() in {name.casefold() for name in self.users}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it stands, and what would be right."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be served; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One whole configuration. `source` is the file that it came from, if any."""
+
+    server: ServerConfig = field(default_factory=ServerConfig)
+    users: tuple[UserConfig, ...] = ()
+    shares: tuple[ShareConfig, ...] = ()
+    source: Path | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def guest(self) -> bool:
+        """Whether some share takes guests."""
+        return any(share.guest for share in self.shares)

@@ -1,0 +1,57 @@
+"""A share's storage: names confined to its root, files, folders, attributes, space.
+
+Plain blocking functions for worker threads.  Errors are NtError where SMB has an opinion, else
+OSError for the one table (smbd.ntstatus).
+"""
+
+from smbd.vfs.attributes import get_ea, list_eas, set_attributes, set_ea, set_sparse, set_times
+from smbd.vfs.information import (
+    Access,
+    Ownership,
+    access,
+    entries,
+    entry,
+    information,
+    is_empty,
+    list_names,
+    ownership,
+)
+from smbd.vfs.names import fold, name_to_path, parse_name, path_to_name, to_disk, to_wire
+from smbd.vfs.root import File, Root
+from smbd.vfs.storage import allocate, allocated_ranges, set_end_of_file, sync, zero_range
+from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
+
+__all__ = [
+    "Access",
+    "File",
+    "Matcher",
+    "Ownership",
+    "Root",
+    "access",
+    "allocate",
+    "allocated_ranges",
+    "entries",
+    "entry",
+    "fold",
+    "get_ea",
+    "has_wildcards",
+    "information",
+    "is_empty",
+    "list_eas",
+    "list_names",
+    "match",
+    "matcher",
+    "name_to_path",
+    "ownership",
+    "parse_name",
+    "path_to_name",
+    "set_attributes",
+    "set_ea",
+    "set_end_of_file",
+    "set_sparse",
+    "set_times",
+    "sync",
+    "to_disk",
+    "to_wire",
+    "zero_range",
+]

@@ -1,0 +1,184 @@
+"""Times, DOS attributes and EAs: put where Linux has a place for them, else where Samba has one."""
+
+import errno
+import os
+import stat
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import dosattrib
+from smbd.vfs.information import STORED_ATTRIBUTES, information, is_client_ea
+from smbd.vfs.root import File
+from smbd.wire.filetime import unix_from_filetime
+from smbd.wire.fscc import ExtendedAttribute, FileAttribute
+
+_WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_SETTABLE = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
+
+
+def set_times(
+    file: File,
+    creation: int | None,
+    access: int | None,
+    write: int | None,
+    change: int | None,
+) -> None:
+    """Set times (FILETIMEs); None leaves one as it is.
+
+    `change` is dropped: the kernel alone says when an inode changed.  So is `creation` where no
+    extended attribute can hold it: refusing would make every copy fail that keeps times, and tools
+    expect as much of file systems that know less than NTFS.  Raises NtError(ACCESS_DENIED) in a
+    read-only share; OSError.
+    """
+    del change
+    file.root.check_writable()
+    if creation is not None:
+        now = information(file)
+        if now.creation_time != creation:
+            _store(file, now.attributes & STORED_ATTRIBUTES, creation)
+    if access is not None or write is not None:
+        # os.utime has no "leave": the other one is set to what it is, to the nanosecond.
+        status = os.fstat(file.fd)
+        access_ns = status.st_atime_ns if access is None else unix_from_filetime(access)
+        write_ns = status.st_mtime_ns if write is None else unix_from_filetime(write)
+        os.utime(file.target, ns=(access_ns, write_ns))
+
+
+def set_attributes(file: File, attributes: int) -> None:
+    """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them, the computed ones stay.
+
+    Where no extended attribute can hold them READONLY becomes the write bits of the mode; HIDDEN
+    and SYSTEM, which somebody would miss, are NtError(NOT_SUPPORTED); the others are hints to
+    backup and indexing, set with every copy by Explorer and cifs.ko, and are dropped.  Raises
+    NtError(ACCESS_DENIED) in a read-only share; OSError.
+    """
+    file.root.check_writable()
+    now = information(file)
+    wanted = attributes & _SETTABLE
+    if wanted == now.attributes & _SETTABLE:
+        return
+    if FileAttribute.READONLY & now.attributes & ~wanted and not file.is_directory:
+        # A mode without the owner's write bit shows as READONLY, and the record alone would only
+        # change what is shown; nor does Linux let the owner set user.* attributes of such a file.
+        _let_owner_write(file)
+    sparse = now.attributes & FileAttribute.SPARSE_FILE
+    if not _store(file, wanted | sparse, now.creation_time):
+        _set_by_mode(file, wanted & ~now.attributes, readonly=bool(wanted & FileAttribute.READONLY))
+
+
+def set_sparse(file: File, sparse: bool) -> None:
+    """FSCTL_SET_SPARSE ([MS-FSCC] 2.3.69): whether zeroed ranges may lose their storage.
+
+    Raises NtError: ACCESS_DENIED in a read-only share, NOT_SUPPORTED where it cannot be stored;
+    OSError.
+    """
+    file.root.check_writable()
+    now = information(file)
+    attributes = now.attributes & _SETTABLE
+    if sparse:
+        attributes |= FileAttribute.SPARSE_FILE
+    if attributes == now.attributes & STORED_ATTRIBUTES:
+        return
+    if not _store(file, attributes, now.creation_time):
+        raise NtError(NtStatus.NOT_SUPPORTED)
+
+
+def _store(file: File, attributes: int, creation_time: int) -> bool:
+    """Write the record; False where this file system has no place for it."""
+    if file.is_directory:
+        attributes |= FileAttribute.DIRECTORY  # as Samba writes it
+    try:
+        os.setxattr(file.target, dosattrib.NAME, dosattrib.pack(attributes, creation_time))
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return False
+    return True
+
+
+def _let_owner_write(file: File) -> None:
+    mode = os.fstat(file.fd).st_mode
+    if not mode & stat.S_IWUSR:
+        _set_mode(file, stat.S_IMODE(mode) | stat.S_IWUSR)
+
+
+def _set_by_mode(file: File, added: int, *, readonly: bool) -> None:
+    if added & (FileAttribute.HIDDEN | FileAttribute.SYSTEM):
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    if readonly and not file.is_directory:
+        _set_mode(file, stat.S_IMODE(os.fstat(file.fd).st_mode) & ~_WRITE_BITS)
+
+
+def _set_mode(file: File, mode: int) -> None:
+    os.chmod(file.target, mode)  # noqa: PTH101 (a descriptor)
+
+
+# -- EAs: NAME to a client is user.NAME on disk, as in Samba -------------------------------------
+
+
+def list_eas(file: File) -> list[ExtendedAttribute]:
+    """Every EA of an open file, in the file system's order; OSError."""
+    eas = []
+    for attribute in _client_eas(file):
+        value = _value(file, attribute)
+        if value is not None:
+            eas.append(ExtendedAttribute(_ea_name(attribute), value))
+    return eas
+
+
+def get_ea(file: File, name: bytes) -> bytes | None:
+    """The value of one EA, whatever the case of its name; None if there is none; OSError."""
+    attribute = _spelled(file, name)
+    return None if attribute is None else _value(file, attribute)
+
+
+def set_ea(file: File, name: bytes, value: bytes) -> None:
+    """Set one EA; an empty value removes it ([MS-FSA] 2.1.5.15.5).
+
+    Raises NtError: ACCESS_DENIED for a name that servers keep to themselves and in a read-only
+    share, EA_TOO_LARGE, NOT_SUPPORTED where the file system has none; OSError.
+    """
+    file.root.check_writable()
+    there = _spelled(file, name)
+    attribute = there or f"user.{os.fsdecode(name)}"
+    if not is_client_ea(attribute):
+        raise NtError(NtStatus.ACCESS_DENIED)
+    try:
+        if value:
+            os.setxattr(file.target, attribute, value)
+        elif there is not None:
+            os.removexattr(file.target, attribute)
+    except OSError as error:
+        if error.errno in {errno.E2BIG, errno.ERANGE}:
+            raise NtError(NtStatus.EA_TOO_LARGE) from error
+        raise
+
+
+def _client_eas(file: File) -> list[str]:
+    try:
+        return [name for name in os.listxattr(file.target) if is_client_ea(name)]
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return []
+
+
+def _spelled(file: File, name: bytes) -> str | None:
+    """The attribute on disk that an EA name means; [MS-FSCC] 2.4.16 compares without case."""
+    exact = f"user.{os.fsdecode(name)}"
+    attributes = _client_eas(file)
+    if exact in attributes:
+        return exact
+    return next((one for one in attributes if one.upper() == exact.upper()), None)
+
+
+def _value(file: File, attribute: str) -> bytes | None:
+    try:
+        return os.getxattr(file.target, attribute)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
+        return None
+
+
+def _ea_name(attribute: str) -> bytes:
+    return os.fsencode(attribute.removeprefix("user."))

@@ -1,0 +1,216 @@
+"""Case-insensitive names over a case-sensitive file system: an index per folder, kept in memory.
+
+Linux finds a name only as it is spelled.  That a client's name is in no spelling there can only be
+known from the whole folder, and every CREATE of a new file asks just that; so a folder is read
+once, and the index then follows what we ourselves do in it.
+"""
+
+import math
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from smbd.vfs.names import comparison_key, comparison_keys, to_wire
+
+# All indexes of one share together.  Measured: 210 bytes a name (20 characters), so 200 MB at most.
+MAXIMUM_NAMES = 1_000_000
+
+# A folder's times are its version, but two changes within one tick of the kernel's clock (10 ms at
+# HZ=100) can look the same.  A folder read this soon after its last change may hide a second one.
+_TICK_NS = 100_000_000
+# Also a change by another process between our own change and the look at the times after it would
+# be taken for ours.  So an index that is not known to be right for sure is read again at times:
+# after a second, or later in large folders, so that reading costs 5 % at most.
+_DOUBT_SECONDS = 1.0
+_DOUBT_SCANS = 20
+
+# comparison_key of a name -> the name on disk, or the several that SMB takes for one.
+_Names = dict[str, str | list[str]]
+
+
+class Folder:
+    """The index of one folder.  Its methods are for the holder of `lock`."""
+
+    __slots__ = (
+        "_doubted_at",
+        "_names",
+        "_scan_seconds",
+        "_version",
+        "counted",
+        "fd",
+        "lock",
+        "users",
+    )
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.users = 0
+        self.counted = 0  # what the Index has it down for
+        self.fd = -1  # the holder's descriptor (O_PATH will do)
+        self._names: _Names | None = None
+        self._version = (0, 0)
+        self._doubted_at = math.inf
+        self._scan_seconds = 0.0
+
+    def __len__(self) -> int:
+        return len(self._names or ())
+
+    def find(self, name: str) -> str | None:
+        """The entry on disk that a client means by `name` (a component on disk); None if none.
+
+        Of several the one spelled so, else the first in order, so that the answer is always one.
+        In a folder that we may search but not read only the spelling given can be found.
+        """
+        self._refresh()
+        if self._names is None:
+            return name if os.access(name, os.F_OK, dir_fd=self.fd, follow_symlinks=False) else None
+        found = self._names.get(comparison_key(name))
+        if found is None or isinstance(found, str):
+            return found
+        wire = to_wire(name)
+        return min(found, key=lambda one: (one != name, to_wire(one) != wire, one))
+
+    def added(self, name: str) -> None:
+        """`name` was created by the holder."""
+        if self._names is not None:
+            _put(self._names, comparison_key(name), name)
+            self._follow()
+
+    def removed(self, name: str) -> None:
+        """`name` was removed by the holder."""
+        if self._names is None:
+            return
+        key = comparison_key(name)
+        found = self._names.get(key)
+        if isinstance(found, list) and name in found:
+            found.remove(name)
+        if found in (name, []):
+            del self._names[key]
+        self._follow()
+
+    def check(self) -> None:
+        """Forget what was changed by others: to be called before a change of our own."""
+        if self._names is not None and not self._is_current():
+            self._names = None
+
+    def _is_current(self) -> bool:
+        return self._version == _version(self.fd) and time.monotonic() < self._doubted_at
+
+    def _follow(self) -> None:
+        self._version = _version(self.fd)
+        self._doubted_at = min(self._doubted_at, self._next_doubt())
+
+    def _next_doubt(self) -> float:
+        return time.monotonic() + max(_DOUBT_SECONDS, _DOUBT_SCANS * self._scan_seconds)
+
+    def _refresh(self) -> None:
+        if self._names is not None and self._is_current():
+            return
+        self._names = None
+        began = time.monotonic()
+        began_ns = time.time_ns()
+        try:
+            readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.fd)
+        except PermissionError:
+            return
+        try:
+            version = _version(self.fd)
+            listed = os.listdir(readable)  # noqa: PTH208 (a descriptor)
+        finally:
+            os.close(readable)
+        self._names = _index(listed)
+        self._version = version
+        self._scan_seconds = time.monotonic() - began
+        settled = began_ns - version[1] > _TICK_NS  # mtime can be set to anything
+        self._doubted_at = math.inf if settled else self._next_doubt()
+
+
+def _version(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_mtime_ns, status.st_ctime_ns
+
+
+def _index(listed: list[str]) -> _Names:
+    keys = comparison_keys(listed)
+    names: _Names = dict(zip(keys, listed, strict=True))
+    if len(names) < len(listed):  # several that SMB takes for one
+        for key, name in zip(keys, listed, strict=True):
+            _put(names, key, name)
+    return names
+
+
+def _put(names: _Names, key: str, name: str) -> None:
+    there = names.setdefault(key, name)
+    if there == name:
+        return
+    if isinstance(there, str):
+        names[key] = [there, name]
+    elif name not in there:
+        there.append(name)
+
+
+class Index:
+    """The folders of one share that were asked about last, as many as memory allows."""
+
+    def __init__(self, maximum_names: int = MAXIMUM_NAMES) -> None:
+        self._maximum_names = maximum_names
+        self._names = 0
+        self._folders: OrderedDict[tuple[int, int], Folder] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def folder(self, fd: int) -> Iterator[Folder]:
+        """The folder open as `fd`, for this thread alone."""
+        with self.folders(fd, fd) as (folder, _):
+            yield folder
+
+    @contextmanager
+    def folders(self, one: int, other: int) -> Iterator[tuple[Folder, Folder]]:
+        """Two folders (maybe the same) for this thread alone, locked in an order all agree on."""
+        keys = [_key(one), _key(other)]
+        folders = [self._take(key) for key in keys]
+        ordered = sorted(zip(keys, folders, (one, other), strict=True), key=lambda item: item[0])
+        try:
+            with ordered[0][1].lock, ordered[1][1].lock:
+                for _, folder, fd in ordered:
+                    folder.fd = fd
+                    folder.check()
+                yield folders[0], folders[1]
+        finally:
+            self._give_back(folders)
+
+    def _take(self, key: tuple[int, int]) -> Folder:
+        with self._lock:
+            folder = self._folders.get(key)
+            if folder is None:
+                folder = self._folders[key] = Folder()
+            folder.users += 1
+            self._folders.move_to_end(key)
+            return folder
+
+    def _give_back(self, folders: list[Folder]) -> None:
+        with self._lock:
+            for folder in folders:
+                folder.users -= 1
+                size = 1 + len(folder)  # folders without names count too, so they are bounded too
+                self._names += size - folder.counted
+                folder.counted = size
+            if self._names > self._maximum_names:
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        for key, folder in list(self._folders.items()):
+            # One in use stays: its holder's change would be unseen by a second index of it.
+            if not folder.users:
+                self._names -= folder.counted
+                del self._folders[key]
+            if self._names <= self._maximum_names:
+                return
+
+
+def _key(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino

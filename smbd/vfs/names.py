@@ -1,0 +1,173 @@
+"""SMB names <-> paths on disk.
+
+A *name* is what SMB says: components joined by a backslash, UTF-16, some characters impossible.
+A *path* is what the kernel says: components joined by a slash, any byte but NUL and slash, as a
+`str` with undecodable bytes escaped (`os.fsdecode`).  The root of a share is "" on both sides.
+"""
+
+import os
+import re
+
+from smbd.ntstatus import NtError, NtStatus
+
+MAXIMUM_COMPONENT = 255  # bytes on disk: NAME_MAX of every Linux file system we serve
+
+# Characters that a Unix name may hold and an SMB name may not travel in the private use area, as
+# Services for Macintosh put them there; macOS and cifs.ko (mapposix, its default) speak this
+# table, so "a:b" on disk looks right to them and can at least be opened by everyone else.  The
+# slash has no place in it: macOS shows its colon as ours, and U+F000 would be a NUL.
+_ILLEGAL = {code: 0xF000 + code for code in range(1, 0x20)} | {
+    ord(character): 0xF020 + place for place, character in enumerate('"*:<>?\\|')
+}
+_LEGAL = {private: code for code, private in _ILLEGAL.items()}
+# A space or period at the end is legal on the wire but Win32 strips it, so that Explorer could not
+# open what it sees; only the last character matters (cifs.ko does the same).
+_LAST_ILLEGAL = {" ": "\uf028", ".": "\uf029"}
+_LAST_LEGAL = {private: plain for plain, private in _LAST_ILLEGAL.items()}
+
+_UNUSUAL_ON_DISK = re.compile(r'[\x01-\x1f"*:<>?\\|\ud800-\udfff]|[ .]\Z')
+_UNUSUAL_ANYWHERE = ('"', "*", ":", "<", ">", "?", "\\", "|", " /", "./")  # and all not printable
+_UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\ud800-\udfff]")
+_FORBIDDEN = re.compile(r'[\x00-\x1f"*<>?|/]')  # [MS-FSCC] 2.1.5.2; ':' separates streams
+# A lone surrogate that is no escaped byte has a place on disk too: its three bytes of generalised
+# UTF-8, which os.fsdecode shows as three escapes.  Windows lets such names be, so do we.
+_ESCAPED_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
+_LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
+def to_wire(component: str) -> str:
+    """One component of a path as SMB can say it."""
+    if not _UNUSUAL_ON_DISK.search(component):
+        return component
+    name = component.translate(_ILLEGAL)
+    name = name[:-1] + _LAST_ILLEGAL.get(name[-1], name[-1])
+    if name.isprintable():  # surrogates are not
+        return name
+    name = _ESCAPED_SURROGATE.sub(_surrogate_of_escapes, name)
+    # Two halves that meet become one character on the wire; they must be so here too, where the
+    # name that comes back is compared.
+    return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def to_disk(component: str) -> str:
+    """One component of an SMB name as it is created on disk, and looked up first.
+
+    A private-range character becomes what it stands for.  A tree that Samba wrote without its
+    catia module holds the private characters themselves: such a file is found second, because the
+    folder's index knows every entry by its `to_wire` form (index.py), where both are the same.
+    """
+    if not _UNUSUAL_ON_WIRE.search(component):
+        return component
+    path = component.translate(_LEGAL)
+    path = path[:-1] + _LAST_LEGAL.get(path[-1], path[-1])
+    if path in {".", ".."}:  # "\uf029" must not become a way up
+        return component
+    return _LONE_SURROGATE.sub(_escapes_of_surrogate, path)
+
+
+def _surrogate_of_escapes(match: re.Match[str]) -> str:
+    surrogate = os.fsencode(match[0]).decode("utf-8", "surrogatepass")
+    # U+DC80..U+DCFF on the wire say an undecodable byte; the three bytes stay three of them.
+    return match[0] if "\udc80" <= surrogate <= "\udcff" else surrogate
+
+
+def _escapes_of_surrogate(match: re.Match[str]) -> str:
+    return os.fsdecode(match[0].encode("utf-8", "surrogatepass"))
+
+
+def path_to_name(path: str) -> str:
+    """A path as an SMB name without a leading backslash."""
+    return "\\".join(map(to_wire, path.split("/")))
+
+
+def name_to_path(name: str) -> str:
+    """The path of a name that may not say a stream.
+
+    Raises NtError as `parse_name`, and OBJECT_NAME_INVALID for a named stream, which is what
+    Windows answers on a file system without streams.
+    """
+    path, stream = parse_name(name)
+    if stream:
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    return path
+
+
+def parse_name(name: str) -> tuple[str, str]:
+    r"""The (path, stream) of a CREATE name ([MS-SMB2] 2.2.13, [MS-FSCC] 2.1.5); stream "" is data.
+
+    Raises NtError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9),
+    OBJECT_PATH_SYNTAX_BAD for "..", OBJECT_NAME_INVALID for everything else that is no name.  One
+    backslash at the end is let pass, as NTFS does for folders.
+    """
+    if not name:
+        return "", ""
+    if name[0] == "\\":
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    components = name.removesuffix("\\").split("\\")
+    components[-1], stream = _split_stream(components[-1])
+    if components == [""]:  # a stream of the root itself
+        return "", stream
+    return "/".join(map(_checked, components)), stream
+
+
+def _checked(component: str) -> str:
+    if component == "..":
+        raise NtError(NtStatus.OBJECT_PATH_SYNTAX_BAD)
+    if component in {"", "."} or ":" in component or _FORBIDDEN.search(component):
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    path = to_disk(component)
+    if len(path) * 4 > MAXIMUM_COMPONENT and len(os.fsencode(path)) > MAXIMUM_COMPONENT:
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    return path
+
+
+def _split_stream(component: str) -> tuple[str, str]:
+    """The (file, stream) of "file", "file:stream", "file:stream:$DATA" and "file::$DATA"."""
+    file, *rest = component.split(":")
+    if not rest:
+        return file, ""
+    if len(rest) > 2 or (len(rest) == 2 and rest[1].upper() != "$DATA"):
+        # "folder::$INDEX_ALLOCATION" too: it says nothing that "folder" does not.
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    stream = rest[0]
+    if (not stream and len(rest) == 1) or "/" in stream or "\0" in stream:
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    return file, stream
+
+
+def comparison_key(component: str) -> str:
+    """What is equal for two components of paths that SMB takes for one name."""
+    return fold(to_wire(component))
+
+
+def comparison_keys(components: list[str]) -> list[str]:
+    """`comparison_key` of each; for 100,000 plain names 20 ms, one by one 130 (measured)."""
+    everything = "/".join(components) + "/"  # no component has a slash
+    if not everything.isprintable() or any(map(everything.__contains__, _UNUSUAL_ANYWHERE)):
+        return [comparison_key(component) for component in components]
+    return fold(everything).split("/")[:-1] if components else []
+
+
+class _Upcase(dict[int, int]):
+    """Windows' upcase table, learned from Unicode's as characters come.
+
+    NTFS upcases unit by unit: one character to one character, nothing outside the first plane, so
+    neither `str.upper` (sharp s to SS) nor `str.casefold` would do: they would make one name of two
+    that Windows keeps apart.  Nothing beyond ASCII equals an ASCII letter either: Unicode upcases
+    the dotless i and the long s into ASCII, Windows does not.
+    """
+
+    def __missing__(self, code: int) -> int:
+        upper = chr(code).upper()
+        single = len(upper) == 1 and code <= 0xFFFF
+        up = ord(upper) if single and (code < 0x80 or ord(upper) >= 0x80) else code
+        self[code] = up
+        return up
+
+
+_UPCASE = _Upcase()
+
+
+def fold(name: str) -> str:
+    """A name upcased for comparison: two names are one to SMB when their folds are equal."""
+    return name.upper() if name.isascii() else name.translate(_UPCASE)

@@ -1,0 +1,284 @@
+"""A share's root folder: every name that a client says is opened, made, moved and removed here.
+
+Lookups are confined (confine.py); changes act on an opened parent folder with one component, so
+that no path is walked twice and nothing outside the root is ever reached.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.changes import Entry, replace_by_link, replace_by_rename, take_by_rename
+from smbd.vfs.lookup import PROC_FDS, Lookup, closed_after, join
+from smbd.vfs.names import path_to_name
+from smbd.vfs.volume import describe_volume
+from smbd.wire.fscc import Volume
+
+
+class File:
+    """An open file or folder of a share.
+
+    `target` is what os.utime, os.setxattr and the like take: the descriptor, or for one that is
+    O_PATH (opened for neither reading nor writing) its name in /proc.
+    """
+
+    __slots__ = (
+        "device",
+        "fd",
+        "inode",
+        "is_directory",
+        "path",
+        "readable",
+        "root",
+        "target",
+        "writable",
+    )
+
+    def __init__(self, root: "Root", path: str, fd: int, *, read: bool, write: bool) -> None:
+        status = os.fstat(fd)
+        self.root = root
+        self.path = path
+        self.fd = fd
+        self.is_directory = stat.S_ISDIR(status.st_mode)
+        self.device = status.st_dev
+        self.inode = status.st_ino
+        self.readable = read
+        self.writable = write
+        self.target: int | str = fd if read or write else f"{PROC_FDS}/{fd}"
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """(device, inode): equal for every open of one file, whatever its name."""
+        return self.device, self.inode
+
+    @property
+    def name(self) -> str:
+        """The last component as SMB says it; "" for the root."""
+        return path_to_name(self.path.rpartition("/")[2])
+
+    def close(self) -> None:
+        """Close the descriptor; a second call does nothing."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
+
+class Root:
+    """The folder that a share serves.  Every method may be called from any thread.
+
+    Raises OSError if there is no such folder.  openat2=False forces the walk that stands in for
+    openat2 where the kernel lacks it.
+    """
+
+    def __init__(self, path: str | Path, read_only: bool = False, openat2: bool = True) -> None:
+        self.path = Path(path)
+        self.read_only = read_only
+        self.lookup = Lookup(path, openat2=openat2)
+        self.uses_openat2 = self.lookup.uses_openat2
+
+    def close(self) -> None:
+        """Close the root; open files stay open.  A second call does nothing."""
+        self.lookup.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
+    def check_writable(self) -> None:
+        """Raises NtError(ACCESS_DENIED) in a read-only share, as its maximal access says too."""
+        if self.read_only:
+            raise NtError(NtStatus.ACCESS_DENIED)
+
+    def volume(self, label: str = "") -> Volume:
+        """The file system of the share, called `label`; OSError."""
+        return describe_volume(self.lookup.fd, self.path, label, read_only=self.read_only)
+
+    def open(self, path: str, read: bool, write: bool) -> File:
+        """Open what exists; with neither `read` nor `write` only what is known of it.
+
+        The name as spelled goes before any other spelling.  A folder ignores `write`.  Raises
+        NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (a parent is missing or no folder),
+        ACCESS_DENIED (a symlink out of the share; neither file nor folder; `write` in a read-only
+        share); OSError for the rest.
+        """
+        fd, path = self.lookup.find(path)
+        if not self.lookup.has_proc:
+            read = True  # where metadata cannot be reached through O_PATH
+        try:
+            write = _is_regular(fd) and write
+            if write:
+                self.check_writable()
+            if not (read or write):
+                return File(self, path, fd, read=False, write=False)
+            flags = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
+            opened = self.lookup.reopen(fd, path, flags)
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return File(self, path, opened, read=read, write=write)
+
+    def create(self, path: str, directory: bool) -> File:
+        """Make a file (open for reading and writing) or a folder (for reading), exclusively.
+
+        Raises NtError: OBJECT_NAME_COLLISION if the name is there in any spelling,
+        OBJECT_PATH_NOT_FOUND, ACCESS_DENIED in a read-only share; OSError.
+        """
+        self.check_writable()
+        parent, _, name = path.rpartition("/")
+        if not name:
+            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        with (
+            self.lookup.folder(parent) as (parent_fd, parent),
+            self.lookup.index.folder(parent_fd) as folder,
+        ):
+            if folder.find(name) is not None:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            fd = Entry(parent_fd, name).create(directory=directory)
+            folder.added(name)
+        return File(self, join(parent, name), fd, read=True, write=not directory)
+
+    def rename(self, file: File, new_path: str, replace: bool) -> None:
+        """Give a file another path, atomically; `file.path` follows.
+
+        `replace` lets it take the place of a file (never of a folder: ACCESS_DENIED).  Whether
+        that one is open or READONLY is the caller's to ask before, by opening it.  Raises NtError:
+        OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND (the old name is gone),
+        ACCESS_DENIED; OSError(EINVAL), which is INVALID_PARAMETER, for a folder into itself.
+        """
+        self.check_writable()
+        parent, _, name = new_path.rpartition("/")
+        if not name:
+            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        with (
+            self._entry(file) as old,
+            self.lookup.folder(parent) as (parent_fd, parent),
+            self.lookup.index.folders(old.parent, parent_fd) as (old_folder, new_folder),
+        ):
+            new = Entry(parent_fd, name)
+            there = new_folder.find(name)
+            stays = old_folder is new_folder and there == old.name
+            if stays and name == old.name:
+                return
+            if there is None or stays:
+                take_by_rename(old, new)
+            elif not replace:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            else:
+                replace_by_rename(old, new, there)
+                new_folder.removed(there)
+            old_folder.removed(old.name)
+            new_folder.added(name)
+            file.path = join(parent, name)
+
+    def link(self, file: File, new_path: str, replace: bool) -> None:
+        """Give a file one more path: a hard link.
+
+        Raises NtError as `rename`, and FILE_IS_A_DIRECTORY for a folder; OSError.
+        """
+        self.check_writable()
+        if file.is_directory:
+            raise NtError(NtStatus.FILE_IS_A_DIRECTORY)
+        parent, _, name = new_path.rpartition("/")
+        if not name:
+            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        with (
+            self._entry(file) as old,
+            self.lookup.folder(parent) as (parent_fd, _),
+            self.lookup.index.folder(parent_fd) as folder,
+        ):
+            new = Entry(parent_fd, name)
+            there = folder.find(name)
+            if there is None:
+                old.link(new)
+            elif not replace:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            else:
+                replace_by_link(old, new, there)
+                folder.removed(there)
+            folder.added(name)
+
+    def remove(self, file: File) -> None:
+        """Remove a file's name, or an empty folder, if the name still is that file's.
+
+        Raises NtError: OBJECT_NAME_NOT_FOUND if it is not, ACCESS_DENIED for the root;
+        OSError(ENOTEMPTY), which is DIRECTORY_NOT_EMPTY, for a folder with entries.
+        """
+        self.check_writable()
+        with (
+            self._entry(file) as entry,
+            self.lookup.index.folder(entry.parent) as folder,
+        ):
+            entry.remove()
+            folder.removed(entry.name)
+
+    def refresh(self, file: File) -> None:
+        """Bring `file.path` up to date after a folder above it was renamed.
+
+        Raises NtError(OBJECT_NAME_NOT_FOUND) if the file has no name here any more.
+        """
+        if file.path:
+            with self._entry(file):
+                pass
+
+    @contextlib.contextmanager
+    def _entry(self, file: File) -> Iterator[Entry]:
+        """The folder entry by which a file was opened, once it is certain that it still is.
+
+        Between this look and the change that follows, another process could still swap the name:
+        Linux has no call that removes or renames a name only while it is a certain inode's.
+        """
+        if not file.path:
+            raise NtError(NtStatus.ACCESS_DENIED)
+        parent_fd = self._parent(file, file.path)
+        if parent_fd is None:
+            parent_fd = self._parent(file, self.lookup.current_path(file.fd))
+        if parent_fd is None:
+            raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
+        with closed_after(parent_fd):
+            yield Entry(parent_fd, file.path.rpartition("/")[2])
+
+    def _parent(self, file: File, path: str) -> int | None:
+        """The folder that holds `file` as `path`, which becomes `file.path`; None if it does not.
+
+        A name that is a symlink is the file's if it leads there: then it is the link that gets
+        renamed or removed, as the client saw only the one thing.
+        """
+        parent, _, name = path.rpartition("/")
+        if not name:
+            return None
+        with contextlib.ExitStack() as stack:
+            try:
+                fd = stack.enter_context(closed_after(self.lookup.exact(parent)))
+                status = Entry(fd, name).status()
+                if stat.S_ISLNK(status.st_mode):
+                    status = os.fstat(stack.enter_context(closed_after(self.lookup.exact(path))))
+            except (FileNotFoundError, NotADirectoryError, NtError):
+                return None
+            if (status.st_dev, status.st_ino) != file.identity:
+                return None
+            file.path = path
+            return os.dup(fd)
+
+
+def _is_regular(fd: int) -> bool:
+    """Whether a descriptor (O_PATH) is a file, not a folder; NtError(ACCESS_DENIED) if neither.
+
+    A FIFO would block its open and a device could do anything at all: they are not even tried.
+    """
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise NtError(NtStatus.ACCESS_DENIED)
+    return stat.S_ISREG(mode)

@@ -1,0 +1,108 @@
+"""The space of a file: end of file, allocation, zeroed ranges, holes; and FLUSH."""
+
+import errno
+import os
+
+from aio import kernel
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.information import information
+from smbd.vfs.lookup import closed_after
+from smbd.vfs.root import File
+from smbd.wire.fscc import FileAttribute
+
+_ZEROS = bytes(1 << 20)
+
+
+def set_end_of_file(file: File, end: int) -> None:
+    """Make a file (open for writing) end at `end`; NtError(ACCESS_DENIED), OSError."""
+    os.ftruncate(_writable(file), end)
+
+
+def allocate(file: File, size: int) -> None:
+    """Give a file (open for writing) `size` bytes of storage ([MS-FSA] 2.1.5.15.1).
+
+    Below the end of file it is cut there; above it, the end stays.  A file system that cannot
+    allocate ahead is let be: it is only a promise of space.  NtError(ACCESS_DENIED), OSError
+    (ENOSPC, which is DISK_FULL).
+    """
+    fd = _writable(file)
+    end = os.fstat(fd).st_size
+    if size <= end:
+        os.ftruncate(fd, size)
+        return
+    os.ftruncate(fd, end)  # drops what was allocated behind the end: this may be less than it
+    try:
+        kernel.fallocate(fd, kernel.FALLOC_FL_KEEP_SIZE, 0, size)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+
+
+def zero_range(file: File, start: int, beyond: int) -> None:
+    """Make the bytes from `start` to `beyond` zeros; the end of file stays (FSCTL_SET_ZERO_DATA).
+
+    A sparse file gives up the storage ([MS-FSA] 2.1.5.10.38), another keeps it.
+    NtError(ACCESS_DENIED), OSError.
+    """
+    fd = _writable(file)
+    length = min(beyond, os.fstat(fd).st_size) - start
+    if length <= 0:
+        return
+    mode = kernel.FALLOC_FL_PUNCH_HOLE if _is_sparse(file) else kernel.FALLOC_FL_ZERO_RANGE
+    try:
+        kernel.fallocate(fd, mode | kernel.FALLOC_FL_KEEP_SIZE, start, length)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        _write_zeros(fd, start, length)
+
+
+def allocated_ranges(file: File, start: int, length: int, limit: int) -> list[tuple[int, int]]:
+    """At most `limit` ranges (offset, length) of a file that have storage, within the range asked.
+
+    A file that is not sparse has all of it ([MS-FSA] 2.1.5.10.22).  OSError.
+    """
+    end = min(start + length, os.fstat(file.fd).st_size)
+    if not _is_sparse(file):
+        return [(start, end - start)] if start < end and limit > 0 else []
+    ranges: list[tuple[int, int]] = []
+    while start < end and len(ranges) < limit:
+        try:
+            data = os.lseek(file.fd, start, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # only a hole from here to the end
+                raise
+            break
+        if data >= end:
+            break
+        hole = os.lseek(file.fd, data, os.SEEK_HOLE)
+        ranges.append((data, min(hole, end) - data))
+        start = hole
+    return ranges
+
+
+def sync(file: File) -> None:
+    """Everything of a file, or the entries of a folder, on the disk; OSError."""
+    if file.readable or file.writable:
+        os.fsync(file.fd)
+        return
+    with closed_after(file.root.lookup.reopen(file.fd, file.path, os.O_RDONLY)) as fd:
+        os.fsync(fd)
+
+
+def _writable(file: File) -> int:
+    file.root.check_writable()
+    if not file.writable:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    return file.fd
+
+
+def _is_sparse(file: File) -> bool:
+    return bool(information(file).attributes & FileAttribute.SPARSE_FILE)
+
+
+def _write_zeros(fd: int, start: int, length: int) -> None:
+    while length > 0:
+        count = os.pwrite(fd, memoryview(_ZEROS)[:length], start)
+        start += count
+        length -= count

@@ -1,0 +1,67 @@
+"""The file system that a share lies on, as clients ask for it ([MS-FSCC] 2.5)."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+from aio import kernel
+from smbd.vfs import dosattrib
+from smbd.vfs.lookup import PROC_FDS
+from smbd.wire.filetime import filetime_from_unix
+from smbd.wire.fscc import FileSystemAttribute, Volume
+
+# 512 and not the disk's own: a client only multiplies it with sectors_per_unit.
+_BYTES_PER_SECTOR = 512
+_WITHOUT_HARD_LINKS = {0x4D44, 0x2011BAB0}  # vfat, exfat: statfs's f_type
+
+
+def describe_volume(fd: int, path: Path, label: str, *, read_only: bool) -> Volume:
+    """The volume of the share root open as `fd`; OSError.
+
+    Serial number and GUID come from label and path: a share keeps them over restarts, and two
+    shares differ even on one disk, since clients take equal serial numbers for one volume.  The
+    name is "NTFS", as Samba's: Windows programs ask for the name and not for what it can do.
+    """
+    space = os.fstatvfs(fd)
+    status = kernel.statx("", dir_fd=fd, flags=kernel.AT_EMPTY_PATH)
+    born = status.ctime_ns if status.btime_ns is None else status.btime_ns
+    digest = hashlib.sha256(os.fsencode(f"{label}\0{path.resolve()}")).digest()
+    unit = max(space.f_frsize, _BYTES_PER_SECTOR)
+    scale = unit // max(space.f_frsize, 1)
+    return Volume(
+        serial_number=int.from_bytes(digest[16:20], "little"),
+        creation_time=filetime_from_unix(born),
+        label=label,
+        total_units=space.f_blocks // scale,
+        caller_free_units=space.f_bavail // scale,
+        free_units=space.f_bfree // scale,
+        sectors_per_unit=unit // _BYTES_PER_SECTOR,
+        bytes_per_sector=_BYTES_PER_SECTOR,
+        file_system_name="NTFS",
+        attributes=_attributes(fd, read_only=read_only or bool(space.f_flag & os.ST_RDONLY)),
+        guid=digest[:16],
+        maximum_name_length=space.f_namemax,
+    )
+
+
+def _attributes(fd: int, *, read_only: bool) -> int:
+    """Only what is so: Explorer silently leaves out what a volume does not say that it has."""
+    attributes = FileSystemAttribute.CASE_PRESERVED_NAMES | FileSystemAttribute.UNICODE_ON_DISK
+    if read_only:
+        attributes |= FileSystemAttribute.READ_ONLY_VOLUME
+    if kernel.file_system_type(fd) not in _WITHOUT_HARD_LINKS:
+        attributes |= FileSystemAttribute.SUPPORTS_HARD_LINKS
+    if _has_user_attributes(fd):
+        # Sparseness too is a bit that needs a place (dosattrib.py).
+        attributes |= FileSystemAttribute.SUPPORTS_EXTENDED_ATTRIBUTES
+        attributes |= FileSystemAttribute.SUPPORTS_SPARSE_FILES
+    return attributes
+
+
+def _has_user_attributes(fd: int) -> bool:
+    try:
+        os.getxattr(f"{PROC_FDS}/{fd}", dosattrib.NAME)
+    except OSError as error:
+        return error.errno == errno.ENODATA
+    return True

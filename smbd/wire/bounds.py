@@ -1,0 +1,63 @@
+"""The checks that every message shares: a fixed part that is all there, variable parts inside it.
+
+Offsets in SMB2 count from the header of their message, so one rule serves all of them: a variable
+part starts behind the fixed part and ends inside the frame ([MS-SMB2] 3.3.5.2).
+"""
+
+import struct
+from struct import Struct
+from typing import Any
+
+from smbd.ntstatus import NtError, NtStatus
+
+BODY = 64  # where a body starts: behind the header ([MS-SMB2] 2.2.1)
+
+
+def unpack_body(fixed: Struct, frame: memoryview, structure_size: int) -> tuple[Any, ...]:
+    """The fields of a body's fixed part; its first one, StructureSize, is checked here."""
+    try:
+        fields = fixed.unpack_from(frame, BODY)
+    except struct.error:
+        raise NtError(NtStatus.INVALID_PARAMETER) from None
+    if fields[0] != structure_size:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return fields
+
+
+def unpack_payload(
+    fixed: Struct, data: memoryview, status: int = NtStatus.INVALID_PARAMETER
+) -> tuple[Any, ...]:
+    """The fields at the start of a payload; `status` is what a payload too short for them gets."""
+    if len(data) < fixed.size:
+        raise NtError(status)
+    return fixed.unpack_from(data)
+
+
+def cut(frame: memoryview, start: int, length: int, fixed_end: int) -> memoryview:
+    """A variable part, not copied.  An empty one may start anywhere: clients leave junk there."""
+    if not length:
+        return frame[:0]
+    if start < fixed_end or start + length > len(frame):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return frame[start : start + length]
+
+
+def text(data: memoryview) -> str:
+    """UTF-16-LE as Windows has it: lone surrogates are legal in a name and must come back whole."""
+    try:
+        return str(data, "utf-16-le", "surrogatepass")
+    except UnicodeDecodeError:
+        raise NtError(NtStatus.INVALID_PARAMETER) from None
+
+
+def encode(name: str) -> bytes:
+    """The inverse of `text`."""
+    return name.encode("utf-16-le", "surrogatepass")
+
+
+def numbers(data: memoryview, start: int, count: int) -> list[int]:
+    """An array of `count` 16-bit integers at `start`."""
+    end = start + 2 * count
+    if end > len(data):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return [int.from_bytes(data[at : at + 2], "little") for at in range(start, end, 2)]

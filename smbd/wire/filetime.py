@@ -1,0 +1,13 @@
+"""FILETIME ([MS-DTYP] 2.3.3): 100 ns steps since 1601, against Unix nanoseconds since 1970."""
+
+_UNIX_EPOCH = 116_444_736_000_000_000  # 1970 as a FILETIME
+
+
+def filetime_from_unix(nanoseconds: int) -> int:
+    """Rounded down; what lies before 1601 becomes 1601, which clients show as "no time"."""
+    return max(nanoseconds // 100 + _UNIX_EPOCH, 0)
+
+
+def unix_from_filetime(filetime: int) -> int:
+    """Exact: a FILETIME is coarser than a nanosecond."""
+    return (filetime - _UNIX_EPOCH) * 100

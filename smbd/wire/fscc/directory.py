@@ -1,0 +1,165 @@
+"""QUERY_DIRECTORY's information classes ([MS-FSCC] 2.4), fast for folders of 100,000 entries.
+
+An entry is one Struct.pack with its NextEntryOffset already in it; only the last one is patched.
+"""
+
+from collections.abc import Callable, Iterable
+from struct import Struct
+from typing import NamedTuple
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.wire.fscc.classes import FileClass
+from smbd.wire.fscc.information import FileAttribute, FileInformation
+
+_NAMES = Struct(
+    "<"
+    "I"  # NextEntryOffset
+    "I"  # FileIndex
+    "I"  # FileNameLength
+)  # fmt: skip
+# What every other class begins with.
+_HEAD = (
+    "<"
+    "I"     # NextEntryOffset
+    "I"     # FileIndex
+    "QQQQ"  # CreationTime, LastAccessTime, LastWriteTime, ChangeTime
+    "Q"     # EndOfFile
+    "Q"     # AllocationSize
+    "I"     # FileAttributes
+    "I"     # FileNameLength
+)  # fmt: skip
+_DIRECTORY = Struct(_HEAD)
+_FULL_DIRECTORY = Struct(
+    _HEAD +
+    "I"  # EaSize
+)  # fmt: skip
+_ID_FULL_DIRECTORY = Struct(
+    _HEAD +
+    "I"   # EaSize
+    "4x"  # Reserved
+    "Q"   # FileId
+)  # fmt: skip
+_BOTH_DIRECTORY = Struct(
+    _HEAD +
+    "I"    # EaSize
+    "26x"  # ShortNameLength, Reserved, ShortName: no file here has one
+)  # fmt: skip
+_ID_BOTH_DIRECTORY = Struct(
+    _HEAD +
+    "I"    # EaSize
+    "26x"  # ShortNameLength, Reserved1, ShortName
+    "2x"   # Reserved2
+    "Q"    # FileId
+)  # fmt: skip
+_ID_EXTD_DIRECTORY = Struct(
+    _HEAD +
+    "I"   # EaSize
+    "I"   # ReparsePointTag
+    "Q"   # FileId, 128 bits of which an inode number fills half
+    "8x"
+)  # fmt: skip
+_NEXT_ENTRY = Struct("<I")
+
+
+class _Layout(NamedTuple):
+    size: int  # of the fixed part
+    pack: Callable[[int, int, FileInformation, int], bytes]
+
+
+def _ea_size(i: FileInformation) -> int:
+    """EaSize doubles as the reparse tag of an entry that is a reparse point."""
+    return i.reparse_tag if i.attributes & FileAttribute.REPARSE_POINT else i.ea_size
+
+
+def _pack_names(step: int, file_index: int, _i: FileInformation, name_length: int) -> bytes:
+    return _NAMES.pack(step, file_index, name_length)
+
+
+def _pack_directory(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length,
+    )  # fmt: skip
+
+
+def _pack_full(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _FULL_DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length, _ea_size(i),
+    )  # fmt: skip
+
+
+def _pack_id_full(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _ID_FULL_DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length, _ea_size(i), i.index_number,
+    )  # fmt: skip
+
+
+def _pack_both(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _BOTH_DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length, _ea_size(i),
+    )  # fmt: skip
+
+
+def _pack_id_both(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _ID_BOTH_DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length, _ea_size(i), i.index_number,
+    )  # fmt: skip
+
+
+def _pack_id_extd(step: int, file_index: int, i: FileInformation, name_length: int) -> bytes:
+    return _ID_EXTD_DIRECTORY.pack(
+        step, file_index, i.creation_time, i.last_access_time, i.last_write_time, i.change_time,
+        i.end_of_file, i.allocation_size, i.attributes, name_length,
+        i.ea_size, i.reparse_tag, i.index_number,
+    )  # fmt: skip
+
+
+_LAYOUTS = {
+    FileClass.DIRECTORY: _Layout(_DIRECTORY.size, _pack_directory),
+    FileClass.FULL_DIRECTORY: _Layout(_FULL_DIRECTORY.size, _pack_full),
+    FileClass.BOTH_DIRECTORY: _Layout(_BOTH_DIRECTORY.size, _pack_both),
+    FileClass.NAMES: _Layout(_NAMES.size, _pack_names),
+    FileClass.ID_BOTH_DIRECTORY: _Layout(_ID_BOTH_DIRECTORY.size, _pack_id_both),
+    FileClass.ID_FULL_DIRECTORY: _Layout(_ID_FULL_DIRECTORY.size, _pack_id_full),
+    FileClass.ID_EXTD_DIRECTORY: _Layout(_ID_EXTD_DIRECTORY.size, _pack_id_extd),
+}
+DIRECTORY_CLASSES = frozenset(_LAYOUTS)
+
+_PADDING = tuple(bytes(count) for count in range(8))
+
+
+def pack_directory_entries(
+    info_class: int, entries: Iterable[tuple[str, FileInformation, int]], limit: int
+) -> tuple[bytearray, int]:
+    """(output, count): as many of the (name, information, file_index) as `limit` bytes hold.
+
+    It stops at the first entry that does not fit, which an iterator has then given away: it is
+    number `count`, and the caller offers it again next time.  A count of 0 where there was an entry
+    is INFO_LENGTH_MISMATCH for the client ([MS-SMB2] 3.3.5.18).
+    """
+    if info_class not in _LAYOUTS:
+        raise NtError(NtStatus.INVALID_INFO_CLASS)
+    size, pack = _LAYOUTS[info_class]
+    out = bytearray()
+    last = end = count = 0
+    for name, information, file_index in entries:
+        encoded = name.encode("utf-16-le", "surrogatepass")
+        start = len(out)
+        length = size + len(encoded)
+        if start + length > limit:
+            break
+        padding = -length % 8
+        out += pack(length + padding, file_index, information, len(encoded))
+        out += encoded
+        out += _PADDING[padding]
+        last = start
+        end = start + length
+        count += 1
+    if count:
+        _NEXT_ENTRY.pack_into(out, last, 0)
+        del out[end:]
+    return out, count

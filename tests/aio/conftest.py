@@ -1,0 +1,78 @@
+"""Real file systems to try things on."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aio.page_cache import file_system_of, takes_nowait
+
+ON_DISK = Path("/var/tmp")
+IN_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a write can seem to stall: time stands still for the probe."""
+    monkeypatch.setattr("aio.probe.perf_counter", lambda: 0.0)
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A folder where reads take RWF_NOWAIT."""
+    if not takes_nowait(ON_DISK):
+        pytest.skip(f"{ON_DISK} is {file_system_of(ON_DISK)}, which has no RWF_NOWAIT reads here")
+    with tempfile.TemporaryDirectory(dir=ON_DISK) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmpfs() -> Iterator[Path]:
+    if not IN_MEMORY.is_dir() or file_system_of(IN_MEMORY) != "tmpfs":
+        pytest.skip(f"{IN_MEMORY} is no tmpfs")
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def overlay() -> Iterator[Path]:
+    """A folder on overlayfs: what is there, in a container; else one that we mount."""
+    with tempfile.TemporaryDirectory(dir=ON_DISK) as name:
+        base = Path(name)
+        base.chmod(0o755)
+        if file_system_of(base) == "overlayfs":
+            yield base
+            return
+        if os.geteuid() != 0:
+            pytest.skip("mounting an overlay needs root")
+        for part in ("lower", "upper", "work", "merged"):
+            (base / part).mkdir()
+        options = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"
+        mount = [shutil.which("mount") or "mount", "-t", "overlay", "aio-tests", "-o", options]
+        mounted = subprocess.run([*mount, str(base / "merged")], capture_output=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"no overlay can be mounted: {mounted.stderr.decode().strip()}")
+        try:
+            yield base / "merged"
+        finally:
+            subprocess.run(["umount", str(base / "merged")], check=True)
+
+
+@pytest.fixture(params=["disk", "tmpfs", "overlay"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Each of the three."""
+    place: Path = request.getfixturevalue(request.param)
+    return place
+
+
+@pytest.fixture(params=["disk", "overlay"])
+def slow_folder(request: pytest.FixtureRequest) -> Path:
+    """Where a file can be cold."""
+    place: Path = request.getfixturevalue(request.param)
+    return place

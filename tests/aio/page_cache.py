@@ -1,0 +1,57 @@
+"""Ways to make a file cold or warm, and to see what is true."""
+
+import os
+import tempfile
+from mmap import PAGESIZE
+from pathlib import Path
+
+import pytest
+
+from aio.kernel import PageVector, file_system_type, map_pages, mincore, unmap_pages
+from aio.storage import FileSystem
+
+
+def file_system_of(folder: Path) -> str:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        return FileSystem(file_system_type(fd)).name
+    finally:
+        os.close(fd)
+
+
+def takes_nowait(folder: Path) -> bool:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            os.preadv(file.fileno(), (bytearray(1),), 0, os.RWF_NOWAIT)
+        except OSError:
+            return False
+        return True
+
+
+def resident_pages(fd: int, length: int) -> int:
+    """The truth, as root or owner knows it."""
+    pages = -(-length // PAGESIZE)
+    vector = PageVector(pages)
+    address = map_pages(fd, 0, pages * PAGESIZE)
+    try:
+        mincore(address, pages * PAGESIZE, vector)
+    finally:
+        unmap_pages(address, pages * PAGESIZE)
+    return vector.pages.count(1)
+
+
+def make_cold(fd: int) -> None:
+    """Take a file out of the page cache, and keep the kernel from reading ahead in it."""
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    for _ in range(100):  # a page that is being looked at stays
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        if not resident_pages(fd, max(os.fstat(fd).st_size, 1)):
+            return
+    pytest.skip("this file system keeps its pages in spite of POSIX_FADV_DONTNEED")
+
+
+def make_warm(fd: int) -> None:
+    """Read all of a file, right before it is used: some machines reclaim idle page cache."""
+    size = os.fstat(fd).st_size
+    assert len(os.pread(fd, size, 0)) == size

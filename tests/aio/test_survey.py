@@ -1,0 +1,145 @@
+"""What `smbd check` says of this machine and of a folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aio
+from aio.residency import Residency
+
+
+def test_the_engines_that_there_are_and_are_not_are_offered_with_reasons() -> None:
+    offers = {offer.name: offer for offer in aio.offers()}
+    assert all(offers[name].available for name in ("sync", "threads", "nowait"))
+    assert not offers["uring"].available
+    assert not offers["libaio"].available
+    assert all(offer.reason for offer in offers.values())
+    assert {"RWF_NOWAIT", "mincore", "cachestat", "openat2"} <= set(offers)
+
+
+def test_a_feature_that_is_missing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> int:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.delattr(os, "RWF_NOWAIT")
+    monkeypatch.setattr("aio.survey.openat2", missing)
+    monkeypatch.setattr("aio.survey.cachestat", missing)
+    monkeypatch.setattr(Residency, "_tells_the_truth", lambda _: False)
+    offers = {offer.name: offer for offer in aio.offers()}
+    assert not offers["RWF_NOWAIT"].available
+    assert "where aio is installed" in offers["RWF_NOWAIT"].reason
+    assert offers["openat2"] == aio.Offer("openat2", False, "Function not implemented")  # noqa: FBT003
+    assert not offers["cachestat"].available
+    assert "not there" in offers["mincore"].reason
+
+
+def test_a_disk_with_rwf_nowait(disk: Path) -> None:
+    description = aio.describe(disk, "nowait")
+    assert description.engine == "nowait+threads"
+    assert description.reads == "by RWF_NOWAIT; misses go to worker threads"
+    assert "inline if page-aligned" in description.writes
+    assert str(description).startswith(f"{description.file_system}: reads by RWF_NOWAIT")
+    assert list(disk.iterdir()) == []
+
+
+def test_memory(tmpfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aio.storage._has_swap", lambda: False)
+    description = aio.describe(tmpfs, "nowait+sync")
+    assert description.file_system == "tmpfs"
+    assert description.reads.startswith("inline")
+    assert description.writes.startswith("inline")
+
+
+def test_memory_that_may_be_swapped_out(tmpfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aio.storage._has_swap", lambda: True)
+    assert "mincore" in aio.describe(tmpfs, "nowait").reads
+
+
+def test_an_overlay(overlay: Path) -> None:
+    description = aio.describe(overlay, "nowait")
+    assert description.file_system == "overlayfs"
+    assert "mincore" in description.reads
+    assert "others" in description.writes
+    assert list(overlay.iterdir()) == []
+
+
+def test_without_the_probe_every_request_goes_one_way(tmp_path: Path) -> None:
+    description = aio.describe(tmp_path, "threads")
+    assert description.reads == description.writes == "all go to worker threads"
+    assert aio.describe(tmp_path, "sync").reads == "all block the event loop"
+
+
+def test_where_no_nameless_file_can_be_made_one_with_a_name_is_and_is_gone(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.open
+
+    def no_tmpfile(path: str, flags: int, *args: int, **options: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(95, "Operation not supported")
+        return whole(path, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", no_tmpfile)
+    assert "RWF_NOWAIT" in aio.describe(disk, "nowait").reads
+    assert list(disk.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_tried_on_what_is_in_it(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aio.survey._temporary_file", lambda _: None)
+    assert "not known before the first open" in aio.describe(disk, "nowait").reads
+    (disk / "folder").mkdir()
+    (disk / "link").symlink_to("/etc/passwd")
+    assert "not known before the first open" in aio.describe(disk, "nowait").reads
+    (disk / "file").write_bytes(b"here")
+    description = aio.describe(disk, "nowait")
+    assert description.reads.startswith("by RWF_NOWAIT")
+    assert description.writes.startswith("not tried")
+
+
+def test_a_file_system_that_takes_writes_without_waiting_is_said_to(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pwritev", lambda _fd, data, *_: len(data[0]))
+    assert aio.describe(disk, "nowait").writes.startswith("by RWF_NOWAIT, and inline if")
+
+
+def test_what_may_ask_others_goes_to_the_engine(
+    tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aio.storage._ASKS_OTHERS", {"tmpfs"})
+    monkeypatch.setattr("aio.storage._IN_MEMORY", set())
+    monkeypatch.setattr("aio.storage._has_swap", lambda: True)
+    description = aio.describe(tmpfs, "nowait")
+    assert description.reads.startswith("all go to worker threads, since tmpfs may ask others")
+    assert description.writes.startswith("all go to worker threads, since tmpfs may ask others")
+
+
+def test_files_of_others_through_an_overlay_are_said_to_be_unknown(overlay: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    (overlay / "file").write_bytes(b"of root")
+    code = (
+        "import os, sys, aio; aio.describe;"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534);"
+        "print(aio.describe(sys.argv[1], 'nowait').reads)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(overlay)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "mincore cannot be trusted" in done.stdout
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        aio.describe(tmp_path / "nowhere", "nowait")
+    with pytest.raises(ValueError, match="did you mean"):
+        aio.describe(tmp_path, "nowiat")

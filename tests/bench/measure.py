@@ -1,0 +1,66 @@
+"""What a process and its descendants cost: CPU time and switches, as /proc tells them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU time in seconds, and how often each thread, by its id, gave up the CPU to wait."""
+
+    cpu: float
+    waits: Mapping[int, int]
+
+    def since(self, before: "Usage") -> "Usage":
+        """Return what was used after an earlier reading. Threads that have ended do not count."""
+        waits = {thread: n - before.waits.get(thread, 0) for thread, n in self.waits.items()}
+        return Usage(self.cpu - before.cpu, waits)
+
+
+def usage(pid: int) -> Usage:
+    """Return what a process and all its descendants have used until now."""
+    family = _family(pid)
+    cpu = sum(int(fields[11]) + int(fields[12]) for fields in family.values()) / _TICKS
+    waits: dict[int, int] = {}
+    for member in family:
+        waits |= _waits(member)
+    return Usage(cpu, waits)
+
+
+def _family(pid: int) -> dict[int, list[str]]:
+    """Return /proc/PID/stat, from the state on, of a process and its descendants."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:  # it has ended meanwhile
+                continue
+            found[int(entry.name)] = stat.rpartition(")")[2].split()
+    family = {pid}
+    while more := {p for p, fields in found.items() if int(fields[1]) in family} - family:
+        family |= more
+    return {member: found[member] for member in family if member in found}
+
+
+def _waits(pid: int) -> dict[int, int]:
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            text = (task / "status").read_text()
+        except OSError:  # a thread that has ended meanwhile
+            continue
+        count = text.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0]
+        found[int(task.name)] = int(count)
+    return found
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the values lies; NaN if there are none."""
+    if not ordered:
+        return float("nan")
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,242 @@
+"""A minimal SMB 3.1.1 client: what it takes to log in and open a file, and to get out of the way.
+
+Blocking, one request at a time; the messages here are not on the hot path. Of NTLM it knows
+nothing: impacket makes the tokens.
+"""
+
+import hashlib
+import hmac
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+from impacket import ntlm
+
+Signing = Literal["off", "gmac", "cmac"]
+
+NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, CLOSE, READ, WRITE = 0, 1, 3, 5, 6, 8, 9
+SUCCESS, PENDING = 0, 0x103
+END_OF_FILE, MORE_PROCESSING_REQUIRED = 0xC0000011, 0xC0000016
+SIGNED = 0x8
+CREDITS_ASKED = 512  # with every request; what is outstanding is at most what was granted
+
+# ProtocolId, StructureSize, CreditCharge, Status, Command, Credit, Flags, NextCommand, MessageId,
+# Reserved, TreeId, SessionId, Signature ([MS-SMB2] 2.2.1.2), behind the length of the transport.
+FRAME = struct.Struct(">I")
+HEADER = struct.Struct("<4sHHIHHIIQIIQ16s")
+SIGNATURE_AT = FRAME.size + 48
+_NO_SIGNATURE = bytes(16)
+_DIALECT = 0x0311
+_PREAUTH_CONTEXT, _SIGNING_CONTEXT = 1, 8
+_GMAC, _CMAC = 2, 1
+_OFFERS: dict[Signing, list[int]] = {"off": [_GMAC, _CMAC], "gmac": [_GMAC], "cmac": [_CMAC]}
+_READ_WRITE = 0x0012019F
+_SHARE_ALL = 7
+_OPEN_IF = 3
+
+
+class LoadError(Exception):
+    """The server answered what a load cannot be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the load goes, and as whom."""
+
+    port: int
+    host: str = "127.0.0.1"
+    share: str = "share"
+    user: str = "test"
+    password: str = "test"
+
+
+class Signer(Protocol):
+    """Signs a request: the message from its header on, its signature zero."""
+
+    def __call__(self, message: bytes | bytearray | memoryview, message_id: int) -> bytes: ...
+
+
+def gmac(key: bytes) -> Signer:
+    """Return a signer by AES-128-GMAC ([MS-SMB2] 3.1.4.1): GCM with nothing to encipher."""
+    cipher = AESGCM(key)
+
+    def sign(message: bytes | bytearray | memoryview, message_id: int) -> bytes:
+        # 12 bytes of nonce: the message id, then flags, which are zero for a client's request.
+        return cipher.encrypt(struct.pack("<QI", message_id, 0), b"", message)
+
+    return sign
+
+
+def cmac(key: bytes) -> Signer:
+    """Return a signer by AES-128-CMAC."""
+
+    def sign(message: bytes | bytearray | memoryview, message_id: int) -> bytes:
+        mac = CMAC(AES(key))
+        mac.update(bytes(message))
+        return mac.finalize()
+
+    return sign
+
+
+def signing_key(session_key: bytes, preauth_hash: bytes) -> bytes:
+    """Derive the 3.1.1 signing key ([MS-SMB2] 3.1.4.2): SP800-108, HMAC-SHA256, one block."""
+    message = struct.pack(">I", 1) + b"SMBSigningKey\0" + b"\0" + preauth_hash
+    return hmac.digest(session_key, message + struct.pack(">I", 128), "sha256")[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, from its header on."""
+
+    status: int
+    credits: int
+    tree_id: int
+    session_id: int
+    message: bytes
+
+    @classmethod
+    def of(cls, message: bytes) -> Self:
+        """Read a reply's header."""
+        _, _, _, status, _, credit, _, _, _, _, tree, session, _ = HEADER.unpack_from(message)
+        return cls(status, credit, tree, session, message)
+
+
+class Session:
+    """One connection, logged in, with a tree. Its socket then belongs to whoever loads it."""
+
+    def __init__(self, target: Target, signing: Signing = "off") -> None:
+        self.target, self.signing = target, signing
+        self.sock = socket.create_connection((target.host, target.port), timeout=30)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.message_id = self.session_id = self.tree_id = 0
+        self.credits = 1
+        self.signer: Signer | None = None
+        self._preauth = bytes(64)
+        try:
+            self._log_in(self._negotiate())
+        except BaseException:
+            self.sock.close()
+            raise
+
+    def close(self) -> None:
+        """Leave without a word: a server has to cope."""
+        self.sock.close()
+
+    def open(self, name: str) -> bytes:
+        """Open a file, or create it, for reading and writing; return its FileId."""
+        path = name.encode("utf-16-le")
+        fields = (57, 0, 0, 2, 0, 0, _READ_WRITE, 0x80, _SHARE_ALL, _OPEN_IF, 0, 120)
+        body = struct.pack("<HBBIQQIIIIIHHII", *fields, len(path), 0, 0) + path
+        reply = self._call(CREATE, body + b"\0" * (not path))
+        return reply.message[128:144]
+
+    def close_file(self, file: bytes) -> None:
+        """Close a FileId."""
+        self._call(CLOSE, struct.pack("<HHI16s", 24, 0, 0, file))
+
+    def write(self, file: bytes, offset: int, data: bytes) -> None:
+        """Write at most 64 KiB."""
+        self._call(
+            WRITE, struct.pack("<HHIQ16sIIHHI", 49, 0x70, len(data), offset, file, *[0] * 5) + data
+        )
+
+    def _negotiate(self) -> int:
+        """Agree on 3.1.1; return the signing algorithm."""
+        offers = _OFFERS[self.signing]
+        contexts = [
+            (_PREAUTH_CONTEXT, struct.pack("<HHH", 1, 32, 1) + os.urandom(32)),
+            (_SIGNING_CONTEXT, struct.pack(f"<H{len(offers)}H", len(offers), *offers)),
+        ]
+        fixed = struct.pack("<HHHHI16sIHHHxx", 36, 1, 1, 0, 4, os.urandom(16), 104, 2, 0, _DIALECT)
+        reply = self._call(NEGOTIATE, fixed + b"".join(_context(*c) for c in contexts), charge=0)
+        dialect, count = struct.unpack_from("<HH", reply.message, 68)
+        if dialect != _DIALECT:
+            raise LoadError(f"the server speaks no 3.1.1 but {dialect:#x}")
+        (at,) = struct.unpack_from("<I", reply.message, 124)
+        for _ in range(count):
+            kind, size = struct.unpack_from("<HH", reply.message, at)
+            if kind == _SIGNING_CONTEXT:
+                algorithm: int = struct.unpack_from("<H", reply.message, at + 10)[0]
+                return algorithm
+            at += (8 + size + 7) & ~7
+        return _CMAC  # what 3.1.1 signs by where nothing is agreed
+
+    def _log_in(self, algorithm: int) -> None:
+        if algorithm not in _OFFERS[self.signing]:
+            raise LoadError(f"the server does not sign by {self.signing}")
+        first = ntlm.getNTLMSSPType1("", "", signingRequired=True, use_ntlmv2=True)
+        reply = self._session_setup(first.getData(), MORE_PROCESSING_REQUIRED)
+        at, size = struct.unpack_from("<HH", reply.message, 68)
+        challenge = reply.message[at : at + size]
+        self.session_id = reply.session_id
+        last, key = _answer(first, challenge, self.target)
+        self._session_setup(last, SUCCESS)
+        sign = gmac if algorithm == _GMAC else cmac
+        self.signer = sign(signing_key(key, self._preauth))
+        path = f"\\\\{self.target.host}\\{self.target.share}".encode("utf-16-le")
+        tree = self._call(TREE_CONNECT, struct.pack("<HHHH", 9, 0, 72, len(path)) + path)
+        self.tree_id = tree.tree_id
+        if self.signing == "off":
+            self.signer = None  # 3.1.1 demands a signed TREE_CONNECT only
+
+    def _session_setup(self, token: bytes, status: int) -> Reply:
+        body = struct.pack("<HBBIIHHQ", 25, 0, 1, 0, 0, 88, len(token), 0) + token
+        return self._call(SESSION_SETUP, body, status=status)
+
+    def _call(self, command: int, body: bytes, charge: int = 1, status: int = SUCCESS) -> Reply:
+        """Send a request and return its reply, which must have this status."""
+        message_id, self.message_id = self.message_id, self.message_id + max(charge, 1)
+        flags = SIGNED if self.signer else 0
+        fields = (b"\xfeSMB", 64, charge, 0, command, CREDITS_ASKED, flags, 0, message_id)
+        rest = (0, self.tree_id, self.session_id)
+        message = HEADER.pack(*fields, *rest, _NO_SIGNATURE) + body
+        if self.signer:
+            message = message[:48] + self.signer(message, message_id) + message[64:]
+        self.sock.sendall(FRAME.pack(len(message)) + message)
+        self._hash(command, message)
+        reply = self._receive()
+        while reply.status == PENDING:
+            reply = self._receive()
+        if reply.status != status:
+            raise LoadError(f"command {command} was answered with status {reply.status:#010x}")
+        if reply.status != SUCCESS or command == NEGOTIATE:  # the last SESSION_SETUP's is not in it
+            self._hash(command, reply.message)
+        return reply
+
+    def _hash(self, command: int, message: bytes) -> None:
+        """Take a message into the hash that 3.1.1 derives its keys from ([MS-SMB2] 3.1.4.2)."""
+        if command in {NEGOTIATE, SESSION_SETUP}:
+            self._preauth = hashlib.sha512(self._preauth + message).digest()
+
+    def _receive(self) -> Reply:
+        (size,) = FRAME.unpack(self._exactly(FRAME.size))
+        reply = Reply.of(self._exactly(size))
+        self.credits += reply.credits - (reply.status != PENDING)
+        return reply
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            more = self.sock.recv(size - len(data))
+            if not more:
+                raise LoadError("the server closed the connection")
+            data += more
+        return bytes(data)
+
+
+def _context(kind: int, data: bytes) -> bytes:
+    """Return a negotiate context ([MS-SMB2] 2.2.3.1), padded for the next."""
+    return struct.pack("<HHI", kind, len(data), 0) + data + bytes(-len(data) % 8)
+
+
+def _answer(first: Any, challenge: bytes, target: Target) -> tuple[bytes, bytes]:
+    """Return the NTLM AUTHENTICATE message and the session key."""
+    last, key = ntlm.getNTLMSSPType3(
+        first, challenge, target.user, target.password, "", use_ntlmv2=True
+    )
+    return last.getData(), key

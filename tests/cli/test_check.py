@@ -1,0 +1,95 @@
+"""`smbd check` touches every folder, and says what each share will really get."""
+
+from pathlib import Path
+
+import pytest
+
+from smbd.cli import main
+
+
+def check(folder: Path, text: str) -> int:
+    file = folder / "shares.toml"
+    file.write_text(text)
+    file.chmod(0o600)
+    return main(["check", "--config", str(file)])
+
+
+def test_what_can_be_served_is_told_with_its_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = check(
+        tmp_path,
+        "[server]\nname = 'box'\n"
+        "[users.ann]\npassword = 'hunter2'\n"
+        f"[users.bob]\nnt_hash = '{'0' * 32}'\n"
+        "[users.new]\npassword_file = 'pw'\ngenerate = true\n"
+        "[shares.a]\npath = '.'\nengine = 'sync'\nguest = true\nhidden = true\n"
+        "[shares.b]\npath = '.'\nengine = 'threads'\nread_only = true\nusers = ['bob']\n"
+        "[shares.c]\npath = 'new'\ncreate = true\nencryption = 'required'\n",
+    )
+    assert status == 0
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert lines[0] == (
+        "server BOX in WORKGROUP on 127.0.0.1:4450, signing required, encryption off"
+    )
+    assert "user ann: logs in with a password" in lines
+    assert "user bob: logs in with the password of an nt_hash" in lines
+    assert f"user new: the first start makes a password in {tmp_path}/pw" in lines
+    assert f"a: {tmp_path} (read and write, for every user, and guests, hidden)" in lines
+    assert f"b: {tmp_path} (read only, for bob)" in lines
+    assert f"c: {tmp_path}/new (read and write, for every user, encryption required)" in lines
+    assert "  reads: all block the event loop" in lines
+    assert "  reads: all go to worker threads" in lines
+    assert "  the first start makes this folder" in lines
+    assert lines[-1] == "3 of 3 shares can be served."
+    assert "hunter2" not in shown.out + shown.err
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "pw").exists()
+
+
+def test_the_kernels_offers_are_shown_with_their_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(tmp_path, "[shares.a]\npath = '.'\nguest = true\n")
+    shown = capsys.readouterr().out
+    for name in ("sync", "threads", "RWF_NOWAIT", "openat2"):
+        assert f"  {name:<12} " in shown
+
+
+def test_a_folder_that_cannot_be_served_fails_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = check(
+        tmp_path,
+        "[shares.a]\npath = 'no'\nguest = true\n[shares.b]\npath = '.'\nguest = true\n"
+        "[shares.c]\npath = 'shares.toml'\nguest = true\n",
+    )
+    assert status == 1
+    shown = capsys.readouterr().out
+    assert f"  ERROR: {tmp_path}/no: there is no such folder" in shown
+    assert f"  ERROR: {tmp_path}/shares.toml: is not a folder" in shown
+    assert shown.endswith("1 of 3 shares can be served.\n")
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbd.cli.check.folder_warning", lambda _: "may not write")
+    assert check(tmp_path, "[shares.a]\npath = '.'\nguest = true\n") == 0
+    assert "  warning: may not write" in capsys.readouterr().out
+
+
+def test_a_wrong_file_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tmp_path, "[shares.a]\npth = '/'\nguest = true\n") == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f'{tmp_path}/shares.toml:2: shares.a.pth: unknown key; did you mean "path"?' in shown.err
+
+
+def test_warnings_of_the_file_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "shares.toml"
+    file.write_text("[users.a]\npassword = 'x'\n[shares.a]\npath = '.'\n")
+    file.chmod(0o644)
+    assert main(["check", "--config", str(file)]) == 0
+    assert f"warning: {file}:1: users.a: everybody on this machine" in capsys.readouterr().err

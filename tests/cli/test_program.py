@@ -1,0 +1,69 @@
+"""The program `smbd` as a whole: its commands, its help, its exit status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smbd import __version__
+from smbd.cli import main
+
+
+def smbd(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smbd", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_python_m_smbd_is_the_program() -> None:
+    shown = smbd("--help")
+    assert shown.returncode == 0
+    for command in ("serve", "check", "status", "user"):
+        assert f"    {command} " in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"smbd {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["serv"], ["serve", "--port", "65536"], ["serve", "--port", "1", "--listen", "a:1"]],
+)
+def test_a_wrong_command_line_is_usage_on_stderr(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: smbd")
+
+
+def test_ctrl_c_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    assert main(["user", "ann"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_configuration_is_read_without_trio_impacket_or_cffi(tmp_path: Path) -> None:
+    # A mistake in shares.toml, and SIGHUP, shall not wait for what only serving needs.
+    file = tmp_path / "shares.toml"
+    file.write_text("[shares.a]\npath = '/'\nguest = true\n")
+    program = (
+        "import sys; from smbd.config import load; load(sys.argv[1]); "
+        "print({'trio', 'impacket', 'cffi', 'cryptography'} & set(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program, file], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "set()\n"

@@ -1,0 +1,103 @@
+"""The program really serves: it says so, answers `smbd status`, and ends in order."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from smbd.cli import main
+
+HERE = Path(__file__).parents[2]
+
+
+@contextmanager
+def smbd(*words: str, cwd: Path = HERE) -> Iterator[subprocess.Popen[str]]:
+    """The program in a process of its own; it is gone at the end of the block."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "smbd", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def said(program: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """The first line that the program prints from now on that matches."""
+    assert program.stdout
+    for line in program.stdout:
+        if found := re.search(pattern, line):
+            return found
+    assert program.stderr
+    raise AssertionError(program.stderr.read())
+
+
+def test_a_folder_is_served_until_a_signal_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "music").mkdir()
+    with smbd("serve", str(tmp_path / "music"), "--user", "ann", "--port", "0") as program:
+        port = int(said(program, r"^smbd serves on 127\.0\.0\.1:(\d+)$")[1])
+        assert said(program, rf"smbclient //127\.0\.0\.1/music -p {port} -U ann$")
+        assert said(program, r"^The password of ann is \S+$")
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+        assert main(["status", "--json"]) == 0
+        [share] = json.loads(capsys.readouterr().out)["shares"]
+        assert share["name"] == "music"
+        assert share["engine"] == "nowait+threads"
+        assert main(["status"]) == 0
+        assert "nobody is logged in" in capsys.readouterr().out
+
+        program.send_signal(signal.SIGTERM)
+        rest, errors = program.communicate()
+        assert program.returncode == 0, errors
+        assert re.search(r"^share +engine .* hits ", rest, re.MULTILINE)
+        assert "Traceback" not in errors
+    assert main(["status"]) == 1, "its socket is gone"
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with smbd("serve", str(tmp_path), "--listen", address) as program:
+            _, errors = program.communicate()
+    assert program.returncode == 1
+    assert errors == f"smbd: {address}: Address already in use\n"
+
+
+def test_shares_toml_is_served_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "shares.toml").write_text(
+        "[server]\nlisten = ['127.0.0.1:0']\nlog_format = 'json'\n"
+        "[users.me]\npassword_file = 'pw'\ngenerate = true\n"
+        "[shares.files]\npath = 'files'\ncreate = true\n"
+    )
+    with smbd("serve", cwd=tmp_path) as program:
+        port = int(said(program, r"^smbd serves on 127\.0\.0\.1:(\d+)$")[1])
+        assert said(program, r"^Ctrl-C ends it")
+        assert (tmp_path / "files").is_dir()
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate()
+    assert program.returncode == 0
+    for line in errors.splitlines():
+        assert json.loads(line)["message"]

@@ -1,0 +1,131 @@
+"""`smbd status` shows what a running server says about itself."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from aio import Stats
+from smbd.cli import main
+from smbd.cli.status import shares_table
+
+DOCUMENT = {
+    "version": "0.1.0",
+    "pid": 77,
+    "uptime": 150.0,
+    "listen": ["127.0.0.1:4450", "[::1]:4450"],
+    "shares": [
+        {
+            "name": "music",
+            "path": "/srv/music",
+            "engine": "nowait+threads",
+            "connections": 2,
+            "opens": 3,
+            **asdict(Stats(hits=900, misses=100, reads=1000, bytes_read=4096000, seconds=0.5)),
+        }
+    ],
+    "sessions": [
+        {"user": "ann", "peer": "127.0.0.1:50000", "dialect": "3.1.1", "trees": 1, "since": 3.0}
+    ],
+    "opens": [],
+}
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = tmp_path / "smbd"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def server(path: Path, text: str) -> Iterator[None]:
+    """A socket that tells one client one text, as a server does."""
+
+    def tell() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(text.encode())
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=tell)
+        thread.start()
+        yield
+        thread.join()
+
+
+def test_the_one_running_server_is_found(runtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(runtime / "77.sock", json.dumps(DOCUMENT)):
+        assert main(["status"]) == 0
+    headline, _, header, music, _, *sessions, _, opens = capsys.readouterr().out.splitlines()
+    assert headline == "smbd 0.1.0 on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
+    assert header.split()[:6] == ["share", "engine", "trees", "opens", "reads", "hits"]
+    assert music.split()[:6] == ["music", "nowait+threads", "2", "3", "1000", "900"]
+    assert "3.91 MiB" in music
+    assert "500.0 ms" in music
+    assert sessions == [
+        "user  peer             dialect  trees  since",
+        "ann   127.0.0.1:50000  3.1.1        1  3.0 s",
+    ]
+    assert opens == "no file is open"
+
+
+def test_a_socket_that_nobody_listens_to_any_more_is_passed_over(
+    runtime: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(runtime / "1.sock"))
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err == "no server of this user is running\n"
+
+
+def test_json_is_passed_on_as_it_is(runtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(runtime / "77.sock", json.dumps(DOCUMENT)):
+        assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == DOCUMENT
+
+
+def test_a_socket_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "here"
+    with server(path, json.dumps(DOCUMENT)):
+        assert main(["status", "--socket", str(path)]) == 0
+    assert "music" in capsys.readouterr().out
+    missing = tmp_path / "not"
+    assert main(["status", "--socket", str(missing)]) == 2
+    assert capsys.readouterr().err == f"{missing}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("written", ["here.sock", None])
+def test_the_status_socket_of_a_configuration_is_asked(
+    runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str | None
+) -> None:
+    key = f"status_socket = '{written}'" if written else ""
+    file = tmp_path / "shares.toml"
+    file.write_text(f"[server]\n{key}\n[shares.a]\npath = '/'\nguest = true\n")
+    path = tmp_path / written if written else runtime / f"{os.getpid() + 1}.sock"
+    with server(path, json.dumps(DOCUMENT)):
+        assert main(["status", "--config", str(file)]) == 0
+    assert "music" in capsys.readouterr().out
+
+
+def test_a_configuration_without_status_socket_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shares.toml"
+    file.write_text("[server]\nstatus_socket = ''\n[shares.a]\npath = '/'\nguest = true\n")
+    assert main(["status", "--config", str(file)]) == 2
+    assert 'status_socket = ""' in capsys.readouterr().err
+
+
+def test_a_share_that_knows_less_shows_a_dash() -> None:
+    rows = [{"name": "a", "hits": 1}, {"name": "b"}]
+    assert shares_table({"shares": rows}) == "share  hits\na         1\nb         -"

@@ -1,0 +1,231 @@
+"""Case-insensitive and case-preserving names over a case-sensitive file system, and fast."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from smbd import vfs
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import index as index_module
+from smbd.vfs.index import Index
+from tests.vfs.conftest import read, refused, stat_of
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One element for each time that a folder was read for its names."""
+    seen: list[int] = []
+    original = index_module._index
+
+    def counted(listed: list[str]) -> dict[str, str | list[str]]:
+        seen.append(len(listed))
+        return original(listed)
+
+    monkeypatch.setattr(index_module, "_index", counted)
+    return seen
+
+
+def test_any_spelling_finds_what_is_there_and_keeps_its_own(root: vfs.Root, share: Path) -> None:
+    (share / "Some Dir" / "Näher").mkdir(parents=True)
+    (share / "Some Dir" / "Näher" / "File.TXT").write_text("found")
+    with root.open("SOME DIR/NÄHER/file.txt", read=True, write=False) as file:
+        assert file.path == "Some Dir/Näher/File.TXT"
+        assert file.name == "File.TXT"
+    with root.open("some dir/näher", read=False, write=False) as folder:
+        assert folder.path == "Some Dir/Näher"
+        assert folder.is_directory
+    with root.create("some dir/NÄHER/New.txt", directory=False) as file:
+        assert file.path == "Some Dir/Näher/New.txt"
+
+
+def test_the_exact_spelling_goes_first_and_else_the_answer_is_always_the_same(
+    root: vfs.Root, share: Path
+) -> None:
+    for name in ("readme", "README", "ReadMe"):
+        (share / name).write_text(name)
+    for name in ("readme", "README", "ReadMe"):
+        assert read(root, name) == name.encode()
+    assert read(root, "rEADME") == b"README"
+    (share / "README").unlink()
+    assert read(root, "rEADME") == b"ReadMe"
+
+
+def test_a_missing_parent_is_told_from_a_missing_name(root: vfs.Root, share: Path) -> None:
+    (share / "dir").mkdir()
+    (share / "file").touch()
+    for path in ("missing", "dir/missing", "DIR/missing"):
+        with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+            stat_of(root, path)
+    for path in ("missing/x", "dir/missing/x", "file/x", "FILE/x", "dir/a/b/c/d", "FILE/x/y"):
+        with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
+            stat_of(root, path)
+        with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
+            root.create(path, directory=True)
+
+
+def test_a_path_of_two_thousand_components_is_an_answer_not_a_crash(root: vfs.Root) -> None:
+    with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
+        stat_of(root, "/".join(["a"] * 2000))
+    with (
+        refused(NtStatus.OBJECT_NAME_INVALID)
+        if root.uses_openat2
+        else refused(NtStatus.OBJECT_PATH_NOT_FOUND)
+    ):
+        stat_of(root, "/".join(["abcdefgh"] * 2000))
+
+
+def test_another_spelling_is_a_collision(root: vfs.Root, share: Path) -> None:
+    (share / "Taken").touch()
+    for directory in (True, False):
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.create("tAKEN", directory=directory)
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.create("", directory=directory)
+
+
+def test_private_range_names_are_found_mapped_and_literal(root: vfs.Root, share: Path) -> None:
+    (share / "Mapped:1").write_text("mapped")
+    (share / "Literal\uf0222").write_text("literal, as Samba leaves it")
+    (share / "both:").write_text("mapped first")
+    (share / "both\uf022").write_text("literal")
+    assert read(root, vfs.name_to_path("mapped\uf0221")) == b"mapped"
+    assert read(root, vfs.name_to_path("literal\uf0222")).startswith(b"literal")
+    assert read(root, vfs.name_to_path("both\uf022")) == b"mapped first"
+    with root.create(vfs.name_to_path("new\uf021"), directory=False) as file:
+        assert file.name == "new\uf021"
+    assert (share / "new*").exists()
+
+
+def test_undecodable_names_are_served(root: vfs.Root, share: Path) -> None:
+    raw = os.fsencode(share) + b"/caf\xe9.TXT"
+    Path(os.fsdecode(raw)).write_text("latin-1")
+    with root.open("", read=True, write=False) as top:
+        (on_disk,) = vfs.list_names(top)
+    name = vfs.to_wire(on_disk).encode("utf-16-le", "surrogatepass")
+    received = name.decode("utf-16-le", "surrogatepass")
+    assert read(root, vfs.name_to_path(received)) == b"latin-1"
+    assert read(root, vfs.name_to_path(received.lower())) == b"latin-1"
+
+
+def test_ten_thousand_new_files_read_their_folder_a_few_times_at_most(
+    root: vfs.Root, share: Path, scans: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_DOUBT_SECONDS", 1e9)
+    count = 2000
+    for number in range(count):
+        with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+            stat_of(root, f"File{number}")
+        root.create(f"File{number}", directory=False).close()
+    for number in range(count):
+        with stat_of(root, f"fILE{number}") as file:
+            root.rename(file, f"Renamed{number}", replace=False)
+    for number in range(count):
+        with stat_of(root, f"RENAMED{number}") as file:
+            root.remove(file)
+    assert len(scans) == 1
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "file1")
+    assert list(share.iterdir()) == []
+
+
+def test_what_others_do_in_the_folder_is_seen(root: vfs.Root, share: Path) -> None:
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "new")
+    (share / "NEW").touch()
+    stat_of(root, "new").close()
+    (share / "NEW").rename(share / "Newer")
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "new")
+    stat_of(root, "newer").close()
+    (share / "Newer").unlink()
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "newer")
+
+
+def test_a_change_that_the_folders_times_hide_is_seen_when_the_doubt_is_over(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch, scans: list[int]
+) -> None:
+    """Another process creates between our own create and our look at the times after it."""
+    now = [1000.0]
+    monkeypatch.setattr(index_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(index_module, "_version", lambda _fd: (1, 1))
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "hidden")
+    root.create("ours", directory=False).close()
+    (share / "HIDDEN").touch()
+    with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+        stat_of(root, "hidden")
+    now[0] += 1.5
+    stat_of(root, "hidden").close()
+    assert len(scans) == 2
+
+
+def test_two_clients_cannot_create_two_spellings(root: vfs.Root, share: Path) -> None:
+    spellings = ["name", "NAME", "Name", "nAME"]
+    for number in range(40):
+        assert sorted(_create_together(root, [f"{one}{number}" for one in spellings])) == [
+            NtStatus.SUCCESS,
+            *[NtStatus.OBJECT_NAME_COLLISION] * 3,
+        ]
+    assert len(list(share.iterdir())) == 40
+
+
+def _create_together(root: vfs.Root, paths: list[str]) -> list[int]:
+    together = threading.Barrier(len(paths))
+    answers: list[int] = []
+
+    def create(path: str) -> None:
+        together.wait()
+        try:
+            root.create(path, directory=False).close()
+        except NtError as error:
+            answers.append(error.status)
+        else:
+            answers.append(NtStatus.SUCCESS)
+
+    threads = [threading.Thread(target=create, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_renames_between_two_folders_both_ways_do_not_wait_for_each_other(
+    root: vfs.Root, share: Path
+) -> None:
+    (share / "one").mkdir()
+    (share / "two").mkdir()
+
+    def there_and_back(start: str, end: str) -> None:
+        with root.create(f"{start}/from-{start}", directory=False) as file:
+            for _ in range(150):
+                root.rename(file, f"{end}/from-{start}", replace=False)
+                root.rename(file, f"{start}/from-{start}", replace=False)
+
+    threads = [
+        threading.Thread(target=there_and_back, args=folders)
+        for folders in (("one", "two"), ("two", "one"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_the_memory_of_the_indexes_is_bounded(tmp_path: Path) -> None:
+    index = Index(maximum_names=100)
+    for number in range(30):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in range(20):
+            (folder / f"Name{name}").touch()
+        fd = os.open(folder, os.O_PATH)
+        with index.folder(fd) as indexed:
+            assert indexed.find("NAME7") == "Name7"
+        os.close(fd)
+    assert sum(len(folder) for folder in index._folders.values()) <= 100
+    assert len(index._folders) == 4

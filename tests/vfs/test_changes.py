@@ -1,0 +1,237 @@
+"""Creating, renaming, linking and removing."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from smbd import vfs
+from smbd.ntstatus import NtStatus
+from smbd.vfs import changes
+from tests.vfs.conftest import content, read, refused, stat_of
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_new_file_can_be_written_and_read(root: vfs.Root, share: Path) -> None:
+    with root.create("new.txt", directory=False) as file:
+        os.pwrite(file.fd, b"data", 0)
+        assert content(file) == b"data"
+        assert (file.path, file.is_directory, file.writable) == ("new.txt", False, True)
+        status = (share / "new.txt").stat()
+        assert file.identity == (status.st_dev, status.st_ino)
+    assert not stat.S_IMODE(status.st_mode) & 0o111
+
+
+def test_a_new_folder_can_be_filled_and_listed(root: vfs.Root) -> None:
+    with root.create("dir", directory=True) as folder:
+        assert folder.is_directory
+        assert vfs.is_empty(folder)
+        root.create("dir/file", directory=False).close()
+        assert vfs.list_names(folder) == ["file"]
+        assert not vfs.is_empty(folder)
+
+
+def test_rename_moves_and_the_file_follows(root: vfs.Root, share: Path) -> None:
+    (share / "dir").mkdir()
+    (share / "file").write_text("data")
+    with root.open("file", read=True, write=False) as file:
+        root.rename(file, "DIR/renamed", replace=False)
+        assert file.path == "dir/renamed"
+        assert content(file) == b"data"
+        root.remove(file)
+    assert _names(share) == ["dir"]
+
+
+def test_rename_replaces_only_when_told_to(root: vfs.Root, share: Path) -> None:
+    (share / "new").write_text("new")
+    (share / "Old").write_text("old")
+    with stat_of(root, "new") as file:
+        for spelling in ("Old", "oLD"):
+            with refused(NtStatus.OBJECT_NAME_COLLISION):
+                root.rename(file, spelling, replace=False)
+        root.rename(file, "oLD", replace=True)
+        assert file.path == "oLD"
+    assert _names(share) == ["oLD"]
+    assert read(root, "old") == b"new"
+
+
+def test_a_rename_may_change_only_the_case(root: vfs.Root, share: Path) -> None:
+    (share / "Name").write_text("data")
+    (share / "Dir").mkdir()
+    for old, new in (("Name", "nAME"), ("Dir", "dIR")):
+        for replace in (False, True):
+            with stat_of(root, old) as file:
+                root.rename(file, new, replace=replace)
+                assert file.path == new
+                root.rename(file, new, replace=replace)
+                root.rename(file, old, replace=replace)
+    assert _names(share) == ["Dir", "Name"]
+
+
+def test_folders_neither_replace_nor_are_replaced(root: vfs.Root, share: Path) -> None:
+    (share / "dir").mkdir()
+    (share / "empty").mkdir()
+    (share / "file").touch()
+    with stat_of(root, "file") as file, stat_of(root, "dir") as folder:
+        with refused(NtStatus.ACCESS_DENIED):
+            root.rename(file, "empty", replace=True)
+        with refused(NtStatus.ACCESS_DENIED):
+            root.rename(folder, "empty", replace=True)
+        with refused(NtStatus.ACCESS_DENIED):
+            root.rename(folder, "file", replace=True)
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.rename(folder, "empty", replace=False)
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.rename(folder, "", replace=True)
+    assert _names(share) == ["dir", "empty", "file"]
+
+
+def test_a_folder_cannot_move_into_itself(root: vfs.Root, share: Path) -> None:
+    (share / "dir" / "sub").mkdir(parents=True)
+    with stat_of(root, "dir") as folder:
+        with refused(NtStatus.INVALID_PARAMETER):
+            root.rename(folder, "dir/sub/dir", replace=False)
+        with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
+            root.rename(folder, "missing/dir", replace=False)
+    with stat_of(root, "") as top, refused(NtStatus.ACCESS_DENIED):
+        root.rename(top, "elsewhere", replace=False)
+
+
+def test_open_files_below_a_renamed_folder_find_their_new_place(
+    root: vfs.Root, share: Path
+) -> None:
+    (share / "dir" / "sub").mkdir(parents=True)
+    (share / "dir" / "sub" / "file").write_text("x")
+    (share / "dir" / "other").write_text("x")
+    with (
+        stat_of(root, "dir") as folder,
+        stat_of(root, "dir/sub/file") as file,
+        stat_of(root, "dir/other") as other,
+    ):
+        root.rename(folder, "moved", replace=False)
+        root.refresh(file)
+        assert file.path == "moved/sub/file"
+        root.rename(file, "moved/up", replace=False)
+        root.remove(other)
+    assert _names(share / "moved") == ["sub", "up"]
+
+
+def test_a_name_that_became_another_files_is_left_alone(root: vfs.Root, share: Path) -> None:
+    (share / "name").write_text("mine")
+    with root.open("name", read=True, write=False) as file:
+        (share / "name").unlink()
+        (share / "name").write_text("somebody else's")
+        for attempt in (
+            lambda: root.remove(file),
+            lambda: root.rename(file, "other", replace=False),
+            lambda: root.link(file, "other", replace=False),
+            lambda: root.refresh(file),
+        ):
+            with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+                attempt()
+        assert content(file) == b"mine"
+    assert (share / "name").read_text() == "somebody else's"
+
+
+def test_a_file_moved_out_of_the_share_is_out_of_reach(root: vfs.Root, share: Path) -> None:
+    (share / "file").touch()
+    with stat_of(root, "file") as file:
+        (share / "file").rename(share.parent / "file")
+        with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+            root.remove(file)
+    assert (share.parent / "file").exists()
+
+
+def test_remove_takes_files_links_and_empty_folders(root: vfs.Root, share: Path) -> None:
+    (share / "full").mkdir()
+    (share / "full" / "file").write_text("kept")
+    (share / "link").symlink_to("full/file")
+    (share / "folder-link").symlink_to("full")
+    (share / "empty").mkdir()
+    with stat_of(root, "full") as folder, refused(NtStatus.DIRECTORY_NOT_EMPTY):
+        root.remove(folder)
+    for path in ("link", "folder-link", "empty"):
+        with stat_of(root, path) as file:
+            root.remove(file)
+    with stat_of(root, "") as top, refused(NtStatus.ACCESS_DENIED):
+        root.remove(top)
+    assert _names(share) == ["full"]
+    assert read(root, "full/file") == b"kept"
+
+
+def test_hard_links(root: vfs.Root, share: Path) -> None:
+    (share / "file").write_text("data")
+    (share / "Other").write_text("other")
+    (share / "dir").mkdir()
+    with stat_of(root, "file") as file, stat_of(root, "dir") as folder:
+        root.link(file, "dir/link", replace=False)
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.link(file, "OTHER", replace=False)
+        root.link(file, "OTHER", replace=True)
+        root.link(file, "other", replace=True)
+        assert vfs.information(file).number_of_links == 3
+        with refused(NtStatus.FILE_IS_A_DIRECTORY):
+            root.link(folder, "no", replace=False)
+        with refused(NtStatus.ACCESS_DENIED):
+            root.link(file, "dir", replace=True)
+    assert _names(share) == ["dir", "file", "other"]
+    assert read(root, "dir/link") == read(root, "other") == b"data"
+
+
+def test_renaming_onto_another_link_of_the_file_leaves_one(root: vfs.Root, share: Path) -> None:
+    (share / "one").write_text("data")
+    os.link(share / "one", share / "two")
+    with stat_of(root, "one") as file:
+        root.rename(file, "two", replace=True)
+        assert file.path == "two"
+    assert _names(share) == ["two"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_where_the_kernel_cannot_promise_not_to_replace(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unsupported(*args: object, **kwargs: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(changes.kernel, "renameat2", unsupported)
+    (share / "file").write_text("data")
+    (share / "dir" / "sub").mkdir(parents=True)
+    with stat_of(root, "file") as file, stat_of(root, "dir") as folder:
+        root.rename(file, "FILE", replace=False)
+        root.rename(file, "dir/moved", replace=False)
+        root.rename(folder, "DIR", replace=False)
+        with refused(NtStatus.INVALID_PARAMETER):
+            root.rename(folder, "DIR/sub/dir", replace=False)
+    assert _names(share) == ["DIR"]
+    assert _names(share / "DIR") == ["moved", "sub"]
+
+
+def test_a_target_that_appears_at_the_last_moment_is_not_replaced(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "file").write_text("mine")
+    original = changes.kernel.renameat2
+    for without_flags in (False, True):
+
+        def late(
+            *args: object,
+            without_flags: bool = without_flags,
+            **kwargs: object,
+        ) -> None:
+            (share / "target").write_text("somebody else's")
+            if without_flags:
+                raise OSError(errno.EINVAL, "no flags")
+            original(*args, **kwargs)  # type: ignore[arg-type]
+
+        (share / "target").unlink(missing_ok=True)
+        monkeypatch.setattr(changes.kernel, "renameat2", late)
+        with stat_of(root, "file") as file, refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.rename(file, "target", replace=False)
+        assert (share / "target").read_text() == "somebody else's"
+        assert (share / "file").read_text() == "mine"
