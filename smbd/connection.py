@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
@@ -15,7 +15,7 @@ from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.state import Open
 from smbd.wire.error import pack_error_response
-from smbd.wire.file_id import ANY_FILE_ID
+from smbd.wire.file_id import ANY_FILE_ID, FILE_ID_AT, parse_file_id
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
@@ -37,6 +37,18 @@ SMB1_NEGOTIATE = 0xFFFF
 
 class NamesFile(Protocol):
     """Any request message that carries a FileId."""
+
+    @property
+    def persistent_id(self) -> int:
+        """The half that a durable handle would be found by."""
+
+    @property
+    def volatile_id(self) -> int:
+        """The half that OpenTable finds it by."""
+
+
+class FileId(NamedTuple):
+    """A FileId alone ([MS-SMB2] 2.2.14.1)."""
 
     persistent_id: int
     volatile_id: int
@@ -91,6 +103,7 @@ class Request:
     tree: Tree | None = None
     previous: "Request | None" = None  # whose session, tree and file a related one goes on with
     open: Open | None = None  # what it worked on, for the related one that follows
+    held: Open | None = None  # counts this request among its users
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
     cancel: Callable[[], None] | None = None  # set while a task works on it
@@ -120,6 +133,8 @@ class Request:
         [MS-SMB2] 3.3.5.2.7.2: when the one before failed to give a file, so does this one, and
         with the same status.
         """
+        if self.held is not None:
+            return self.held
         if message.volatile_id == ANY_FILE_ID and self.previous is not None:
             if self.previous.open is None:
                 raise NtError(self.previous.status or NtStatus.INVALID_PARAMETER)
@@ -132,6 +147,23 @@ class Request:
             )
         self.open = found
         return found
+
+    def hold(self) -> None:
+        """Count as a user of the Open that this request names, from now until `let_go`.
+
+        A request that goes on in a task is held at the moment it came: a CLOSE behind it in the
+        same burst must not take the file away from it.
+        """
+        if self.held is None and self.command in FILE_ID_AT:
+            found = self.find_open(FileId(*parse_file_id(self.frame, self.command)))
+            found.__enter__()
+            self.held = found
+
+    def let_go(self) -> None:
+        """The request is answered."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.__exit__()
 
 
 @dataclass(slots=True, eq=False)

@@ -71,6 +71,7 @@ class Dispatch:
             len(request.frame) + TABLE[request.command].moves_data * 65536 * request.credit_charge
             for request in requests[at:]
         )
+        self._settle(requests[at], requests[at].hold)
         self._transport.work_began(size)
         self.in_work += 1
         self._nursery.start_soon(self._chain, requests, answers, at, size)
@@ -95,6 +96,7 @@ class Dispatch:
     async def _later(self, request: Request, answers: Answers, *, last: bool) -> Reply:
         """Await `run`, cancellable, with an interim response if it takes long."""
         with trio.CancelScope() as scope:
+            self._settle(request, request.hold)
             self._connection.started(request, scope.cancel)
             try:
                 # The last of a chain alone may be told to wait: an interim response in the
@@ -106,6 +108,7 @@ class Dispatch:
                 return self._settle(request, result.unwrap)
             finally:
                 self._connection.ended(request)
+                request.let_go()
         return Reply.of_error(NtStatus.CANCELLED)
 
     async def send_interims(self) -> None:

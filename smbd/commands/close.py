@@ -2,6 +2,7 @@
 
 from smbd.commands.closing import close_open, drop_open
 from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
 from smbd.state import Open
 from smbd.vfs import information
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
@@ -24,6 +25,8 @@ async def run(request: Request) -> Reply:
     """Close, and delete what waited for this close."""
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
+    if open_.closed:
+        raise NtError(NtStatus.FILE_CLOSED)  # by another CLOSE of the same burst
     known = _information(open_, message.flags)
     await close_open(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))

@@ -15,9 +15,8 @@ async def run(request: Request) -> Reply:
     open_ = request.find_open(parse_flush_request(request.frame))
     # [MS-FSA] 2.1.5.7 asks for no right; Windows and Samba want one that could have written.
     open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
-    with open_:
-        if open_.file.is_directory:
-            await request.service.blocking(sync, open_.file)
-        else:
-            await open_.share.engine.fsync(open_.file.fd)
+    if open_.file.is_directory:
+        await request.service.blocking(sync, open_.file)
+    else:
+        await open_.share.engine.fsync(open_.file.fd)
     return Reply(EMPTY_RESPONSE)

@@ -32,12 +32,11 @@ async def run(request: Request) -> Reply:
     """Go on with the handle's enumeration, or begin it anew."""
     message = parse_query_directory_request(request.frame)
     open_ = _prepare(request, message)
-    with open_:
-        if open_.enumeration is None or message.flags & _RESTARTS:
-            pattern = _pattern(open_, message)
-            names = await request.service.blocking(_matching, open_.file, pattern)
-            open_.enumeration = Enumeration(pattern, names)
-        output = await request.service.blocking(_fill, open_, open_.enumeration, message)
+    if open_.enumeration is None or message.flags & _RESTARTS:
+        pattern = _pattern(open_, message)
+        names = await request.service.blocking(_matching, open_.file, pattern)
+        open_.enumeration = Enumeration(pattern, names)
+    output = await request.service.blocking(_fill, open_, open_.enumeration, message)
     return Reply(pack_output_response(output))
 
 

@@ -31,7 +31,7 @@ async def run(request: Request) -> Reply:
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
     frame = bytearray(_DATA_AT + message.length)
-    with open_, memoryview(frame) as view:
+    with memoryview(frame) as view:
         count = await open_.share.engine.read(open_.file.fd, view[_DATA_AT:], message.offset)
     return _finish(open_, message, frame, count)
 

@@ -30,8 +30,7 @@ async def run(request: Request) -> Reply:
     kind = fscc.FILE_SETS[number]
     value = kind.parse(message.data)
     open_.require(kind.access)
-    with open_:
-        await change(request, open_, value)
+    await change(request, open_, value)
     return Reply(SET_INFO_RESPONSE)
 
 

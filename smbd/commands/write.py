@@ -27,11 +27,10 @@ async def run(request: Request) -> Reply:
     """Have the engine write, and for a write-through have it wait for the disk."""
     message = parse_write_request(request.frame)
     open_ = _prepare(request, message)
-    with open_:
-        engine = open_.share.engine
-        count = await engine.write(open_.file.fd, message.data, message.offset)
-        if _through(open_, message):
-            await engine.fsync(open_.file.fd)
+    engine = open_.share.engine
+    count = await engine.write(open_.file.fd, message.data, message.offset)
+    if _through(open_, message):
+        await engine.fsync(open_.file.fd)
     return _finish(open_, message, count)
 
 

@@ -61,3 +61,23 @@ def test_an_empty_password_is_refused(
     assert capsys.readouterr().err == (
         "an empty password lets nobody in\nthere is no password on standard input\n"
     )
+
+
+def test_without_a_terminal_the_other_way_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", closed)
+    assert main(["user", "ann"]) == 2
+    assert capsys.readouterr().err == "there is no terminal to ask; use --stdin\n"
+
+
+def test_a_person_is_told_what_to_do_with_the_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(monkeypatch, "Password", "Password")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["user", "ann"]) == 0
+    assert "Put these lines into shares.toml." in capsys.readouterr().out

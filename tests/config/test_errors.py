@@ -82,6 +82,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         ("listen = []", "listen: must have at least one address"),
         ("listen = [4450]", 'listen[0]: must be a string ("..."), not an integer'),
         ("listen = ['a:1', 'a:1']", "listen[1]: a:1 is there twice"),
+        ("listen = [1979-05-27]", 'listen[0]: must be a string ("..."), not a date or time'),
         ("name = 'sixteen-letters-'", 'name: must be 1 to 15 letters, digits, "-" or "_", not '),
         ("workgroup = ''", "workgroup: must be 1 to 15 letters"),
         ("max_dialect = '4'", 'max_dialect: must be "2.0.2", "2.1", "3.0", "3.0.2" or "3.1.1"'),
@@ -104,6 +105,10 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
             'limits.max_read: must be a size from "64 KiB" to "8 MiB" in B',
         ),
         ("limits.max_read = 1.5", "limits.max_read: must be a size from "),
+        (
+            "limits.max_read = 15",
+            'limits.max_read: must be a size from "64 KiB" to "8 MiB", not "15 B"',
+        ),
         ("limits.memory = '15 MiB'", 'limits.memory: must be at least "16 MiB"'),
     ],
 )

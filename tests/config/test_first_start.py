@@ -1,5 +1,6 @@
 """prepare() makes what the file asks for, once, and says so; it never guesses."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -112,3 +113,31 @@ def test_without_xdg_the_runtime_directory_is_in_the_temporary_folder(
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     assert config.runtime_directory().name.startswith("smbd-")
+
+
+@pytest.mark.parametrize("lacking", [os.R_OK, os.X_OK])
+def test_a_folder_that_this_user_may_not_read_cannot_be_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: int
+) -> None:
+    # Root may read everything, so the kernel's answer is given here.
+    monkeypatch.setattr("os.access", lambda _, mode: not mode & lacking)
+    wrong = config.folder_problem(ShareConfig("a", tmp_path))
+    assert wrong == f"{tmp_path}: this user may not read it"
+
+
+def test_a_folder_that_this_user_may_not_write_is_served_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert config.folder_warning(ShareConfig("a", tmp_path)) is None
+    monkeypatch.setattr("os.access", lambda _, mode: not mode & os.W_OK)
+    assert config.folder_problem(ShareConfig("a", tmp_path)) is None
+    warning = config.folder_warning(ShareConfig("a", tmp_path))
+    assert warning
+    assert "set read_only = true" in warning
+    assert config.folder_warning(ShareConfig("a", tmp_path, read_only=True)) is None
+
+
+def test_a_path_that_the_kernel_refuses_is_told(tmp_path: Path) -> None:
+    wrong = config.folder_problem(ShareConfig("a", tmp_path / ("x" * 300)))
+    assert wrong
+    assert wrong.endswith("xx: File name too long")

@@ -109,7 +109,7 @@ def test_undecodable_names_are_served(root: vfs.Root, share: Path) -> None:
     assert read(root, vfs.name_to_path(received.lower())) == b"latin-1"
 
 
-def test_ten_thousand_new_files_read_their_folder_a_few_times_at_most(
+def test_two_thousand_new_files_read_their_folder_once(
     root: vfs.Root, share: Path, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "_DOUBT_SECONDS", 1e9)

@@ -1,0 +1,224 @@
+"""SMB2 requests and responses by struct, told apart from smbd.wire on purpose.
+
+A request's body is what follows its header; `message` puts the header in front.
+"""
+
+from dataclasses import dataclass
+from struct import Struct, pack, unpack_from
+
+NEGOTIATE, SESSION_SETUP, LOGOFF, TREE_CONNECT, TREE_DISCONNECT, CREATE, CLOSE = range(7)
+FLUSH, READ, WRITE, LOCK, IOCTL, CANCEL, ECHO, QUERY_DIRECTORY = range(7, 15)
+CHANGE_NOTIFY, QUERY_INFO, SET_INFO, OPLOCK_BREAK = range(15, 19)
+
+RESPONSE, ASYNC, RELATED, SIGNED = 1, 2, 4, 8  # Flags
+FILE_CREATE, FILE_OPEN_IF, FILE_OPEN = 2, 3, 1  # CreateDisposition
+READ_WRITE_DELETE = 7  # ShareAccess
+EVERYTHING = 0x1F01FF  # DesiredAccess
+DELETE = 0x10000
+DELETE_ON_CLOSE = 0x1000
+SHARED, EXCLUSIVE, UNLOCK, FAIL_IMMEDIATELY = 1, 2, 4, 16  # lock flags
+PREVIOUS_FILE = b"\xff" * 16  # the FileId of the request before, in a related compound
+
+HEADER = Struct("<4sHHIHHIIQQQ16s")
+
+
+def message(
+    command,
+    body=b"",
+    *,
+    message_id=0,
+    charge=1,
+    asked=1,
+    flags=0,
+    next_command=0,
+    tree_id=0,
+    async_id=None,
+    session_id=0,
+    protocol=b"\xfeSMB",
+    size=64,
+):
+    """One message: header and body."""
+    low_and_high = tree_id << 32 if async_id is None else async_id
+    return (
+        HEADER.pack(
+            protocol,
+            size,
+            charge,
+            0,
+            command,
+            asked,
+            flags,
+            next_command,
+            message_id,
+            low_and_high,
+            session_id,
+            bytes(16),
+        )
+        + body
+    )
+
+
+def chain(*messages):
+    """A compound: each message but the last padded to 8 bytes, with its NextCommand."""
+    out = bytearray()
+    for one in messages[:-1]:
+        padded = bytearray(one + bytes(-len(one) % 8))
+        padded[20:24] = pack("<I", len(padded))
+        out += padded
+    return bytes(out + messages[-1])
+
+
+# --- bodies of requests ---
+
+EMPTY = pack("<HH", 4, 0)  # LOGOFF, TREE_DISCONNECT, CANCEL, ECHO
+
+
+def negotiate(*dialects, contexts=(), capabilities=0):
+    head = pack("<HHHHI16s", 36, len(dialects), 1, 0, capabilities, b"scripted client!")
+    offered = pack(f"<{len(dialects)}H", *dialects)
+    if not contexts:
+        return head + bytes(8) + offered
+    padding = bytes(-(64 + 36 + len(offered)) % 8)
+    at = 64 + 36 + len(offered) + len(padding)
+    chained = bytearray()
+    for kind, data in contexts:
+        chained += bytes(-len(chained) % 8) + pack("<HHI", kind, len(data), 0) + data
+    return head + pack("<IHH", at, len(contexts), 0) + offered + padding + bytes(chained)
+
+
+PREAUTH_SHA512 = (1, pack("<HHH", 1, 32, 1) + b"salt" * 8)
+
+
+def session_setup(token, *, security_mode=1, previous=0):
+    return pack("<HBBIIHHQ", 25, 0, security_mode, 0, 0, 88, len(token), previous) + token
+
+
+def tree_connect(path):
+    name = path.encode("utf-16-le")
+    return pack("<HHHH", 9, 0, 72, len(name)) + name
+
+
+def create(
+    name,
+    *,
+    access=EVERYTHING,
+    share=READ_WRITE_DELETE,
+    disposition=FILE_OPEN_IF,
+    options=0,
+    attributes=0,
+):
+    raw = name.encode("utf-16-le")
+    fixed = pack(
+        "<HBBIQQIIIIIHHII",
+        *(57, 0, 0, 2, 0, 0, access, attributes, share, disposition, options),
+        *(120, len(raw), 0, 0),
+    )
+    return fixed + (raw or b"\0")
+
+
+def close(file_id, flags=0):
+    return pack("<HHI", 24, flags, 0) + file_id
+
+
+def flush(file_id):
+    return pack("<HHI", 24, 0, 0) + file_id
+
+
+def read(file_id, offset=0, length=4096, minimum=0):
+    fixed = pack("<HBBIQ16sIIIHH", 49, 80, 0, length, offset, file_id, minimum, 0, 0, 0, 0)
+    return fixed + b"\0"
+
+
+def write(file_id, data, offset=0, *, flags=0):
+    fixed = pack("<HHIQ16sIIHHI", 49, 112, len(data), offset, file_id, 0, 0, 0, 0, flags)
+    return fixed + (data or b"\0")
+
+
+def lock(file_id, *elements):
+    """Elements: (offset, length, flags)."""
+    head = pack("<HHI16s", 48, len(elements), 0, file_id)
+    return head + b"".join(pack("<QQII", *element, 0) for element in elements)
+
+
+def query_info(file_id, info_class, *, length=4096, info_type=1):
+    return pack("<HBBIHHIII16s", 41, info_type, info_class, length, 0, 0, 0, 0, 0, file_id)
+
+
+def set_info(file_id, info_class, data, *, info_type=1):
+    fixed = pack("<HBBIHHI16s", 33, info_type, info_class, len(data), 96, 0, 0, file_id)
+    return fixed + data
+
+
+def query_directory(file_id, pattern="*", *, info_class=12, length=65536):
+    name = pattern.encode("utf-16-le")
+    fixed = pack("<HBBI16sHHI", 33, info_class, 0, 0, file_id, 96, len(name), length)
+    return fixed + name
+
+
+# --- responses ---
+
+
+@dataclass
+class Answer:
+    """One response; `raw` is the whole message as it came."""
+
+    status: int
+    command: int
+    granted: int  # credits
+    flags: int
+    message_id: int
+    async_id: int  # of an ASYNC_COMMAND response, else 0
+    tree_id: int
+    session_id: int
+    raw: bytes
+
+    @property
+    def body(self):
+        return self.raw[64:]
+
+    @property
+    def file_id(self):
+        """Of a CREATE response."""
+        return self.raw[64 + 64 : 64 + 80]
+
+    @property
+    def data(self):
+        """Of a READ response."""
+        length = unpack_from("<I", self.raw, 68)[0]
+        return self.raw[80 : 80 + length]
+
+    @property
+    def token(self):
+        """Of a SESSION_SETUP response."""
+        at, length = unpack_from("<HH", self.raw, 68)
+        return self.raw[at : at + length]
+
+
+def answers(frame):
+    """The responses of one frame."""
+    found, at = [], 0
+    while True:
+        fields = HEADER.unpack_from(frame, at)
+        protocol, size, _, status, command, granted, flags, after, message_id = fields[:9]
+        low_and_high, session_id = fields[9:11]
+        assert protocol == b"\xfeSMB"
+        assert size == 64
+        assert flags & RESPONSE
+        is_async = bool(flags & ASYNC)
+        found.append(
+            Answer(
+                status,
+                command,
+                granted,
+                flags,
+                message_id,
+                low_and_high if is_async else 0,
+                0 if is_async else low_and_high >> 32,
+                session_id,
+                bytes(frame[at : at + after if after else len(frame)]),
+            )
+        )
+        if not after:
+            return found
+        assert after % 8 == 0
+        at += after

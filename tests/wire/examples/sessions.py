@@ -1,0 +1,191 @@
+"""Headers, and the messages that begin a session and end one."""
+
+from functools import partial
+
+from smbd.wire import empty, file_id, header, negotiate, session_setup, smb1, tree_connect
+
+from ..hexadecimal import message, payload
+from .example import GUID, Example
+
+HEADERS = [
+    Example(
+        "header, sync",
+        header.parse_header,
+        payload("""
+            fe 53 4d 42               # ProtocolId
+            40 00                     # StructureSize
+            02 00                     # CreditCharge
+            07 00 00 00               # ChannelSequence, Reserved
+            08 00                     # Command
+            0a 00                     # CreditRequest
+            08 00 00 00               # Flags: SIGNED
+            00 00 00 00               # NextCommand
+            1c 00 00 00 00 00 00 00   # MessageId
+            ff fe 00 00               # Reserved
+            05 00 00 00               # TreeId
+            01 00 00 00 00 20 00 00   # SessionId
+            01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10
+        """),
+        header.Header(2, 7, 8, 10, 8, 0, 28, 5, 0x200000000001, 0),
+    ),
+    Example(
+        "header, async",
+        header.parse_header,
+        payload("""
+            fe 53 4d 42               # ProtocolId
+            40 00                     # StructureSize
+            00 00                     # CreditCharge
+            00 00 00 00               # Status
+            0c 00                     # Command: CANCEL
+            00 00                     # CreditRequest
+            02 00 00 00               # Flags: ASYNC_COMMAND
+            00 00 00 00               # NextCommand
+            1c 00 00 00 00 00 00 00   # MessageId
+            09 00 00 00 01 00 00 00   # AsyncId
+            03 00 00 00 00 00 00 00   # SessionId
+            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+        """),
+        header.Header(0, 0, 12, 0, 2, 0, 28, 0, 3, 0x100000009),
+    ),
+    Example(
+        "transform header",
+        header.parse_transform_header,
+        payload("""
+            fd 53 4d 42               # ProtocolId
+            10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f   # Signature
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f   # Nonce
+            80 00 00 00               # OriginalMessageSize
+            00 00                     # Reserved
+            01 00                     # Flags
+            03 00 00 00 00 00 00 00   # SessionId
+        """),
+        header.TransformHeader(bytes(range(16, 32)), GUID, 128, 1, 3),
+    ),
+    Example(
+        "SMB1 negotiate",
+        smb1.parse_smb1_negotiate,
+        payload("""
+            ff 53 4d 42               # Protocol
+            72                        # Command
+            00 00 00 00 18 53 c8 00 00 ff ff ff ff ff ff ff ff 00 00 00 00 00 fe 00 00 00 00
+            00                        # WordCount
+            22 00                     # ByteCount
+            02 4e 54 20 4c 4d 20 30 2e 31 32 00         # NT LM 0.12
+            02 53 4d 42 20 32 2e 30 30 32 00            # SMB 2.002
+            02 53 4d 42 20 32 2e 3f 3f 3f 00            # SMB 2.???
+        """),
+        ["NT LM 0.12", "SMB 2.002", "SMB 2.???"],
+    ),
+    Example(
+        "FileId of a READ",
+        partial(file_id.parse_file_id, command=header.Command.READ),
+        message("""
+            31 00 50 00               # StructureSize, Padding, Flags
+            00 10 00 00               # Length
+            00 00 00 00 00 00 00 00   # Offset
+            01 00 00 00 00 00 00 00   # FileId.Persistent
+            02 00 00 00 00 00 00 00   # FileId.Volatile
+        """),
+        (1, 2),
+    ),
+]
+
+SESSION_MESSAGES = [
+    Example(
+        "NEGOTIATE, 2.x and 3.0",
+        negotiate.parse_negotiate_request,
+        message("""
+            24 00                     # StructureSize
+            03 00                     # DialectCount
+            01 00                     # SecurityMode
+            00 00                     # Reserved
+            7f 00 00 00               # Capabilities
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            11 22 33 44 55 66 77 88   # ClientStartTime
+            02 02                     # Dialects
+            10 02
+            00 03
+        """),
+        negotiate.NegotiateRequest(1, 0x7F, GUID, [0x0202, 0x0210, 0x0300], []),
+    ),
+    Example(
+        "NEGOTIATE, 3.1.1 with two contexts",
+        negotiate.parse_negotiate_request,
+        message("""
+            24 00                     # StructureSize
+            02 00                     # DialectCount
+            02 00                     # SecurityMode
+            00 00                     # Reserved
+            00 00 00 00               # Capabilities
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            68 00 00 00               # NegotiateContextOffset
+            02 00                     # NegotiateContextCount
+            00 00                     # Reserved2
+            10 02                     # Dialects
+            11 03
+            01 00                     # ContextType: preauth integrity
+            0a 00                     # DataLength
+            00 00 00 00               # Reserved
+            01 00 04 00 01 00 aa bb cc dd
+            00 00 00 00 00 00         # padding
+            02 00                     # ContextType: encryption
+            06 00                     # DataLength
+            00 00 00 00               # Reserved
+            02 00 02 00 01 00
+        """),
+        negotiate.NegotiateRequest(
+            2,
+            0,
+            GUID,
+            [0x0210, 0x0311],
+            [
+                (1, memoryview(bytes.fromhex("010004000100aabbccdd"))),
+                (2, memoryview(bytes.fromhex("020002000100"))),
+            ],
+        ),
+    ),
+    Example(
+        "SESSION_SETUP",
+        session_setup.parse_session_setup_request,
+        message("""
+            19 00                     # StructureSize
+            01                        # Flags: BINDING
+            02                        # SecurityMode
+            01 00 00 00               # Capabilities
+            00 00 00 00               # Channel
+            58 00                     # SecurityBufferOffset
+            04 00                     # SecurityBufferLength
+            09 00 00 00 00 00 00 00   # PreviousSessionId
+            4e 54 4c 4d
+        """),
+        session_setup.SessionSetupRequest(1, 2, 1, 9, memoryview(b"NTLM")),
+    ),
+    Example(
+        "TREE_CONNECT",
+        tree_connect.parse_tree_connect_request,
+        message("""
+            09 00                     # StructureSize
+            00 00                     # Flags
+            48 00                     # PathOffset
+            0a 00                     # PathLength
+            '\\\\h\\s'
+        """),
+        tree_connect.TreeConnectRequest(0, "\\\\h\\s"),
+    ),
+    Example(
+        "TREE_CONNECT with an extension in front of the path",
+        tree_connect.parse_tree_connect_request,
+        message("""
+            09 00                     # StructureSize
+            04 00                     # Flags: EXTENSION_PRESENT
+            58 00                     # PathOffset
+            0a 00                     # PathLength
+            18 00 00 00               # TreeConnectContextOffset
+            00 00                     # TreeConnectContextCount
+            00 00 00 00 00 00 00 00 00 00
+            '\\\\h\\s'
+        """),
+        tree_connect.TreeConnectRequest(4, "\\\\h\\s"),
+    ),
+    Example("ECHO", empty.parse_empty_request, message("04 00 00 00"), None),
+]
