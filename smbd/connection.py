@@ -136,9 +136,9 @@ class Request:
         if self.held is not None:
             return self.held
         if message.volatile_id == ANY_FILE_ID and self.previous is not None:
-            if self.previous.open is None:
+            found = self.open  # dispatch took it over from the one before
+            if found is None:
                 raise NtError(self.previous.status or NtStatus.INVALID_PARAMETER)
-            found = self.previous.open
             if found.closed:
                 raise NtError(NtStatus.FILE_CLOSED)
         else:

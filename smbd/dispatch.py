@@ -169,6 +169,7 @@ def _now(request: Request) -> Reply | None:
         raise NtError(NtStatus.INVALID_PARAMETER)
     if not request.connection.dialect and not row.opens_connection:
         raise ProtocolError("the first request is not NEGOTIATE")
+    _follow(request)
     if request.refusal:
         raise NtError(request.refusal)
     if row.needs_session:
@@ -178,20 +179,31 @@ def _now(request: Request) -> Reply | None:
     return row.try_now(request)
 
 
+def _follow(request: Request) -> None:
+    """Take over session, tree and file from the request before ([MS-SMB2] 3.3.5.2.7.2).
+
+    Where that one was refused there is nothing to take over.  Where it merely failed there is:
+    a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.
+    """
+    before = request.previous
+    if before is None:
+        return
+    if before.refusal:
+        request.refusal = NtStatus.INVALID_PARAMETER
+    request.session, request.session_id = before.session, before.session_id
+    request.tree_id, request.open = before.tree_id, before.open
+
+
 def _check_session(request: Request) -> None:
     """[MS-SMB2] 3.3.5.2.9."""
-    if request.previous is not None:
-        request.session = request.previous.session
-        request.session_id = request.previous.session_id
     session = request.session
     if session is None or session.identity is None:
-        raise NtError(NtStatus.USER_SESSION_DELETED)
+        request.refusal = NtStatus.USER_SESSION_DELETED
+        raise NtError(request.refusal)
 
 
 def _check_tree(request: Request) -> None:
     """[MS-SMB2] 3.3.5.2.11."""
-    if request.previous is not None:
-        request.tree_id = request.previous.tree_id
     tree = request.live_session().trees.get(request.tree_id)
     if tree is None:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)

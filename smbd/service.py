@@ -38,8 +38,11 @@ class Service:
     started: float = field(default_factory=time.time)
 
     def new_session_id(self) -> int:
-        """An id that no live session has; unpredictable, for it names a login."""
+        """An id that no live session has; unpredictable, for it names a login.
+
+        32 bits of the 64: Samba's tools keep it in as many.
+        """
         while True:
-            session_id = secrets.randbits(63)
+            session_id = secrets.randbits(32)
             if session_id and session_id not in self.sessions:
                 return session_id

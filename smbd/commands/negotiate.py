@@ -35,6 +35,7 @@ def try_now(request: Request) -> Reply | None:
         raise NtError(NtStatus.INVALID_PARAMETER)
     dialect = _choose(connection, message.dialects)
     answers: list[tuple[int, bytes]] = []
+    connection.signing_algorithm = signing_algorithm(dialect)
     if dialect == Dialect.SMB_3_1_1:
         answers = _contexts(connection, message)
     _agree(connection, message, dialect)
@@ -58,6 +59,7 @@ def _smb1(request: Request) -> Reply:
         return Reply(_response(connection, Dialect.WILDCARD, []))
     if "SMB 2.002" in offered and server.min_dialect == Dialect.SMB_2_0_2:
         message = NegotiateRequest(0, 0, bytes(16), [Dialect.SMB_2_0_2], [])
+        connection.signing_algorithm = signing_algorithm(Dialect.SMB_2_0_2)
         _agree(connection, message, Dialect.SMB_2_0_2)
         return Reply(_response(connection, Dialect.SMB_2_0_2, []))
     raise ProtocolError("an SMB1 client that knows no SMB2")
@@ -138,8 +140,6 @@ def _agree(connection: Connection, message: NegotiateRequest, dialect: int) -> N
     ):
         connection.cipher_id = AES_128_CCM
         connection.capabilities |= Capabilities.ENCRYPTION
-    if not connection.signing_algorithm:
-        connection.signing_algorithm = signing_algorithm(dialect)
 
 
 def _security_mode(connection: Connection) -> int:

@@ -1,1 +1,10 @@
-"""Named pipes of IPC$: DCE/RPC services that clients ask before they see a share."""
+"""Named pipes of IPC$: DCE/RPC services that clients ask before they see a share.
+
+`srvsvc` ([MS-SRVS]) lists the shares, `wkssvc` ([MS-WKST]) names the machine.  Bytes in, bytes
+out; the commands bring the bytes, and a `ServerView` of what may be told.
+"""
+
+from smbd.rpc.pipe import Pipe, is_pipe, open_pipe
+from smbd.rpc.view import ServerView, ShareType, ShareView
+
+__all__ = ["Pipe", "ServerView", "ShareType", "ShareView", "is_pipe", "open_pipe"]

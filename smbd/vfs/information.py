@@ -34,7 +34,7 @@ STORED_ATTRIBUTES = (
 # Less is no hole: small files that live in their inode and compressed ones have few blocks too.
 # 64 KiB is also the least that NTFS leaves out of a file.
 _LEAST_HOLE = 65_536
-_BLOCK = 512  # st_blocks counts these, whatever the file system's own
+BLOCK = 512  # st_blocks counts these, whatever the file system's own
 
 _USER = "user."
 # What servers keep in extended attributes is not the client's to see or to break.
@@ -116,7 +116,7 @@ def describe(
         last_access_time=filetime_from_unix(status.atime_ns),
         last_write_time=filetime_from_unix(status.mtime_ns),
         change_time=filetime_from_unix(status.ctime_ns),
-        allocation_size=0 if is_directory else status.blocks * _BLOCK,
+        allocation_size=0 if is_directory else status.blocks * BLOCK,
         end_of_file=0 if is_directory else status.size,
         attributes=_attributes(status, record, name),
         number_of_links=1 if is_directory else status.nlink,
@@ -150,7 +150,7 @@ def _default_attributes(status: kernel.Statx, name: str) -> int:
         return attributes
     if not status.mode & stat.S_IWUSR:
         attributes |= FileAttribute.READONLY
-    if status.size - status.blocks * _BLOCK >= _LEAST_HOLE:
+    if status.size - status.blocks * BLOCK >= _LEAST_HOLE:
         attributes |= FileAttribute.SPARSE_FILE
     return attributes | FileAttribute.ARCHIVE
 

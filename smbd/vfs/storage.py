@@ -5,7 +5,7 @@ import os
 
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs.information import information
+from smbd.vfs.information import BLOCK, information
 from smbd.vfs.lookup import closed_after
 from smbd.vfs.root import File
 from smbd.wire.fscc import FileAttribute
@@ -26,15 +26,26 @@ def allocate(file: File, size: int) -> None:
     (ENOSPC, which is DISK_FULL).
     """
     fd = _writable(file)
-    end = os.fstat(fd).st_size
-    if size <= end:
+    status = os.fstat(fd)
+    allocated = status.st_blocks * BLOCK
+    if size < status.st_size:
         os.ftruncate(fd, size)
-        return
-    os.ftruncate(fd, end)  # drops what was allocated behind the end: this may be less than it
+    elif allocated > size:
+        os.ftruncate(fd, status.st_size)  # gives back what lies behind the end
+    if size > max(status.st_size, allocated):
+        _allocate_ahead(fd, size, size - allocated)
+
+
+def _allocate_ahead(fd: int, size: int, missing: int) -> None:
+    space = os.fstatvfs(fd)
+    if missing > space.f_bavail * space.f_frsize:
+        # Asked first, since ext4 would fill the disk before it noticed.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     try:
         kernel.fallocate(fd, kernel.FALLOC_FL_KEEP_SIZE, 0, size)
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
+            os.ftruncate(fd, os.fstat(fd).st_size)  # gives back what it got
             raise
 
 

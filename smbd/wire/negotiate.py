@@ -64,7 +64,9 @@ def parse_negotiate_request(frame: memoryview) -> NegotiateRequest:
     dialects = numbers(frame, _DIALECTS_AT, dialect_count)
     contexts: list[tuple[int, memoryview]] = []
     if Dialect.SMB_3_1_1 in dialects and context_count:
-        if context_offset < _DIALECTS_AT + 2 * dialect_count or context_offset % 8:
+        # Not refused: a list that is itself not aligned.  smbprotocol pads two or four dialects to
+        # 108, and its contexts are aligned from there.
+        if context_offset < _DIALECTS_AT + 2 * dialect_count:
             raise NtError(NtStatus.INVALID_PARAMETER)
         contexts = parse_negotiate_contexts(frame[context_offset:], context_count)
     return NegotiateRequest(security_mode, capabilities, client_guid, dialects, contexts)

@@ -10,6 +10,7 @@ import pytest
 from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import changes
+from smbd.vfs.index import Folder
 from tests.vfs.conftest import content, read, refused, stat_of
 
 
@@ -204,6 +205,8 @@ def test_where_the_kernel_cannot_promise_not_to_replace(
     (share / "dir" / "sub").mkdir(parents=True)
     with stat_of(root, "file") as file, stat_of(root, "dir") as folder:
         root.rename(file, "FILE", replace=False)
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.rename(folder, "FILE", replace=False)
         root.rename(file, "dir/moved", replace=False)
         root.rename(folder, "DIR", replace=False)
         with refused(NtStatus.INVALID_PARAMETER):
@@ -235,3 +238,55 @@ def test_a_target_that_appears_at_the_last_moment_is_not_replaced(
             root.rename(file, "target", replace=False)
         assert (share / "target").read_text() == "somebody else's"
         assert (share / "file").read_text() == "mine"
+
+
+def test_on_a_file_system_that_ignores_case_itself_the_case_can_still_change(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vfat, or a casefold folder of ext4: the new spelling already finds the old entry."""
+    (share / "name").write_text("data")
+    status = (share / "name").stat()
+
+    def exists(*args: object, **kwargs: object) -> None:
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    with stat_of(root, "name") as file:
+        monkeypatch.setattr(changes.kernel, "renameat2", exists)
+        monkeypatch.setattr(changes.Entry, "status", lambda _entry: status)
+        root.rename(file, "NAME", replace=False)
+        assert file.path == "NAME"
+    assert _names(share) == ["NAME"]
+
+
+def test_a_name_taken_or_a_folder_gone_since_the_look_is_told(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "dir").mkdir()
+    (share / "file").touch()
+    monkeypatch.setattr(Folder, "find", lambda _folder, _name: None)
+    for directory in (True, False):
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            root.create("file", directory=directory)
+
+    def leave(_folder: Folder, _name: str) -> None:
+        (share / "dir").rmdir()
+
+    monkeypatch.setattr(Folder, "find", leave)
+    with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
+        root.create("dir/new", directory=False)
+
+
+def test_a_link_that_cannot_take_its_place_leaves_nothing_behind(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "file").write_text("data")
+    (share / "target").write_text("kept")
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(changes.Entry, "rename", full)
+    with stat_of(root, "file") as file, refused(NtStatus.DISK_FULL):
+        root.link(file, "target", replace=True)
+    assert _names(share) == ["file", "target"]
+    assert (share / "target").read_text() == "kept"

@@ -8,7 +8,7 @@ import pytest
 
 from smbd import vfs
 from smbd.ntstatus import NtStatus
-from smbd.vfs import storage
+from smbd.vfs import attributes, storage
 from smbd.wire.fscc import ExtendedAttribute, FileSystemAttribute
 from tests.vfs.conftest import another_user, refused, stat_of
 
@@ -47,8 +47,11 @@ def test_allocation_ahead_leaves_the_end_and_is_given_back(root: vfs.Root) -> No
         os.pwrite(file.fd, b"x" * 10_000, 0)
         vfs.allocate(file, _MIB)
         assert _sizes(file) == (10_000, _MIB)
-        vfs.allocate(file, 65_536)
-        assert _sizes(file) == (10_000, 65_536)
+        vfs.allocate(file, _MIB)
+        assert _sizes(file) == (10_000, _MIB)
+        vfs.allocate(file, 10_000)
+        assert _sizes(file)[0] == 10_000
+        assert _sizes(file)[1] < _MIB
         vfs.allocate(file, 5_000)
         assert _sizes(file)[0] == 5_000
         vfs.allocate(file, 0)
@@ -102,13 +105,21 @@ def test_where_the_file_system_cannot_zero_or_allocate(
         assert os.pread(file.fd, 4 * _MIB, 0) == b"x" + bytes(3 * _MIB - 2) + b"x"
 
 
-def test_a_full_disk_is_told(root: vfs.Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object) -> None:
+def test_a_full_disk_is_told_and_nothing_of_it_is_taken(
+    root: vfs.Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int, mode: int, offset: int, length: int) -> None:
+        original(fd, mode, offset, length // 2)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage.kernel, "fallocate", full)
-    with root.create("file", directory=False) as file, refused(NtStatus.DISK_FULL):
-        vfs.allocate(file, _MIB)
+    original = storage.kernel.fallocate
+    with root.create("file", directory=False) as file:
+        with refused(NtStatus.DISK_FULL):
+            vfs.allocate(file, 1 << 60)
+        monkeypatch.setattr(storage.kernel, "fallocate", full)
+        with refused(NtStatus.DISK_FULL):
+            vfs.allocate(file, _MIB)
+        assert _sizes(file) == (0, 0)
 
 
 def test_files_and_folders_are_synced_however_they_are_open(
@@ -167,6 +178,17 @@ def test_what_servers_keep_for_themselves_is_no_ea(root: vfs.Root, share: Path) 
             assert vfs.get_ea(file, name) is None
             with refused(NtStatus.ACCESS_DENIED):
                 vfs.set_ea(file, name, b"x")
+
+
+def test_an_ea_that_goes_while_the_list_is_read_is_left_out(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "file").touch()
+    os.setxattr(share / "file", "user.KEPT", b"1")
+    monkeypatch.setattr(attributes.os, "listxattr", lambda *_, **__: ["user.GONE", "user.KEPT"])
+    with stat_of(root, "file") as file:
+        assert vfs.list_eas(file) == [ExtendedAttribute(b"KEPT", b"1")]
+        assert vfs.information(file).ea_size == 8 + 5 + 1
 
 
 def test_an_ea_can_be_too_large(root: vfs.Root, share: Path) -> None:

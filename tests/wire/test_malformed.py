@@ -82,9 +82,10 @@ def test_a_negotiate_without_dialects_is_refused() -> None:
     assert status_of(parse_negotiate_request, frame) == NtStatus.INVALID_PARAMETER
 
 
-def test_a_negotiate_context_list_that_is_not_aligned_is_refused() -> None:
-    body = "24 00 01 00 00 00 00 00 00 00 00 00" + "00" * 16 + "6c 00 00 00 01 00 00 00"
-    frame = message(body + "11 03" + "00" * 40)
+@pytest.mark.parametrize("offset", [0x60, 0x64, 0x88, 0xFF])
+def test_a_negotiate_context_list_in_a_wrong_place_is_refused(offset: int) -> None:
+    body = "24 00 01 00 00 00 00 00 00 00 00 00" + "00" * 16
+    frame = message(body + f"{offset:02x} 00 00 00 01 00 00 00 11 03" + "00" * 34)
     assert status_of(parse_negotiate_request, frame) == NtStatus.INVALID_PARAMETER
 
 

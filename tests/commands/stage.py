@@ -1,0 +1,234 @@
+"""The way of a request without socket and disk: real Dispatch and commands, held I/O.
+
+`HeldEngine` keeps each operation until the test lets it go; `HeldCalls` does so for what goes to
+the worker threads.  Files and folders are real, in a temporary folder.
+"""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from aio import Stats
+from smbd.auth import Authenticator, Identity
+from smbd.commands.closing import end_session
+from smbd.config import Config, ShareConfig
+from smbd.connection import Connection
+from smbd.credits import CommandSequenceWindow
+from smbd.dispatch import Dispatch
+from smbd.service import Service
+from smbd.session import Session
+from smbd.share import Share
+from smbd.state import OpenTable
+from smbd.vfs import Root
+from tests.core import messages
+from tests.core.messages import CREATE, answers
+from tests.core.peer import Peer
+
+
+class Held:
+    """Something that waits until the test says how it ends."""
+
+    def __init__(self, name, *details):
+        self.name = name
+        self.details = details
+        self._event = trio.Event()
+        self._outcome = None
+
+    def finish(self, outcome=None):
+        """Let it end: an exception is raised, another value is what it gives."""
+        self._outcome = outcome
+        self._event.set()
+
+    def fail(self, number):
+        self.finish(OSError(number, errno.errorcode[number]))
+
+    async def wait(self):
+        """As the engines do: a cancelled caller waits for the end and hears of it then."""
+        with trio.CancelScope(shield=True):
+            await self._event.wait()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+
+class HeldEngine:
+    """An Engine that delivers only what a test lets go; READs by the bytes given to `finish`."""
+
+    name = "held"
+
+    def __init__(self):
+        self.held = []
+        self.attached = set()
+        self.cached = None  # bytes that every try_read finds in the page cache
+
+    def attach(self, fd):
+        self.attached.add(fd)
+
+    def detach(self, fd):
+        self.attached.remove(fd)
+
+    def try_read(self, fd, into, offset):
+        assert fd in self.attached
+        return None if self.cached is None else _deliver(self.cached[offset:], into)
+
+    def try_write(self, fd, data, offset):
+        assert fd in self.attached
+        assert offset + len(data) < 2**63
+
+    async def read(self, fd, into, offset):
+        return _deliver(await self._hold(Held("read", fd, offset)), into)
+
+    async def write(self, fd, data, offset):
+        await self._hold(Held("write", fd, offset, bytes(data)))
+        return len(data)
+
+    async def fsync(self, fd):
+        await self._hold(Held("fsync", fd))
+
+    async def _hold(self, operation):
+        fd = operation.details[0]
+        assert fd in self.attached, "an engine was given a descriptor that nobody has open"
+        self.held.append(operation)
+        result = await operation.wait()
+        assert fd in self.attached, "the descriptor was closed under an operation"
+        return result
+
+    async def aclose(self):
+        """Nothing to give back."""
+
+    def statistics(self):
+        return Stats()
+
+
+def _deliver(data, into):
+    count = min(len(data), len(into))
+    into[:count] = data[:count]
+    return count
+
+
+class HeldCalls:
+    """Service.blocking: calls at once, in the loop, until a test says `hold`."""
+
+    def __init__(self):
+        self.holding = False
+        self.held = []
+
+    async def __call__(self, function, *args):
+        if self.holding:
+            call = Held(function.__name__)
+            self.held.append(call)
+            with trio.CancelScope(shield=True):
+                await call._event.wait()
+            result = function(*args)
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return result
+        await trio.lowlevel.checkpoint()
+        return function(*args)
+
+
+class Wire:
+    """The transport's place: keeps what is sent, and what is said to be in work."""
+
+    def __init__(self):
+        self.frames = []
+        self.in_work = 0
+
+    def send(self, buffers):
+        frame = b"".join(bytes(one) for one in buffers)
+        assert int.from_bytes(frame[:4], "big") == len(frame) - 4
+        self.frames.append(frame[4:])
+
+    def flush(self):
+        """Everything has left already."""
+
+    def work_began(self, size):
+        self.in_work += size
+
+    def work_ended(self, size):
+        self.in_work -= size
+
+
+class Stage:
+    """One client that is logged in and connected to one share."""
+
+    def __init__(self, path):
+        self.calls = HeldCalls()
+        self.engine = HeldEngine()
+        config = ShareConfig(name="share", path=path)
+        self.share = Share(config, Root(path), self.engine)
+        authenticator = Authenticator([], server_name="box")
+        shares = {"share": self.share}
+        opens = OpenTable(limit=100)
+        self.service = Service(Config(), authenticator, shares, self.calls, opens)
+        window = CommandSequenceWindow(8192)
+        self.connection = Connection(self.service, "test:1", "test", window)
+        self.connection.dialect = 0x0302
+        self.connection.multi_credit = True
+        self.session = Session(7, lambda: self.connection.forget(7), 0.0)
+        self.session.identity = Identity("test", "", b"", is_guest=False, is_anonymous=False)
+        self.connection.sessions[7] = self.service.sessions[7] = self.session
+        self.peer = Peer()
+        self.peer.session_id = 7
+        self.peer.tree_id = self.session.connect(self.share, 0x1F01FF, encrypt=False).tree_id
+        window.grant(512)
+        self.wire = Wire()
+        self.dispatch: Dispatch
+
+    def burst(self, *frames):
+        """Frames that came in one receive; a late task of one finds the others done."""
+        for frame in frames:
+            self.dispatch.frame(memoryview(bytearray(frame)))
+
+    def ask(self, command, body=messages.EMPTY, **fields):
+        """Send one request; its message id."""
+        message_id = fields.get("message_id", self.peer.next_id)
+        self.burst(self.peer.request(command, body, **fields))
+        return message_id
+
+    async def answers(self):
+        """All responses since the last call, once nothing moves any more."""
+        await wait_all_tasks_blocked()
+        frames, self.wire.frames = self.wire.frames, []
+        return [one for frame in frames for one in answers(frame)]
+
+    async def answer(self):
+        """The one response."""
+        (one,) = await self.answers()
+        return one
+
+    async def open(self, name, **wanted):
+        self.ask(CREATE, messages.create(name, **wanted))
+        answer = await self.answer()
+        assert answer.status == 0
+        return answer.file_id
+
+    @property
+    def fds(self):
+        return sorted(one.file.fd for one in self.service.opens)
+
+
+@asynccontextmanager
+async def on_stage(path) -> AsyncIterator[Stage]:
+    """A stage; at its end nothing may be left of what was opened on it."""
+    stage = Stage(path)
+    async with trio.open_nursery() as nursery:
+        stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
+        nursery.start_soon(stage.dispatch.send_interims)
+        try:
+            yield stage
+        finally:
+            nursery.cancel_scope.cancel()
+            for one in stage.engine.held + stage.calls.held:
+                one.finish()
+    stage.calls.holding = False
+    with trio.CancelScope(shield=True):
+        await end_session(stage.service, stage.session)
+    stage.share.root.close()
+    assert not list(stage.service.opens)
+    assert not stage.engine.attached
+    assert not stage.service.files._files
+    assert stage.wire.in_work == 0

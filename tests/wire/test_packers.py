@@ -1,0 +1,516 @@
+"""Every packer gives the bytes that the specification draws, a field a line."""
+
+from typing import NamedTuple
+
+import pytest
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.wire import (
+    access,
+    close,
+    create,
+    create_contexts,
+    empty,
+    error,
+    fsctl,
+    header,
+    ioctl,
+    negotiate,
+    negotiate_contexts,
+    oplock_break,
+    output,
+    read,
+    session_setup,
+    set_info,
+    tree_connect,
+    write,
+)
+from smbd.wire.change_notify import FileAction, pack_notify_information
+from smbd.wire.fscc import FileInformation
+
+from .examples.example import GUID
+from .hexadecimal import unhex
+
+INFORMATION = FileInformation(1, 2, 3, 4, 4096, 100, 0x20, index_number=77)
+
+
+class Packed(NamedTuple):
+    name: str
+    packed: bytes
+    expected: str
+
+
+PACKED = [
+    Packed(
+        "NEGOTIATE, 2.1",
+        negotiate.pack_negotiate_response(
+            negotiate.NegotiateResponse(1, 0x0210, GUID, 7, 65536, 1 << 20, 1 << 20, 5, token=b"to")
+        ),
+        """
+            41 00                     # StructureSize
+            01 00                     # SecurityMode
+            10 02                     # DialectRevision
+            00 00                     # NegotiateContextCount
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            07 00 00 00               # Capabilities
+            00 00 01 00               # MaxTransactSize
+            00 00 10 00               # MaxReadSize
+            00 00 10 00               # MaxWriteSize
+            05 00 00 00 00 00 00 00   # SystemTime
+            00 00 00 00 00 00 00 00   # ServerStartTime
+            80 00                     # SecurityBufferOffset
+            02 00                     # SecurityBufferLength
+            00 00 00 00               # NegotiateContextOffset
+            74 6f
+        """,
+    ),
+    Packed(
+        "NEGOTIATE, 3.1.1",
+        negotiate.pack_negotiate_response(
+            negotiate.NegotiateResponse(
+                3,
+                0x0311,
+                GUID,
+                0,
+                1,
+                2,
+                3,
+                4,
+                token=b"tok",
+                contexts=[
+                    (1, negotiate_contexts.pack_preauth_integrity(1, b"salt")),
+                    (2, negotiate_contexts.pack_encryption(2)),
+                    (8, negotiate_contexts.pack_signing(1)),
+                ],
+            )
+        ),
+        """
+            41 00                     # StructureSize
+            03 00                     # SecurityMode
+            11 03                     # DialectRevision
+            03 00                     # NegotiateContextCount
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            00 00 00 00               # Capabilities
+            01 00 00 00               # MaxTransactSize
+            02 00 00 00               # MaxReadSize
+            03 00 00 00               # MaxWriteSize
+            04 00 00 00 00 00 00 00   # SystemTime
+            00 00 00 00 00 00 00 00   # ServerStartTime
+            80 00                     # SecurityBufferOffset
+            03 00                     # SecurityBufferLength
+            88 00 00 00               # NegotiateContextOffset
+            74 6f 6b
+            00 00 00 00 00            # padding
+            01 00                     # ContextType: preauth integrity
+            0a 00                     # DataLength
+            00 00 00 00               # Reserved
+            01 00 04 00 01 00 73 61 6c 74
+            00 00 00 00 00 00         # padding
+            02 00                     # ContextType: encryption
+            04 00                     # DataLength
+            00 00 00 00               # Reserved
+            01 00 02 00
+            00 00 00 00               # padding
+            08 00                     # ContextType: signing
+            04 00                     # DataLength
+            00 00 00 00               # Reserved
+            01 00 01 00
+        """,
+    ),
+    Packed(
+        "compression declined",
+        negotiate_contexts.pack_compression([negotiate_contexts.CompressionAlgorithm.NONE]),
+        "01 00 00 00 00 00 00 00 00 00",
+    ),
+    Packed("transport", negotiate_contexts.pack_transport(1), "01 00 00 00"),
+    Packed(
+        "RDMA transforms",
+        negotiate_contexts.pack_rdma_transforms([1, 2]),
+        "02 00 00 00 00 00 00 00 01 00 02 00",
+    ),
+    Packed(
+        "SESSION_SETUP",
+        session_setup.pack_session_setup_response(session_setup.SessionFlags.IS_GUEST, b"to"),
+        """
+            09 00                     # StructureSize
+            01 00                     # SessionFlags
+            48 00                     # SecurityBufferOffset
+            02 00                     # SecurityBufferLength
+            74 6f
+        """,
+    ),
+    Packed(
+        "TREE_CONNECT",
+        tree_connect.pack_tree_connect_response(1, 0x800, 0x10, 0x1F01FF),
+        """
+            10 00                     # StructureSize
+            01                        # ShareType
+            00                        # Reserved
+            00 08 00 00               # ShareFlags
+            10 00 00 00               # Capabilities
+            ff 01 1f 00               # MaximalAccess
+        """,
+    ),
+    Packed("empty", empty.EMPTY_RESPONSE, "04 00 00 00"),
+    Packed("SET_INFO", set_info.SET_INFO_RESPONSE, "02 00"),
+    Packed(
+        "CREATE",
+        create.pack_create_response(
+            9,
+            1,
+            INFORMATION,
+            5,
+            6,
+            [
+                (b"MxAc", create_contexts.pack_maximal_access(0, 0x1F01FF)),
+                (b"QFid", create_contexts.pack_query_on_disk_id(77, 8)),
+            ],
+        ),
+        """
+            59 00                     # StructureSize
+            09                        # OplockLevel
+            00                        # Flags
+            01 00 00 00               # CreateAction
+            01 00 00 00 00 00 00 00   # CreationTime
+            02 00 00 00 00 00 00 00   # LastAccessTime
+            03 00 00 00 00 00 00 00   # LastWriteTime
+            04 00 00 00 00 00 00 00   # ChangeTime
+            00 10 00 00 00 00 00 00   # AllocationSize
+            64 00 00 00 00 00 00 00   # EndofFile
+            20 00 00 00               # FileAttributes
+            00 00 00 00               # Reserved2
+            05 00 00 00 00 00 00 00   # FileId.Persistent
+            06 00 00 00 00 00 00 00   # FileId.Volatile
+            98 00 00 00               # CreateContextsOffset
+            58 00 00 00               # CreateContextsLength
+            20 00 00 00               # Next
+            10 00                     # NameOffset
+            04 00                     # NameLength
+            00 00                     # Reserved
+            18 00                     # DataOffset
+            08 00 00 00               # DataLength
+            4d 78 41 63               # MxAc
+            00 00 00 00               # padding
+            00 00 00 00               # QueryStatus
+            ff 01 1f 00               # MaximalAccess
+            00 00 00 00               # Next
+            10 00                     # NameOffset
+            04 00                     # NameLength
+            00 00                     # Reserved
+            18 00                     # DataOffset
+            20 00 00 00               # DataLength
+            51 46 69 64               # QFid
+            00 00 00 00               # padding
+            4d 00 00 00 00 00 00 00   # DiskFileId
+            08 00 00 00 00 00 00 00   # VolumeId
+            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+        """,
+    ),
+    Packed("DHnQ", create_contexts.pack_durable_response(), "00 00 00 00 00 00 00 00"),
+    Packed(
+        "DH2Q", create_contexts.pack_durable_v2_response(60000, 2), "60 ea 00 00 02 00 00 00"
+    ),
+    Packed("CLOSE", close.pack_close_response(None), "3c 00" + "00" * 58),
+    Packed(
+        "CLOSE with attributes",
+        close.pack_close_response(INFORMATION),
+        """
+            3c 00                     # StructureSize
+            01 00                     # Flags
+            00 00 00 00               # Reserved
+            01 00 00 00 00 00 00 00   # CreationTime
+            02 00 00 00 00 00 00 00   # LastAccessTime
+            03 00 00 00 00 00 00 00   # LastWriteTime
+            04 00 00 00 00 00 00 00   # ChangeTime
+            00 10 00 00 00 00 00 00   # AllocationSize
+            64 00 00 00 00 00 00 00   # EndofFile
+            20 00 00 00               # FileAttributes
+        """,
+    ),
+    Packed(
+        "WRITE",
+        write.pack_write_response(4096),
+        """
+            11 00                     # StructureSize
+            00 00                     # Reserved
+            00 10 00 00               # Count
+            00 00 00 00               # Remaining
+            00 00                     # WriteChannelInfoOffset
+            00 00                     # WriteChannelInfoLength
+        """,
+    ),
+    Packed(
+        "IOCTL",
+        ioctl.pack_ioctl_response(0x11C017, 1, 2, b"out"),
+        """
+            31 00                     # StructureSize
+            00 00                     # Reserved
+            17 c0 11 00               # CtlCode
+            01 00 00 00 00 00 00 00   # FileId.Persistent
+            02 00 00 00 00 00 00 00   # FileId.Volatile
+            70 00 00 00               # InputOffset
+            00 00 00 00               # InputCount
+            70 00 00 00               # OutputOffset
+            03 00 00 00               # OutputCount
+            00 00 00 00               # Flags
+            00 00 00 00               # Reserved2
+            6f 75 74
+        """,
+    ),
+    Packed(
+        "QUERY_DIRECTORY, QUERY_INFO, CHANGE_NOTIFY",
+        output.pack_output_response(bytearray(b"out")),
+        """
+            09 00                     # StructureSize
+            48 00                     # OutputBufferOffset
+            03 00 00 00               # OutputBufferLength
+            6f 75 74
+        """,
+    ),
+    Packed(
+        "VALIDATE_NEGOTIATE_INFO",
+        fsctl.pack_validate_negotiate(0x7F, GUID, 1, 0x0302),
+        """
+            7f 00 00 00               # Capabilities
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            01 00                     # SecurityMode
+            02 03                     # Dialect
+        """,
+    ),
+    Packed(
+        "SRV_COPYCHUNK", fsctl.pack_copychunk(1, 0, 4096), "01 00 00 00 00 00 00 00 00 10 00 00"
+    ),
+    Packed(
+        "SRV_REQUEST_RESUME_KEY", fsctl.pack_resume_key(b"k" * 24), "6b" * 24 + "00" * 8
+    ),
+    Packed("GET_COMPRESSION", fsctl.pack_compression_format(0), "00 00"),
+    Packed(
+        "CREATE_OR_GET_OBJECT_ID",
+        fsctl.pack_object_id(b"o" * 16, b"v" * 16),
+        "6f" * 16 + "76" * 16 + "6f" * 16 + "00" * 16,
+    ),
+    Packed(
+        "OPLOCK_BREAK",
+        oplock_break.pack_oplock_break(1, 2, 3),
+        """
+            18 00                     # StructureSize
+            01                        # OplockLevel
+            00 00 00 00 00            # Reserved, Reserved2
+            02 00 00 00 00 00 00 00   # FileId.Persistent
+            03 00 00 00 00 00 00 00   # FileId.Volatile
+        """,
+    ),
+    Packed(
+        "OPLOCK_BREAK notification of a lease",
+        oplock_break.pack_lease_break_notification(2, 1, GUID, 7, 3),
+        """
+            2c 00                     # StructureSize
+            02 00                     # NewEpoch
+            01 00 00 00               # Flags
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            07 00 00 00               # CurrentLeaseState
+            03 00 00 00               # NewLeaseState
+            00 00 00 00               # BreakReason
+            00 00 00 00               # AccessMaskHint
+            00 00 00 00               # ShareMaskHint
+        """,
+    ),
+    Packed(
+        "OPLOCK_BREAK response of a lease",
+        oplock_break.pack_lease_break_response(GUID, 3),
+        """
+            24 00                     # StructureSize
+            00 00                     # Reserved
+            00 00 00 00               # Flags
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            03 00 00 00               # LeaseState
+            00 00 00 00 00 00 00 00   # LeaseDuration
+        """,
+    ),
+    Packed(
+        "ERROR",
+        error.pack_error_response(0x0311, NtStatus.ACCESS_DENIED),
+        """
+            09 00                     # StructureSize
+            00                        # ErrorContextCount
+            00                        # Reserved
+            00 00 00 00               # ByteCount
+            00                        # ErrorData
+        """,
+    ),
+    Packed(
+        "ERROR with data, 3.0",
+        error.pack_error_response(
+            0x0300, NtStatus.BUFFER_TOO_SMALL, error.pack_minimum_size(100)
+        ),
+        """
+            09 00                     # StructureSize
+            00                        # ErrorContextCount
+            00                        # Reserved
+            04 00 00 00               # ByteCount
+            64 00 00 00               # ErrorData
+        """,
+    ),
+    Packed(
+        "ERROR with data, 3.1.1",
+        error.pack_error_response(
+            0x0311, NtStatus.BUFFER_TOO_SMALL, error.pack_minimum_size(100)
+        ),
+        """
+            09 00                     # StructureSize
+            01                        # ErrorContextCount
+            00                        # Reserved
+            0c 00 00 00               # ByteCount
+            04 00 00 00               # ErrorDataLength
+            00 00 00 00               # ErrorId
+            64 00 00 00               # ErrorContextData
+        """,
+    ),
+    Packed(
+        "ERROR of a length mismatch, 3.1.1",
+        error.pack_error_response(0x0311, NtStatus.INFO_LENGTH_MISMATCH),
+        "09 00 01 00 08 00 00 00 00 00 00 00 00 00 00 00",
+    ),
+    Packed(
+        "FILE_NOTIFY_INFORMATION",
+        pack_notify_information(
+            [(FileAction.RENAMED_OLD_NAME, "a"), (FileAction.RENAMED_NEW_NAME, "d\\b")], 100
+        )
+        or b"",
+        """
+            10 00 00 00               # NextEntryOffset
+            04 00 00 00               # Action
+            02 00 00 00               # FileNameLength
+            'a'
+            00 00                     # padding
+            00 00 00 00               # NextEntryOffset
+            05 00 00 00               # Action
+            06 00 00 00               # FileNameLength
+            'd\\b'
+            00 00                     # padding
+        """,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("packed", PACKED, ids=lambda packed: packed.name)
+def test_a_packer_gives_the_bytes_of_the_specification(packed: Packed) -> None:
+    assert packed.packed.hex(" ") == unhex(packed.expected).hex(" ")
+
+
+def test_a_header_is_packed_over_what_was_there() -> None:
+    out = bytearray(b"\xff" * 80)
+    header.pack_header_into(out, 8, 1, 0xC0000022, 8, 32, 9, 0, 28, 5, 3)
+    assert out[:8] == out[72:] == b"\xff" * 8
+    packed = memoryview(out)[8:72]
+    assert header.parse_header(packed) == header.Header(1, 0xC0000022, 8, 32, 9, 0, 28, 5, 3, 0)
+    assert packed[header.SIGNATURE] == bytes(16)
+
+
+def test_an_async_header_carries_the_async_id() -> None:
+    out = bytearray(64)
+    flags = header.Flags.ASYNC_COMMAND | header.Flags.SERVER_TO_REDIR
+    header.pack_async_header_into(out, 0, 1, NtStatus.PENDING, 8, 1, flags, 0, 28, 1 << 40, 3)
+    parsed = header.parse_header(memoryview(out))
+    assert parsed.async_id == 1 << 40
+    assert parsed.tree_id == 0
+
+
+def test_next_command_is_patched_into_a_packed_header() -> None:
+    out = bytearray(64)
+    header.pack_header_into(out, 0, 1, 0, 5, 1, 1, 0, 28, 5, 3)
+    header.patch_next_command_into(out, 0, 0x98)
+    assert header.parse_header(memoryview(out)).next_command == 0x98
+
+
+def test_a_transform_header_fills_a_short_nonce() -> None:
+    out = bytearray(b"\xff" * 52)
+    header.pack_transform_header_into(out, 0, b"n" * 12, 100, 3)
+    parsed = header.parse_transform_header(memoryview(out))
+    assert parsed == header.TransformHeader(bytes(16), b"n" * 12 + bytes(4), 100, 1, 3)
+
+
+def test_what_is_no_smb2_header_is_refused() -> None:
+    with pytest.raises(NtError):
+        header.parse_header(memoryview(b"\xffSMB" + bytes(60)))
+    with pytest.raises(NtError):
+        header.parse_transform_header(memoryview(b"\xfeSMB" + bytes(60)))
+
+
+def test_a_read_response_is_written_in_front_of_its_data() -> None:
+    out = bytearray(b"\xff" * 20)
+    read.pack_read_response_into(out, 2, 4096)
+    assert out.hex() == "ffff" + "11005000001000000000000000000000" + "ffff"
+
+
+def test_a_write_response_goes_where_it_is_told_to() -> None:
+    out = bytearray(b"\xff" * 20)
+    write.pack_write_response_into(out, 2, 4096)
+    assert out[2:18] == write.pack_write_response(4096)
+    assert out[:2] == out[18:] == b"\xff\xff"
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        create_contexts.Lease(1, GUID, 7, 2),
+        create_contexts.Lease(2, GUID, 5, 4, bytes(range(16, 32)), 3),
+    ],
+    ids=["version 1", "version 2"],
+)
+def test_a_lease_is_read_back(lease: create_contexts.Lease) -> None:
+    assert create_contexts.parse_lease(memoryview(create_contexts.pack_lease(lease))) == lease
+
+
+def test_create_contexts_are_read_back_and_aligned() -> None:
+    contexts = [(b"AAPL", b"x" * 13), (create_contexts.ContextName.POSIX, b""), (b"MxAc", b"12")]
+    chain = create_contexts.pack_create_contexts(contexts)
+    assert create_contexts.parse_create_contexts(memoryview(chain)) == contexts
+    assert create_contexts.pack_create_contexts([]) == b""
+
+
+def test_changes_that_do_not_fit_are_not_told_at_all() -> None:
+    changes = [(FileAction.ADDED, "one"), (FileAction.ADDED, "two")]
+    whole = pack_notify_information(changes, 100)
+    assert whole is not None
+    assert pack_notify_information(changes, 38) is not None
+    assert pack_notify_information(changes, 37) is None
+    assert pack_notify_information([], 0) == b""
+
+
+def test_snapshots_are_counted_first_and_told_when_there_is_room() -> None:
+    token = "@GMT-2026.01.02-03.04.05"
+    assert fsctl.pack_snapshots([token], 16) == unhex("""
+        01 00 00 00               # NumberOfSnapShots
+        00 00 00 00               # NumberOfSnapShotsReturned
+        34 00 00 00               # SnapShotArraySize
+        00 00 00 00
+    """)
+    assert fsctl.pack_snapshots([token], 1024) == unhex(f"""
+        01 00 00 00               # NumberOfSnapShots
+        01 00 00 00               # NumberOfSnapShotsReturned
+        34 00 00 00               # SnapShotArraySize
+        '{token}'
+        00 00 00 00
+    """)
+    assert fsctl.pack_snapshots([], 16) == unhex("00" * 8 + "02" + "00" * 7)
+    with pytest.raises(NtError):
+        fsctl.pack_snapshots([], 15)
+
+
+def test_allocated_ranges_stop_at_the_limit() -> None:
+    ranges = [(0, 4096), (65536, 8192)]
+    whole, all_fitted = fsctl.pack_allocated_ranges(ranges, 32)
+    assert (len(whole), all_fitted) == (32, True)
+    assert fsctl.pack_allocated_ranges(ranges, 31) == (whole[:16], False)
+    assert fsctl.pack_allocated_ranges(ranges, 0) == (b"", False)
+    assert fsctl.pack_allocated_ranges([], 0) == (b"", True)
+
+
+def test_generic_rights_become_those_of_files() -> None:
+    assert access.map_generic(access.Access.GENERIC_ALL) == access.FILE_ALL_ACCESS
+    assert (
+        access.map_generic(access.Access.GENERIC_READ | access.Access.GENERIC_WRITE)
+        == access.FILE_GENERIC_READ | access.FILE_GENERIC_WRITE
+    )
+    assert access.map_generic(access.Access.DELETE) == access.Access.DELETE
