@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from smbd.auth import Authenticator, FailureBrake
+from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.session import Session
 from smbd.share import Share
 from smbd.state import FileTable, OpenTable
 
 T = TypeVar("T")
+
+# Enough for eight replies of the largest READ under way at once.
+_SPARE_BYTES = 64 << 20
 
 
 class Blocking(Protocol):
@@ -32,6 +36,7 @@ class Service:
     blocking: Blocking
     opens: OpenTable
     brake: FailureBrake = field(default_factory=FailureBrake)
+    buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     files: FileTable = field(default_factory=FileTable)
     sessions: dict[int, Session] = field(default_factory=dict)
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))

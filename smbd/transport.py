@@ -11,6 +11,7 @@ from struct import Struct
 
 import trio
 
+from smbd.buffers import LARGE, SpareBuffers
 from smbd.connection import Buffer
 from smbd.ntstatus import ProtocolError
 
@@ -24,8 +25,9 @@ _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 class Transport:
     """One connection's socket with its receive buffer and its unsent replies."""
 
-    def __init__(self, sock: socket.socket, memory: int) -> None:
+    def __init__(self, sock: socket.socket, memory: int, spare: SpareBuffers) -> None:
         self._sock = sock
+        self._spare = spare
         self._memory = memory  # bytes: requests in work and unsent replies beyond it stop reading
         self.maximum_frame = 65536 + 1024  # until a login is done nobody needs more
         self._out: list[Buffer] = []
@@ -130,16 +132,23 @@ class Transport:
     def _sent(self, count: int) -> None:
         """Forget what has left."""
         self._unsent -= count
-        if not self._unsent:
-            self._out.clear()
-            return
         whole = 0
-        while count >= len(self._out[whole]):
-            count -= len(self._out[whole])
+        for buffer in self._out:
+            if count < len(buffer):
+                break
+            count -= len(buffer)
             whole += 1
+            if len(buffer) >= LARGE:
+                self._recycle(buffer)
         del self._out[:whole]
         if count:
             self._out[0] = memoryview(self._out[0])[count:]
+
+    def _recycle(self, buffer: Buffer) -> None:
+        """A large reply has left: its buffer may serve the next one."""
+        owner = buffer.obj if isinstance(buffer, memoryview) else buffer
+        if isinstance(owner, bytearray):
+            self._spare.give(owner)
 
     async def write_later(self) -> None:
         """Go on sending whenever a full socket takes more; one such task a connection."""

@@ -3,6 +3,7 @@
 The reply's buffer is made first and the data read straight behind its header.
 """
 
+from smbd.buffers import LARGE
 from smbd.commands.reply import check_charge
 from smbd.connection import HEADROOM, Reply, Request
 from smbd.ntstatus import NtError, NtStatus
@@ -18,10 +19,11 @@ def try_now(request: Request) -> Reply | None:
     """Answer from the page cache, if the share's engine finds all of it there."""
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
-    frame = bytearray(_DATA_AT + message.length)
+    frame = _frame(request, message.length)
     with memoryview(frame) as view:
         count = open_.share.engine.try_read(open_.file.fd, view[_DATA_AT:], message.offset)
     if count is None:
+        _give_back(request, frame)
         return None
     return _finish(open_, message, frame, count)
 
@@ -30,10 +32,22 @@ async def run(request: Request) -> Reply:
     """Have the engine fetch what is not in the cache."""
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
-    frame = bytearray(_DATA_AT + message.length)
+    frame = _frame(request, message.length)
     with memoryview(frame) as view:
         count = await open_.share.engine.read(open_.file.fd, view[_DATA_AT:], message.offset)
     return _finish(open_, message, frame, count)
+
+
+def _frame(request: Request, length: int) -> bytearray:
+    """A buffer for the whole reply."""
+    if length < LARGE:
+        return bytearray(_DATA_AT + length)
+    return request.service.buffers.take(_DATA_AT + length)
+
+
+def _give_back(request: Request, frame: bytearray) -> None:
+    if len(frame) >= LARGE:
+        request.service.buffers.give(frame)
 
 
 def _prepare(request: Request, message: ReadRequest) -> Open:

@@ -42,25 +42,25 @@ class Interface:
 class Enumeration:
     """What the Enum methods of both services ask and answer in the same way.
 
-    Their InfoStruct is a level, the union's discriminant, which repeats it, and a pointer to a
-    container; PreferedMaximumLength and ResumeHandle follow.  Of a level that is not known the
-    rest cannot be read.
+    Their InfoStruct is a level, the discriminant of a union, which repeats it, and a pointer to a
+    container; PreferedMaximumLength and ResumeHandle follow.  For a level that the union does not
+    have there is no pointer, and what follows does not matter.
     """
 
     level: int
-    known: bool = True
+    in_union: bool = True
     preferred_maximum: int = MAX_PREFERRED_LENGTH
     resume: int | None = None
     total: int = 0
 
     @classmethod
-    def take(cls, stub: Reader, levels: Container[int]) -> "Enumeration":
-        """Read the parameters from InfoStruct on."""
+    def take(cls, stub: Reader, union: Container[int]) -> "Enumeration":
+        """Read the parameters from InfoStruct on; `union` has the levels that the IDL has."""
         level = stub.u32()
         if stub.u32() != level:
             raise StubError
-        if level not in levels:
-            return cls(level, known=False)
+        if level not in union:
+            return cls(level, in_union=False)
         if stub.u32():
             stub.no_entries()
         return cls(level, preferred_maximum=stub.u32(), resume=stub.optional_u32())
@@ -93,7 +93,7 @@ class Enumeration:
         out = Writer()
         out.u32(self.level)
         out.u32(self.level)
-        if self.known:
+        if self.in_union:
             # A container even when the answer is an error: clients look into it unasked.
             out.pointer(lambda: out.container(rows))
             out.place()
@@ -148,6 +148,6 @@ def denied_enumeration(strings: int, levels: frozenset[int]) -> Method:
         for _ in range(strings):
             stub.optional_string()
         asked = Enumeration.take(stub, levels)
-        return asked.refuse(Win32.ACCESS_DENIED if asked.known else Win32.INVALID_LEVEL)
+        return asked.refuse(Win32.ACCESS_DENIED if asked.in_union else Win32.INVALID_LEVEL)
 
     return method

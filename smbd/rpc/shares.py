@@ -61,8 +61,8 @@ def _share_enum(levels: Mapping[int, _Level]) -> Method:
 
     def method(stub: Reader, view: ServerView) -> bytes:
         stub.optional_string()  # ServerName
-        asked = Enumeration.take(stub, levels)
-        if not asked.known:
+        asked = Enumeration.take(stub, _TOLD)  # Samba's IDL has all these levels here too
+        if asked.level not in levels:
             return asked.refuse(Win32.INVALID_LEVEL)
         if view.guest and asked.level not in _LISTED_TO_GUESTS:
             return asked.refuse(Win32.ACCESS_DENIED)

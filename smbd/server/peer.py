@@ -32,7 +32,7 @@ class Peer:
         self._stranger = True
         self._login_scope = trio.CancelScope(deadline=trio.current_time() + limits.login_time)
         self._service = service
-        self.transport = Transport(sock, limits.memory)
+        self.transport = Transport(sock, limits.memory, service.buffers)
         self.connection = Connection(
             service,
             f"{address}:{port}",

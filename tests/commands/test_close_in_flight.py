@@ -17,7 +17,9 @@ def is_open(fd):
     return True
 
 
-async def test_close_takes_the_open_away_at_once_and_the_descriptor_with_the_last_read(tmp_path):
+async def test_close_takes_the_open_away_at_once_and_the_descriptor_with_the_last_read(
+    tmp_path, mock_clock
+):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         (fd,) = stage.fds
@@ -39,7 +41,7 @@ async def test_close_takes_the_open_away_at_once_and_the_descriptor_with_the_las
         assert not is_open(fd)
 
 
-async def test_a_close_in_the_same_burst_does_not_overtake_a_read_that_waits(tmp_path):
+async def test_a_close_in_the_same_burst_does_not_overtake_a_read_that_waits(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         stage.ask(READ, messages.read(file_id))
@@ -50,9 +52,9 @@ async def test_a_close_in_the_same_burst_does_not_overtake_a_read_that_waits(tmp
         assert (answer.status, answer.data) == (0, b"data")
 
 
-async def test_a_close_in_the_same_burst_does_not_overtake_a_listing(tmp_path):
+async def test_a_close_in_the_same_burst_does_not_overtake_a_listing(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
-        file_id = await stage.open("", options=1)
+        file_id = await stage.open("", options=1, access=1)
         stage.ask(QUERY_DIRECTORY, messages.query_directory(file_id))
         stage.ask(CLOSE, messages.close(file_id))
         close, listing = await stage.answers()
@@ -60,7 +62,7 @@ async def test_a_close_in_the_same_burst_does_not_overtake_a_listing(tmp_path):
         assert (listing.command, listing.status) == (QUERY_DIRECTORY, 0)
 
 
-async def test_a_close_in_the_same_burst_does_not_overtake_write_and_flush(tmp_path):
+async def test_a_close_in_the_same_burst_does_not_overtake_write_and_flush(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         stage.ask(WRITE, messages.write(file_id, b"data"))
@@ -72,7 +74,7 @@ async def test_a_close_in_the_same_burst_does_not_overtake_write_and_flush(tmp_p
         assert [one.status for one in await stage.answers()] == [0, 0]
 
 
-async def test_a_read_that_fails_after_the_close_gives_its_own_status(tmp_path):
+async def test_a_read_that_fails_after_the_close_gives_its_own_status(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         (fd,) = stage.fds
@@ -85,7 +87,7 @@ async def test_a_read_that_fails_after_the_close_gives_its_own_status(tmp_path):
         assert not is_open(fd)
 
 
-async def test_two_closes_of_one_file_that_goes_with_them_give_one_success(tmp_path):
+async def test_two_closes_of_one_file_that_goes_with_them_give_one_success(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a", options=messages.DELETE_ON_CLOSE)
         stage.ask(CLOSE, messages.close(file_id))
@@ -95,7 +97,7 @@ async def test_two_closes_of_one_file_that_goes_with_them_give_one_success(tmp_p
         assert not (tmp_path / "a").exists()
 
 
-async def test_a_file_is_deleted_at_its_close_though_a_read_still_uses_it(tmp_path):
+async def test_a_file_is_deleted_at_its_close_though_a_read_still_uses_it(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a", options=messages.DELETE_ON_CLOSE)
         stage.ask(READ, messages.read(file_id))
@@ -107,7 +109,7 @@ async def test_a_file_is_deleted_at_its_close_though_a_read_still_uses_it(tmp_pa
         assert (await stage.answer()).data == b"the last of it"
 
 
-async def test_a_connection_that_ends_closes_what_was_in_flight(tmp_path):
+async def test_a_connection_that_ends_closes_what_was_in_flight(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         stage.ask(WRITE, messages.write(file_id, b"data"))

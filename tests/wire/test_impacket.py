@@ -1,6 +1,5 @@
 """impacket's structures as a second opinion: it reads what we pack, we read what it packs."""
 
-import pytest
 from impacket import smb3structs as theirs
 
 from smbd.wire import (
@@ -8,7 +7,6 @@ from smbd.wire import (
     close,
     create,
     create_contexts,
-    error,
     flush,
     fscc,
     fsctl,
@@ -35,11 +33,11 @@ INFORMATION = fscc.FileInformation(11, 12, 13, 14, 4096, 100, 0x20, index_number
 def fields(structure, **values):
     """An impacket structure with its fields set."""
     for name, value in values.items():
-        if isinstance(value, tuple):
-            structure[name]["Persistent"], structure[name]["Volatile"] = value
-        else:
-            structure[name] = value
+        structure[name] = value
     return structure
+
+
+FILE_ID = fields(theirs.SMB2_FILEID(), Persistent=1, Volatile=2)
 
 
 def frame(structure) -> memoryview:
@@ -171,9 +169,9 @@ def test_create() -> None:
 
 
 def test_close_and_flush() -> None:
-    request = fields(theirs.SMB2Close(), Flags=1, FileID=(1, 2))
+    request = fields(theirs.SMB2Close(), Flags=1, FileID=FILE_ID)
     assert close.parse_close_request(frame(request)) == close.CloseRequest(1, 1, 2)
-    request = fields(theirs.SMB2Flush(), FileID=(1, 2))
+    request = fields(theirs.SMB2Flush(), FileID=FILE_ID)
     assert flush.parse_flush_request(frame(request)) == flush.FlushRequest(1, 2)
     response = theirs.SMB2Close_Response(close.pack_close_response(INFORMATION))
     names = ("CreationTime", "ChangeTime", "AllocationSize", "EndofFile", "FileAttributes")
@@ -181,7 +179,7 @@ def test_close_and_flush() -> None:
 
 
 def test_read() -> None:
-    request = fields(theirs.SMB2Read(), Length=4096, Offset=1 << 40, FileID=(1, 2), MinimumCount=3)
+    request = fields(theirs.SMB2Read(), Length=4096, Offset=1 << 40, FileID=FILE_ID, MinimumCount=3)
     assert read.parse_read_request(frame(request)) == read.ReadRequest(4096, 1 << 40, 1, 2, 3, 0, 0)
     out = bytearray(read.READ_RESPONSE_SIZE) + b"data"
     read.pack_read_response_into(out, 0, 4)
@@ -191,7 +189,7 @@ def test_read() -> None:
 
 def test_write() -> None:
     request = fields(
-        theirs.SMB2Write(), Length=4, Offset=1 << 40, FileID=(1, 2), Flags=1, Buffer=b"data"
+        theirs.SMB2Write(), Length=4, Offset=1 << 40, FileID=FILE_ID, Flags=1, Buffer=b"data"
     )
     parsed = write.parse_write_request(frame(request))
     assert parsed == write.WriteRequest(1 << 40, 1, 2, memoryview(b"data"), 0, 1)
@@ -201,7 +199,7 @@ def test_write() -> None:
 def test_lock() -> None:
     element = fields(theirs.SMB2_LOCK_ELEMENT(), Offset=10, Length=20, Flags=0x12)
     request = fields(
-        theirs.SMB2Lock(), LockCount=1, LockSequence=9, FileID=(1, 2), Locks=element.getData()
+        theirs.SMB2Lock(), LockCount=1, LockSequence=9, FileID=FILE_ID, Locks=element.getData()
     )
     assert lock.parse_lock_request(frame(request)) == lock.LockRequest(
         9, 1, 2, [lock.LockElement(10, 20, 0x12)]
@@ -216,7 +214,7 @@ def test_ioctl_and_its_payloads() -> None:
     request = fields(
         theirs.SMB2Ioctl(),
         CtlCode=theirs.FSCTL_SRV_COPYCHUNK,
-        FileID=(1, 2),
+        FileID=FILE_ID,
         InputCount=len(copy),
         MaxOutputResponse=12,
         Flags=1,
@@ -272,7 +270,7 @@ def test_query_directory() -> None:
         theirs.SMB2QueryDirectory(),
         FileInformationClass=37,
         Flags=2,
-        FileID=(1, 2),
+        FileID=FILE_ID,
         FileNameLength=len(pattern),
         OutputBufferLength=65535,
         Buffer=pattern,
@@ -286,7 +284,7 @@ def test_change_notify() -> None:
         theirs.SMB2ChangeNotify(),
         Flags=1,
         OutputBufferLength=2048,
-        FileID=(1, 2),
+        FileID=FILE_ID,
         CompletionFilter=0x17,
     )
     parsed = change_notify.parse_change_notify_request(frame(request))
@@ -305,7 +303,7 @@ def test_query_info() -> None:
         InfoType=1,
         FileInfoClass=18,
         OutputBufferLength=1024,
-        FileID=(1, 2),
+        FileID=FILE_ID,
         InputBufferLength=2,
         Buffer=b"in",
     )
@@ -335,7 +333,7 @@ def test_set_info() -> None:
         InfoType=1,
         FileInfoClass=10,
         BufferLength=len(rename),
-        FileID=(1, 2),
+        FileID=FILE_ID,
         Buffer=rename.getData(),
     )
     parsed = set_info.parse_set_info_request(frame(request))
@@ -357,7 +355,7 @@ def test_set_basic_information() -> None:
 
 
 def test_oplock_and_lease_breaks() -> None:
-    request = fields(theirs.SMB2OplockBreakNotification(), OplockLevel=1, FileID=(1, 2))
+    request = fields(theirs.SMB2OplockBreakNotification(), OplockLevel=1, FileID=FILE_ID)
     assert oplock_break.parse_oplock_break_acknowledgment(frame(request)) == (
         oplock_break.OplockBreakAcknowledgment(1, 1, 2)
     )
@@ -370,11 +368,3 @@ def test_oplock_and_lease_breaks() -> None:
     )
     assert notification["LeaseKey"] == GUID
     assert (notification["CurrentLeaseState"], notification["NewLeaseState"]) == (7, 3)
-
-
-@pytest.mark.parametrize(("dialect", "start"), [(0x0302, 0), (0x0311, 8)])
-def test_error(dialect: int, start: int) -> None:
-    packed = error.pack_error_response(dialect, 0xC0000023, error.pack_minimum_size(9))
-    response = theirs.SMB2Error(packed)
-    assert response["ByteCount"] == start + 4
-    assert response["ErrorData"][start:] == b"\x09\0\0\0"

@@ -4,22 +4,19 @@ from typing import NamedTuple
 
 import pytest
 
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtStatus
 from smbd.wire import (
-    access,
     close,
     create,
     create_contexts,
     empty,
     error,
     fsctl,
-    header,
     ioctl,
     negotiate,
     negotiate_contexts,
     oplock_break,
     output,
-    read,
     session_setup,
     set_info,
     tree_connect,
@@ -396,121 +393,3 @@ PACKED = [
 @pytest.mark.parametrize("packed", PACKED, ids=lambda packed: packed.name)
 def test_a_packer_gives_the_bytes_of_the_specification(packed: Packed) -> None:
     assert packed.packed.hex(" ") == unhex(packed.expected).hex(" ")
-
-
-def test_a_header_is_packed_over_what_was_there() -> None:
-    out = bytearray(b"\xff" * 80)
-    header.pack_header_into(out, 8, 1, 0xC0000022, 8, 32, 9, 0, 28, 5, 3)
-    assert out[:8] == out[72:] == b"\xff" * 8
-    packed = memoryview(out)[8:72]
-    assert header.parse_header(packed) == header.Header(1, 0xC0000022, 8, 32, 9, 0, 28, 5, 3, 0)
-    assert packed[header.SIGNATURE] == bytes(16)
-
-
-def test_an_async_header_carries_the_async_id() -> None:
-    out = bytearray(64)
-    flags = header.Flags.ASYNC_COMMAND | header.Flags.SERVER_TO_REDIR
-    header.pack_async_header_into(out, 0, 1, NtStatus.PENDING, 8, 1, flags, 0, 28, 1 << 40, 3)
-    parsed = header.parse_header(memoryview(out))
-    assert parsed.async_id == 1 << 40
-    assert parsed.tree_id == 0
-
-
-def test_next_command_is_patched_into_a_packed_header() -> None:
-    out = bytearray(64)
-    header.pack_header_into(out, 0, 1, 0, 5, 1, 1, 0, 28, 5, 3)
-    header.patch_next_command_into(out, 0, 0x98)
-    assert header.parse_header(memoryview(out)).next_command == 0x98
-
-
-def test_a_transform_header_fills_a_short_nonce() -> None:
-    out = bytearray(b"\xff" * 52)
-    header.pack_transform_header_into(out, 0, b"n" * 12, 100, 3)
-    parsed = header.parse_transform_header(memoryview(out))
-    assert parsed == header.TransformHeader(bytes(16), b"n" * 12 + bytes(4), 100, 1, 3)
-
-
-def test_what_is_no_smb2_header_is_refused() -> None:
-    with pytest.raises(NtError):
-        header.parse_header(memoryview(b"\xffSMB" + bytes(60)))
-    with pytest.raises(NtError):
-        header.parse_transform_header(memoryview(b"\xfeSMB" + bytes(60)))
-
-
-def test_a_read_response_is_written_in_front_of_its_data() -> None:
-    out = bytearray(b"\xff" * 20)
-    read.pack_read_response_into(out, 2, 4096)
-    assert out.hex() == "ffff" + "11005000001000000000000000000000" + "ffff"
-
-
-def test_a_write_response_goes_where_it_is_told_to() -> None:
-    out = bytearray(b"\xff" * 20)
-    write.pack_write_response_into(out, 2, 4096)
-    assert out[2:18] == write.pack_write_response(4096)
-    assert out[:2] == out[18:] == b"\xff\xff"
-
-
-@pytest.mark.parametrize(
-    "lease",
-    [
-        create_contexts.Lease(1, GUID, 7, 2),
-        create_contexts.Lease(2, GUID, 5, 4, bytes(range(16, 32)), 3),
-    ],
-    ids=["version 1", "version 2"],
-)
-def test_a_lease_is_read_back(lease: create_contexts.Lease) -> None:
-    assert create_contexts.parse_lease(memoryview(create_contexts.pack_lease(lease))) == lease
-
-
-def test_create_contexts_are_read_back_and_aligned() -> None:
-    contexts = [(b"AAPL", b"x" * 13), (create_contexts.ContextName.POSIX, b""), (b"MxAc", b"12")]
-    chain = create_contexts.pack_create_contexts(contexts)
-    assert create_contexts.parse_create_contexts(memoryview(chain)) == contexts
-    assert create_contexts.pack_create_contexts([]) == b""
-
-
-def test_changes_that_do_not_fit_are_not_told_at_all() -> None:
-    changes = [(FileAction.ADDED, "one"), (FileAction.ADDED, "two")]
-    whole = pack_notify_information(changes, 100)
-    assert whole is not None
-    assert pack_notify_information(changes, 38) is not None
-    assert pack_notify_information(changes, 37) is None
-    assert pack_notify_information([], 0) == b""
-
-
-def test_snapshots_are_counted_first_and_told_when_there_is_room() -> None:
-    token = "@GMT-2026.01.02-03.04.05"
-    assert fsctl.pack_snapshots([token], 16) == unhex("""
-        01 00 00 00               # NumberOfSnapShots
-        00 00 00 00               # NumberOfSnapShotsReturned
-        34 00 00 00               # SnapShotArraySize
-        00 00 00 00
-    """)
-    assert fsctl.pack_snapshots([token], 1024) == unhex(f"""
-        01 00 00 00               # NumberOfSnapShots
-        01 00 00 00               # NumberOfSnapShotsReturned
-        34 00 00 00               # SnapShotArraySize
-        '{token}'
-        00 00 00 00
-    """)
-    assert fsctl.pack_snapshots([], 16) == unhex("00" * 8 + "02" + "00" * 7)
-    with pytest.raises(NtError):
-        fsctl.pack_snapshots([], 15)
-
-
-def test_allocated_ranges_stop_at_the_limit() -> None:
-    ranges = [(0, 4096), (65536, 8192)]
-    whole, all_fitted = fsctl.pack_allocated_ranges(ranges, 32)
-    assert (len(whole), all_fitted) == (32, True)
-    assert fsctl.pack_allocated_ranges(ranges, 31) == (whole[:16], False)
-    assert fsctl.pack_allocated_ranges(ranges, 0) == (b"", False)
-    assert fsctl.pack_allocated_ranges([], 0) == (b"", True)
-
-
-def test_generic_rights_become_those_of_files() -> None:
-    assert access.map_generic(access.Access.GENERIC_ALL) == access.FILE_ALL_ACCESS
-    assert (
-        access.map_generic(access.Access.GENERIC_READ | access.Access.GENERIC_WRITE)
-        == access.FILE_GENERIC_READ | access.FILE_GENERIC_WRITE
-    )
-    assert access.map_generic(access.Access.DELETE) == access.Access.DELETE

@@ -1,0 +1,164 @@
+"""Compounds: one after the other, each with its status, all in one frame."""
+
+from struct import unpack_from
+
+import pytest
+
+from smbd.dispatch import INTERIM_AFTER
+from smbd.ntstatus import NtStatus, ProtocolError
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import (
+    ASYNC,
+    CLOSE,
+    CREATE,
+    ECHO,
+    PREVIOUS_FILE,
+    QUERY_INFO,
+    READ,
+    RELATED,
+    WRITE,
+)
+
+READ_IT = (READ, messages.read(PREVIOUS_FILE))
+WRITE_IT = (WRITE, messages.write(PREVIOUS_FILE, b"data"))
+CLOSE_IT = (CLOSE, messages.close(PREVIOUS_FILE))
+STAT_IT = (QUERY_INFO, messages.query_info(PREVIOUS_FILE, 5))
+
+
+def create(name, **wanted):
+    return CREATE, messages.create(name, **wanted)
+
+
+def statuses(answers):
+    return [one.status for one in answers]
+
+
+async def test_create_stat_close_is_answered_in_one_frame(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create("a"), STAT_IT, CLOSE_IT))
+        answers = await stage.answers()
+        assert statuses(answers) == [0, 0, 0]
+        assert [one.command for one in answers] == [CREATE, QUERY_INFO, CLOSE]
+        assert [bool(one.flags & RELATED) for one in answers] == [False, True, True]
+        offsets = [unpack_from("<I", one.raw, 20)[0] for one in answers]
+        assert [one % 8 for one in offsets] == [0, 0, 0]
+        assert offsets[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "status"),
+    [
+        ("none", {"disposition": messages.FILE_OPEN}, NtStatus.OBJECT_NAME_NOT_FOUND),
+        ("a\\b", {}, NtStatus.OBJECT_PATH_NOT_FOUND),
+        ("..", {}, NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        ("a", {"access": 0}, NtStatus.ACCESS_DENIED),
+    ],
+)
+async def test_what_follows_a_failed_create_fails_as_it_did(
+    tmp_path, mock_clock, name, wanted, status
+):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create(name, **wanted), READ_IT, STAT_IT, CLOSE_IT))
+        assert statuses(await stage.answers()) == [status] * 4
+
+
+async def test_a_failure_in_the_middle_does_not_keep_the_file_from_being_closed(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        unknown_class = (QUERY_INFO, messages.query_info(PREVIOUS_FILE, 250))
+        too_long = (QUERY_INFO, messages.query_info(PREVIOUS_FILE, 5, length=2**31))
+        malformed = (QUERY_INFO, b"\0\0")
+        commands = (create("a"), unknown_class, too_long, malformed, CLOSE_IT)
+        stage.burst(stage.peer.related(*commands))
+        created, *failed, closed = await stage.answers()
+        assert created.status == closed.status == 0
+        assert statuses(failed) == [
+            NtStatus.INVALID_INFO_CLASS,
+            NtStatus.INVALID_PARAMETER,
+            NtStatus.INVALID_PARAMETER,
+        ]
+        assert not list(stage.service.opens)
+
+
+async def test_a_second_create_that_fails_does_not_leave_the_first_file_to_the_next(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        missing = create("none", disposition=messages.FILE_OPEN)
+        stage.burst(stage.peer.related(create("a"), missing, CLOSE_IT))
+        missing_status = NtStatus.OBJECT_NAME_NOT_FOUND
+        assert statuses(await stage.answers()) == [0, missing_status, missing_status]
+
+
+async def test_what_follows_a_close_finds_the_file_closed(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create("a"), CLOSE_IT, READ_IT, CLOSE_IT))
+        closed = NtStatus.FILE_CLOSED
+        assert statuses(await stage.answers()) == [0, 0, closed, closed]
+
+
+async def test_the_file_of_an_echo_is_none(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related((ECHO, messages.EMPTY), READ_IT))
+        assert statuses(await stage.answers()) == [0, NtStatus.INVALID_PARAMETER]
+
+
+async def test_the_first_of_a_frame_cannot_be_related(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.ask(ECHO, flags=RELATED)
+        assert (await stage.answer()).status == NtStatus.INVALID_PARAMETER
+
+
+async def test_unrelated_requests_go_on_when_one_fails(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        missing = create("none", disposition=messages.FILE_OPEN)
+        stage.burst(stage.peer.compound(missing, create("a"), (ECHO, messages.EMPTY)))
+        assert statuses(await stage.answers()) == [NtStatus.OBJECT_NAME_NOT_FOUND, 0, 0]
+
+
+async def test_a_wait_in_the_middle_holds_the_frame_back_without_interim_response(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create("a"), WRITE_IT, CLOSE_IT))
+        assert await stage.answers() == []
+        mock_clock.jump(1)
+        assert await stage.answers() == [], "an interim response would tear the frame apart"
+        stage.engine.held[0].finish()
+        assert statuses(await stage.answers()) == [0, 0, 0]
+        assert len(stage.wire.frames) == 0
+
+
+async def test_when_the_last_waits_the_others_leave_with_its_interim_response(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create("a"), READ_IT))
+        assert await stage.answers() == []
+        mock_clock.jump(INTERIM_AFTER)
+        created, interim = await stage.answers()
+        assert (created.status, interim.status) == (0, NtStatus.PENDING)
+        assert created.file_id != bytes(16)
+        stage.engine.held[0].finish(b"data")
+        final = await stage.answer()
+        assert (final.status, final.data) == (0, b"data")
+        assert final.flags & ASYNC
+        assert final.async_id == interim.async_id
+
+
+async def test_a_command_that_nobody_knows_is_refused_alone(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.burst(stage.peer.related(create("a"), (0x55, messages.EMPTY), CLOSE_IT))
+        created, refused, closed = await stage.answers()
+        assert created.status == 0
+        assert refused.status == NtStatus.INVALID_PARAMETER
+        assert closed.status == 0
+
+
+async def test_what_breaks_the_protocol_in_a_later_part_stops_all_of_it(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        twice = {"message_id": stage.peer.next_id}
+        frame = stage.peer.compound(create("a"), (ECHO, messages.EMPTY, twice))
+        with pytest.raises(ProtocolError, match="came twice"):
+            stage.burst(frame)
+        assert not (tmp_path / "a").exists()

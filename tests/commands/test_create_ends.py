@@ -1,0 +1,159 @@
+"""CREATE that does not come to its end leaves neither a descriptor nor an open behind."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from smbd.commands import create
+from smbd.commands.closing import end_session
+from smbd.ntstatus import NtStatus
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import CANCEL, CLOSE, CREATE, SET_INFO, TREE_DISCONNECT
+
+DISPOSITION, RENAME = 13, 10  # FileDispositionInformation, FileRenameInformation
+OVERWRITE_IF = 5
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_create_that_is_cancelled_while_a_worker_opens(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        before = descriptors()
+        stage.calls.holding = True
+        message_id = stage.ask(CREATE, messages.create("a"))
+        await stage.answers()
+        stage.ask(CANCEL, message_id=message_id)
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == NtStatus.CANCELLED
+        assert descriptors() == before
+
+
+async def test_a_create_whose_connection_ends_while_a_worker_opens(tmp_path, mock_clock):
+    before = descriptors()
+    async with on_stage(tmp_path) as stage:
+        stage.calls.holding = True
+        stage.ask(CREATE, messages.create("a"))
+        await stage.answers()
+        assert len(stage.calls.held) == 1
+    assert descriptors() == before
+
+
+async def test_a_create_whose_session_ends_while_a_worker_opens(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        before = descriptors()
+        stage.calls.holding = True
+        stage.ask(CREATE, messages.create("a"))
+        await stage.answers()
+        await end_session(stage.service, stage.session)
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == NtStatus.USER_SESSION_DELETED
+        assert descriptors() == before
+
+
+async def test_a_create_whose_tree_ends_while_a_worker_opens(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        before = descriptors()
+        stage.calls.holding = True
+        stage.ask(CREATE, messages.create("a"))
+        await stage.answers()
+        stage.ask(TREE_DISCONNECT)
+        assert (await stage.answer()).status == 0
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == NtStatus.NETWORK_NAME_DELETED
+        assert not list(stage.service.opens)
+        assert descriptors() == before
+
+
+async def test_a_create_that_cannot_truncate_what_it_opened(tmp_path, mock_clock, monkeypatch):
+    (tmp_path / "a").write_bytes(b"data")
+
+    def truncate(file, wanted):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(create, "truncate", truncate)
+    async with on_stage(tmp_path) as stage:
+        before = descriptors()
+        stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF))
+        assert (await stage.answer()).status == NtStatus.UNEXPECTED_IO_ERROR
+        assert not list(stage.service.opens)
+        assert descriptors() == before
+
+
+async def test_a_create_that_is_cancelled_while_it_truncates(tmp_path, mock_clock):
+    (tmp_path / "a").write_bytes(b"data")
+    async with on_stage(tmp_path) as stage:
+        before = descriptors()
+        stage.calls.holding = True
+        message_id = stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF))
+        await stage.answers()
+        stage.calls.held[0].finish()
+        await stage.answers()
+        opening, truncating = stage.calls.held
+        assert truncating is not opening
+        stage.ask(CANCEL, message_id=message_id)
+        stage.calls.holding = False
+        truncating.finish()
+        assert (await stage.answer()).status == NtStatus.CANCELLED
+        assert not list(stage.service.opens)
+        assert descriptors() == before
+
+
+async def test_a_sharing_violation(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await stage.open("a", share=0)
+        before = descriptors()
+        stage.ask(CREATE, messages.create("a"))
+        assert (await stage.answer()).status == NtStatus.SHARING_VIOLATION
+        assert descriptors() == before
+
+
+async def test_a_file_that_waits_for_its_deletion_cannot_be_opened(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(SET_INFO, messages.set_info(file_id, DISPOSITION, b"\1"))
+        assert (await stage.answer()).status == 0
+        stage.ask(CREATE, messages.create("a"))
+        assert (await stage.answer()).status == NtStatus.DELETE_PENDING
+        stage.ask(CLOSE, messages.close(file_id))
+        assert (await stage.answer()).status == 0
+        assert not (tmp_path / "a").exists()
+
+
+async def test_a_file_stays_delete_pending_while_a_worker_unlinks_it(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a", options=messages.DELETE_ON_CLOSE)
+        stage.calls.holding = True
+        stage.ask(CLOSE, messages.close(file_id))
+        assert await stage.answers() == []
+        stage.calls.holding = False
+        stage.ask(CREATE, messages.create("a"))
+        assert (await stage.answer()).status == NtStatus.DELETE_PENDING
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == 0
+        stage.ask(CREATE, messages.create("a"))
+        assert (await stage.answer()).status == 0
+
+
+@pytest.mark.parametrize(
+    ("info_class", "data"),
+    [
+        (DISPOSITION, b"\1"),
+        (RENAME, bytes(16) + (2).to_bytes(4, "little") + "b".encode("utf-16-le") + bytes(4)),
+    ],
+)
+async def test_set_info_that_a_close_in_the_same_burst_overtakes_is_no_bug(
+    tmp_path, mock_clock, caplog, info_class, data
+):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(SET_INFO, messages.set_info(file_id, info_class, data))
+        stage.ask(CLOSE, messages.close(file_id))
+        closed, changed = await stage.answers()
+        assert (closed.command, closed.status) == (CLOSE, 0)
+        assert changed.status in {0, NtStatus.FILE_CLOSED}
+        assert not caplog.records

@@ -1,0 +1,162 @@
+"""Requests that take long: the interim response, and CANCEL."""
+
+from smbd.commands.reply import NO_REPLY
+from smbd.dispatch import INTERIM_AFTER
+from smbd.ntstatus import NtStatus
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import ASYNC, CANCEL, ECHO, LOCK, READ, TREE_DISCONNECT
+
+WHOLE = (0, 100, messages.EXCLUSIVE)
+
+
+async def test_a_read_that_ends_in_time_gets_one_plain_response(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(READ, messages.read(file_id), asked=5)
+        await stage.answers()
+        mock_clock.jump(INTERIM_AFTER * 0.9)
+        stage.engine.held[0].finish(b"data")
+        answer = await stage.answer()
+        assert (answer.data, answer.flags & ASYNC, answer.granted) == (b"data", 0, 5)
+        mock_clock.jump(1)
+        assert await stage.answers() == []
+
+
+async def test_a_read_that_takes_longer_gets_an_interim_response_with_its_credits(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        message_id = stage.ask(READ, messages.read(file_id), asked=5)
+        assert await stage.answers() == []
+
+        mock_clock.jump(INTERIM_AFTER)
+        interim = await stage.answer()
+        assert (interim.status, interim.command) == (NtStatus.PENDING, READ)
+        assert (interim.message_id, interim.granted) == (message_id, 5)
+        assert interim.flags & ASYNC
+        assert interim.async_id != 0
+
+        stage.engine.held[0].finish(b"data")
+        final = await stage.answer()
+        assert (final.status, final.data) == (0, b"data")
+        assert (final.message_id, final.async_id) == (message_id, interim.async_id)
+        assert final.granted == 0, "the interim response gave the credits already"
+
+
+async def test_each_of_several_slow_requests_gets_an_async_id_of_its_own(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        wanted = [stage.ask(READ, messages.read(file_id)) for _ in range(3)]
+        await stage.answers()
+        mock_clock.jump(INTERIM_AFTER / 2)
+        wanted.append(stage.ask(READ, messages.read(file_id)))
+        await stage.answers()
+        mock_clock.jump(INTERIM_AFTER / 2)
+        first_three = await stage.answers()
+        assert {one.message_id for one in first_three} == set(wanted[:3])
+        mock_clock.jump(INTERIM_AFTER)
+        fourth = await stage.answer()
+        assert fourth.message_id == wanted[3]
+        assert len({one.async_id for one in [*first_three, fourth]}) == 4
+
+
+async def test_nothing_but_the_interim_response_comes_while_a_request_waits(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(READ, messages.read(file_id))
+        await stage.answers()
+        mock_clock.jump(INTERIM_AFTER)
+        assert (await stage.answer()).status == NtStatus.PENDING
+        mock_clock.jump(3600)
+        assert await stage.answers() == []
+
+
+async def test_cancel_finds_a_request_by_its_async_id(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(READ, messages.read(file_id))
+        await stage.answers()
+        mock_clock.jump(INTERIM_AFTER)
+        interim = await stage.answer()
+
+        stage.ask(CANCEL, flags=ASYNC, async_id=interim.async_id, message_id=0)
+        assert await stage.answers() == [], "a read cannot be called back from its buffer"
+        stage.engine.held[0].finish(b"too late")
+        final = await stage.answer()
+        assert final.status == NtStatus.CANCELLED
+        assert final.async_id == interim.async_id
+        assert not stage.connection.pending
+
+
+async def test_cancel_finds_a_request_by_its_message_id(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        message_id = stage.ask(READ, messages.read(file_id))
+        other_id = stage.ask(READ, messages.read(file_id))
+        await stage.answers()
+        stage.ask(CANCEL, message_id=message_id)
+        for operation in stage.engine.held:
+            operation.finish(b"data")
+        by_id = {one.message_id: one for one in await stage.answers()}
+        assert by_id[message_id].status == NtStatus.CANCELLED
+        assert not by_id[message_id].flags & ASYNC
+        assert by_id[other_id].status == 0
+
+
+async def test_cancel_spends_no_message_id_and_gets_no_response(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        before = stage.connection.window.available
+        for message_id in (0, 5, 2**64 - 1):
+            stage.ask(CANCEL, message_id=message_id)
+            stage.ask(CANCEL, flags=ASYNC, async_id=77, message_id=message_id)
+        assert await stage.answers() == []
+        assert stage.connection.window.available == before
+        assert NO_REPLY.status == 0
+        stage.ask(ECHO)
+        assert (await stage.answer()).command == ECHO
+
+
+async def test_cancel_in_a_compound_leaves_no_gap_in_the_answers(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        cancel = (CANCEL, messages.EMPTY, {"message_id": 1})
+        stage.burst(stage.peer.compound(cancel, (ECHO, messages.EMPTY), cancel))
+        assert (await stage.answer()).command == ECHO
+
+
+async def test_a_cancel_that_is_refused_gets_no_response_either(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.ask(CANCEL, flags=messages.RELATED, message_id=1)
+        assert await stage.answers() == []
+
+
+async def test_cancel_ends_a_lock_that_waits_and_leaves_nothing_of_it(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        holder, waiter = await stage.open("a"), await stage.open("a")
+        stage.ask(LOCK, messages.lock(holder, WHOLE))
+        assert (await stage.answer()).status == 0
+        locks = next(iter(stage.service.opens)).locks
+        for _ in range(10):
+            stage.ask(LOCK, messages.lock(waiter, WHOLE))
+            await stage.answers()
+            mock_clock.jump(INTERIM_AFTER)
+            interim = await stage.answer()
+            stage.ask(CANCEL, flags=ASYNC, async_id=interim.async_id)
+            assert (await stage.answer()).status == NtStatus.CANCELLED
+        assert len(locks.held) == 1
+        assert not locks._waiters, "who has gone is not to be woken"
+
+
+async def test_the_end_of_a_tree_ends_a_lock_that_waits(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        holder, waiter = await stage.open("a"), await stage.open("a")
+        stage.ask(LOCK, messages.lock(holder, WHOLE))
+        stage.ask(LOCK, messages.lock(waiter, WHOLE))
+        assert len(await stage.answers()) == 1
+        stage.ask(TREE_DISCONNECT)
+        by_command = {one.command: one for one in await stage.answers()}
+        assert by_command[TREE_DISCONNECT].status == 0
+        # Which of the two closes first decides whether the lock is granted before it dies.
+        assert by_command[LOCK].status in {0, NtStatus.RANGE_NOT_LOCKED}
+        assert not list(stage.service.opens)
