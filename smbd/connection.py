@@ -13,7 +13,7 @@ from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import Open
+from smbd.state import Open, PipeOpen
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import ANY_FILE_ID, FILE_ID_AT, parse_file_id
 from smbd.wire.header import (
@@ -103,6 +103,7 @@ class Request:
     tree: Tree | None = None
     previous: "Request | None" = None  # whose session, tree and file a related one goes on with
     open: Open | None = None  # what it worked on, for the related one that follows
+    pipe: PipeOpen | None = None  # the same on IPC$
     held: Open | None = None  # counts this request among its users
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so

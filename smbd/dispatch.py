@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import outcome
 import trio
 
-from smbd.commands import NO_REPLY, TABLE
+from smbd.commands import NO_REPLY, TABLE, row_of
 from smbd.connection import Connection, Reply, Request
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.transport import Transport
@@ -104,7 +104,7 @@ class Dispatch:
                 if last:
                     self._slow.append((trio.current_time() + INTERIM_AFTER, request, answers))
                     self._slow_came.set()
-                result = await outcome.acapture(TABLE[request.command].run, request)
+                result = await outcome.acapture(row_of(request).run, request)
                 return self._settle(request, result.unwrap)
             finally:
                 self._connection.ended(request)
@@ -176,6 +176,7 @@ def _now(request: Request) -> Reply | None:
         _check_session(request)
         if row.needs_tree:
             _check_tree(request)
+            row = row_of(request)
     return row.try_now(request)
 
 
@@ -191,7 +192,7 @@ def _follow(request: Request) -> None:
     if before.refusal:
         request.refusal = NtStatus.INVALID_PARAMETER
     request.session, request.session_id = before.session, before.session_id
-    request.tree_id, request.open = before.tree_id, before.open
+    request.tree_id, request.open, request.pipe = before.tree_id, before.open, before.pipe
 
 
 def _check_session(request: Request) -> None:

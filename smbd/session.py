@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from smbd.auth import Exchange, Identity
 from smbd.crypto import Sealer, Signer
 from smbd.share import Share
-from smbd.state import Open
+from smbd.state import Open, PipeOpen
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +36,7 @@ class Session:
     application_key: bytes = b""
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
+    pipes: dict[int, PipeOpen] = field(default_factory=dict)  # by the volatile half of FileId
     next_tree_id: int = 1
 
     @property

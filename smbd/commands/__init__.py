@@ -20,6 +20,7 @@ from smbd.commands import (
     logoff,
     negotiate,
     oplock_break,
+    pipes,
     query_directory,
     query_info,
     read,
@@ -29,11 +30,12 @@ from smbd.commands import (
     tree_disconnect,
     write,
 )
-from smbd.commands.reply import NO_REPLY
+from smbd.commands.reply import NO_REPLY, never
 from smbd.connection import SMB1_NEGOTIATE, Reply, Request
+from smbd.wire.file_id import FILE_ID_AT
 from smbd.wire.header import Command
 
-__all__ = ["NO_REPLY", "TABLE", "Row"]
+__all__ = ["NO_REPLY", "TABLE", "Row", "row_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Row:
     needs_session: bool
     needs_tree: bool
     moves_data: bool  # its buffers are as large as its credits say
-    opens_connection: bool
+    opens_connection: bool = False
 
 
 def _row(
@@ -85,3 +87,31 @@ TABLE: dict[int, Row] = {
     Command.SET_INFO: _row(set_info, data=True),
     Command.OPLOCK_BREAK: _row(oplock_break),
 }
+
+
+def _pipe_row(
+    command: int,
+    try_now: Callable[[Request], Reply | None],
+    run: Callable[[Request], Awaitable[Reply]] = never,
+) -> Row:
+    row = TABLE[command]
+    return Row(row.name, try_now, run, row.needs_session, row.needs_tree, row.moves_data)
+
+
+# What is different on IPC$: every command that names a file there means a pipe.
+_PIPES = {command: _pipe_row(command, pipes.refuse) for command in (*FILE_ID_AT, Command.CREATE)}
+_PIPES |= {
+    Command.CREATE: _pipe_row(Command.CREATE, pipes.create),
+    Command.CLOSE: _pipe_row(Command.CLOSE, pipes.close),
+    Command.READ: _pipe_row(Command.READ, pipes.read, pipes.read_later),
+    Command.WRITE: _pipe_row(Command.WRITE, pipes.write),
+    Command.IOCTL: _pipe_row(Command.IOCTL, pipes.control, ioctl.run),
+    Command.QUERY_INFO: _pipe_row(Command.QUERY_INFO, pipes.query_info),
+}
+
+
+def row_of(request: Request) -> Row:
+    """The row of a request whose tree connect is known."""
+    if request.tree is not None and request.tree.share is None:
+        return _PIPES.get(request.command) or TABLE[request.command]
+    return TABLE[request.command]

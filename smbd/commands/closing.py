@@ -34,6 +34,8 @@ async def close_open(service: Service, session: Session, open_: Open) -> None:
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:
     """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
     session.trees.pop(tree.tree_id, None)
+    for pipe in [one for one in session.pipes.values() if one.tree_id == tree.tree_id]:
+        session.pipes.pop(pipe.volatile_id).close()
     for open_ in [one for one in session.opens.values() if one.tree_id == tree.tree_id]:
         await close_open(service, session, open_)
 
@@ -43,5 +45,7 @@ async def end_session(service: Service, session: Session) -> None:
     service.sessions.pop(session.session_id, None)
     session.forget()
     session.trees.clear()
+    while session.pipes:
+        session.pipes.popitem()[1].close()
     for open_ in list(session.opens.values()):
         await close_open(service, session, open_)

@@ -3,6 +3,7 @@
 from smbd.state.files import FileState, FileTable
 from smbd.state.locks import ByteRange, ByteRangeLocks
 from smbd.state.open import Enumeration, Open, OpenTable
+from smbd.state.pipe import PipeOpen
 
 __all__ = [
     "ByteRange",
@@ -12,4 +13,5 @@ __all__ = [
     "FileTable",
     "Open",
     "OpenTable",
+    "PipeOpen",
 ]

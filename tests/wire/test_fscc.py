@@ -287,6 +287,22 @@ def test_a_directory_class_has_the_bytes_of_the_specification(info_class: int) -
     assert count == 2
 
 
+def test_the_two_classes_of_a_pipe() -> None:
+    assert fscc.pack_pipe(fscc.PipeInformation(1, 0)) == unhex("01 00 00 00 00 00 00 00")
+    assert fscc.pack_pipe_local(fscc.PipeLocal(read_data_available=7)) == unhex("""
+        01 00 00 00               # NamedPipeType: message
+        02 00 00 00               # NamedPipeConfiguration: full duplex
+        ff ff ff ff               # MaximumInstances
+        01 00 00 00               # CurrentInstances
+        00 10 00 00               # InboundQuota
+        07 00 00 00               # ReadDataAvailable
+        00 10 00 00               # OutboundQuota
+        00 10 00 00               # WriteQuotaAvailable
+        03 00 00 00               # NamedPipeState: connected
+        00 00 00 00               # NamedPipeEnd
+    """)
+
+
 def test_a_read_only_volume_is_a_read_only_device() -> None:
     volume = fscc.Volume(1, 2, "", 1, 1, 1, 1, 512, "NTFS", 0x80000, bytes(16))
     pack = fscc.FILE_SYSTEM_QUERIES[FileSystemClass.DEVICE].pack

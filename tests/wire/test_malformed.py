@@ -211,12 +211,20 @@ def test_a_sid_that_claims_more_than_it_has_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 2), (3, 0), (4, 0x13), (4, 0x70), (44, 3), (46, 0x1D), (46, 7), (48, 2), (52, 5), (54, 9)],
-    ids=[
-        "revision", "not self-relative", "owner in the header", "owner outside", "ACL revision",
-        "ACL too long", "ACL too short", "an ACE too many", "object ACE", "ACE too short",
+    [
+        pytest.param(0, 2, id="revision"),
+        pytest.param(3, 0, id="not self-relative"),
+        pytest.param(4, 0x13, id="owner in the header"),
+        pytest.param(4, 0x70, id="owner outside"),
+        pytest.param(44, 3, id="ACL revision"),
+        pytest.param(46, 0x1D, id="ACL too long"),
+        pytest.param(46, 7, id="ACL too short"),
+        pytest.param(48, 2, id="an ACE too many"),
+        pytest.param(52, 5, id="object ACE"),
+        pytest.param(54, 7, id="ACE too short"),
+        pytest.param(54, 9, id="ACE without its SID"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_security_descriptor_is_refused(place: int, value: int) -> None:
     example = next(each for each in EXAMPLES if each.name == "security descriptor")
     mutant = bytearray(example.data)

@@ -1,0 +1,228 @@
+"""The commands on IPC$, whose files are named pipes: [MS-SMB2] 3.3.5.9.1 and what follows there.
+
+A tree connect to IPC$ has these rows in place of the table's.  A pipe answers from memory, so that
+all of them end in `try_now`; only a READ that comes before its message waits.
+"""
+
+import time
+from collections.abc import Callable
+
+import trio
+
+from smbd.commands import ioctl
+from smbd.commands.reply import check_charge
+from smbd.connection import Reply, Request
+from smbd.ntstatus import NtError, NtStatus
+from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
+from smbd.service import Service
+from smbd.session import Session
+from smbd.state import PipeOpen
+from smbd.wire import fscc
+from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
+from smbd.wire.close import pack_close_response, parse_close_request
+from smbd.wire.create import (
+    CreateAction,
+    CreateDisposition,
+    OplockLevel,
+    pack_create_response,
+    parse_create_request,
+)
+from smbd.wire.file_id import ANY_FILE_ID
+from smbd.wire.fscc import FileAttribute, FileClass, FileInformation, FileView
+from smbd.wire.fsctl import Fsctl, parse_pipe_wait
+from smbd.wire.ioctl import IoctlRequest, pack_ioctl_response, parse_ioctl_request
+from smbd.wire.output import pack_output_response
+from smbd.wire.query_info import InfoType, parse_query_info_request
+from smbd.wire.read import READ_RESPONSE_SIZE, pack_read_response_into, parse_read_request
+from smbd.wire.write import pack_write_response, parse_write_request
+
+# What Explorer and `net view` may see as the server's version: that of Windows 10 and 11.
+_VERSION = (10, 0)
+
+
+def create(request: Request) -> Reply:
+    """Open a pipe by its name."""
+    message = parse_create_request(request.frame)
+    session, service = request.live_session(), request.service
+    if message.create_disposition not in {CreateDisposition.OPEN, CreateDisposition.OPEN_IF}:
+        raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+    pipe = open_pipe(message.name, lambda: _view(service, session))
+    if pipe is None:
+        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
+    if len(session.pipes) >= service.config.server.limits.opens:
+        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    number = service.opens.next_id()
+    wanted = map_generic(message.desired_access)
+    granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted
+    request.pipe = PipeOpen(number, request.tree_id, message.name.lower(), granted, pipe)
+    session.pipes[number] = request.pipe
+    return Reply(
+        pack_create_response(
+            OplockLevel.NONE, CreateAction.OPENED, _information(request.pipe), number, number
+        )
+    )
+
+
+def close(request: Request) -> Reply:
+    """Close a pipe."""
+    message = parse_close_request(request.frame)
+    found = _find(request, message.volatile_id)
+    del request.live_session().pipes[found.volatile_id]
+    found.close()
+    return Reply(pack_close_response(None))
+
+
+def read(request: Request) -> Reply | None:
+    """Give what waits of the first message; None if no message has come."""
+    message = parse_read_request(request.frame)
+    check_charge(request, message.length)
+    found = _find(request, message.volatile_id)
+    if found.closed:
+        raise NtError(NtStatus.PIPE_BROKEN)
+    data = found.pipe.read(message.length)
+    if not data and message.length:
+        return None
+    return Reply(_pack_read(data), _status(found))
+
+
+async def read_later(request: Request) -> Reply:
+    """Wait for a message; CANCEL ends the wait, and so does a CLOSE."""
+    found = _find(request, parse_read_request(request.frame).volatile_id)
+    request.keep_frame()
+    request.pipe = found  # a CLOSE takes it out of the session's table
+    while (reply := read(request)) is None:
+        came = trio.Event()
+        found.pipe.on_readable = came.set
+        await came.wait()
+    return reply
+
+
+def write(request: Request) -> Reply:
+    """Take the client's bytes."""
+    message = parse_write_request(request.frame)
+    check_charge(request, len(message.data))
+    _find(request, message.volatile_id).pipe.write(message.data)
+    return Reply(pack_write_response(len(message.data)))
+
+
+def control(request: Request) -> Reply | None:
+    """The pipe FSCTLs; the others are those of every tree connect."""
+    message = parse_ioctl_request(request.frame)
+    handler = _CONTROLS.get(message.ctl_code)
+    if handler is None:
+        return ioctl.try_now(request)
+    largest = max(message.max_output_response, len(message.input))
+    if largest > request.connection.max_transact:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, largest)
+    return handler(request, message)
+
+
+def query_info(request: Request) -> Reply:
+    """What little there is to know of a pipe."""
+    message = parse_query_info_request(request.frame)
+    found = _find(request, message.volatile_id)
+    query = fscc.FILE_QUERIES.get(message.info_class)
+    if message.info_type != InfoType.FILE or message.info_class not in _CLASSES or query is None:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    view = FileView(_information(found), name=found.name, granted_access=found.granted_access)
+    status, output = fscc.truncate(query.pack(view), query.minimum, message.output_buffer_length)
+    return Reply(pack_output_response(output), status)
+
+
+def refuse(_: Request) -> Reply:
+    """What no pipe can do."""
+    raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
+
+
+def _transceive(request: Request, message: IoctlRequest) -> Reply:
+    """[MS-SMB2] 3.3.5.15.10: a message there, and one back."""
+    found = _find(request, message.volatile_id)
+    output = found.pipe.transceive(message.input, message.max_output_response)
+    packed = pack_ioctl_response(message.ctl_code, found.volatile_id, found.volatile_id, output)
+    return Reply(packed, _status(found))
+
+
+def _wait(request: Request, message: IoctlRequest) -> Reply:
+    """[MS-FSCC] 2.3.49: an instance of a pipe that exists is always free."""
+    if not is_pipe(parse_pipe_wait(message.input).name):
+        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
+    return Reply(pack_ioctl_response(message.ctl_code, message.persistent_id, message.volatile_id))
+
+
+def _find(request: Request, volatile_id: int) -> PipeOpen:
+    """The pipe that a FileId names; for a related request, that of the one before."""
+    if request.pipe is not None and (volatile_id == ANY_FILE_ID or request.pipe.closed):
+        return request.pipe
+    found = request.live_session().pipes.get(volatile_id)
+    if found is None or found.tree_id != request.tree_id:
+        raise NtError(NtStatus.FILE_CLOSED)
+    request.pipe = found
+    return found
+
+
+def _status(found: PipeOpen) -> int:
+    """BUFFER_OVERFLOW says that the message goes on."""
+    return NtStatus.BUFFER_OVERFLOW if found.pipe.more else NtStatus.SUCCESS
+
+
+def _information(found: PipeOpen) -> FileInformation:
+    """A pipe has no times; its end is what waits to be read."""
+    return FileInformation(
+        0, 0, 0, 0, 4096, found.pipe.available, FileAttribute.NORMAL, index_number=found.volatile_id
+    )
+
+
+def _view(service: Service, session: Session) -> ServerView:
+    """What this caller may hear of the server, at this moment."""
+    server, identity = service.config.server, session.identity
+    assert identity is not None
+    uses: dict[object, int] = {}
+    for one in service.sessions.values():
+        for tree in one.trees.values():
+            uses[tree.share] = uses.get(tree.share, 0) + 1
+    shares = tuple(
+        ShareView(
+            share.name,
+            share.config.comment,
+            f"C:\\{share.name}",  # where it really lies is nobody's business
+            hidden=share.config.hidden,
+            current_uses=uses.get(share, 0),
+        )
+        for share in service.shares.values()
+    )
+    return ServerView(
+        server.name,
+        server.workgroup,
+        "smbd",
+        _VERSION,
+        shares,
+        now=time.time(),
+        uptime=time.time() - service.started,
+        sessions=len(service.sessions),
+        guest=identity.is_guest or identity.is_anonymous,
+    )
+
+
+def _pack_read(data: bytes) -> bytes:
+    body = bytearray(READ_RESPONSE_SIZE)
+    pack_read_response_into(body, 0, len(data))
+    return bytes(body) + data
+
+
+_CLASSES = frozenset(
+    (
+        FileClass.BASIC,
+        FileClass.STANDARD,
+        FileClass.INTERNAL,
+        FileClass.NETWORK_OPEN,
+        FileClass.ATTRIBUTE_TAG,
+        FileClass.EA,
+        FileClass.ACCESS,
+        FileClass.ALL,
+    )
+)
+_CONTROLS: dict[int, Callable[[Request, IoctlRequest], Reply]] = {
+    Fsctl.PIPE_TRANSCEIVE: _transceive,
+    Fsctl.PIPE_WAIT: _wait,
+}
