@@ -24,7 +24,10 @@ class SpareBuffers:
         if not spare:
             return bytearray(size)
         self._kept -= size
-        return spare.pop()
+        buffer = spare.pop()
+        if not spare:
+            del self._by_size[size]
+        return buffer
 
     def give(self, buffer: bytearray) -> None:
         """Keep a buffer that nobody uses any more."""

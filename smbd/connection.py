@@ -6,16 +6,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TypeAlias
 
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
-from smbd.ntstatus import NtError, NtStatus, ProtocolError
+from smbd.ntstatus import NtStatus, ProtocolError
+from smbd.request import Reply, Request
 from smbd.service import Service
-from smbd.session import Session, Tree
-from smbd.state import Open, PipeOpen
-from smbd.wire.error import pack_error_response
-from smbd.wire.file_id import ANY_FILE_ID, FILE_ID_AT, parse_file_id
+from smbd.session import Session
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
@@ -27,144 +25,10 @@ from smbd.wire.header import (
     Flags,
 )
 
-# What every reply's buffer keeps free in front of its body: NetBIOS length and SMB2 header.
-HEADROOM = 4 + HEADER_SIZE
 Buffer: TypeAlias = bytearray | bytes | memoryview
 _NO_SIGNATURE = bytes(16)
 # An SMB1 NEGOTIATE has no SMB2 header; it becomes a NEGOTIATE with message id 0.
 SMB1_NEGOTIATE = 0xFFFF
-
-
-class NamesFile(Protocol):
-    """Any request message that carries a FileId."""
-
-    @property
-    def persistent_id(self) -> int:
-        """The half that a durable handle would be found by."""
-
-    @property
-    def volatile_id(self) -> int:
-        """The half that OpenTable finds it by."""
-
-
-class FileId(NamedTuple):
-    """A FileId alone ([MS-SMB2] 2.2.14.1)."""
-
-    persistent_id: int
-    volatile_id: int
-
-
-class Reply:
-    """A response: its status, and a buffer with HEADROOM free bytes before the body."""
-
-    __slots__ = ("frame", "preauth", "signed", "status")
-
-    def __init__(self, body: bytes = b"", status: int = NtStatus.SUCCESS) -> None:
-        self.frame = bytearray(HEADROOM) + body
-        self.status = status
-        self.signed = False  # sign whatever the request was: the last reply of a login
-        self.preauth = False  # part of the preauth integrity hash
-
-    @classmethod
-    def of_frame(cls, frame: bytearray) -> "Reply":
-        """A success whose buffer is filled already: READ's, whose data came straight into it."""
-        reply = cls.__new__(cls)
-        reply.frame = frame
-        reply.status = NtStatus.SUCCESS
-        reply.signed = reply.preauth = False
-        return reply
-
-    @classmethod
-    def of_error(cls, status: int, data: bytes = b"", dialect: int = 0) -> "Reply":
-        """An ERROR Response ([MS-SMB2] 2.2.2); its data is laid out as the dialect has it."""
-        return cls(pack_error_response(dialect, status, data), status)
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """One SMB2 request, checked as far as that needs no command.
-
-    `frame` is this message alone, header included, a view into the receive buffer (or of what
-    was sealed).  `refusal` is the status it is to be answered with in place of being carried out.
-    """
-
-    connection: "Connection"
-    frame: memoryview
-    command: int
-    flags: int
-    message_id: int
-    credit_charge: int
-    credit_request: int
-    tree_id: int
-    session_id: int
-    session: Session | None
-    sealed: bool
-    refusal: int = 0
-    tree: Tree | None = None
-    previous: "Request | None" = None  # whose session, tree and file a related one goes on with
-    open: Open | None = None  # what it worked on, for the related one that follows
-    pipe: PipeOpen | None = None  # the same on IPC$
-    held: Open | None = None  # counts this request among its users
-    status: int = 0  # what it was answered with
-    async_id: int = 0  # not 0: an interim response said so
-    cancel: Callable[[], None] | None = None  # set while a task works on it
-
-    @property
-    def service(self) -> Service:
-        """What the server is."""
-        return self.connection.service
-
-    def live_session(self) -> Session:
-        """The session, for a command whose row says that it needs one."""
-        assert self.session is not None
-        return self.session
-
-    def live_tree(self) -> Tree:
-        """The tree connect, for a command whose row says that it needs one."""
-        assert self.tree is not None
-        return self.tree
-
-    def keep_frame(self) -> None:
-        """Copy the frame out of the receive buffer, which a long wait would keep alive."""
-        self.frame = memoryview(bytes(self.frame))
-
-    def find_open(self, message: NamesFile) -> Open:
-        """The Open that a FileId names; for a related request, that of the one before.
-
-        [MS-SMB2] 3.3.5.2.7.2: when the one before failed to give a file, so does this one, and
-        with the same status.
-        """
-        if self.held is not None:
-            return self.held
-        if message.volatile_id == ANY_FILE_ID and self.previous is not None:
-            found = self.open  # dispatch took it over from the one before
-            if found is None:
-                raise NtError(self.previous.status or NtStatus.INVALID_PARAMETER)
-            if found.closed:
-                raise NtError(NtStatus.FILE_CLOSED)
-        else:
-            found = self.service.opens.get(
-                message.persistent_id, message.volatile_id, self.session_id, self.tree_id
-            )
-        self.open = found
-        return found
-
-    def hold(self) -> None:
-        """Count as a user of the Open that this request names, from now until `let_go`.
-
-        A request that goes on in a task is held at the moment it came: a CLOSE behind it in the
-        same burst must not take the file away from it.
-        """
-        if self.held is None and self.command in FILE_ID_AT:
-            found = self.find_open(FileId(*parse_file_id(self.frame, self.command)))
-            found.__enter__()
-            self.held = found
-
-    def let_go(self) -> None:
-        """The request is answered."""
-        held, self.held = self.held, None
-        if held is not None:
-            held.__exit__()
 
 
 @dataclass(slots=True, eq=False)
@@ -224,7 +88,7 @@ class Connection:
             if sealed_for is not None:
                 self._accept_sealed(previous, sealed_for)
             elif not previous.refusal:
-                self._check_signature(previous)
+                self.check_signature(previous)
             requests.append(previous)
             if not next_command:
                 return requests
@@ -256,7 +120,7 @@ class Connection:
             if flags & Flags.ASYNC_COMMAND:
                 tree_id = 0
         else:
-            self.window.take(message_id, credit_charge)
+            self.window.take(message_id, credit_charge if self.multi_credit else 1)
         refusal, previous = 0, None
         if flags & Flags.RELATED_OPERATIONS:
             if before is None:
@@ -280,12 +144,13 @@ class Connection:
             previous=previous,
         )
 
-    def _check_signature(self, request: Request) -> None:
+    def check_signature(self, request: Request) -> None:
         """[MS-SMB2] 3.3.5.2.4: verify what is signed, refuse what had to be and is not."""
         session = request.session
         if session is None:
             return  # the command's row says whether it needs one
-        guarded = session.identity is not None and request.command not in _UNSIGNED
+        request.checked = session.identity is not None
+        guarded = request.checked and request.command not in _UNSIGNED
         if guarded and session.encrypt:
             request.refusal = NtStatus.ACCESS_DENIED
         elif request.flags & Flags.SIGNED:
@@ -316,7 +181,7 @@ class Connection:
         """Inside a sealed frame the session is the one that sealed it."""
         if request.session_id != session.session_id:
             raise ProtocolError("sealed by one session, meant for another")
-        request.sealed = True
+        request.sealed = request.checked = True
 
     def _receive_smb1(self, frame: memoryview) -> list[Request]:
         """An SMB1 NEGOTIATE may open a connection, once; nothing else of SMB1 is spoken."""

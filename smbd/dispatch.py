@@ -13,9 +13,11 @@ import outcome
 import trio
 
 from smbd.commands import NO_REPLY, TABLE, row_of
-from smbd.connection import Connection, Reply, Request
+from smbd.connection import Connection
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
+from smbd.request import Reply, Request
 from smbd.transport import Transport
+from smbd.wire.header import Command
 
 T = TypeVar("T")
 Answers: TypeAlias = "list[tuple[Request, Reply]]"
@@ -67,10 +69,7 @@ class Dispatch:
     def _begin(self, requests: list[Request], answers: Answers, at: int) -> None:
         """Go on with a chain in a task, from the request that could not be answered at once."""
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
-        size = sum(
-            len(request.frame) + TABLE[request.command].moves_data * 65536 * request.credit_charge
-            for request in requests[at:]
-        )
+        size = sum(len(request.frame) + _largest_payload(request) for request in requests[at:])
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(size)
         self.in_work += 1
@@ -162,14 +161,26 @@ def _note(request: Request, reply: Reply, answers: Answers) -> None:
         answers.append((request, reply))
 
 
+def _largest_payload(request: Request) -> int:
+    """How many bytes of data its response may carry."""
+    row = TABLE.get(request.command)
+    if row is None or not row.moves_data:
+        return 0
+    return 65536 * (request.credit_charge or 1)
+
+
 def _now(request: Request) -> Reply | None:
     """The generic checks of the command's row, then its synchronous half."""
+    _follow(request)
     row = TABLE.get(request.command)
     if row is None:
         raise NtError(NtStatus.INVALID_PARAMETER)
     if not request.connection.dialect and not row.opens_connection:
         raise ProtocolError("the first request is not NEGOTIATE")
-    _follow(request)
+    if request.refusal and request.command == Command.CANCEL:
+        # Refused or not, it has no response; and one that is signed would use the nonce of the
+        # request that it meant to cancel, whose MessageId it carries.
+        return NO_REPLY
     if request.refusal:
         raise NtError(request.refusal)
     if row.needs_session:
@@ -184,7 +195,8 @@ def _follow(request: Request) -> None:
     """Take over session, tree and file from the request before ([MS-SMB2] 3.3.5.2.7.2).
 
     Where that one was refused there is nothing to take over.  Where it merely failed there is:
-    a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.
+    a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.  A
+    CREATE takes over no file: if it fails, what follows must not get the one before.
     """
     before = request.previous
     if before is None:
@@ -192,7 +204,9 @@ def _follow(request: Request) -> None:
     if before.refusal:
         request.refusal = NtStatus.INVALID_PARAMETER
     request.session, request.session_id = before.session, before.session_id
-    request.tree_id, request.open, request.pipe = before.tree_id, before.open, before.pipe
+    request.tree_id = before.tree_id
+    if request.command != Command.CREATE:
+        request.open, request.pipe = before.open, before.pipe
 
 
 def _check_session(request: Request) -> None:
@@ -201,6 +215,11 @@ def _check_session(request: Request) -> None:
     if session is None or session.identity is None:
         request.refusal = NtStatus.USER_SESSION_DELETED
         raise NtError(request.refusal)
+    if not request.checked:
+        # The login came in the same frame: only now there is a key, and a reason, to ask.
+        request.connection.check_signature(request)
+        if request.refusal:
+            raise NtError(request.refusal)
 
 
 def _check_tree(request: Request) -> None:

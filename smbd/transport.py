@@ -95,8 +95,7 @@ class Transport:
     async def _room(self) -> None:
         """Wait until the peer has taken replies, or work is done: back-pressure."""
         while self._unsent + self._in_work > self._memory:
-            self._progress = trio.Event()
-            await self._progress.wait()
+            await self._some_progress()
 
     def work_began(self, size: int) -> None:
         """Requests that may need `size` bytes outlive their burst."""
@@ -128,6 +127,7 @@ class Transport:
             # The peer is gone.  The receiving side hears it too and ends the connection.
             self._out.clear()
             self._unsent = 0
+            self._progress.set()
 
     def _sent(self, count: int) -> None:
         """Forget what has left."""
@@ -163,5 +163,10 @@ class Transport:
         """Wait until all replies have left."""
         self.flush()
         while self._unsent:
+            await self._some_progress()
+
+    async def _some_progress(self) -> None:
+        """Wait until _unsent or _in_work goes down; several may wait at once."""
+        if self._progress.is_set():
             self._progress = trio.Event()
-            await self._progress.wait()
+        await self._progress.wait()

@@ -31,7 +31,8 @@ from smbd.commands import (
     write,
 )
 from smbd.commands.reply import NO_REPLY, never
-from smbd.connection import SMB1_NEGOTIATE, Reply, Request
+from smbd.connection import SMB1_NEGOTIATE
+from smbd.request import Reply, Request
 from smbd.wire.file_id import FILE_ID_AT
 from smbd.wire.header import Command
 

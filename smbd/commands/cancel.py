@@ -1,7 +1,7 @@
 """CANCEL ([MS-SMB2] 3.3.5.16): ends a request that is being worked on; has no response."""
 
 from smbd.commands.reply import NO_REPLY, never
-from smbd.connection import Reply, Request
+from smbd.request import Reply, Request
 
 
 def try_now(request: Request) -> Reply | None:

@@ -1,8 +1,8 @@
 """CHANGE_NOTIFY ([MS-SMB2] 3.3.5.19): not there yet, and it says so; clients then poll."""
 
 from smbd.commands.reply import never
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.wire.change_notify import parse_change_notify_request
 
 

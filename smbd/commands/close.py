@@ -1,8 +1,8 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
 from smbd.commands.closing import close_open, drop_open
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.vfs import information
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request

@@ -1,6 +1,8 @@
 """The ends of things: an Open, a tree connect, a session, with all that hangs on them."""
 
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from smbd.ntstatus import NtError
 from smbd.service import Service
@@ -29,6 +31,19 @@ async def close_open(service: Service, session: Session, open_: Open) -> None:
                 await service.blocking(open_.file.root.remove, open_.file)
         finally:
             service.files.forget(doomed)
+
+
+@asynccontextmanager
+async def closed_on_error(service: Service, session: Session, open_: Open) -> AsyncIterator[None]:
+    """Close an Open again if the rest of its CREATE fails; its file stays."""
+    with open_:
+        try:
+            yield
+        except BaseException:
+            if not open_.closed:  # by the end of its session, meanwhile
+                open_.delete_on_close = False
+                await close_open(service, session, open_)
+            raise
 
 
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:

@@ -1,9 +1,12 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, and agree with those who have it open."""
 
+import trio
+
+from smbd.commands.closing import closed_on_error
 from smbd.commands.opening import Found, Wanted, open_or_create, truncate, wanted_access
 from smbd.commands.reply import later
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.share import Share
@@ -41,8 +44,16 @@ try_now = later  # names may have to come from the disk
 
 
 async def run(request: Request) -> Reply:
+    """Open; whatever ends this early leaves no descriptor and no open behind."""
+    # A worker that opens cannot be called back, and what it has opened must not be lost: CANCEL
+    # and the end of the connection come too late.
+    with trio.CancelScope(shield=True):
+        reply = await _create(request, parse_create_request(request.frame))
+    return reply
+
+
+async def _create(request: Request, message: CreateRequest) -> Reply:
     """Open in a worker, then agree on share modes without an await between check and entry."""
-    message = parse_create_request(request.frame)
     tree, service = request.live_tree(), request.service
     share = tree.share
     _check_fields(message)
@@ -51,13 +62,13 @@ async def run(request: Request) -> Reply:
     wanted = _wanted(message, tree)
     found = await service.blocking(open_or_create, share.root, wanted)
     open_ = _enter(request, share, message, found)
-    with open_:
-        request.open = open_
+    async with closed_on_error(service, request.live_session(), open_):
         if found.action == CreateAction.OPENED and wanted.truncates:
             found.information = await service.blocking(truncate, found.file, wanted)
             superseded = wanted.disposition == CreateDisposition.SUPERSEDE
             found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
         contexts = await _contexts(service, message, open_, found)
+    request.open = open_
     return Reply(
         pack_create_response(
             OplockLevel.NONE,
@@ -110,7 +121,7 @@ def _enter(request: Request, share: Share, message: CreateRequest, found: Found)
     """Agree with the other opens of the file and become one of them; else undo."""
     service, session = request.service, request.live_session()
     try:
-        _check_limits(service, session)
+        _check_limits(service, session, request.tree_id)
         service.files.check(found.file, found.granted, message.share_access)
         number = service.opens.next_id()
     except NtError:
@@ -135,10 +146,12 @@ def _enter(request: Request, share: Share, message: CreateRequest, found: Found)
     return open_
 
 
-def _check_limits(service: Service, session: Session) -> None:
-    """Each open costs a descriptor; and a session that ended while we opened gets none."""
+def _check_limits(service: Service, session: Session, tree_id: int) -> None:
+    """Each open costs a descriptor; and what ended while we opened gets none."""
     if session.session_id not in service.sessions:
         raise NtError(NtStatus.USER_SESSION_DELETED)
+    if tree_id not in session.trees:
+        raise NtError(NtStatus.NETWORK_NAME_DELETED)
     if len(session.opens) >= service.config.server.limits.opens:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
 

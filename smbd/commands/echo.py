@@ -1,7 +1,7 @@
 """ECHO ([MS-SMB2] 3.3.5.17): the peer asks whether we live, with or without a session."""
 
 from smbd.commands.reply import never
-from smbd.connection import Reply, Request
+from smbd.request import Reply, Request
 from smbd.wire.empty import EMPTY_RESPONSE, parse_empty_request
 
 

@@ -1,7 +1,7 @@
 """FLUSH ([MS-SMB2] 3.3.5.11): what was written is on the disk when this is answered."""
 
 from smbd.commands.reply import later
-from smbd.connection import Reply, Request
+from smbd.request import Reply, Request
 from smbd.vfs import sync
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from smbd.commands.reply import check_charge
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
+from smbd.request import Reply, Request
 from smbd.wire.file_id import ANY_FILE_ID
 from smbd.wire.fsctl import Fsctl, pack_validate_negotiate, parse_validate_negotiate
 from smbd.wire.header import Dialect

@@ -2,7 +2,7 @@
 
 from smbd.commands.closing import end_session
 from smbd.commands.reply import later
-from smbd.connection import Reply, Request
+from smbd.request import Reply, Request
 from smbd.wire.empty import EMPTY_RESPONSE, parse_empty_request
 
 try_now = later  # closing what the session holds may delete files

@@ -1,8 +1,8 @@
 """OPLOCK_BREAK acknowledgments ([MS-SMB2] 3.3.5.22): none is due, since no oplock is granted."""
 
 from smbd.commands.reply import never
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.wire.oplock_break import (
     OplockBreakAcknowledgment,
     parse_oplock_break_acknowledgment,

@@ -11,8 +11,8 @@ import trio
 
 from smbd.commands import ioctl
 from smbd.commands.reply import check_charge
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
 from smbd.service import Service
 from smbd.session import Session

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from smbd import vfs
 from smbd.commands.reply import check_charge, later
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.state import Enumeration, Open
 from smbd.vfs import File
 from smbd.wire.access import Access

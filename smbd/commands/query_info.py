@@ -5,8 +5,8 @@ from collections.abc import Callable
 from smbd import vfs
 from smbd.commands import security
 from smbd.commands.reply import check_charge
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.fscc import FileClass, FileView

@@ -5,8 +5,8 @@ The reply's buffer is made first and the data read straight behind its header.
 
 from smbd.buffers import LARGE
 from smbd.commands.reply import check_charge
-from smbd.connection import HEADROOM, Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import HEADROOM, Reply, Request
 from smbd.state import Open
 from smbd.wire.access import Access
 from smbd.wire.read import ReadRequest, pack_read_response_into, parse_read_request

@@ -1,7 +1,7 @@
 """Rename and hard link ([MS-FSA] 2.1.5.15.11 and 2.1.5.15.6): new names for an open file."""
 
-from smbd.connection import Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Request
 from smbd.service import Service
 from smbd.state import Open
 from smbd.vfs import File, Root, information, name_to_path
@@ -20,8 +20,8 @@ async def rename(request: Request, open_: Open, value: Rename) -> None:
     old = file.path
     await service.blocking(file.root.rename, file, target, value.replace)
     state = service.files.of(file)
-    assert state is not None
-    state.renamed(old, file.path)
+    if state is not None:  # else a CLOSE came meanwhile
+        state.renamed(old, file.path)
 
 
 async def link(request: Request, open_: Open, value: Rename) -> None:
@@ -45,7 +45,6 @@ async def _check_target(service: Service, open_: Open, target: str, value: Renam
     if there is None:
         return
     attributes, file = there
-    file.close()
     if file.identity == open_.file.identity:
         return  # another spelling of its own name, or another link: storage decides
     if not value.replace:
@@ -56,11 +55,11 @@ async def _check_target(service: Service, open_: Open, target: str, value: Renam
 
 
 def _look(root: Root, path: str) -> tuple[int, File] | None:
-    """Attributes and identity of what has a name, or None.  Blocks."""
+    """Attributes and identity (closed already) of what has a name, or None.  Blocks."""
     try:
-        file = root.open(path, read=False, write=False)
+        with root.open(path, read=False, write=False) as file:
+            return information(file).attributes, file
     except NtError as error:
         if error.status == NtStatus.OBJECT_NAME_NOT_FOUND:
             return None
         raise
-    return information(file).attributes, file

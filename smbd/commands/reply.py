@@ -2,8 +2,8 @@
 
 from typing import Never
 
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 
 # CANCEL has no response ([MS-SMB2] 3.3.5.16); dispatch sends this one nowhere.
 NO_REPLY = Reply()

@@ -8,9 +8,10 @@ import trio
 from smbd.auth import Identity, Step
 from smbd.commands.closing import end_session
 from smbd.commands.reply import later
-from smbd.connection import Connection, Reply, Request
+from smbd.connection import Connection
 from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
 from smbd.ntstatus import NtError, NtStatus, status_name
+from smbd.request import Reply, Request
 from smbd.session import Session
 from smbd.wire.header import Dialect, SecurityMode
 from smbd.wire.session_setup import (

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from smbd import vfs
 from smbd.commands import renaming
 from smbd.commands.reply import check_charge, later
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.fscc import BasicInformation, DispositionFlags, FileAttribute, FileClass
@@ -70,10 +70,11 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
-    state = request.service.files.of(open_.file)
-    assert state is not None
     if value:
         await request.service.blocking(_check_deletable, open_)
+    state = request.service.files.of(open_.file)
+    if open_.closed or state is None:
+        raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
     state.delete_pending = value
 
 

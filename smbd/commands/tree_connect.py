@@ -3,8 +3,8 @@
 import logging
 
 from smbd.commands.reply import never
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.session import Session
 from smbd.share import Share
 from smbd.wire.tree_connect import (

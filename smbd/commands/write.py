@@ -1,8 +1,8 @@
 """WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
 
 from smbd.commands.reply import check_charge
-from smbd.connection import Reply, Request
 from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions

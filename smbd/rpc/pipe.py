@@ -46,13 +46,14 @@ class Pipe:
     time that messages have come, or none ever will.
     """
 
-    __slots__ = ("_association", "_broken", "_received", "_taken", "_unread", "on_readable")
+    __slots__ = ("_association", "_broken", "_cut", "_received", "_taken", "_unread", "on_readable")
 
     def __init__(self, association: Association) -> None:
         self._association = association
         self._received = bytearray()  # less than one PDU
         self._unread: deque[bytes] = deque()
         self._taken = 0  # bytes of the first message that are read
+        self._cut = False
         self._broken = False
         self.on_readable: Callable[[], None] | None = None
 
@@ -64,7 +65,7 @@ class Pipe:
     @property
     def more(self) -> bool:
         """Whether the last read left a rest of its message: BUFFER_OVERFLOW."""
-        return self._taken > 0
+        return self._cut
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take a client's bytes, and answer every PDU that is complete.
@@ -95,13 +96,15 @@ class Pipe:
         PIPE_DISCONNECTED when none waits and none will come.
         """
         if not self._unread:
+            self._cut = False
             if self._broken:
                 raise NtError(NtStatus.PIPE_DISCONNECTED)
             return b""
         message = self._unread[0]
         data = message[self._taken : self._taken + limit]
         self._taken += len(data)
-        if self._taken == len(message):
+        self._cut = self._taken < len(message)
+        if not self._cut:
             self._unread.popleft()
             self._taken = 0
         return data

@@ -4,10 +4,14 @@ Mandatory: READ and WRITE of others honour them.  Held here alone, not with fcnt
 knows one owner, this process, and would let every client through.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
+
+# On one file: every LOCK, READ and WRITE looks at all of them, in the loop.
+_MOST_HELD = 8192
 
 
 @dataclass(slots=True, frozen=True)
@@ -32,7 +36,7 @@ class ByteRangeLocks:
     """The locks held on one file, and who waits for some of them to go."""
 
     held: list[ByteRange] = field(default_factory=list)
-    _waiters: list[Callable[[], None]] = field(default_factory=list)
+    _waiters: dict[Callable[[], None], None] = field(default_factory=dict)  # in order
 
     def try_lock(self, wanted: ByteRange) -> bool:
         """Hold a lock, unless one that is held conflicts.
@@ -46,6 +50,8 @@ class ByteRangeLocks:
                 continue
             if lock.overlaps(wanted.offset, wanted.length):
                 return False
+        if len(self.held) >= _MOST_HELD:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         self.held.append(wanted)
         return True
 
@@ -62,7 +68,11 @@ class ByteRangeLocks:
         ]
         if not mine:
             raise NtError(NtStatus.RANGE_NOT_LOCKED)
-        self.held.remove(max(mine, key=lambda lock: lock.exclusive))
+        self.release(max(mine, key=lambda lock: lock.exclusive))
+
+    def release(self, lock: ByteRange) -> None:
+        """Give up just this lock."""
+        self.held.remove(lock)
         self._changed()
 
     def drop(self, owner: object) -> None:
@@ -82,11 +92,16 @@ class ByteRangeLocks:
             if forbids and lock.overlaps(offset, length):
                 raise NtError(NtStatus.FILE_LOCK_CONFLICT)
 
-    def wait(self, wake: Callable[[], None]) -> None:
-        """Call `wake` when some lock goes, once."""
-        self._waiters.append(wake)
+    @contextmanager
+    def waiting(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Call `wake` when some lock goes, once, if the block still lasts."""
+        self._waiters[wake] = None
+        try:
+            yield
+        finally:
+            self._waiters.pop(wake, None)
 
     def _changed(self) -> None:
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, {}
         for wake in waiters:
             wake()

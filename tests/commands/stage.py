@@ -121,10 +121,11 @@ class HeldCalls:
         if self.holding:
             call = Held(function.__name__)
             self.held.append(call)
-            with trio.CancelScope(shield=True):
-                await call._event.wait()
-            result = function(*args)
-            await trio.lowlevel.checkpoint_if_cancelled()
+            try:
+                await call.wait()
+            finally:
+                # The worker has done its work, whether or not the caller still wants it.
+                result = function(*args)
             return result
         await trio.lowlevel.checkpoint()
         return function(*args)

@@ -21,7 +21,7 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def test_a_create_that_is_cancelled_while_a_worker_opens(tmp_path, mock_clock):
+async def test_a_cancel_comes_too_late_once_a_worker_opens(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         before = descriptors()
         stage.calls.holding = True
@@ -29,7 +29,10 @@ async def test_a_create_that_is_cancelled_while_a_worker_opens(tmp_path, mock_cl
         await stage.answers()
         stage.ask(CANCEL, message_id=message_id)
         stage.calls.held[0].finish()
-        assert (await stage.answer()).status == NtStatus.CANCELLED
+        created = await stage.answer()
+        assert created.status == 0
+        stage.ask(CLOSE, messages.close(created.file_id))
+        assert (await stage.answer()).status == 0
         assert descriptors() == before
 
 
@@ -84,21 +87,19 @@ async def test_a_create_that_cannot_truncate_what_it_opened(tmp_path, mock_clock
         assert descriptors() == before
 
 
-async def test_a_create_that_is_cancelled_while_it_truncates(tmp_path, mock_clock):
+async def test_a_create_whose_session_ends_while_it_truncates(tmp_path, mock_clock):
     (tmp_path / "a").write_bytes(b"data")
     async with on_stage(tmp_path) as stage:
         before = descriptors()
         stage.calls.holding = True
-        message_id = stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF))
+        stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF))
         await stage.answers()
         stage.calls.held[0].finish()
         await stage.answers()
-        opening, truncating = stage.calls.held
-        assert truncating is not opening
-        stage.ask(CANCEL, message_id=message_id)
-        stage.calls.holding = False
-        truncating.finish()
-        assert (await stage.answer()).status == NtStatus.CANCELLED
+        await end_session(stage.service, stage.session)
+        _, truncating = stage.calls.held
+        truncating.finish(OSError(errno.EIO, "too late"))
+        await stage.answer()
         assert not list(stage.service.opens)
         assert descriptors() == before
 

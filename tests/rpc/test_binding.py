@@ -158,6 +158,12 @@ async def test_another_version_of_the_protocol_is_refused_by_naming_ours():
     assert nak["SupportedVersions"][:3] == bytes((1, 5, 0))
 
 
+async def test_a_request_in_another_version_of_the_protocol_is_a_fault():
+    pipe = srvsvc()
+    pipe.transceive(WINDOWS_BIND, 4280)
+    assert fault_status(pipe.transceive(b"\4" + header(0, 8)[1:] + bytes(8), 4280)) == 0x1C01000B
+
+
 async def test_a_second_bind_is_refused():
     pipe = srvsvc()
     pipe.transceive(WINDOWS_BIND, 4280)

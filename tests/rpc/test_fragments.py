@@ -81,6 +81,15 @@ async def test_a_read_never_runs_into_the_next_message():
     assert pipe.read(100_000) == first
     assert pipe.available == 0
     assert pipe.read(100) == b""
+    assert not pipe.more
+
+
+async def test_no_room_for_an_answer_leaves_it_to_a_read():
+    pipe = bound()
+    assert pipe.transceive(header(0, 12) + REMOTE_TIME_OF_DAY, 0) == b""
+    assert pipe.more
+    assert pipe.read(5000)
+    assert not pipe.more
 
 
 async def test_a_long_request_comes_in_fragments():

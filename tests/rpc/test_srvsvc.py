@@ -101,6 +101,13 @@ async def test_a_client_with_no_room_at_all_is_told_so():
     assert response["TotalEntries"] == 3
 
 
+async def test_a_client_with_room_enough_gets_all():
+    films = ShareView("Films", security_descriptor=bytes(20))
+    response = share_enum(client(shares=(films,)), 502, maximum=1000)
+    assert response["ErrorCode"] == 0
+    assert names(response, 502) == ["Films", "IPC$"]
+
+
 async def test_a_resume_handle_beyond_the_end_gives_nothing():
     response = share_enum(client(), 1, resume=50)
     assert response["ErrorCode"] == 0
@@ -157,6 +164,8 @@ async def test_a_path_is_found_shared_or_not():
 
 
 async def test_the_server_names_itself():
+    brief = srvs.hNetrServerGetInfo(client(guest=True), 100)["InfoStruct"]["ServerInfo100"]
+    assert brief["sv100_name"] == "BOX\0"
     info = srvs.hNetrServerGetInfo(client(), 102)["InfoStruct"]["ServerInfo102"]
     assert info["sv102_platform_id"] == 500
     assert info["sv102_name"] == "BOX\0"
@@ -182,8 +191,10 @@ async def test_the_time_of_day_is_utc():
 
 
 async def test_the_told_paths_have_one_drive():
-    response = srvs.hNetrServerDiskEnum(client(), 0)
-    assert response["TotalEntries"] == 1
+    connected = client()
+    assert srvs.hNetrServerDiskEnum(connected, 0)["TotalEntries"] == 1
+    assert error_of(srvs.hNetrServerDiskEnum, connected, 1) == INVALID_LEVEL
+    assert srvs.hNetrServerDiskEnum(client(shares=()), 0)["TotalEntries"] == 0
 
 
 @pytest.mark.parametrize(

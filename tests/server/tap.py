@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import trio
 
-from smbd.wire.header import Flags
+from smbd.wire.header import HEADER_SIZE, Flags
 
 PLAIN, SEALED, SMB1 = b"\xfeSMB", b"\xfdSMB", b"\xffSMB"
 
@@ -26,6 +26,10 @@ class Message:
     @property
     def command(self):
         return int.from_bytes(self.data[12:14], "little")
+
+    @property
+    def body(self):
+        return self.data[HEADER_SIZE:]
 
     @property
     def is_signed(self):

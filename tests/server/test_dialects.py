@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from smbd.testing import serve, serve_in_thread
-from tests.server.clients import PypiClient, SambaClient, refusal, status_of
+from tests.server.clients import PypiClient, status_of
 
 DIALECTS = ["2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"]
 

@@ -82,7 +82,9 @@ async def test_impacket_seals_on_3_1_1(folder):
 
 @pytest.mark.parametrize("encryption", ["desired", "required"])
 @pytest.mark.parametrize(
-    "connect", [PypiClient, SambaClient, ImpacketClient], ids=["smbprotocol", "smbclient", "impacket"]
+    "connect",
+    [PypiClient, SambaClient, ImpacketClient],
+    ids=["smbprotocol", "smbclient", "impacket"],
 )
 async def test_the_server_can_ask_for_it(folder, connect, encryption):
     tap = await overheard(folder, connect, encryption=encryption)

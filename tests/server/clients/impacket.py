@@ -22,7 +22,8 @@ class ImpacketClient:
             self.connection = SMBConnection(server.host, server.host, sess_port=port)
         else:
             self.connection = _pinned(server.host, port, DIALECTS[dialect])
-        user, password = user or server.user, server.password if password is None else password
+        user = server.user if user is None else user
+        password = server.password if password is None else password
         try:
             self.connection.login(user, password)
         except BaseException:

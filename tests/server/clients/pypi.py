@@ -23,17 +23,29 @@ class PypiClient:
     """A connection, a session and a tree connect of smbprotocol's, for it and its smbclient."""
 
     def __init__(
-        self, server, dialect=None, *, user=None, password=None, share=None, port=None,
-        sign=True, encrypt=False, ciphers=None, signers=None,
+        self,
+        server,
+        dialect=None,
+        *,
+        user=None,
+        password=None,
+        share=None,
+        port=None,
+        sign=True,
+        encrypt=False,
+        ciphers=None,
+        signers=None,
+        guest=False,
     ):
         self.host, self.port = server.host, port or server.port
         self.share = share or server.share
+        self._has_key = not guest
         self.connection = Connection(uuid.uuid4(), self.host, self.port, require_signing=sign)
         try:
             self.connection.connect(DIALECTS.get(dialect), 20, ciphers, signers)
             self.session = Session(
                 self.connection,
-                user or server.user,
+                server.user if user is None else user,
                 server.password if password is None else password,
                 require_encryption=encrypt,
             )
@@ -58,8 +70,14 @@ class PypiClient:
     def connect_tree(self, share):
         """Another TREE_CONNECT of the session."""
         tree = TreeConnect(self.session, rf"\\{self.host}\{share}")
-        tree.connect()
+        tree.connect(require_secure_negotiate=self._has_key)
         return tree
+
+    def second_session(self, user, password):
+        """Another login on the same connection."""
+        session = Session(self.connection, user, password, require_encryption=False)
+        session.connect()
+        return session
 
     def path(self, name=""):
         return rf"\\{self.host}\{self.share}\{name}"

@@ -29,8 +29,17 @@ class SambaClient:
     """
 
     def __init__(
-        self, server, dialect=None, *, user=None, password=None, share=None, port=None,
-        protection="", encrypt=False, **options,
+        self,
+        server,
+        dialect=None,
+        *,
+        user=None,
+        password=None,
+        share=None,
+        port=None,
+        protection="",
+        encrypt=False,
+        **options,
     ):
         if PROGRAM is None:
             pytest.skip("Samba's smbclient is not installed")
@@ -42,7 +51,8 @@ class SambaClient:
                 "client_max_protocol": DIALECTS[dialect],
                 **options,
             }
-        user, password = user or server.user, server.password if password is None else password
+        user = server.user if user is None else user
+        password = server.password if password is None else password
         self._command = [
             PROGRAM, f"//{server.host}/{share or server.share}", f"--port={port or server.port}",
             f"--user={user}%{password}", "--configfile=/dev/null",
