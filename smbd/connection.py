@@ -18,6 +18,7 @@ from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
     PROTOCOL_ID,
+    SIGNATURE,
     SMB1_PROTOCOL_ID,
     TRANSFORM_PROTOCOL_ID,
     Command,
@@ -27,8 +28,10 @@ from smbd.wire.header import (
 
 Buffer: TypeAlias = bytearray | bytes | memoryview
 _NO_SIGNATURE = bytes(16)
-# An SMB1 NEGOTIATE has no SMB2 header; it becomes a NEGOTIATE with message id 0.
-SMB1_NEGOTIATE = 0xFFFF
+# An SMB1 NEGOTIATE has no SMB2 header; it becomes a NEGOTIATE with message id 0.  The number is
+# none that the 16 bits of a header could say.
+SMB1_NEGOTIATE = 0x10072
+_SMB1_NEGOTIATE = SMB1_PROTOCOL_ID + b"\x72"  # SMB_COM_NEGOTIATE
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +58,7 @@ class Connection:
     max_write: int = 65536
     max_transact: int = 65536
     sessions: dict[int, Session] = field(default_factory=dict)
+    login_due: float = 0.0  # when the last of the login answers that are held back leaves
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
@@ -150,8 +154,8 @@ class Connection:
         if session is None:
             return  # the command's row says whether it needs one
         request.checked = session.identity is not None
-        guarded = request.checked and request.command not in _UNSIGNED
-        if guarded and session.encrypt:
+        guarded = request.checked and request.command not in _UNGUARDED
+        if guarded and session.encrypt and request.command != Command.SESSION_SETUP:
             request.refusal = NtStatus.ACCESS_DENIED
         elif request.flags & Flags.SIGNED:
             if session.signer is not None and not session.signer.verify(request.frame):
@@ -185,7 +189,7 @@ class Connection:
 
     def _receive_smb1(self, frame: memoryview) -> list[Request]:
         """An SMB1 NEGOTIATE may open a connection, once; nothing else of SMB1 is spoken."""
-        if self.dialect or bytes(frame[:4]) != SMB1_PROTOCOL_ID or self.window.available != 1:
+        if self.dialect or bytes(frame[:5]) != _SMB1_NEGOTIATE or self.window.available != 1:
             raise ProtocolError("neither SMB2 nor an SMB1 NEGOTIATE")
         self.window.take(0, 1)
         return [Request(self, frame, SMB1_NEGOTIATE, 0, 0, 0, 1, 0, 0, None, sealed=False)]
@@ -195,8 +199,10 @@ class Connection:
         self.on_login()
 
     def forget(self, session_id: int) -> None:
-        """A session has ended."""
-        self.sessions.pop(session_id, None)
+        """A session has ended; requests of its that came before find it suspended."""
+        session = self.sessions.pop(session_id, None)
+        if session is not None:
+            session.suspended = True
 
     # --- out ---
 
@@ -234,7 +240,7 @@ class Connection:
 
     def _fill_header(self, request: Request, reply: Reply, next_command: int) -> None:
         """[MS-SMB2] 3.3.4.1; the credits go with the first response, interim or not."""
-        flags = Flags.SERVER_TO_REDIR | (request.flags & Flags.RELATED_OPERATIONS)
+        flags = Flags.SERVER_TO_REDIR | (request.flags & _ECHOED)
         if request.async_id:
             flags |= Flags.ASYNC_COMMAND
             low, tree_id = request.async_id & 0xFFFFFFFF, request.async_id >> 32
@@ -267,7 +273,13 @@ class Connection:
     def _protect(self, request: Request, reply: Reply) -> None:
         """Sign as [MS-SMB2] 3.3.4.1.1 says, and go on with the preauth hash."""
         session = request.session
-        if session is not None and session.signer is not None and not request.sealed:
+        if session is None:
+            if request.flags & Flags.SIGNED:
+                # There is no key.  Windows and Samba leave the request's signature where it was,
+                # and by that Samba's clients know that USER_SESSION_DELETED is meant for them.
+                reply.frame[20] |= Flags.SIGNED
+                reply.frame[52:68] = request.frame[SIGNATURE]
+        elif session.signer is not None and not request.sealed:
             signed = reply.signed or (request.flags & Flags.SIGNED and not request.refusal)
             required = session.signing_required and session.identity is not None
             # An interim response goes unsigned: it says nothing, and under GMAC, whose nonce is
@@ -309,12 +321,27 @@ class Connection:
         self._running.pop(request.message_id, None)
         self.pending.pop(request.async_id, None)
 
+    @property
+    def handles(self) -> int:
+        """The files and pipes that the client has open here."""
+        return sum(len(one.opens) + len(one.pipes) for one in self.sessions.values())
+
+    def running(self) -> list[Request]:
+        """The requests that a task works on."""
+        return list(self._running.values())
+
     def find_running(self, request: Request) -> Request | None:
-        """The request that a CANCEL means ([MS-SMB2] 3.3.5.16)."""
+        """The request that a CANCEL means ([MS-SMB2] 3.3.5.16).
+
+        Never a SESSION_SETUP: its answer may be held back, to slow down who guesses passwords.
+        """
         if request.flags & Flags.ASYNC_COMMAND:
             *_, low, high, _, _ = HEADER.unpack_from(request.frame)
-            return self.pending.get(low | high << 32)
-        return self._running.get(request.message_id)
+            found = self.pending.get(low | high << 32)
+        else:
+            found = self._running.get(request.message_id)
+        return None if found is None or found.command == Command.SESSION_SETUP else found
 
 
-_UNSIGNED = frozenset((Command.NEGOTIATE, Command.SESSION_SETUP, Command.CANCEL))
+_UNGUARDED = frozenset((Command.NEGOTIATE, Command.CANCEL))
+_ECHOED = Flags.RELATED_OPERATIONS | Flags.PRIORITY_MASK

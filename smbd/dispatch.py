@@ -16,6 +16,7 @@ from smbd.commands import NO_REPLY, TABLE, row_of
 from smbd.connection import Connection
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
+from smbd.session import Session
 from smbd.transport import Transport
 from smbd.wire.header import Command
 
@@ -26,6 +27,11 @@ _log = logging.getLogger("smbd")
 # Below this an interim response would cost both sides more than the wait: a worker's read from
 # a fast disk takes 0.1-0.2 ms here (measured).
 INTERIM_AFTER = 0.0005
+# In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
+_MOST_DATA = 15 << 20
+# A lock or a change that may never come; the answer to a login that is held back.
+_WAIT_FOR_OTHERS = frozenset((Command.LOCK, Command.CHANGE_NOTIFY, Command.SESSION_SETUP))
+_LET_GO = frozenset((Command.LOGOFF, Command.CLOSE, Command.LOCK))
 
 
 class Dispatch:
@@ -37,7 +43,10 @@ class Dispatch:
         self._nursery = nursery
         self._slow: deque[tuple[float, Request, Answers]] = deque()
         self._slow_came = trio.Event()
-        self.in_work = 0  # requests that a task works on
+        self._most_in_work = connection.service.config.server.limits.requests
+        self._ending = False
+        self._idle = trio.Event()  # set when nothing is in work any more
+        self.in_work = 0  # frames that a task works on
 
     def frame(self, frame: memoryview) -> bool:
         """Carry out one frame; whether something of it is still at work (and uses `frame`)."""
@@ -45,7 +54,7 @@ class Dispatch:
         if len(requests) > 1:
             return self._compound(requests)
         request = requests[0]
-        reply = self._settle(request, _now, request)
+        reply = self._at_once(request)
         if reply is None:
             self._begin(requests, [], 0)
             return True
@@ -55,9 +64,10 @@ class Dispatch:
 
     def _compound(self, requests: list[Request]) -> bool:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""
+        _bound(requests)
         answers: Answers = []
         for at, request in enumerate(requests):
-            reply = self._settle(request, _now, request)
+            reply = self._at_once(request)
             if reply is None:
                 self._begin(requests, answers, at)
                 return True
@@ -66,6 +76,15 @@ class Dispatch:
             self._transport.send(self._connection.finish_compound(answers))
         return False
 
+    def _at_once(self, request: Request) -> Reply | None:
+        """What can be answered now; None if a task must go on with it, and one more may."""
+        reply = self._settle(request, _now, request)
+        if reply is None and self.in_work >= self._most_in_work:
+            if request.place is not None:
+                request.place.give_up()
+            return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
+        return reply
+
     def _begin(self, requests: list[Request], answers: Answers, at: int) -> None:
         """Go on with a chain in a task, from the request that could not be answered at once."""
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
@@ -73,34 +92,56 @@ class Dispatch:
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(size)
         self.in_work += 1
-        self._nursery.start_soon(self._chain, requests, answers, at, size)
+        scope = self._started(requests[at])
+        self._nursery.start_soon(self._chain, requests, answers, at, size, scope)
 
-    async def _chain(self, requests: list[Request], answers: Answers, at: int, size: int) -> None:
+    def _started(self, request: Request) -> trio.CancelScope:
+        """What cancels it from now on: a CANCEL may come before its task begins."""
+        scope = trio.CancelScope()
+        self._connection.started(request, scope.cancel)
+        return scope
+
+    async def _chain(
+        self,
+        requests: list[Request],
+        answers: Answers,
+        at: int,
+        size: int,
+        scope: trio.CancelScope,
+    ) -> None:
         try:
             reply: Reply | None = None
             for index in range(at, len(requests)):
                 request = requests[index]
                 if index > at:
                     reply = self._settle(request, _now, request)
+                    if reply is None:
+                        scope = self._started(request)
                 if reply is None:
                     last = index == len(requests) - 1
-                    reply = await self._later(request, answers, last=last)
+                    reply = await self._later(request, answers, scope, last=last)
                 _note(request, reply, answers)
                 reply = None
             self._send(answers)
         finally:
             self.in_work -= 1
             self._transport.work_ended(size)
+            if not self.in_work:
+                self._idle.set()
 
-    async def _later(self, request: Request, answers: Answers, *, last: bool) -> Reply:
+    async def _later(
+        self, request: Request, answers: Answers, scope: trio.CancelScope, *, last: bool
+    ) -> Reply:
         """Await `run`, cancellable, with an interim response if it takes long."""
-        with trio.CancelScope() as scope:
+        with scope:
             self._settle(request, request.hold)
-            self._connection.started(request, scope.cancel)
+            if self._ending and request.command in _WAIT_FOR_OTHERS:
+                scope.cancel()
             try:
                 # The last of a chain alone may be told to wait: an interim response in the
-                # middle would tear the frame apart.
-                if last:
+                # middle would tear the frame apart.  Nor a login: an interim response is nothing
+                # that the preauth integrity hash knows of.
+                if last and request.command != Command.SESSION_SETUP:
                     self._slow.append((trio.current_time() + INTERIM_AFTER, request, answers))
                     self._slow_came.set()
                 result = await outcome.acapture(row_of(request).run, request)
@@ -109,6 +150,19 @@ class Dispatch:
                 self._connection.ended(request)
                 request.let_go()
         return Reply.of_error(NtStatus.CANCELLED)
+
+    async def finish(self) -> None:
+        """Wait until nothing is in work; the caller sees to it that nothing new comes.
+
+        What waits for somebody else, maybe for ever, is cancelled as if its client had asked.
+        """
+        self._ending = True
+        for request in self._connection.running():
+            if request.cancel is not None and request.command in _WAIT_FOR_OTHERS:
+                request.cancel()
+        while self.in_work:
+            self._idle = trio.Event()
+            await self._idle.wait()
 
     async def send_interims(self) -> None:
         """Tell the client about requests that take long; one such task a connection.
@@ -144,7 +198,7 @@ class Dispatch:
         try:
             return step(*args)
         except NtError as error:
-            return Reply.of_error(error.status, error.data)
+            return Reply.of_error(error.status, error.data, self._connection.dialect)
         except OSError as error:
             return Reply.of_error(status_of_oserror(error))
         except ProtocolError:
@@ -167,6 +221,15 @@ def _largest_payload(request: Request) -> int:
     if row is None or not row.moves_data:
         return 0
     return 65536 * (request.credit_charge or 1)
+
+
+def _bound(requests: list[Request]) -> None:
+    """Refuse what could make the one frame of the answers longer than its length can say."""
+    room = _MOST_DATA
+    for request in requests:
+        room -= _largest_payload(request)
+        if room < 0 and not request.refusal:
+            request.refusal = NtStatus.INSUFFICIENT_RESOURCES
 
 
 def _now(request: Request) -> Reply | None:
@@ -215,11 +278,26 @@ def _check_session(request: Request) -> None:
     if session is None or session.identity is None:
         request.refusal = NtStatus.USER_SESSION_DELETED
         raise NtError(request.refusal)
+    if session.suspended:
+        _check_suspended(request, session)
     if not request.checked:
         # The login came in the same frame: only now there is a key, and a reason, to ask.
         request.connection.check_signature(request)
         if request.refusal:
             raise NtError(request.refusal)
+
+
+def _check_suspended(request: Request, session: Session) -> None:
+    """[MS-SMB2] 3.3.5.2.9: until a session has proved itself again it can only let go of things.
+
+    The status is ours to choose: this one makes a client prove itself and ask again.
+    """
+    if request.connection.sessions.get(session.session_id) is not session:
+        request.refusal = NtStatus.USER_SESSION_DELETED
+    elif request.command not in _LET_GO:
+        request.refusal = NtStatus.NETWORK_SESSION_EXPIRED
+    if request.refusal:
+        raise NtError(request.refusal)
 
 
 def _check_tree(request: Request) -> None:
@@ -228,5 +306,7 @@ def _check_tree(request: Request) -> None:
     if tree is None:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)
     if tree.encrypt and not request.sealed:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    if tree.barred and request.command == Command.CREATE:
         raise NtError(NtStatus.ACCESS_DENIED)
     request.tree = tree

@@ -31,6 +31,13 @@ class NamesFile(Protocol):
         """The half that OpenTable finds it by."""
 
 
+class Place(Protocol):
+    """A place in a line, taken by `try_now` in the order of requests."""
+
+    def give_up(self) -> None:
+        """Nobody waits there any more."""
+
+
 class FileId(NamedTuple):
     """A FileId alone ([MS-SMB2] 2.2.14.1)."""
 
@@ -90,6 +97,7 @@ class Request:
     open: Open | None = None  # what it worked on, for the related one that follows
     pipe: PipeOpen | None = None  # the same on IPC$
     held: Open | None = None  # counts this request among its users
+    place: Place | None = None  # where a LOCK or CHANGE_NOTIFY stands in line, since it came
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
     cancel: Callable[[], None] | None = None  # set while a task works on it
@@ -147,6 +155,9 @@ class Request:
 
     def let_go(self) -> None:
         """The request is answered."""
+        place, self.place = self.place, None
+        if place is not None:
+            place.give_up()
         held, self.held = self.held, None
         if held is not None:
             held.__exit__()

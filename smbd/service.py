@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.session import Session
 from smbd.share import Share
-from smbd.state import FileTable, OpenTable
+from smbd.state import ChangeNotifyList, FileTable, OpenTable
 
 T = TypeVar("T")
 
@@ -38,9 +38,28 @@ class Service:
     brake: FailureBrake = field(default_factory=FailureBrake)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     files: FileTable = field(default_factory=FileTable)
+    notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
     sessions: dict[int, Session] = field(default_factory=dict)
+    retired: list[Share] = field(default_factory=list)  # configured away, but still in use
+    dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     started: float = field(default_factory=time.time)
+
+    def retire(self, shares: Iterable[Share]) -> None:
+        """Keep shares that are no longer offered for those who are connected to them."""
+        self.retired += shares
+        self.dispose_unused()
+
+    def dispose_unused(self) -> None:
+        """Whoever ends a tree connect, a session or an open that outlives them calls this."""
+        if not self.retired:
+            return
+        used = {tree.share for one in self.sessions.values() for tree in one.trees.values()}
+        used |= {one.share for one in self.opens}
+        unused = [share for share in self.retired if share not in used]
+        self.retired = [share for share in self.retired if share in used]
+        for share in unused:
+            self.dispose(share)
 
     def new_session_id(self) -> int:
         """An id that no live session has; unpredictable, for it names a login.

@@ -17,11 +17,18 @@ class Tree:
     share: Share | None  # None: IPC$, which has pipes and no folder
     maximal_access: int
     encrypt: bool = False
+    # The session has proved itself again as somebody who may not enter here: what is open stays
+    # so, as on Windows, and nothing more is opened.
+    barred: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One login on one connection; `identity` is None until it has succeeded."""
+    """One login on one connection; `identity` is None until it has succeeded.
+
+    Session.State in these words: InProgress without an identity or `suspended`, else Valid.
+    Expired there is not: an NTLM login has no end of its own.
+    """
 
     session_id: int
     forget: Callable[[], None]  # takes it out of its connection's table
@@ -29,6 +36,7 @@ class Session:
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
     identity: Identity | None = None
+    suspended: bool = False  # it has to prove itself again, or has ended
     signing_required: bool = False
     encrypt: bool = False  # EncryptData: every request must come sealed
     signer: Signer | None = None

@@ -89,11 +89,17 @@ async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
     Raises TypeError for an option that there is not, OSError if the folder cannot be served.
     """
     chosen = Options(**options)
-    async with serving(chosen.config(Path(path))) as server:
+    running = serving(chosen.config(Path(path)))
+    server = await running.__aenter__()
+    try:
         address = server.addresses[0]
         yield TestServer(
             address.host, address.port, chosen.share, chosen.user, chosen.password, server
         )
+    finally:
+        # The server does not hear of what the block raised: its nurseries would wrap that into
+        # an ExceptionGroup, and a test that fails should fail with its own AssertionError.
+        await running.__aexit__(None, None, None)
 
 
 @contextmanager

@@ -5,8 +5,10 @@ plain non-blocking one: trio only says when it is ready, so that a burst costs o
 not one a frame.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
+from math import inf
 from struct import Struct
 
 import trio
@@ -20,6 +22,7 @@ _SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no messa
 # Sixteen 4 KiB WRITEs fit: measured, larger makes no burst cheaper.
 _BUFFER = 128 * 1024
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
+_UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
 class Transport:
@@ -36,6 +39,7 @@ class Transport:
         self._blocked = trio.Event()  # set: the socket is full, write_later takes over
         self._progress = trio.Event()  # set when _unsent or _in_work went down
         self.last_frame = trio.current_time()
+        self._full_since = self.last_frame  # while blocked: when the peer last took something
 
     # --- in ---
 
@@ -122,6 +126,7 @@ class Transport:
             while self._out:
                 self._sent(self._sock.sendmsg(self._out[:_IOV_MAX]))
         except BlockingIOError:
+            self._full_since = trio.current_time()
             self._blocked.set()
         except OSError:
             # The peer is gone.  The receiving side hears it too and ends the connection.
@@ -159,11 +164,29 @@ class Transport:
             self.flush()
             self._progress.set()
 
+    @property
+    def stalled_since(self) -> float:
+        """When the peer last took something of the replies that wait for it; inf if none do."""
+        return self._full_since if self._blocked.is_set() else inf
+
     async def drain(self) -> None:
         """Wait until all replies have left."""
         self.flush()
         while self._unsent:
             await self._some_progress()
+
+    def close(self) -> None:
+        """Close the socket, what came unread thrown away.
+
+        close() with unread data resets the connection, and the peer loses the replies that are
+        still under way to it.
+        """
+        with contextlib.suppress(OSError):  # nothing more there, or the peer is gone
+            self._sock.shutdown(socket.SHUT_WR)
+            for _ in range(_UNREAD_READS):
+                if not self._sock.recv(_BUFFER):
+                    break
+        self._sock.close()
 
     async def _some_progress(self) -> None:
         """Wait until _unsent or _in_work goes down; several may wait at once."""

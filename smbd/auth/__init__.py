@@ -1,6 +1,6 @@
 """Login by NTLMv2 in SPNEGO: token in, token out; and who may log in.
 
-The only room, with `rpc`, that imports impacket. Knows nothing of sessions or connections.
+The only room that imports impacket. Knows nothing of sessions or connections.
 """
 
 from smbd.auth.accounts import Account, Identity, nt_hash

@@ -24,14 +24,16 @@ class FailureBrake:
     MOST_ADDRESSES the one that has not failed for longest is forgotten.
     """
 
-    __slots__ = ("_failures",)
+    __slots__ = ("_failures", "total")
 
     def __init__(self) -> None:
+        self.total = 0  # failures so far, from anywhere
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def failed(self, address: str, now: float) -> float:
         """Count a failed login and say how long to hold back the answer to it."""
         place = _place(address)
+        self.total += 1
         self._failures[place] = (self._count(place, now) + 1, now)
         self._failures.move_to_end(place)
         if len(self._failures) > MOST_ADDRESSES:

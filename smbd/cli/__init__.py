@@ -47,6 +47,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_check(commands)
     _add_status(commands)
+    _add_disconnect(commands)
+    _add_health(commands)
     _add_user(commands)
     return parser
 
@@ -112,11 +114,44 @@ def _add_status(commands: Any) -> None:
         help="show what the running servers do",
         description="Ask the running servers of this user, or the one behind a socket.",
     )
-    status.add_argument("--socket", type=Path, metavar="PATH", help="ask the server at this socket")
-    status.add_argument(
+    _add_sockets(status)
+    status.add_argument("--json", action="store_true", help="print what the server says, as JSON")
+
+
+def _add_disconnect(commands: Any) -> None:
+    disconnect = commands.add_parser(
+        "disconnect",
+        help="end a login, all of a user, or the connections of an address",
+        description="End what WHO names, as `smbd status` shows it. A client may come back: to "
+        "keep a user out, change shares.toml and send the server SIGHUP first.",
+    )
+    disconnect.add_argument("who", metavar="SESSION|USER|ADDRESS")
+    _add_sockets(disconnect)
+
+
+def _add_sockets(command: Any) -> None:
+    command.add_argument(
+        "--socket", type=Path, metavar="PATH", help="ask the server at this socket"
+    )
+    command.add_argument(
         "--config", type=Path, metavar="FILE", help="ask at this file's status_socket"
     )
-    status.add_argument("--json", action="store_true", help="print what the server says, as JSON")
+
+
+def _add_health(commands: Any) -> None:
+    health = commands.add_parser(
+        "health",
+        help="log in as a client does; the exit status is 0 if that works",
+        description="Connect to the server that shares.toml describes, log in as its first user "
+        "(as a guest if there is none), and open a share. For a container's HEALTHCHECK.",
+    )
+    health.add_argument("--config", type=Path, metavar="FILE", default=DEFAULT_CONFIG)
+    health.add_argument(
+        "--address", metavar="HOST:PORT", help="where the server is (default: as configured)"
+    )
+    health.add_argument(
+        "--timeout", type=int, metavar="SECONDS", default=5, help="for each answer (default: 5)"
+    )
 
 
 def _add_user(commands: Any) -> None:

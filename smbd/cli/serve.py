@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,9 @@ _ONLY_WITH_FOLDER = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
-    prepared = prepare(configuration(arguments))
-    config = prepared.config
+    config = _prepared(arguments)
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    for note in prepared.notes:
-        print(note)
 
     from smbd import server  # noqa: PLC0415 -- trio and impacket, which a mistake above need not wait for
 
@@ -53,12 +51,25 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\n{shares_table(document)}", flush=True)
 
     try:
-        server.run(config, started=started, stopped=stopped)
+        server.run(
+            config,
+            started=started,
+            stopped=stopped,
+            reread=None if config.source is None else partial(_prepared, arguments),
+        )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"smbd: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _prepared(arguments: argparse.Namespace) -> Config:
+    """What is to be served: at the start, and again at each SIGHUP."""
+    prepared = prepare(configuration(arguments))
+    for note in prepared.notes:
+        print(note, flush=True)  # with new passwords: for the terminal, not for the log
+    return prepared.config
 
 
 def configuration(arguments: argparse.Namespace) -> Config:

@@ -1,19 +1,12 @@
-"""`smbd status`: asks a server's socket for its one JSON document, and prints it as tables."""
+"""`smbd status`: asks a server for what it does, and prints it as tables."""
 
 import argparse
 import json
-import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from smbd.cli import UsageError
+from smbd.cli.asking import ask_all
 from smbd.cli.table import in_bytes, in_seconds, table
-from smbd.config import load, runtime_directory
-
-# A server that is asked answers at once; one that hangs shall not hang us.
-_PATIENCE = 5.0
 
 # Key in the document, header, how it is written. A column that no row has is left out.
 Column = tuple[str, str, Callable[[Any], str]]
@@ -38,10 +31,12 @@ _SHARES: Sequence[Column] = (
     ("max_seconds", "longest", in_seconds),
 )
 _SESSIONS: Sequence[Column] = (
+    ("id", "session", str),
     ("user", "user", str),
     ("peer", "peer", str),
     ("dialect", "dialect", str),
     ("signing", "signing", str),
+    ("sealed", "sealed", lambda sealed: "yes" if sealed else "no"),
     ("trees", "trees", str),
     ("opens", "opens", str),
     ("since", "since", in_seconds),
@@ -52,46 +47,23 @@ _OPENS: Sequence[Column] = (
     ("user", "user", str),
     ("access", "access", str),
 )
+_LOCKS: Sequence[Column] = (
+    ("share", "share", str),
+    ("path", "path", str),
+    ("user", "user", str),
+    ("kind", "lock", str),
+    ("offset", "offset", str),
+    ("length", "length", str),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask every server that is meant, and print what each says."""
     found = 0
-    for path in _sockets(arguments):
-        try:
-            text = ask(path)
-        except OSError as error:
-            if arguments.socket:
-                raise UsageError(f"{path}: {error.strerror or error}") from None
-            continue  # left by a server that was killed
+    for document in ask_all(arguments, {"ask": "status"}):
         found += 1
-        print(text.rstrip("\n") if arguments.json else report(json.loads(text)))
-    if not found:
-        print("no server of this user is running", file=sys.stderr)
+        print(json.dumps(document) if arguments.json else report(document))
     return 0 if found else 1
-
-
-def _sockets(arguments: argparse.Namespace) -> list[Path]:
-    if arguments.socket:
-        return [arguments.socket]
-    if arguments.config:
-        path = load(arguments.config).server.status_socket
-        if path is None:
-            raise UsageError(f'{arguments.config}: status_socket = "" tells nobody anything')
-        if path.parent != runtime_directory():
-            return [path]
-    return sorted(runtime_directory().glob("*.sock"))
-
-
-def ask(path: Path) -> str:
-    """Return the document of the server at a socket; OSError if none answers."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_PATIENCE)
-        connection.connect(str(path))
-        received = bytearray()
-        while chunk := connection.recv(65536):
-            received += chunk
-    return received.decode()
 
 
 def report(document: Mapping[str, Any]) -> str:
@@ -100,6 +72,7 @@ def report(document: Mapping[str, Any]) -> str:
     for key, columns, nothing in (
         ("sessions", _SESSIONS, "nobody is logged in"),
         ("opens", _OPENS, "no file is open"),
+        ("locks", _LOCKS, "nothing is locked"),
     ):
         rows = document.get(key)
         if rows is not None:

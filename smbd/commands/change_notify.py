@@ -1,15 +1,74 @@
-"""CHANGE_NOTIFY ([MS-SMB2] 3.3.5.19): not there yet, and it says so; clients then poll."""
+"""CHANGE_NOTIFY ([MS-SMB2] 3.3.5.19): tell a client what happens in a directory."""
 
-from smbd.commands.reply import never
+import trio
+
+from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.wire.change_notify import parse_change_notify_request
+from smbd.state import ChangeNotifyEntry, NotifyWait, Open
+from smbd.wire.access import Access
+from smbd.wire.change_notify import (
+    ChangeNotifyFlags,
+    ChangeNotifyRequest,
+    parse_change_notify_request,
+)
+from smbd.wire.output import pack_output_response
 
 
 def try_now(request: Request) -> Reply | None:
-    """Refuse."""
-    request.find_open(parse_change_notify_request(request.frame))
-    raise NtError(NtStatus.NOT_SUPPORTED)
+    """Answer with what has happened since the last request; None if that is nothing.
+
+    The place in the line is taken here, where requests come in their order.
+    """
+    message = parse_change_notify_request(request.frame)
+    open_ = _prepare(request, message)
+    entry = _entry(request, open_, message)
+    if entry.ready and not entry.waits:
+        return _finish(entry, message)
+    request.place = entry.wait()
+    return None
 
 
-run = never
+async def run(request: Request) -> Reply:
+    """Wait until something happens; CANCEL ends the wait, and so does a CLOSE."""
+    message = parse_change_notify_request(request.frame)
+    place, request.place = request.place, None
+    assert isinstance(place, NotifyWait)
+    request.keep_frame()
+    turn = trio.Event()
+    place.wake = turn.set
+    place.entry.wake()  # what came between try_now and here
+    with place:
+        await turn.wait()
+        return _finish(place.entry, message)
+
+
+def _prepare(request: Request, message: ChangeNotifyRequest) -> Open:
+    length = message.output_buffer_length
+    if length > request.connection.max_transact:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    check_charge(request, length)
+    open_ = request.find_open(message)
+    if not open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    open_.require(Access.FILE_LIST_DIRECTORY)
+    return open_
+
+
+def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> ChangeNotifyEntry:
+    """The handle's entry, made by the first request on it."""
+    if open_.notify is None:
+        open_.notify = ChangeNotifyEntry(
+            message.completion_filter,
+            bool(message.flags & ChangeNotifyFlags.WATCH_TREE),
+            message.output_buffer_length,
+        )
+        request.service.notify.watch(open_.file, open_.notify)
+    return open_.notify
+
+
+def _finish(entry: ChangeNotifyEntry, message: ChangeNotifyRequest) -> Reply:
+    changes = entry.take(message.output_buffer_length)
+    if changes is None:
+        return Reply(pack_output_response(b""), NtStatus.NOTIFY_ENUM_DIR)
+    return Reply(pack_output_response(changes))

@@ -1,5 +1,6 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
+from smbd.commands import write_time
 from smbd.commands.closing import close_open, drop_open
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -15,7 +16,7 @@ def try_now(request: Request) -> Reply | None:
     open_ = request.find_open(message)
     if request.service.files.goes_with(open_):
         return None
-    known = _information(open_, message.flags)
+    known = _information(request, open_, message.flags)
     with open_:
         drop_open(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
@@ -27,11 +28,14 @@ async def run(request: Request) -> Reply:
     open_ = request.find_open(message)
     if open_.closed:
         raise NtError(NtStatus.FILE_CLOSED)  # by another CLOSE of the same burst
-    known = _information(open_, message.flags)
+    known = _information(request, open_, message.flags)
     await close_open(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
 
 
-def _information(open_: Open, flags: int) -> FileInformation | None:
+def _information(request: Request, open_: Open, flags: int) -> FileInformation | None:
     """What the client wants to know at the end; an fstat of an open file waits for nothing."""
-    return information(open_.file) if flags & CloseFlags.POSTQUERY_ATTRIB else None
+    if not flags & CloseFlags.POSTQUERY_ATTRIB:
+        return None
+    write_time.restore(request.service, open_)
+    return information(open_.file)

@@ -4,7 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from smbd.ntstatus import NtError
+import trio
+
+from smbd.commands import write_time
+from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.state import FileState, Open
@@ -12,9 +15,14 @@ from smbd.state import FileState, Open
 
 def drop_open(service: Service, session: Session, open_: Open) -> FileState | None:
     """Take an Open out of every table; what is to be deleted with it, if anything."""
-    open_.closed = True  # before its locks go: who waits with it must see that
+    write_time.restore(service, open_)
+    open_.closed = True
     service.opens.remove(open_)
     session.opens.pop(open_.volatile_id, None)
+    if open_.unreported:
+        service.notify.modified(open_.file, open_.unreported)
+    if open_.notify is not None:
+        service.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)
     return service.files.remove(open_)
 
 
@@ -26,9 +34,10 @@ async def close_open(service: Service, session: Session, open_: Open) -> None:
             return
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that
-            # was filled meanwhile stays, as on Windows.
-            with contextlib.suppress(NtError, OSError):
+            # was filled meanwhile stays, as on Windows.  Nor can it be cancelled half-way.
+            with contextlib.suppress(NtError, OSError), trio.CancelScope(shield=True):
                 await service.blocking(open_.file.root.remove, open_.file)
+                service.notify.removed(open_.file)
         finally:
             service.files.forget(doomed)
 
@@ -53,6 +62,7 @@ async def end_tree(service: Service, session: Session, tree: Tree) -> None:
         session.pipes.pop(pipe.volatile_id).close()
     for open_ in [one for one in session.opens.values() if one.tree_id == tree.tree_id]:
         await close_open(service, session, open_)
+    service.dispose_unused()
 
 
 async def end_session(service: Service, session: Session) -> None:
@@ -64,3 +74,4 @@ async def end_session(service: Service, session: Session) -> None:
         session.pipes.popitem()[1].close()
     for open_ in list(session.opens.values()):
         await close_open(service, session, open_)
+    service.dispose_unused()

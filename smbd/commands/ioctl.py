@@ -1,14 +1,25 @@
 """IOCTL ([MS-SMB2] 3.3.5.15): what clients ask that no other command says."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from smbd.commands.reply import check_charge
+from smbd.commands import copychunk, sparse
+from smbd.commands.reply import check_charge, ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Reply, Request
+from smbd.state import Open
+from smbd.wire.access import Access
 from smbd.wire.file_id import ANY_FILE_ID
-from smbd.wire.fsctl import Fsctl, pack_validate_negotiate, parse_validate_negotiate
+from smbd.wire.fsctl import (
+    Fsctl,
+    pack_compression_format,
+    pack_object_id,
+    pack_snapshots,
+    pack_validate_negotiate,
+    parse_compression_format,
+    parse_validate_negotiate,
+)
 from smbd.wire.header import Dialect
-from smbd.wire.ioctl import IoctlFlags, IoctlRequest, pack_ioctl_response, parse_ioctl_request
+from smbd.wire.ioctl import IoctlFlags, IoctlRequest, parse_ioctl_request
 
 
 def try_now(request: Request) -> Reply | None:
@@ -24,19 +35,19 @@ def try_now(request: Request) -> Reply | None:
         # [MS-SMB2] 3.3.5.15.2: what a server answers that takes no part in DFS.
         raise NtError(NtStatus.FS_DRIVER_REQUIRED)
     handler = _NOW.get(message.ctl_code)
-    if handler is None:
-        if message.volatile_id != ANY_FILE_ID:
-            request.find_open(message)
-        raise NtError(NtStatus.NOT_SUPPORTED)
-    output = handler(request, message)
-    return Reply(
-        pack_ioctl_response(message.ctl_code, message.persistent_id, message.volatile_id, output)
-    )
+    if handler is not None:
+        return ioctl_reply(request, message, handler(request, message))
+    if message.volatile_id != ANY_FILE_ID or request.previous is not None:
+        request.find_open(message)
+        if message.ctl_code in _LATER:
+            return None
+    raise NtError(NtStatus.NOT_SUPPORTED)
 
 
 async def run(request: Request) -> Reply:
-    """Nothing that is known has to wait."""
-    raise NtError(NtStatus.NOT_SUPPORTED)
+    """Those that have to look at the disk."""
+    message = parse_ioctl_request(request.frame)
+    return await _LATER[message.ctl_code](request, request.find_open(message), message)
 
 
 def _validate_negotiate(request: Request, message: IoctlRequest) -> bytes:
@@ -65,8 +76,55 @@ def _validate_negotiate(request: Request, message: IoctlRequest) -> bytes:
     )
 
 
+def _snapshots(request: Request, message: IoctlRequest) -> bytes:
+    """[MS-SMB2] 3.3.5.15.1: there are none, which Explorer shows as no previous versions."""
+    request.find_open(message)
+    return pack_snapshots((), message.max_output_response)
+
+
+def _get_compression(request: Request, message: IoctlRequest) -> bytes:
+    """[MS-FSCC] 2.3.21: nothing is compressed that the client would have to know of."""
+    request.find_open(message)
+    if message.max_output_response < _COMPRESSION_FORMAT_SIZE:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return pack_compression_format(_COMPRESSION_FORMAT_NONE)
+
+
+def _set_compression(request: Request, message: IoctlRequest) -> bytes:
+    """[MS-FSCC] 2.3.67: to ask for none is harmless, and copying tools do."""
+    request.find_open(message).require_any(Access.FILE_WRITE_DATA | Access.FILE_WRITE_ATTRIBUTES)
+    if parse_compression_format(message.input) != _COMPRESSION_FORMAT_NONE:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    return b""
+
+
+async def _object_id(request: Request, open_: Open, message: IoctlRequest) -> Reply:
+    """[MS-FSCC] 2.3.1: Explorer names files in shortcuts so; made of device and inode."""
+    if message.max_output_response < _OBJECT_ID_SIZE:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    root, file = open_.share.root, open_.file
+    volume = await request.service.blocking(root.volume)
+    object_id = file.inode.to_bytes(8, "little") + file.device.to_bytes(8, "little")
+    return ioctl_reply(request, message, pack_object_id(object_id, volume.guid))
+
+
 _VALIDATE_RESPONSE_SIZE = 24
+_COMPRESSION_FORMAT_SIZE = 2
+_COMPRESSION_FORMAT_NONE = 0
+_OBJECT_ID_SIZE = 64
 _DFS = frozenset((Fsctl.DFS_GET_REFERRALS, Fsctl.DFS_GET_REFERRALS_EX))
 _NOW: dict[int, Callable[[Request, IoctlRequest], bytes]] = {
     Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
+    Fsctl.SRV_REQUEST_RESUME_KEY: copychunk.resume_key,
+    Fsctl.SRV_ENUMERATE_SNAPSHOTS: _snapshots,
+    Fsctl.GET_COMPRESSION: _get_compression,
+    Fsctl.SET_COMPRESSION: _set_compression,
+}
+_LATER: dict[int, Callable[[Request, Open, IoctlRequest], Awaitable[Reply]]] = {
+    Fsctl.SRV_COPYCHUNK: copychunk.copy,
+    Fsctl.SRV_COPYCHUNK_WRITE: copychunk.copy,
+    Fsctl.SET_SPARSE: sparse.set_sparse,
+    Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
+    Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
+    Fsctl.CREATE_OR_GET_OBJECT_ID: _object_id,
 }

@@ -4,82 +4,80 @@ import trio
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import ByteRange, Open
+from smbd.state import ByteRange, LockWait, Open
+from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
 from smbd.wire.lock import LockElement, LockFlags, LockRequest, parse_lock_request
 
-_KINDS = {
-    LockFlags.SHARED,
-    LockFlags.EXCLUSIVE,
-    LockFlags.SHARED | LockFlags.FAIL_IMMEDIATELY,
-    LockFlags.EXCLUSIVE | LockFlags.FAIL_IMMEDIATELY,
-}
+_KINDS = frozenset((LockFlags.SHARED, LockFlags.EXCLUSIVE))
 _LAST_BYTE = 0xFFFFFFFFFFFFFFFF
-# cifs.ko sends as many as fit into 4 KiB, 166; Windows sends one.  Each is compared with all that
-# are held, in the loop.
+# cifs.ko sends as many as fit into 4 KiB, 166; Windows sends one.  The loop deals with all.
 _MOST_AT_ONCE = 256
 
 
 def try_now(request: Request) -> Reply | None:
-    """Lock or unlock at once; None if it has to wait for another's lock."""
+    """Lock or unlock at once; None if it has to wait for another's lock.
+
+    Its place in the line is that of its arrival: `run` begins when the whole burst is read.
+    """
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
     if message.locks[0].flags & LockFlags.UNLOCK:
-        for element in message.locks:
-            _check_range(element, LockFlags.UNLOCK)
-            open_.locks.unlock(open_, element.offset, element.length)
-        return Reply(EMPTY_RESPONSE)
-    if not _lock_all(open_, message.locks):
+        _unlock_all(open_, message.locks)
+    elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
+        request.place = open_.locks.wait(_range(open_, message.locks[0]))
         return None
     return Reply(EMPTY_RESPONSE)
 
 
 async def run(request: Request) -> Reply:
     """Wait until the range comes free; CANCEL ends the wait, and so does a CLOSE."""
-    message = parse_lock_request(request.frame)
-    open_ = _prepare(request, message)
+    place, request.place = request.place, None
+    assert isinstance(place, LockWait)
     request.keep_frame()
-    wanted = _range(open_, message.locks[0])
-    while not open_.closed:
-        if open_.locks.try_lock(wanted):
-            return Reply(EMPTY_RESPONSE)
-        changed = trio.Event()
-        with open_.locks.waiting(changed.set):
-            await changed.wait()
-    raise NtError(NtStatus.RANGE_NOT_LOCKED)
+    over = trio.Event()
+    place.wake = over.set
+    with place:
+        if not place.over:
+            await over.wait()
+    if not place.granted:
+        raise NtError(NtStatus.RANGE_NOT_LOCKED)
+    return Reply(EMPTY_RESPONSE)
 
 
 def _prepare(request: Request, message: LockRequest) -> Open:
     open_ = request.find_open(message)
     if not 0 < len(message.locks) <= _MOST_AT_ONCE or open_.file.is_directory:
         raise NtError(NtStatus.INVALID_PARAMETER)
+    # As NtLockFile: who may do nothing with the data hinders nobody who may.
+    open_.require_any(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)
     return open_
+
+
+def _unlock_all(open_: Open, elements: list[LockElement]) -> None:
+    """One by one: those before one that is not locked stay unlocked ([MS-SMB2] 3.3.5.14.1)."""
+    for element in elements:
+        if element.flags != LockFlags.UNLOCK:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        _check_range(element)
+        open_.locks.unlock(open_, element.offset, element.length)
 
 
 def _lock_all(open_: Open, elements: list[LockElement]) -> bool:
     """Take all of them or none.  Several at once cannot wait ([MS-SMB2] 3.3.5.14.2)."""
-    if len(elements) > 1 and any(
-        not element.flags & LockFlags.FAIL_IMMEDIATELY for element in elements
-    ):
-        raise NtError(NtStatus.INVALID_PARAMETER)
     for element in elements:
-        _check_range(element, element.flags if element.flags in _KINDS else 0)
-    taken: list[ByteRange] = []
-    for element in elements:
-        wanted = _range(open_, element)
-        if not open_.locks.try_lock(wanted):
-            for lock in taken:
-                open_.locks.release(lock)
-            return False
-        taken.append(wanted)
-    return True
+        immediate = element.flags & LockFlags.FAIL_IMMEDIATELY
+        if element.flags & ~LockFlags.FAIL_IMMEDIATELY not in _KINDS:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        if len(elements) > 1 and not immediate:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        _check_range(element)
+    return open_.locks.try_all([_range(open_, element) for element in elements])
 
 
-def _check_range(element: LockElement, legal_flags: int) -> None:
-    if not legal_flags or element.flags != legal_flags:
-        raise NtError(NtStatus.INVALID_PARAMETER)
+def _check_range(element: LockElement) -> None:
     if element.length and element.offset + element.length - 1 > _LAST_BYTE:
         raise NtError(NtStatus.INVALID_LOCK_RANGE)
 

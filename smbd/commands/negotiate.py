@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from dataclasses import dataclass, field
 
 from smbd.commands.reply import never
 from smbd.config import DIALECTS
@@ -35,12 +36,13 @@ def try_now(request: Request) -> Reply | None:
     if not message.dialects:
         raise NtError(NtStatus.INVALID_PARAMETER)
     dialect = _choose(connection, message.dialects)
-    answers: list[tuple[int, bytes]] = []
-    connection.signing_algorithm = signing_algorithm(dialect)
+    chosen = Chosen(signing_algorithm(dialect))
     if dialect == Dialect.SMB_3_1_1:
-        answers = _contexts(connection, message)
-    _agree(connection, message, dialect)
-    reply = Reply(_response(connection, dialect, answers))
+        chosen = _contexts(message)
+    elif dialect >= Dialect.SMB_3_0 and message.capabilities & Capabilities.ENCRYPTION:
+        chosen.cipher_id = AES_128_CCM
+    _agree(connection, message, dialect, chosen)
+    reply = Reply(_response(connection, dialect, chosen.answers))
     if dialect == Dialect.SMB_3_1_1:
         connection.preauth = extend_preauth_hash(connection.preauth, request.frame)
         reply.preauth = True
@@ -60,8 +62,8 @@ def _smb1(request: Request) -> Reply:
         return Reply(_response(connection, Dialect.WILDCARD, []))
     if "SMB 2.002" in offered and server.min_dialect == Dialect.SMB_2_0_2:
         message = NegotiateRequest(0, 0, bytes(16), [Dialect.SMB_2_0_2], [])
-        connection.signing_algorithm = signing_algorithm(Dialect.SMB_2_0_2)
-        _agree(connection, message, Dialect.SMB_2_0_2)
+        chosen = Chosen(signing_algorithm(Dialect.SMB_2_0_2))
+        _agree(connection, message, Dialect.SMB_2_0_2, chosen)
         return Reply(_response(connection, Dialect.SMB_2_0_2, []))
     raise ProtocolError("an SMB1 client that knows no SMB2")
 
@@ -79,49 +81,71 @@ def _choose(connection: Connection, offered: list[int]) -> int:
     return max(common)
 
 
-def _contexts(connection: Connection, message: NegotiateRequest) -> list[tuple[int, bytes]]:
-    """[MS-SMB2] 3.3.5.4: answer what we know, ignore the rest, refuse what comes twice."""
-    kinds = [kind for kind, _ in message.contexts]
-    known = [kind for kind in kinds if kind in _KNOWN_CONTEXTS]
-    if len(known) != len(set(known)) or ContextType.PREAUTH_INTEGRITY not in known:
+@dataclass(slots=True)
+class Chosen:
+    """What was agreed on beside the dialect, and the contexts that say so."""
+
+    signing_algorithm: int
+    cipher_id: int = 0  # 0: none
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+def _contexts(message: NegotiateRequest) -> Chosen:
+    """[MS-SMB2] 3.3.5.4: answer what we can do, ignore what is unknown, refuse what comes twice."""
+    offered = {kind: data for kind, data in message.contexts if kind in _KNOWN_CONTEXTS}
+    if len(offered) != sum(kind in _KNOWN_CONTEXTS for kind, _ in message.contexts):
         raise NtError(NtStatus.INVALID_PARAMETER)
-    answers = []
-    for kind, data in message.contexts:
-        if kind == ContextType.PREAUTH_INTEGRITY:
-            hashes = contexts.parse_preauth_integrity(data).hash_algorithms
-            if HashAlgorithm.SHA_512 not in hashes:
-                raise NtError(NtStatus.NO_PREAUTH_INTEGRITY_HASH_OVERLAP)
-            salt = secrets.token_bytes(_SALT_SIZE)
-            answers.append((kind, contexts.pack_preauth_integrity(HashAlgorithm.SHA_512, salt)))
-        elif kind == ContextType.ENCRYPTION:
-            offered = contexts.parse_encryption(data)
-            cipher = next((one for one in CIPHERS if one in offered), 0)
-            connection.cipher_id = cipher
-            answers.append((kind, contexts.pack_encryption(cipher)))
-        elif kind == ContextType.SIGNING:
-            offered = contexts.parse_signing(data)
-            signer = next((one for one in SIGNERS if one in offered), None)
-            connection.signing_algorithm = signing_algorithm(Dialect.SMB_3_1_1, signer)
-            if signer is not None:
-                answers.append((kind, contexts.pack_signing(signer)))
-        elif kind == ContextType.COMPRESSION:
-            # None of it: page-cache hits are not worth the CPU.  Left out, compression is off.
-            contexts.parse_compression(data)
-    return answers
+    if ContextType.PREAUTH_INTEGRITY not in offered:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    hashes = contexts.parse_preauth_integrity(offered[ContextType.PREAUTH_INTEGRITY])
+    if HashAlgorithm.SHA_512 not in hashes.hash_algorithms:
+        raise NtError(NtStatus.NO_PREAUTH_INTEGRITY_HASH_OVERLAP)
+    if ContextType.COMPRESSION in offered:
+        # Read, since a client that gets it wrong is to hear of it; not answered, which declines:
+        # what comes from the page cache is sent faster than it is compressed.
+        contexts.parse_compression(offered[ContextType.COMPRESSION])
+    chosen = Chosen(signing_algorithm(Dialect.SMB_3_1_1))
+    salt = secrets.token_bytes(_SALT_SIZE)
+    preauth = contexts.pack_preauth_integrity(HashAlgorithm.SHA_512, salt)
+    chosen.answers.append((ContextType.PREAUTH_INTEGRITY, preauth))
+    if ContextType.ENCRYPTION in offered:
+        _choose_cipher(chosen, contexts.parse_encryption(offered[ContextType.ENCRYPTION]))
+    if ContextType.SIGNING in offered:
+        _choose_signer(chosen, contexts.parse_signing(offered[ContextType.SIGNING]))
+    return chosen
 
 
+def _choose_cipher(chosen: Chosen, offered: list[int]) -> None:
+    """Our favourite of those offered; a client is told also that there is none."""
+    chosen.cipher_id = next((one for one in CIPHERS if one in offered), 0)
+    answer = contexts.pack_encryption(chosen.cipher_id)
+    chosen.answers.append((ContextType.ENCRYPTION, answer))
+
+
+def _choose_signer(chosen: Chosen, offered: list[int]) -> None:
+    """Our favourite of those offered; without an answer it is AES-CMAC, which all of 3.x know."""
+    signer = next((one for one in SIGNERS if one in offered), None)
+    if signer is not None:
+        chosen.signing_algorithm = signer
+        chosen.answers.append((ContextType.SIGNING, contexts.pack_signing(signer)))
+
+
+# TRANSPORT and RDMA_TRANSFORM are for QUIC and RDMA, which are not here: no answer declines them.
+# NETNAME is not looked at: people reach one server under many names.
 _KNOWN_CONTEXTS = frozenset(
     (
         ContextType.PREAUTH_INTEGRITY,
         ContextType.ENCRYPTION,
         ContextType.COMPRESSION,
-        ContextType.SIGNING,
         ContextType.NETNAME,
+        ContextType.TRANSPORT,
+        ContextType.RDMA_TRANSFORM,
+        ContextType.SIGNING,
     )
 )
 
 
-def _agree(connection: Connection, message: NegotiateRequest, dialect: int) -> None:
+def _agree(connection: Connection, message: NegotiateRequest, dialect: int, chosen: Chosen) -> None:
     """Set what the dialect brings ([MS-SMB2] 3.3.5.4)."""
     server = connection.service.config.server
     connection.dialect = dialect
@@ -130,16 +154,16 @@ def _agree(connection: Connection, message: NegotiateRequest, dialect: int) -> N
     connection.client_security_mode = message.security_mode
     connection.client_dialects = tuple(message.dialects)
     connection.security_mode = _security_mode(connection)
+    connection.signing_algorithm = chosen.signing_algorithm
+    connection.cipher_id = chosen.cipher_id
     if dialect >= Dialect.SMB_2_1:
         connection.multi_credit = True
         connection.capabilities |= Capabilities.LARGE_MTU
         connection.max_read = server.limits.max_read
         connection.max_write = server.limits.max_write
         connection.max_transact = server.limits.max_transact
-    if dialect in {Dialect.SMB_3_0, Dialect.SMB_3_0_2} and (
-        message.capabilities & Capabilities.ENCRYPTION
-    ):
-        connection.cipher_id = AES_128_CCM
+    if chosen.cipher_id and dialect < Dialect.SMB_3_1_1:
+        # 3.1.1 says it by a context instead.
         connection.capabilities |= Capabilities.ENCRYPTION
 
 

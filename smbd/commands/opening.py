@@ -3,18 +3,25 @@
 [MS-FSA] 2.1.5.1 is the order of the checks.  Nothing here knows who else has the file open.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from smbd import vfs
+from smbd.commands import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Root
-from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
+from smbd.vfs import File, Root, acl
+from smbd.vfs.acl import Token
+from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
-from smbd.wire.fscc import FileAttribute, FileInformation
+from smbd.wire.dtyp import SecurityDescriptor
+from smbd.wire.fscc import ExtendedAttribute, FileAttribute, FileInformation
+
+Opened = TypeVar("Opened", File, File | None)
 
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
 _WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
-_TRUNCATES = frozenset(
+TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
 _CREATES = frozenset(
@@ -28,9 +35,18 @@ _CREATES = frozenset(
 # Between "not there" and "there already" somebody else may make or remove the name: a loop that
 # goes round more often than this has met an attacker, not a race.
 _TRIES = 100
+_SETTABLE = (
+    FileAttribute.READONLY
+    | FileAttribute.HIDDEN
+    | FileAttribute.SYSTEM
+    | FileAttribute.ARCHIVE
+    | FileAttribute.TEMPORARY
+    | FileAttribute.OFFLINE
+    | FileAttribute.NOT_CONTENT_INDEXED
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a CREATE asks for, as far as storage is concerned."""
 
@@ -40,11 +56,16 @@ class Wanted:
     options: int
     attributes: int
     share_maximum: int  # what the tree connect allows at most
+    token: Token
+    tells_maximum: bool = False  # MxAc
+    security: SecurityDescriptor | None = None  # SecD
+    eas: Sequence[ExtendedAttribute] = ()  # ExtA
+    allocation: int = 0  # AlSi
 
     @property
     def truncates(self) -> bool:
         """Whether an existing file loses its data."""
-        return self.disposition in _TRUNCATES
+        return self.disposition in TRUNCATES
 
 
 @dataclass(slots=True)
@@ -55,7 +76,7 @@ class Found:
     action: int
     information: FileInformation
     granted: int
-    maximal: int
+    maximal: int  # all that the caller could have had, if `tells_maximum` asked
 
 
 def open_or_create(root: Root, wanted: Wanted) -> Found:
@@ -63,7 +84,7 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
     for _ in range(_TRIES):
         if wanted.disposition != CreateDisposition.CREATE:
             try:
-                return _open(root, wanted)
+                return open_existing(root, wanted)
             except NtError as error:
                 missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
                 if not missing or wanted.disposition not in _CREATES:
@@ -77,78 +98,46 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
     raise NtError(NtStatus.OBJECT_NAME_COLLISION)
 
 
-def _open(root: Root, wanted: Wanted) -> Found:
-    file = _open_data(root, wanted)
+def open_existing(root: Root, wanted: Wanted) -> Found:
+    """Open what is there; NtError(OBJECT_NAME_NOT_FOUND) if nothing is.  Blocks."""
+    return _look(_open_data(root.open, wanted), wanted)
+
+
+def open_cached(root: Root, wanted: Wanted) -> Found | None:
+    """The same without waiting: None if it is not certain that there would be no wait."""
+    file = _open_data(root.open_cached, wanted)
+    return None if file is None else _look(file, wanted)
+
+
+def _look(file: File, wanted: Wanted) -> Found:
+    """Check an open file against what is wanted of it; it is closed again if that cannot be."""
     try:
         information = vfs.information(file)
         _check_kind(file, wanted)
         _check_attributes(information, wanted)
-        maximal = maximal_access(file, information) & wanted.share_maximum
+        maximal = _maximal(file, information, wanted)
         granted = _grant(wanted, maximal)
-        if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
-            raise NtError(NtStatus.ACCESS_DENIED)
     except BaseException:
         file.close()
         raise
     return Found(file, CreateAction.OPENED, information, granted, maximal)
 
 
-def _open_data(root: Root, wanted: Wanted) -> File:
+def _open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Opened:
     """Open with what the data rights need; MAXIMUM_ALLOWED takes what there is."""
     read = bool(wanted.access & _READS)
     write = bool(wanted.access & _WRITES) or wanted.truncates
     if not wanted.access & Access.MAXIMUM_ALLOWED:
-        return root.open(wanted.path, read, write)
-    for more_read, more_write in ((True, True), (True, write), (read, write)):
+        return open_(wanted.path, read, write)
+    for more_read, more_write in ((True, True), (True, write)):
         try:
-            return root.open(wanted.path, more_read, more_write)
+            return open_(wanted.path, more_read, more_write)
+        except PermissionError:
+            continue
         except NtError as error:
-            if error.status != NtStatus.ACCESS_DENIED or (more_read, more_write) == (read, write):
+            if error.status != NtStatus.ACCESS_DENIED:
                 raise
-    raise NtError(NtStatus.ACCESS_DENIED)
-
-
-def _create(root: Root, wanted: Wanted) -> Found:
-    if (
-        wanted.attributes & FileAttribute.READONLY
-        and wanted.options & CreateOptions.DELETE_ON_CLOSE
-    ):
-        raise NtError(NtStatus.CANNOT_DELETE)
-    maximal = FILE_ALL_ACCESS & wanted.share_maximum
-    granted = _grant(wanted, maximal)
-    if not maximal & Access.FILE_WRITE_DATA:
-        raise NtError(NtStatus.ACCESS_DENIED)
-    directory = bool(wanted.options & CreateOptions.DIRECTORY_FILE)
-    file = root.create(wanted.path, directory)
-    try:
-        # A new file is to be archived, and shows so without a record of its own.
-        kept = wanted.attributes & _SETTABLE & ~FileAttribute.ARCHIVE
-        if kept:
-            vfs.set_attributes(file, kept | (0 if directory else FileAttribute.ARCHIVE))
-        information = vfs.information(file)
-    except BaseException:
-        root.remove(file)
-        file.close()
-        raise
-    return Found(file, CreateAction.CREATED, information, granted, maximal)
-
-
-_SETTABLE = (
-    FileAttribute.READONLY
-    | FileAttribute.HIDDEN
-    | FileAttribute.SYSTEM
-    | FileAttribute.ARCHIVE
-    | FileAttribute.TEMPORARY
-    | FileAttribute.OFFLINE
-    | FileAttribute.NOT_CONTENT_INDEXED
-)
-
-
-def truncate(file: File, wanted: Wanted) -> FileInformation:
-    """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks."""
-    vfs.set_end_of_file(file, 0)
-    vfs.set_attributes(file, (wanted.attributes & _SETTABLE) | FileAttribute.ARCHIVE)
-    return vfs.information(file)
+    return open_(wanted.path, read, write)
 
 
 def _check_kind(file: File, wanted: Wanted) -> None:
@@ -174,44 +163,83 @@ def _check_attributes(information: FileInformation, wanted: Wanted) -> None:
             raise NtError(NtStatus.ACCESS_DENIED)
 
 
-def maximal_access(file: File, information: FileInformation) -> int:
-    """What this process may do with a file, as an access mask."""
-    may = vfs.access(file)
-    mask = (
-        Access.FILE_READ_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE | Access.FILE_READ_EA
-    )
-    if may.read:
-        mask |= Access.FILE_READ_DATA | Access.FILE_EXECUTE
-    if may.write:
-        mask |= (
-            _WRITES
-            | Access.FILE_WRITE_EA
-            | Access.FILE_WRITE_ATTRIBUTES
-            | Access.FILE_DELETE_CHILD
-            | Access.WRITE_DAC
-            | Access.WRITE_OWNER
-        )
-        if information.attributes & FileAttribute.READONLY and not information.is_directory:
-            mask &= ~_WRITES
-    if may.remove:
-        mask |= Access.DELETE
-    return mask
+def _maximal(file: File, information: FileInformation, wanted: Wanted) -> int:
+    """The rights that the caller has: all, or of those that this CREATE is about."""
+    about = wanted.access
+    if wanted.truncates:
+        about |= Access.FILE_WRITE_DATA
+    if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
+        about = FILE_ALL_ACCESS
+    maximal = rights.of(file, wanted.token, about & wanted.share_maximum)
+    # READONLY is an attribute, which who may write attributes can take away again.
+    if information.attributes & FileAttribute.READONLY and not information.is_directory:
+        maximal &= ~_WRITES
+    if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    return maximal
 
 
 def _grant(wanted: Wanted, maximal: int) -> int:
     """The rights that the open gets; ACCESS_DENIED if one that was named cannot be had."""
     named = wanted.access & ~Access.MAXIMUM_ALLOWED
-    # READONLY is an attribute, which who may write attributes can take away again.
-    if named & ~maximal:
+    granted = maximal if wanted.access & Access.MAXIMUM_ALLOWED else named
+    needed = Access.DELETE if wanted.options & CreateOptions.DELETE_ON_CLOSE else 0
+    if named & ~maximal or needed & ~granted or not granted:
         raise NtError(NtStatus.ACCESS_DENIED)
-    return maximal if wanted.access & Access.MAXIMUM_ALLOWED else named
+    return granted
 
 
-def wanted_access(desired: int) -> int:
-    """DesiredAccess with the generic rights spelled out; ACCESS_DENIED for none at all."""
-    access = map_generic(desired)
-    if not access:
+def _create(root: Root, wanted: Wanted) -> Found:
+    readonly = wanted.attributes & FileAttribute.READONLY
+    if readonly and wanted.options & CreateOptions.DELETE_ON_CLOSE:
+        raise NtError(NtStatus.CANNOT_DELETE)
+    directory = bool(wanted.options & CreateOptions.DIRECTORY_FILE)
+    above = rights.of_folder(root, wanted.path)
+    needed = Access.FILE_ADD_SUBDIRECTORY if directory else Access.FILE_ADD_FILE
+    in_folder = FILE_ALL_ACCESS if above is None else acl.allowed(above, wanted.token)
+    if not in_folder & wanted.share_maximum & needed:
         raise NtError(NtStatus.ACCESS_DENIED)
-    if access & Access.ACCESS_SYSTEM_SECURITY:
-        raise NtError(NtStatus.PRIVILEGE_NOT_HELD)
-    return access
+    descriptor = acl.of_new(above, wanted.security, wanted.token, directory=directory)
+    # Whoever makes a file gets all that he asks for, whatever others will get.
+    granted = _grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
+    file = root.create(wanted.path, directory)
+    try:
+        information = _equip(file, wanted, descriptor)
+        maximal = FILE_ALL_ACCESS
+        if wanted.tells_maximum:
+            maximal = rights.of(file, wanted.token, FILE_ALL_ACCESS & wanted.share_maximum)
+    except BaseException:
+        root.remove(file)
+        file.close()
+        raise
+    return Found(file, CreateAction.CREATED, information, granted, maximal)
+
+
+def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) -> FileInformation:
+    """Give a new file what its CREATE came with."""
+    # A new file is to be archived, and shows so without a record of its own.
+    kept = wanted.attributes & _SETTABLE & ~FileAttribute.ARCHIVE
+    if kept:
+        vfs.set_attributes(file, kept | (0 if file.is_directory else FileAttribute.ARCHIVE))
+    _set_contents(file, wanted)
+    if descriptor is not None:
+        acl.store(file, descriptor)
+    return vfs.information(file)
+
+
+def truncate(file: File, wanted: Wanted) -> FileInformation:
+    """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks."""
+    vfs.set_end_of_file(file, 0)
+    vfs.set_attributes(file, (wanted.attributes & _SETTABLE) | FileAttribute.ARCHIVE)
+    for old in vfs.list_eas(file):
+        vfs.set_ea(file, old.name, b"")
+    _set_contents(file, wanted)
+    return vfs.information(file)
+
+
+def _set_contents(file: File, wanted: Wanted) -> None:
+    """What the create contexts ExtA and AlSi add to a file that is empty."""
+    for attribute in wanted.eas:
+        vfs.set_ea(file, attribute.name, attribute.value)
+    if wanted.allocation and not file.is_directory:
+        vfs.allocate(file, wanted.allocation)

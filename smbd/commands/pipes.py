@@ -49,7 +49,7 @@ def create(request: Request) -> Reply:
     pipe = open_pipe(message.name, lambda: _view(service, session))
     if pipe is None:
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
-    if len(session.pipes) >= service.config.server.limits.opens:
+    if request.connection.handles >= service.config.server.limits.opens:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     number = service.opens.next_id()
     wanted = map_generic(message.desired_access)
@@ -67,6 +67,8 @@ def close(request: Request) -> Reply:
     """Close a pipe."""
     message = parse_close_request(request.frame)
     found = _find(request, message.volatile_id)
+    if found.closed:
+        raise NtError(NtStatus.FILE_CLOSED)
     del request.live_session().pipes[found.volatile_id]
     found.close()
     return Reply(pack_close_response(None))

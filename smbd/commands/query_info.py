@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from smbd import vfs
-from smbd.commands import security
+from smbd.commands import security, write_time
 from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -58,6 +58,7 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
 def _view(request: Request, open_: Open, number: int) -> FileView:
     """What the packers of the information classes take their fields from."""
     file = open_.file
+    write_time.restore(request.service, open_)
     information = vfs.information(file)
     state = request.service.files.of(file)
     information.delete_pending = state is not None and state.delete_pending
@@ -77,7 +78,9 @@ def _view(request: Request, open_: Open, number: int) -> FileView:
         if not view.eas:
             raise NtError(NtStatus.NO_EAS_ON_FILE)
     if number == FileClass.ALTERNATE_NAME:
-        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # no 8.3 names are made
+        if not file.path:
+            raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # the root has no name at all
+        view.short_name = vfs.short_name(file.name)
     return view
 
 

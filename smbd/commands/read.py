@@ -33,8 +33,8 @@ async def run(request: Request) -> Reply:
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
     frame = _frame(request, message.length)
-    with memoryview(frame) as view:
-        count = await open_.share.engine.read(open_.file.fd, view[_DATA_AT:], message.offset)
+    with memoryview(frame) as view, view[_DATA_AT:] as into:
+        count = await open_.share.engine.read(open_.file.fd, into, message.offset)
     return _finish(open_, message, frame, count)
 
 

@@ -1,10 +1,15 @@
 """Rename and hard link ([MS-FSA] 2.1.5.15.11 and 2.1.5.15.6): new names for an open file."""
 
+from dataclasses import dataclass
+
+from smbd.commands import rights, security
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
-from smbd.service import Service
 from smbd.state import Open
-from smbd.vfs import File, Root, information, name_to_path
+from smbd.vfs import File, information, name_to_path
+from smbd.vfs.acl import Token
+from smbd.wire.access import Access
+from smbd.wire.create import ShareAccess
 from smbd.wire.fscc import FileAttribute, Rename
 
 
@@ -14,7 +19,7 @@ async def rename(request: Request, open_: Open, value: Rename) -> None:
     if not file.path:
         raise NtError(NtStatus.ACCESS_DENIED)  # the root of the share
     target = _target(value)
-    await _check_target(service, open_, target, value)
+    await _check_target(request, open_, target, replace=value.replace)
     if file.is_directory and any(one.file.path for one in service.files.below(open_)):
         raise NtError(NtStatus.ACCESS_DENIED)  # [MS-FSA]: a directory in which something is open
     old = file.path
@@ -22,13 +27,15 @@ async def rename(request: Request, open_: Open, value: Rename) -> None:
     state = service.files.of(file)
     if state is not None:  # else a CLOSE came meanwhile
         state.renamed(old, file.path)
+    service.notify.renamed(file, old)
 
 
 async def link(request: Request, open_: Open, value: Rename) -> None:
     """Give the file one more name."""
     target = _target(value)
-    await _check_target(request.service, open_, target, value)
+    await _check_target(request, open_, target, replace=value.replace)
     await request.service.blocking(open_.file.root.link, open_.file, target, value.replace)
+    request.service.notify.added(open_.file, target)
 
 
 def _target(value: Rename) -> str:
@@ -39,27 +46,50 @@ def _target(value: Rename) -> str:
     return path
 
 
-async def _check_target(service: Service, open_: Open, target: str, value: Rename) -> None:
-    """What stands at the new name must be nobody's open file, nor READONLY."""
-    there = await service.blocking(_look, open_.file.root, target)
-    if there is None:
-        return
-    attributes, file = there
-    if file.identity == open_.file.identity:
+async def _check_target(request: Request, open_: Open, target: str, *, replace: bool) -> None:
+    """The folder must take the name, and what stands there be nobody's open file, nor READONLY."""
+    files, file = request.service.files, open_.file
+    token = security.token_of(request.live_session())
+    place = await request.service.blocking(_look, file, target, token)
+    # [MS-FSA] opens the folder to add to it, sharing neither its deletion nor its renaming.
+    files.check(place.folder, Access.FILE_ADD_FILE, ShareAccess.READ | ShareAccess.WRITE)
+    if place.there is None or place.there.identity == file.identity:
         return  # another spelling of its own name, or another link: storage decides
-    if not value.replace:
+    if not replace:
         raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-    state = service.files.of(file)
-    if attributes & FileAttribute.READONLY or (state is not None and state.opens):
+    state = files.of(place.there)
+    if not place.replaceable or (state is not None and state.opens):
         raise NtError(NtStatus.ACCESS_DENIED)
 
 
-def _look(root: Root, path: str) -> tuple[int, File] | None:
-    """Attributes and identity (closed already) of what has a name, or None.  Blocks."""
+@dataclass(slots=True)
+class _Place:
+    """Where a new name is to be, and what has it already; the files are closed."""
+
+    folder: File
+    there: File | None = None
+    replaceable: bool = False
+
+
+def _look(file: File, target: str, token: Token) -> _Place:
+    """Blocks.  Raises NtError: OBJECT_PATH_NOT_FOUND, ACCESS_DENIED if nothing may be added."""
+    root = file.root
     try:
-        with root.open(path, read=False, write=False) as file:
-            return information(file).attributes, file
+        with root.open(target.rpartition("/")[0], read=False, write=False) as folder:
+            place = _Place(folder)
     except NtError as error:
-        if error.status == NtStatus.OBJECT_NAME_NOT_FOUND:
-            return None
-        raise
+        if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
+            raise
+        raise NtError(NtStatus.OBJECT_PATH_NOT_FOUND) from error
+    adding = Access.FILE_ADD_SUBDIRECTORY if file.is_directory else Access.FILE_ADD_FILE
+    if not rights.in_folder(root, target, token) & adding:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    try:
+        with root.open(target, read=False, write=False) as there:
+            place.there = there
+            readonly = information(there).attributes & FileAttribute.READONLY
+            place.replaceable = not readonly and bool(rights.of(there, token, Access.DELETE))
+    except NtError as error:
+        if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
+            raise
+    return place

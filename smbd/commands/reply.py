@@ -4,6 +4,7 @@ from typing import Never
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
+from smbd.wire.ioctl import IoctlRequest, pack_ioctl_response
 
 # CANCEL has no response ([MS-SMB2] 3.3.5.16); dispatch sends this one nowhere.
 NO_REPLY = Reply()
@@ -26,3 +27,14 @@ def check_charge(request: Request, size: int) -> None:
             raise NtError(NtStatus.INVALID_PARAMETER)
     elif size > 65536:
         raise NtError(NtStatus.INVALID_PARAMETER)
+
+
+def ioctl_reply(
+    request: Request, message: IoctlRequest, output: bytes = b"", status: int = NtStatus.SUCCESS
+) -> Reply:
+    """An IOCTL response, which some statuses other than SUCCESS have too ([MS-SMB2] 3.3.4.4)."""
+    persistent_id, volatile_id = message.persistent_id, message.volatile_id
+    if request.open is not None:
+        persistent_id, volatile_id = request.open.persistent_id, request.open.volatile_id
+    packed = pack_ioctl_response(message.ctl_code, persistent_id, volatile_id, output)
+    return Reply(packed, status)

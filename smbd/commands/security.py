@@ -1,57 +1,79 @@
-"""Security descriptors made from what Unix knows: owner, group and mode.
+"""Security descriptors as QUERY_INFO and SET_INFO have them, and who asks.
 
-The SIDs are those that Samba gives to users and groups it knows by number only: S-1-22-1-UID
-and S-1-22-2-GID.  cifs.ko's `cifsacl` and smbcacls read them so.
+[MS-SMB2] 3.3.5.20.3 and 3.3.5.21.3.  What they mean is smbd.vfs.acl's.
 """
 
+import errno
+
 from smbd import vfs
+from smbd.ntstatus import NtError, NtStatus
+from smbd.session import Session
 from smbd.state import Open
-from smbd.wire.access import (
-    FILE_ALL_ACCESS,
-    FILE_GENERIC_EXECUTE,
-    FILE_GENERIC_READ,
-    FILE_GENERIC_WRITE,
-    Access,
-)
-from smbd.wire.dtyp import Ace, AceType, Control, SecurityDescriptor, pack_security_descriptor
+from smbd.vfs import File, acl
+from smbd.vfs.acl import Token
+from smbd.wire.access import Access
+from smbd.wire.dtyp import Control, SecurityDescriptor, pack_security_descriptor
 from smbd.wire.query_info import SecurityInformation
 
-_EVERYONE = "S-1-1-0"
-_RIGHTS = (
-    (4, FILE_GENERIC_READ),
-    (2, FILE_GENERIC_WRITE | Access.DELETE),
-    (1, FILE_GENERIC_EXECUTE),
-)
+_OWNED = SecurityInformation.OWNER | SecurityInformation.GROUP
+# Integrity labels and central policies ask for lists that no file here has: nothing is in them.
+_READ_CONTROL = _OWNED | SecurityInformation.DACL | SecurityInformation.LABEL
+_LISTS = Control.DACL_PRESENT | Control.DACL_AUTO_INHERITED | Control.DACL_PROTECTED
+
+
+def token_of(session: Session) -> Token:
+    """What a login goes by when descriptors are checked."""
+    identity = session.identity
+    if identity is None or identity.is_guest or identity.is_anonymous:
+        return acl.GUEST
+    return acl.user_token()
 
 
 def describe(open_: Open, parts: int) -> bytes:
-    """The self-relative security descriptor of an open file, with the parts asked for."""
-    _require(open_, parts)
-    owned = vfs.ownership(open_.file)
-    owner, group = f"S-1-22-1-{owned.uid}", f"S-1-22-2-{owned.gid}"
-    # The owner may change mode and attributes whatever the mode says.
-    aces = [Ace(AceType.ACCESS_ALLOWED, 0, FILE_ALL_ACCESS, owner)]
-    for sid, shift in ((group, 3), (_EVERYONE, 0)):
-        mask = 0
-        for bit, rights in _RIGHTS:
-            if owned.mode >> shift & bit:
-                mask |= rights
-        if mask:
-            aces.append(Ace(AceType.ACCESS_ALLOWED, 0, mask, sid))
+    """The self-relative descriptor of an open file, with the parts asked for.  Blocks.
+
+    Raises NtError(ACCESS_DENIED) without the right to read them.
+    """
+    if parts & _READ_CONTROL:
+        open_.require(Access.READ_CONTROL)
+    if parts & SecurityInformation.SACL:
+        open_.require(Access.ACCESS_SYSTEM_SECURITY)
+    whole = _descriptor(open_.file)
+    has_dacl = parts & SecurityInformation.DACL
     return pack_security_descriptor(
         SecurityDescriptor(
-            owner if parts & SecurityInformation.OWNER else None,
-            group if parts & SecurityInformation.GROUP else None,
-            aces if parts & SecurityInformation.DACL else None,
-            control=Control.DACL_PRESENT if parts & SecurityInformation.DACL else 0,
+            whole.owner if parts & SecurityInformation.OWNER else None,
+            whole.group if parts & SecurityInformation.GROUP else None,
+            whole.dacl if has_dacl else None,
+            control=whole.control & _LISTS if has_dacl else 0,
         )
     )
 
 
-def _require(open_: Open, parts: int) -> None:
-    """[MS-SMB2] 3.3.5.20.3: reading security is READ_CONTROL, auditing is another right."""
-    wanted = SecurityInformation.OWNER | SecurityInformation.GROUP | SecurityInformation.DACL
-    if parts & wanted:
-        open_.require(Access.READ_CONTROL)
+def change(open_: Open, parts: int, new: SecurityDescriptor, token: Token) -> None:
+    """Set parts of the descriptor of an open file.  Blocks.
+
+    Raises NtError: ACCESS_DENIED without the right to, INVALID_OWNER, NOT_SUPPORTED where this
+    file system has no place for one; OSError.
+    """
+    if parts & (_OWNED | SecurityInformation.LABEL):
+        open_.require(Access.WRITE_OWNER)
+    if parts & SecurityInformation.DACL:
+        open_.require(Access.WRITE_DAC)
     if parts & SecurityInformation.SACL:
         open_.require(Access.ACCESS_SYSTEM_SECURITY)
+    changed = acl.changed(_descriptor(open_.file), new, parts, token)
+    try:
+        acl.store(open_.file, changed)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        raise NtError(NtStatus.NOT_SUPPORTED) from error
+
+
+def _descriptor(file: File) -> SecurityDescriptor:
+    stored = acl.load(file)
+    if stored is not None:
+        return stored
+    owned = vfs.ownership(file)
+    return acl.of_unix(owned.uid, owned.gid, owned.mode)

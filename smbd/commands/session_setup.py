@@ -8,6 +8,7 @@ import trio
 from smbd.auth import Identity, Step
 from smbd.commands.closing import end_session
 from smbd.commands.reply import later
+from smbd.commands.tree_connect import may_enter
 from smbd.connection import Connection
 from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
 from smbd.ntstatus import NtError, NtStatus, status_name
@@ -24,6 +25,8 @@ from smbd.wire.session_setup import (
 
 _log = logging.getLogger("smbd")
 
+# Logins of one connection, begun or done: a terminal server has one for each of its users.
+_MOST_SESSIONS = 1024
 
 try_now = later  # a login may have to wait for those that failed before it
 
@@ -35,22 +38,23 @@ async def run(request: Request) -> Reply:
     if message.flags & SessionSetupFlags.BINDING:
         # [MS-SMB2] 3.3.5.5: what a server without multichannel answers.
         raise NtError(NtStatus.REQUEST_NOT_ACCEPTED)
+    if _must_seal(connection) and not connection.cipher_id:
+        # The same section: who cannot seal is not even asked for a password.
+        raise NtError(NtStatus.ACCESS_DENIED)
     session = _session(request)
     first = session.identity is None
-    if first and connection.dialect == Dialect.SMB_3_1_1:
+    hashed = first and connection.dialect == Dialect.SMB_3_1_1
+    if hashed:
         session.preauth = extend_preauth_hash(session.preauth, request.frame)
     step = await _step(request, session, message)
     if step.identity is None:
         reply = Reply(pack_session_setup_response(0, step.token), NtStatus.MORE_PROCESSING_REQUIRED)
-        reply.preauth = first and connection.dialect == Dialect.SMB_3_1_1
+        reply.preauth = hashed
         return reply
     if first:
-        if _must_seal_but_cannot(connection, step.identity):
-            await end_session(request.service, session)
-            raise NtError(NtStatus.ACCESS_DENIED)
-        await _end_previous(request, message, step.identity)
-        _establish(connection, session, message, step.identity)
-    session.exchange = None
+        await _begin(request, session, message, step.identity)
+    else:
+        _renew(request, session, step.identity)
     reply = Reply(pack_session_setup_response(_flags(session), step.token))
     reply.signed = session.has_key
     return reply
@@ -64,6 +68,8 @@ def _session(request: Request) -> Session:
             raise NtError(NtStatus.USER_SESSION_DELETED)
         session = request.session
     else:
+        if len(connection.sessions) >= _MOST_SESSIONS:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         session_id = service.new_session_id()
         session = Session(session_id, lambda: connection.forget(session_id), time.time())
         session.preauth = connection.preauth
@@ -71,43 +77,65 @@ def _session(request: Request) -> Session:
         request.session, request.session_id = session, session_id
     if session.exchange is None:
         session.exchange = service.authenticator.begin()
+        session.suspended = session.identity is not None
     return session
 
 
 async def _step(request: Request, session: Session, message: SessionSetupRequest) -> Step:
-    """Give the token to the login; a failure ends it, and the session if it never was."""
+    """Give the token to the login; a failure ends the session, old or new (3.3.5.5.3)."""
     connection, brake = request.connection, request.service.brake
     assert session.exchange is not None
+    now = trio.current_time()
     try:
         step = session.exchange.step(message.token)
     except NtError as error:
-        session.exchange = None
+        await end_session(request.service, session)
         if session.identity is None:
-            await end_session(request.service, session)
-            request.session = None
+            request.session = None  # nothing to sign the answer with
         _log.warning("%s: login failed: %s", connection.peer, status_name(error.status))
-        # The wait holds back success and failure alike: it tells nobody which one comes.
-        await trio.sleep(brake.failed(connection.address, time.monotonic()))
+        if error.status == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
+            await _hold_back(connection, brake.failed(connection.address, now))
         raise
     if step.identity is not None:
-        await trio.sleep(brake.delay(connection.address, time.monotonic()))
-        _log.info("%s: %s logged in", connection.peer, step.identity.user or "anonymous")
+        await _hold_back(connection, brake.delay(connection.address, now))
+        if connection.sessions.get(session.session_id) is not session:
+            raise NtError(NtStatus.USER_SESSION_DELETED)  # it was ended meanwhile
+        session.exchange = None
     return step
 
 
-async def _end_previous(request: Request, message: SessionSetupRequest, identity: Identity) -> None:
-    """[MS-SMB2] 3.3.5.5.3: a client that comes back ends the session that it had before."""
-    previous = request.service.sessions.get(message.previous_session_id)
-    if previous is None or previous is request.session or previous.identity is None:
-        return
-    if previous.identity.user == identity.user:
-        await end_session(request.service, previous)
+async def _hold_back(connection: Connection, delay: float) -> None:
+    """Wait before a login is answered, good or bad alike: the wait tells nobody which one comes.
+
+    The answers of one connection leave one after the other.  Otherwise a thousand guesses that
+    are sent together would all be answered after one delay.
+    """
+    now = trio.current_time()
+    connection.login_due = max(connection.login_due, now) + delay
+    await trio.sleep(connection.login_due - now)
 
 
-def _must_seal_but_cannot(connection: Connection, identity: Identity) -> bool:
-    """[MS-SMB2] 3.3.5.5: where encryption is required, nobody comes in without."""
-    required = connection.service.config.server.encryption == "required"
-    return required and not (connection.cipher_id and identity.session_key)
+async def _begin(
+    request: Request, session: Session, message: SessionSetupRequest, identity: Identity
+) -> None:
+    """A new login has succeeded ([MS-SMB2] 3.3.5.5.3)."""
+    connection, service = request.connection, request.service
+    if _must_seal(connection) and not identity.session_key:
+        await end_session(service, session)
+        raise NtError(NtStatus.ACCESS_DENIED)
+    previous = service.sessions.get(message.previous_session_id)
+    if previous is not None and previous is not session and _is_same(previous, identity):
+        # A client that comes back after its connection broke.
+        await end_session(service, previous)
+    _establish(connection, session, message, identity)
+    connection.logged_in()
+    _log.info("%s: %s logged in", connection.peer, identity.user or "anonymous")
+
+
+def _is_same(previous: Session, identity: Identity) -> bool:
+    """Whether a session is this user's.  Guests prove nothing: they end nobody's session."""
+    known = not (identity.is_guest or identity.is_anonymous)
+    return known and previous.user == identity.user
 
 
 def _establish(
@@ -116,7 +144,6 @@ def _establish(
     """What a login gives: its keys, and whether they must be used."""
     server = connection.service.config.server
     session.identity = identity
-    connection.logged_in()
     if not identity.session_key:
         return
     keys = derive_keys(
@@ -130,6 +157,26 @@ def _establish(
     if connection.cipher_id:
         session.sealer = Sealer(connection.cipher_id, keys.encryption, keys.decryption)
         session.encrypt = server.encryption in {"desired", "required"}
+
+
+def _renew(request: Request, session: Session, identity: Identity) -> None:
+    """A session has proved itself again; its keys stay ([MS-SMB2] 3.3.5.5.2).
+
+    It may be somebody else now.  What is open stays open, as on Windows and Samba, but the new
+    user opens nothing in a share that is not for him.
+    """
+    before = session.user
+    session.identity = identity
+    session.suspended = False
+    for tree in session.trees.values():
+        tree.barred = tree.share is not None and not may_enter(tree.share, identity)
+    if identity.user != before:
+        peer = request.connection.peer
+        _log.info("%s: %s is now %s", peer, before, identity.user or "anonymous")
+
+
+def _must_seal(connection: Connection) -> bool:
+    return connection.service.config.server.encryption == "required"
 
 
 def _flags(session: Session) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from smbd import vfs
-from smbd.commands import renaming
+from smbd.commands import renaming, security, write_time
 from smbd.commands.reply import check_charge, later
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
+from smbd.wire.change_notify import CompletionFilter
+from smbd.wire.dtyp import parse_security_descriptor
 from smbd.wire.fscc import BasicInformation, DispositionFlags, FileAttribute, FileClass
 from smbd.wire.query_info import InfoType
 from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info_request
@@ -20,8 +22,11 @@ async def run(request: Request) -> Reply:
     """Check the rights that the class needs, then change."""
     message = parse_set_info_request(request.frame)
     open_ = _prepare(request, message)
+    if message.info_type == InfoType.SECURITY:
+        await _security(request, open_, message)
+        return Reply(SET_INFO_RESPONSE)
     if message.info_type != InfoType.FILE:
-        raise NtError(NtStatus.NOT_SUPPORTED)  # security, quotas, volume labels
+        raise NtError(NtStatus.NOT_SUPPORTED)  # quotas, volume labels
     number = message.info_class
     change = _CHANGES.get(number)
     if change is None:
@@ -42,9 +47,29 @@ def _prepare(request: Request, message: SetInfoRequest) -> Open:
     return request.find_open(message)
 
 
+async def _security(request: Request, open_: Open, message: SetInfoRequest) -> None:
+    """[MS-SMB2] 3.3.5.21.3."""
+    parts = message.additional_information
+    new = parse_security_descriptor(message.data)
+    token = security.token_of(request.live_session())
+    await request.service.blocking(security.change, open_, parts, new, token)
+    request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
+
+
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
-    """Times and attributes; 0 keeps, and -1 and -2, which steer updates by later I/O, keep too."""
+    """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
+    write_time.restore(request.service, open_)  # before -2 ends it
     await request.service.blocking(_set_basic, open_, value)
+    write_time.steer(request.service, open_, value.last_write_time)
+    changed = 0
+    for field, bit in (
+        (value.attributes, CompletionFilter.ATTRIBUTES),
+        (value.creation_time, CompletionFilter.CREATION),
+        (value.last_access_time, CompletionFilter.LAST_ACCESS),
+        (value.last_write_time, CompletionFilter.LAST_WRITE),
+    ):
+        changed |= bit if field > 0 else 0
+    request.service.notify.modified(open_.file, changed)
 
 
 def _set_basic(open_: Open, value: BasicInformation) -> None:
@@ -97,11 +122,13 @@ def _check_deletable(open_: Open) -> None:
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
     await request.service.blocking(vfs.set_end_of_file, open_.file, value)
+    request.service.notify.modified(open_.file, CompletionFilter.SIZE)
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
     await request.service.blocking(vfs.allocate, open_.file, value)
+    request.service.notify.modified(open_.file, CompletionFilter.SIZE)
 
 
 def _require_file(open_: Open) -> None:
@@ -122,6 +149,7 @@ async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttri
         await request.service.blocking(
             vfs.set_ea, open_.file, bytes(attribute.name), bytes(attribute.value)
         )
+    request.service.notify.modified(open_.file, CompletionFilter.EA)
 
 
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {

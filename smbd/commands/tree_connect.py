@@ -2,6 +2,7 @@
 
 import logging
 
+from smbd.auth import Identity
 from smbd.commands.reply import never
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -19,13 +20,17 @@ _log = logging.getLogger("smbd")
 _FULL_ACCESS = 0x001F01FF
 _READ_ACCESS = 0x001200A9  # FILE_GENERIC_READ | Access.FILE_EXECUTE
 _IPC = "ipc$"
+_MOST_TREES = 1024  # of one session; a client needs one for each share
 
 
 def try_now(request: Request) -> Reply | None:
     """Connect; nothing here waits."""
     message = parse_tree_connect_request(request.frame)
     session = request.live_session()
-    name = message.path.rpartition("\\")[2]
+    if len(session.trees) >= _MOST_TREES:
+        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    # The server's name is not looked at: people reach one server under many.
+    name = message.path.removeprefix("\\\\").partition("\\")[2]
     if name.lower() == _IPC:
         tree = session.connect(None, _FULL_ACCESS, encrypt=False)
         request.tree_id = tree.tree_id
@@ -49,12 +54,15 @@ def _admit(session: Session, share: Share) -> bool:
     """Whether what follows must be sealed; ACCESS_DENIED if this user may not enter."""
     identity = session.identity
     assert identity is not None
-    if identity.is_guest or identity.is_anonymous:
-        allowed = share.config.guest
-    else:
-        allowed = share.config.allows(identity.user)
     encrypt = share.config.encryption == "required"
     # [MS-SMB2] 3.3.5.7: who cannot seal cannot have a share that must be sealed.
-    if not allowed or (encrypt and session.sealer is None):
+    if not may_enter(share, identity) or (encrypt and session.sealer is None):
         raise NtError(NtStatus.ACCESS_DENIED)
     return encrypt or (share.config.encryption == "desired" and session.sealer is not None)
+
+
+def may_enter(share: Share, identity: Identity) -> bool:
+    """Whether a share is for this user."""
+    if identity.is_guest or identity.is_anonymous:
+        return share.config.guest
+    return share.config.allows(identity.user)

@@ -3,7 +3,7 @@
 from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import Open
+from smbd.state import WRITTEN, Open
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.write import WriteFlags, WriteRequest, pack_write_response, parse_write_request
@@ -60,4 +60,5 @@ def _prepare(request: Request, message: WriteRequest) -> Open:
 
 def _finish(open_: Open, message: WriteRequest, count: int) -> Reply:
     open_.position = message.offset + count
+    open_.unreported |= WRITTEN
     return Reply(pack_write_response(count))

@@ -2,6 +2,7 @@
 
 import stat
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from smbd.config import engines, schema
@@ -57,6 +58,10 @@ def _server(document: Document) -> ServerConfig:
         document.problem((*place, "min_dialect"), "must not be above max_dialect")
     if server.encryption == "required" and server.max_dialect < 0x0300:
         document.problem((*place, "encryption"), _needs_smb3())
+    if server.mdns and find_spec("zeroconf") is None:
+        document.problem(
+            (*place, "mdns"), "needs the Python package zeroconf: pip install 'smbd[mdns]'"
+        )
     return server
 
 

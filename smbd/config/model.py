@@ -63,9 +63,12 @@ class Limits:
 
     connections: int = 1000
     connections_per_address: int = 250
-    half_open_logins: int = 100  # connections that have no session yet
+    # Connections that have no session yet.  More than connections_per_address: no one machine
+    # can keep all others out.
+    half_open_logins: int = 300
     login_time: float = 30.0  # from accept to the first session
-    idle_time: float = 900.0  # of a connection without open handles; 0: never closed
+    # Of a connection without open handles, or whose client takes no replies; 0: never closed.
+    idle_time: float = 900.0
     opens: int = 16384  # handles of one connection
     requests: int = 1024  # of one connection, in work at once
     credits: int = 8192  # held by one connection; Samba's default too
@@ -89,6 +92,8 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
     status_socket: Path | None = None
     log_format: LogFormat = "text"
+    metrics: Address | None = None  # where Prometheus may ask; None: nowhere
+    mdns: bool = False  # announce the server on the local network
 
 
 @dataclass(frozen=True, slots=True)

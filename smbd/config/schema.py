@@ -185,6 +185,8 @@ SERVER: Keys = {
     "encryption": one_of("off", "desired", "required"),
     "status_socket": string,
     "log_format": one_of("text", "json"),
+    "metrics": address,
+    "mdns": boolean,
     "limits": table,
 }
 

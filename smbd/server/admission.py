@@ -12,20 +12,28 @@ class Admission:
 
     limits: Limits
     total: int = 0
+    refused: int = 0
     strangers: int = 0  # connections on which nobody has logged in yet
     by_address: Counter[str] = field(default_factory=Counter)
 
     def admit(self, address: str) -> str:
         """Count a connection in; the reason if it may not come in, else ''."""
+        refusal = self._refusal(address)
+        if refusal:
+            self.refused += 1
+            return refusal
+        self.total += 1
+        self.strangers += 1
+        self.by_address[address] += 1
+        return ""
+
+    def _refusal(self, address: str) -> str:
         if self.total >= self.limits.connections:
             return "too many connections"
         if self.by_address[address] >= self.limits.connections_per_address:
             return "too many connections from this address"
         if self.strangers >= self.limits.half_open_logins:
             return "too many connections without a login"
-        self.total += 1
-        self.strangers += 1
-        self.by_address[address] += 1
         return ""
 
     def leave(self, address: str, *, stranger: bool) -> None:

@@ -1,36 +1,100 @@
-"""From a configuration to the service that connections share."""
+"""From a configuration to what connections share: users, shares, limits."""
+
+import os
+import weakref
+from collections.abc import Iterable, Mapping
+
+import trio
 
 from aio import open_engine
 from smbd.auth import Account, Authenticator, nt_hash
 from smbd.config import Config, ShareConfig, UserConfig
+from smbd.server.descriptors import most_opens
 from smbd.service import Blocking, Service
 from smbd.share import Share
 from smbd.state import OpenTable
 from smbd.vfs import Root
 
 
-def build_service(config: Config, blocking: Blocking) -> Service:
+async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a folder cannot be."""
-    shares = {share.name.lower(): _open_share(share) for share in config.shares}
-    authenticator = Authenticator(
+    shares = await open_shares(config.shares, {}, blocking)
+    opens = OpenTable(most_opens(config.server.limits))
+    return Service(config, authenticator(config), shares, blocking, opens)
+
+
+def authenticator(config: Config) -> Authenticator:
+    """The users of a configuration."""
+    return Authenticator(
         [_account(user) for user in config.users],
         server_name=config.server.name,
         domain=config.server.workgroup,
         guest=config.guest,
     )
-    limits = config.server.limits
-    return Service(
-        config,
-        authenticator,
-        shares,
-        blocking,
-        OpenTable(limits.opens * limits.connections),
+
+
+async def open_shares(
+    wanted: Iterable[ShareConfig], running: Mapping[str, Share], blocking: Blocking
+) -> dict[str, Share]:
+    """The shares by name in lower case: those that run as wanted already, and new ones.
+
+    OSError if a folder cannot be opened; then nothing is left open.
+    """
+    shares: dict[str, Share] = {}
+    opened: list[Share] = []
+    try:
+        for config in wanted:
+            share = running.get(config.name.lower())
+            if share is None or not await blocking(_same_storage, share, config):
+                share = await _open_share(config, blocking)
+                opened.append(share)
+            shares[config.name.lower()] = share
+    except BaseException:
+        for share in opened:
+            await close_share(share)
+        raise
+    return shares
+
+
+async def close_share(share: Share) -> None:
+    """End a share of a server that has ended; it cannot be cancelled."""
+    with trio.CancelScope(shield=True):
+        await share.engine.aclose()
+    share.root.close()
+
+
+async def retire_share(share: Share) -> None:
+    """End a share that no tree connect and no open uses any more, while the server goes on.
+
+    A worker may still look for a name in it, for a client that has left meanwhile: were the
+    root's descriptor closed now, that lookup could begin at whatever gets its number next.  So it
+    closes with the last reference to the root.
+    """
+    weakref.finalize(share.root, share.root.lookup.close)
+    with trio.CancelScope(shield=True):
+        await share.engine.aclose()
+
+
+async def _open_share(config: ShareConfig, blocking: Blocking) -> Share:
+    root = await blocking(Root, config.path, config.read_only)
+    try:
+        return Share(config, root, open_engine(config.engine, **config.engine_options))
+    except BaseException:
+        root.close()
+        raise
+
+
+def _same_storage(share: Share, wanted: ShareConfig) -> bool:
+    """Whether a share reads and writes the files that it should, in the way that it should.
+
+    All else (who may connect, the comment ...) needs no other share.  A folder that was replaced
+    or mounted over is another one, although its path is the same.  Blocks; OSError.
+    """
+    same = all(
+        getattr(share.config, key) == getattr(wanted, key)
+        for key in ("path", "read_only", "engine", "engine_options")
     )
-
-
-def _open_share(share: ShareConfig) -> Share:
-    root = Root(share.path, read_only=share.read_only)
-    return Share(share, root, open_engine(share.engine, **share.engine_options))
+    return same and os.path.samestat(wanted.path.stat(), os.fstat(share.root.lookup.fd))
 
 
 def _account(user: UserConfig) -> Account:

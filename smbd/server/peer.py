@@ -6,12 +6,14 @@ import socket
 import trio
 
 from smbd.commands.closing import end_session
+from smbd.config import Address
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
 from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
+from smbd.session import Session
 from smbd.transport import Transport
 
 _log = logging.getLogger("smbd")
@@ -24,71 +26,92 @@ class Peer:
     """A client's connection."""
 
     def __init__(
-        self, service: Service, admission: Admission, sock: socket.socket, address: str, port: int
+        self, service: Service, admission: Admission, sock: socket.socket, address: Address
     ) -> None:
         limits = service.config.server.limits
         self._admission = admission
-        self._sock = sock
         self._stranger = True
         self._login_scope = trio.CancelScope(deadline=trio.current_time() + limits.login_time)
         self._service = service
         self.transport = Transport(sock, limits.memory, service.buffers)
         self.connection = Connection(
             service,
-            f"{address}:{port}",
-            address,
+            str(address),
+            address.host,
             CommandSequenceWindow(limits.credits),
             on_login=self._logged_in,
         )
+        self._dispatch: Dispatch | None = None
+        self._hearing = trio.CancelScope()  # cancelled: no more requests are taken
         self._scope = trio.CancelScope()
+        self._why = ""
+
+    @property
+    def name(self) -> str:
+        """Address and port, for people."""
+        return self.connection.peer
 
     async def serve(self) -> None:
         """Serve it until it ends, whichever side ends it."""
-        peer = self.connection.peer
-        _log.info("%s: connected", peer)
-        why = "closed"
+        _log.info("%s: connected", self.name)
+        level = logging.WARNING
         try:
             with self._scope:
                 await self._converse()
         except* ProtocolError as group:
-            why = f"dropped: {_first(group)}"
+            self._why = f"dropped: {_first(group)}"
         except* OSError as group:
-            why = f"lost: {_first(group)}"
+            self._why = f"lost: {_first(group)}"
+            level = logging.INFO  # clients go away without a word every day
+        except* Exception:  # noqa: BLE001 - the wall between connections
+            # Our bug, outside of any request: dispatch answers for those.  It costs this client
+            # the connection, and must not cost the others theirs.
+            _log.exception("%s: dropped", self.name)
         finally:
             with trio.CancelScope(shield=True):
                 await self._clean_up()
-        if self._login_scope.cancelled_caught:
-            why = "dropped: no login in time"
-        _log.info("%s: %s", peer, why)
+        _log.log(level if self._why else logging.DEBUG, "%s: %s", self.name, self._why or "closed")
+
+    def end(self, why: str = "") -> None:
+        """End it now."""
+        self._why = self._why or why
+        self._scope.cancel()
 
     async def _converse(self) -> None:
-        limits = self._service.config.server.limits
+        idle = self._service.config.server.limits.idle_time
         async with trio.open_nursery() as nursery:
-            dispatch = Dispatch(self.connection, self.transport, nursery)
-            nursery.start_soon(dispatch.send_interims)
+            self._dispatch = Dispatch(self.connection, self.transport, nursery)
+            nursery.start_soon(self._dispatch.send_interims)
             nursery.start_soon(self.transport.write_later)
-            nursery.start_soon(self._watch_login, nursery.cancel_scope)
-            if limits.idle_time:
-                nursery.start_soon(self._watch_idle, nursery.cancel_scope, limits.idle_time)
-            await self.transport.receive(dispatch.frame)
-            nursery.cancel_scope.cancel()
+            nursery.start_soon(self._watch_login)
+            if idle:
+                nursery.start_soon(self._watch_idle, idle)
+            with self._hearing:
+                await self.transport.receive(self._dispatch.frame)
+                nursery.cancel_scope.cancel()
 
-    async def _watch_login(self, connection_scope: trio.CancelScope) -> None:
+    async def _watch_login(self) -> None:
         """Drop a connection on which nobody logs in: half-open ones are cheap to make."""
         with self._login_scope:
             await trio.sleep_forever()
-        if self._stranger:
-            connection_scope.cancel()
+        self.end("dropped: no login in time")
 
-    async def _watch_idle(self, connection_scope: trio.CancelScope, idle: float) -> None:
-        """Drop a connection that says nothing and holds no open file."""
+    async def _watch_idle(self, idle: float) -> None:
+        """Drop a connection that says nothing and holds no file, or takes none of its replies."""
+        transport = self.transport
         while True:
-            await trio.sleep_until(self.transport.last_frame + idle)
-            silent = trio.current_time() - self.transport.last_frame >= idle
-            if silent and not any(one.opens for one in self.connection.sessions.values()):
-                connection_scope.cancel()
-            elif silent:
-                self.transport.last_frame = trio.current_time()
+            now = trio.current_time()
+            quiet_since = min(transport.last_frame, transport.stalled_since)
+            if now < quiet_since + idle:
+                await trio.sleep_until(quiet_since + idle)
+            elif transport.stalled_since <= now - idle:
+                self.end("dropped: takes no replies")
+                return
+            elif not any(one.opens or one.pipes for one in self.connection.sessions.values()):
+                self.end("dropped: idle")
+                return
+            else:
+                transport.last_frame = now
 
     def _logged_in(self) -> None:
         """The first login: limits for strangers end."""
@@ -100,15 +123,24 @@ class Peer:
         largest = max(connection.max_write, connection.max_transact)
         self.transport.maximum_frame = largest + _FRAME_OVERHEAD
 
-    async def drain(self, deadline: float) -> None:
-        """Let what is in work end and leave, then end the connection."""
+    async def finish(self, deadline: float) -> None:
+        """Take no more requests; let those in work end, and their replies leave."""
+        self._hearing.cancel()
         with trio.move_on_at(deadline):
+            if self._dispatch is not None:
+                await self._dispatch.finish()
             await self.transport.drain()
-        self._scope.cancel()
+
+    async def end_session(self, session: Session, why: str) -> None:
+        """End one login; the connection too, if it was the last one there."""
+        _log.warning("%s: %s: %s", self.name, session.user, why)
+        await end_session(self._service, session)
+        if not self.connection.sessions:
+            self._scope.cancel()
 
     async def _clean_up(self) -> None:
         """Close all that the client held: also that which a deletion waits for."""
-        self._sock.close()
+        self.transport.close()
         for session in list(self.connection.sessions.values()):
             await end_session(self._service, session)
         self._admission.leave(self.connection.address, stranger=self._stranger)

@@ -1,21 +1,18 @@
-"""What the server does at the moment, as one JSON document over a local socket."""
+"""What the server does at the moment, as one JSON document."""
 
-import json
 import os
-import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import trio
-
 from smbd import __version__
-from smbd.config import dialect_name, make_runtime_directory, runtime_directory
+from smbd.config import Address, dialect_name
 from smbd.crypto import AES_CMAC, AES_GMAC, HMAC_SHA256
+from smbd.server.admission import Admission
 from smbd.server.peer import Peer
 from smbd.service import Service
+from smbd.session import Session
 from smbd.share import Share
 from smbd.state import Open
 from smbd.wire.access import Access
@@ -23,27 +20,37 @@ from smbd.wire.access import Access
 _SIGNING = {HMAC_SHA256: "HMAC-SHA256", AES_CMAC: "AES-CMAC", AES_GMAC: "AES-GMAC"}
 
 
-def document(service: Service, peers: Iterable[Peer], listen: Iterable[str]) -> dict[str, Any]:
+def document(
+    service: Service, peers: Iterable[Peer], admission: Admission, listen: Iterable[Address]
+) -> dict[str, Any]:
     """Everything that `smbd status` shows."""
     users = {one.session_id: one.user for one in service.sessions.values()}
     opens = list(service.opens)
     return {
         "version": __version__,
         "pid": os.getpid(),
+        "started": service.started,
         "uptime": time.time() - service.started,
-        "listen": list(listen),
-        "shares": [_share(service, share, opens) for share in service.shares.values()],
-        "sessions": [session for peer in peers for session in _sessions(peer)],
-        "opens": [
-            {
-                "share": one.share.name,
-                "path": one.file.path,
-                "user": users.get(one.session_id, ""),
-                "access": _letters(one.granted_access),
-            }
-            for one in opens
+        "listen": [str(address) for address in listen],
+        "connections": {
+            "now": admission.total,
+            "without_login": admission.strangers,
+            "refused": admission.refused,
+        },
+        "failed_logins": service.brake.total,
+        "shares": [
+            *(_share(service, share, opens) for share in service.shares.values()),
+            *(_share(service, share, opens) | {"retired": True} for share in service.retired),
         ],
+        "sessions": [_session(peer, session) for peer in peers for session in logged_in(peer)],
+        "opens": [_open(one, users) for one in opens],
+        "locks": [lock for one in opens for lock in _locks(one, users)],
     }
+
+
+def logged_in(peer: Peer) -> Sequence[Session]:
+    """The sessions of a connection, without logins that are still under way."""
+    return [one for one in peer.connection.sessions.values() if one.identity is not None]
 
 
 def _share(service: Service, share: Share, opens: list[Open]) -> dict[str, Any]:
@@ -62,20 +69,42 @@ def _share(service: Service, share: Share, opens: list[Open]) -> dict[str, Any]:
     }
 
 
-def _sessions(peer: Peer) -> list[dict[str, Any]]:
+def _session(peer: Peer, session: Session) -> dict[str, Any]:
     connection = peer.connection
+    return {
+        "id": hex(session.session_id),
+        "user": session.user or "anonymous",
+        "peer": peer.name,
+        "dialect": dialect_name(connection.dialect),
+        "signing": _SIGNING[connection.signing_algorithm] if session.has_key else "none",
+        "sealed": session.encrypt,
+        "trees": len(session.trees),
+        "opens": len(session.opens),
+        "since": time.time() - session.began,
+    }
+
+
+def _open(open_: Open, users: dict[int, str]) -> dict[str, Any]:
+    return {
+        "share": open_.share.name,
+        "path": open_.file.path,
+        "user": users.get(open_.session_id, ""),
+        "session": hex(open_.session_id),
+        "access": _letters(open_.granted_access),
+    }
+
+
+def _locks(open_: Open, users: dict[int, str]) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{session.session_id:#x}",
-            "user": session.user,
-            "peer": connection.peer,
-            "dialect": dialect_name(connection.dialect),
-            "signing": _SIGNING[connection.signing_algorithm] if session.has_key else "none",
-            "trees": len(session.trees),
-            "opens": len(session.opens),
-            "since": time.time() - session.began,
+            "share": open_.share.name,
+            "path": open_.file.path,
+            "user": users.get(open_.session_id, ""),
+            "offset": lock.offset,
+            "length": lock.length,
+            "kind": "exclusive" if lock.exclusive else "shared",
         }
-        for session in connection.sessions.values()
+        for lock in open_.locks.of(open_)
     ]
 
 
@@ -87,24 +116,3 @@ def _letters(access: int) -> str:
         ("d", Access.DELETE),
     )
     return "".join(letter for letter, rights in letters if access & rights)
-
-
-def listen(path: Path) -> trio.SocketListener:
-    """A Unix socket that only this user can reach."""
-    if path.parent == runtime_directory():
-        make_runtime_directory(path.parent)
-    path.unlink(missing_ok=True)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    old = os.umask(0o177)
-    try:
-        sock.bind(str(path))
-    finally:
-        os.umask(old)
-    sock.listen()
-    return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-
-
-async def answer(stream: trio.SocketStream, status: dict[str, Any]) -> None:
-    """Write the document and end."""
-    async with stream:
-        await stream.send_all(json.dumps(status).encode())

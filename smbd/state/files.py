@@ -18,6 +18,7 @@ _SHARED = (
     (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA, ShareAccess.WRITE),
     (Access.DELETE, ShareAccess.DELETE),
 )
+_WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
 _DATA = _SHARED[0][0] | _SHARED[1][0] | _SHARED[2][0]
 
 
@@ -39,6 +40,11 @@ class FileState:
     opens: list[Open] = field(default_factory=list)
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     delete_pending: bool = False
+    writers: int = 0  # the opens that could write, counted as they came
+
+    def has_other_writer(self, open_: Open) -> bool:
+        """Whether somebody beside this open could write now."""
+        return any(held is not open_ and held.granted_access & _WRITES for held in self.opens)
 
     def check(self, access: int, sharing: int) -> None:
         """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
@@ -76,6 +82,7 @@ class FileTable:
         key = (open_.file.device, open_.file.inode)
         state = self._files.setdefault(key, FileState(key))
         state.opens.append(open_)
+        state.writers += bool(open_.granted_access & _WRITES)
         open_.locks = state.locks
         return state
 

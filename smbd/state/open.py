@@ -8,6 +8,7 @@ from typing import Self
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
 from smbd.state.locks import ByteRangeLocks
+from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
 
 
@@ -47,6 +48,10 @@ class Open:
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     mode: int = 0
     enumeration: Enumeration | None = None
+    notify: ChangeNotifyEntry | None = None  # of a directory that is watched
+    unreported: int = 0  # CompletionFilter of what WRITE did; CLOSE reports it, as on Windows
+    kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
+    writers_then: int = 0  # ... while FileState.writers says that nobody else could write
     users: int = 0
     closed: bool = False
 

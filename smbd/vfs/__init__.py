@@ -5,10 +5,9 @@ OSError for the one table (smbd.ntstatus).
 """
 
 from smbd.vfs.attributes import get_ea, list_eas, set_attributes, set_ea, set_sparse, set_times
+from smbd.vfs.copying import copy_range
 from smbd.vfs.information import (
-    Access,
     Ownership,
-    access,
     entries,
     entry,
     information,
@@ -17,19 +16,20 @@ from smbd.vfs.information import (
     ownership,
 )
 from smbd.vfs.names import fold, name_to_path, parse_name, path_to_name, to_disk, to_wire
+from smbd.vfs.permission import may_own, may_read, may_remove, may_write
 from smbd.vfs.root import File, Root
+from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import allocate, allocated_ranges, set_end_of_file, sync, zero_range
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
-    "Access",
     "File",
     "Matcher",
     "Ownership",
     "Root",
-    "access",
     "allocate",
     "allocated_ranges",
+    "copy_range",
     "entries",
     "entry",
     "fold",
@@ -41,6 +41,10 @@ __all__ = [
     "list_names",
     "match",
     "matcher",
+    "may_own",
+    "may_read",
+    "may_remove",
+    "may_write",
     "name_to_path",
     "ownership",
     "parse_name",
@@ -50,6 +54,7 @@ __all__ = [
     "set_end_of_file",
     "set_sparse",
     "set_times",
+    "short_name",
     "sync",
     "to_disk",
     "to_wire",

@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 
+from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import dosattrib
+from smbd.vfs import change_time, dosattrib
 from smbd.vfs.information import STORED_ATTRIBUTES, information, is_client_ea
 from smbd.vfs.root import File
 from smbd.wire.filetime import unix_from_filetime
@@ -24,23 +25,25 @@ def set_times(
 ) -> None:
     """Set times (FILETIMEs); None leaves one as it is.
 
-    `change` is dropped: the kernel alone says when an inode changed.  So is `creation` where no
-    extended attribute can hold it: refusing would make every copy fail that keeps times, and tools
-    expect as much of file systems that know less than NTFS.  Raises NtError(ACCESS_DENIED) in a
-    read-only share; OSError.
+    Where no extended attribute can hold `creation` and `change` they are dropped: refusing would
+    make every copy fail that keeps times, and tools expect as much of file systems that know less
+    than NTFS.  Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
-    del change
     file.root.check_writable()
-    if creation is not None:
-        now = information(file)
-        if now.creation_time != creation:
-            _store(file, now.attributes & STORED_ATTRIBUTES, creation)
+    now = information(file)
+    if creation is not None and now.creation_time != creation:
+        _store(file, now.attributes & STORED_ATTRIBUTES, creation)
     if access is not None or write is not None:
-        # os.utime has no "leave": the other one is set to what it is, to the nanosecond.
-        status = os.fstat(file.fd)
-        access_ns = status.st_atime_ns if access is None else unix_from_filetime(access)
-        write_ns = status.st_mtime_ns if write is None else unix_from_filetime(write)
-        os.utime(file.target, ns=(access_ns, write_ns))
+        target = file.target if isinstance(file.target, int) else os.fsencode(file.target)
+        access_ns = None if access is None else unix_from_filetime(access)
+        kernel.set_times(target, access_ns, None if write is None else unix_from_filetime(write))
+    # A client that hands back all the times that it has read does not mean this one.
+    if change is not None and now.change_time != change:
+        try:
+            change_time.store(file, change)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
 
 
 def set_attributes(file: File, attributes: int) -> None:

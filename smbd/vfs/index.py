@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from smbd.vfs.names import comparison_key, comparison_keys, to_wire
+from smbd.vfs.short_names import could_be_short, find_by_short_name
 
 # All indexes of one share together.  Measured: 190 bytes a name (26 characters), so 190 MB at most;
 # a folder of 100,000 takes 19 MB, and 100 ms to read.
@@ -70,10 +71,18 @@ class Folder:
         if self._names is None:
             return name if os.access(name, os.F_OK, dir_fd=self.fd, follow_symlinks=False) else None
         found = self._names.get(comparison_key(name))
+        if found is None and could_be_short(name):
+            return find_by_short_name(name, self._all_names())
         if found is None or isinstance(found, str):
             return found
         wire = to_wire(name)
         return min(found, key=lambda one: (one != name, to_wire(one) != wire, one))
+
+    def _all_names(self) -> list[str]:
+        names: list[str] = []
+        for found in (self._names or {}).values():
+            names += [found] if isinstance(found, str) else found
+        return names
 
     def added(self, name: str) -> None:
         """`name` was created by the holder."""

@@ -24,6 +24,14 @@ def closed_after(fd: int) -> contextlib.AbstractContextManager[int]:
     return _Closing(fd)
 
 
+def _can_find_cached(root: int) -> bool:
+    fd = confine.find_cached(root, "")
+    if fd is None:
+        return False
+    os.close(fd)
+    return True
+
+
 class _Closing:
     """As contextlib.closing, at a quarter of a generator's cost; a lookup needs two or three."""
 
@@ -50,6 +58,8 @@ class Lookup:
         self.fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.uses_openat2 = openat2 and confine.openat2_works(self.fd)
         self._finder = confine.find_by_openat2 if self.uses_openat2 else confine.find_by_walking
+        # RESOLVE_CACHED is younger than openat2 (Linux 5.12): the root itself is always cached.
+        self.has_cache = self.uses_openat2 and _can_find_cached(self.fd)
         self.index = Index()
         # Without /proc (a bare chroot) an O_PATH descriptor cannot be reopened: see `reopen`.
         self.has_proc = os.access(PROC_FDS, os.X_OK)
@@ -73,6 +83,10 @@ class Lookup:
             if error.errno in {errno.EXDEV, errno.ELOOP}:
                 raise NtError(NtStatus.ACCESS_DENIED) from error
             raise
+
+    def cached(self, path: str) -> int | None:
+        """As `exact`, if that waits for nothing; None if it might, or if there is no such name."""
+        return confine.find_cached(self.fd, path) if self.has_cache else None
 
     def find(self, path: str) -> tuple[int, str]:
         """The O_PATH descriptor (the caller closes it) and the path on disk of what exists.
@@ -128,10 +142,10 @@ class Lookup:
         except (FileNotFoundError, NotADirectoryError):  # a dangling symlink, or gone meanwhile
             return None
 
-    def reopen(self, fd: int, path: str, flags: int) -> int:
-        """A descriptor with `flags` of the very inode that `fd` (O_PATH) is."""
+    def reopen(self, fd: int, path: str, flags: int, status: os.stat_result) -> int:
+        """A descriptor with `flags` of the very inode that `fd` (O_PATH) and `status` are."""
         flags |= os.O_CLOEXEC | os.O_NOCTTY
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
+        if stat.S_ISDIR(status.st_mode):
             return os.open(".", flags | os.O_DIRECTORY, dir_fd=fd)
         if self.has_proc:
             return os.open(f"{PROC_FDS}/{fd}", flags)
@@ -141,7 +155,7 @@ class Lookup:
         parent, _, name = plain_path.rpartition("/")
         with closed_after(self.exact(parent)) as parent_fd:
             opened = os.open(name, flags | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=parent_fd)
-        if not os.path.samestat(os.fstat(opened), os.fstat(fd)):
+        if not os.path.samestat(os.fstat(opened), status):
             os.close(opened)
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return opened

@@ -97,7 +97,8 @@ def sync(file: File) -> None:
     if file.readable or file.writable:
         os.fsync(file.fd)
         return
-    with closed_after(file.root.lookup.reopen(file.fd, file.path, os.O_RDONLY)) as fd:
+    status = os.fstat(file.fd)
+    with closed_after(file.root.lookup.reopen(file.fd, file.path, os.O_RDONLY, status)) as fd:
         os.fsync(fd)
 
 

@@ -24,6 +24,7 @@ class FakeServer(ModuleType):
     """Stands in for smbd.server: what the command line makes of it is tested without a socket."""
 
     served: Config | None = None
+    reread: Callable[[], Config] | None = None
     failure: OSError | None = None
 
     def run(
@@ -32,8 +33,10 @@ class FakeServer(ModuleType):
         *,
         started: Callable[[Sequence[Address]], None],
         stopped: Callable[[Mapping[str, Any]], None],
+        reread: Callable[[], Config] | None,
     ) -> None:
         self.served = config
+        self.reread = reread
         if self.failure:
             raise self.failure
         started([FOUND])

@@ -31,9 +31,27 @@ DOCUMENT = {
         }
     ],
     "sessions": [
-        {"user": "ann", "peer": "127.0.0.1:50000", "dialect": "3.1.1", "trees": 1, "since": 3.0}
+        {
+            "id": "0x1f",
+            "user": "ann",
+            "peer": "127.0.0.1:50000",
+            "dialect": "3.1.1",
+            "sealed": True,
+            "trees": 1,
+            "since": 3.0,
+        }
     ],
     "opens": [],
+    "locks": [
+        {
+            "share": "music",
+            "path": "a/b",
+            "user": "ann",
+            "offset": 4096,
+            "length": 10,
+            "kind": "shared",
+        }
+    ],
 }
 
 
@@ -47,11 +65,12 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def server(path: Path, text: str) -> Iterator[None]:
-    """A socket that tells one client one text, as a server does."""
+    """A socket that answers one question with one text, as a server does."""
 
     def tell() -> None:
         connection, _ = listener.accept()
-        with connection:
+        with connection, connection.makefile() as asked:
+            assert json.loads(asked.readline()) == {"ask": "status"}
             connection.sendall(text.encode())
 
     with socket.socket(socket.AF_UNIX) as listener:
@@ -66,17 +85,23 @@ def server(path: Path, text: str) -> Iterator[None]:
 def test_the_one_running_server_is_found(runtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with server(runtime / "77.sock", json.dumps(DOCUMENT)):
         assert main(["status"]) == 0
-    headline, _, header, music, _, *sessions, _, opens = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr().out.rstrip("\n").split("\n\n")
+    headline, shares, sessions, opens, locks = shown
+    header, music = shares.splitlines()
     assert headline == "smbd 0.1.0 on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
     assert header.split()[:6] == ["share", "engine", "trees", "opens", "reads", "hits"]
     assert music.split()[:6] == ["music", "nowait+threads", "2", "3", "1000", "900"]
     assert "3.91 MiB" in music
     assert "500.0 ms" in music
-    assert sessions == [
-        "user  peer             dialect  trees  since",
-        "ann   127.0.0.1:50000  3.1.1        1  3.0 s",
+    assert sessions.splitlines() == [
+        "session  user  peer             dialect  sealed  trees  since",
+        "0x1f     ann   127.0.0.1:50000  3.1.1       yes      1  3.0 s",
     ]
     assert opens == "no file is open"
+    assert locks.splitlines() == [
+        "share  path  user  lock    offset  length",
+        "music  a/b   ann   shared    4096      10",
+    ]
 
 
 def test_a_socket_that_nobody_listens_to_any_more_is_passed_over(

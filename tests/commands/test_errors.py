@@ -2,6 +2,7 @@
 
 import errno
 import logging
+from struct import unpack_from
 
 import pytest
 
@@ -9,7 +10,7 @@ from smbd.dispatch import INTERIM_AFTER
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import ECHO, FLUSH, READ, WRITE
+from tests.core.messages import ECHO, FLUSH, QUERY_INFO, READ, WRITE
 
 
 @pytest.mark.parametrize(
@@ -119,3 +120,20 @@ async def test_a_read_that_is_malformed_or_too_long_is_an_invalid_parameter(
     async with on_stage(tmp_path) as stage:
         stage.ask(READ, body)
         assert (await stage.answer()).status == NtStatus.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize(("dialect", "contexts", "size"), [(0x0302, 0, 4), (0x0311, 1, 12)])
+async def test_what_an_error_has_to_say_stands_in_a_context_on_3_1_1(
+    tmp_path, mock_clock, dialect, contexts, size
+):
+    """[MS-SMB2] 2.2.2.1: the length that would do, for BUFFER_TOO_SMALL."""
+    async with on_stage(tmp_path) as stage:
+        stage.connection.dialect = dialect
+        file_id = await stage.open("a")
+        security = messages.query_info(file_id, 0, length=1, info_type=3, additional=7)
+        stage.ask(QUERY_INFO, security)
+        answer = await stage.answer()
+        assert answer.status == NtStatus.BUFFER_TOO_SMALL
+        assert unpack_from("<HBxI", answer.body) == (9, contexts, size)
+        (length,) = unpack_from("<I", answer.body, 8 + size - 4)
+        assert 20 < length < 1000

@@ -144,8 +144,8 @@ async def test_cancel_ends_a_lock_that_waits_and_leaves_nothing_of_it(tmp_path, 
             interim = await stage.answer()
             stage.ask(CANCEL, flags=ASYNC, async_id=interim.async_id)
             assert (await stage.answer()).status == NtStatus.CANCELLED
-        assert len(locks.held) == 1
-        assert not locks._waiters, "who has gone is not to be woken"
+        assert locks.held == 1
+        assert not locks.waits, "who has gone is not to be woken"
 
 
 async def test_the_end_of_a_tree_ends_a_lock_that_waits(tmp_path, mock_clock):

@@ -165,3 +165,14 @@ async def test_ones_own_shared_lock_blocks_ones_own_write(tmp_path, mock_clock):
         assert await lock(stage, file_id, (0, 10, SHARED)) == 0
         stage.ask(WRITE, messages.write(file_id, b"data", 5))
         assert (await stage.answer()).status == NtStatus.FILE_LOCK_CONFLICT
+
+
+async def test_a_lock_refused_for_too_much_work_is_never_granted(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        one, other = await two_opens(stage)
+        assert await lock(stage, one, (0, 10, EXCLUSIVE)) == 0
+        stage.dispatch._most_in_work = 0
+        refused = NtStatus.INSUFFICIENT_RESOURCES
+        assert await lock(stage, other, (0, 10, EXCLUSIVE)) == refused
+        assert await lock(stage, one, (0, 10, UNLOCK)) == 0
+        assert await lock(stage, one, (0, 10, EXCLUSIVE | NOW)) == 0

@@ -140,8 +140,9 @@ def lock(file_id, *elements):
     return head + b"".join(pack("<QQII", *element, 0) for element in elements)
 
 
-def query_info(file_id, info_class, *, length=4096, info_type=1):
-    return pack("<HBBIHHIII16s", 41, info_type, info_class, length, 0, 0, 0, 0, 0, file_id)
+def query_info(file_id, info_class, *, length=4096, info_type=1, additional=0):
+    kind = (info_type, info_class, length)
+    return pack("<HBBIHHIII16s", 41, *kind, 0, 0, 0, additional, 0, file_id)
 
 
 def set_info(file_id, info_class, data, *, info_type=1):
@@ -153,6 +154,19 @@ def query_directory(file_id, pattern="*", *, info_class=12, length=65536):
     name = pattern.encode("utf-16-le")
     fixed = pack("<HBBI16sHHI", 33, info_class, 0, 0, file_id, 96, len(name), length)
     return fixed + name
+
+
+def change_notify(file_id, filters=0xFFF, *, flags=1, length=4096):
+    return pack("<HHI16sII", 32, flags, length, file_id, filters, 0)
+
+
+# DFS referrals, snapshots, copychunk, validate negotiate, sparse, zero, ranges, resume key, none.
+FSCTLS = (0x060194, 0x144064, 0x1440F2, 0x140204, 0x0900C4, 0x0980C8, 0x0940CF, 0x140078, 0x99999)
+
+
+def ioctl(file_id, code, data=b"", *, length=4096):
+    where = (120, len(data), 0, 0, 0, length, 1, 0)
+    return pack("<HHI16sIIIIIIII", 57, 0, code, file_id, *where) + data
 
 
 # --- responses ---

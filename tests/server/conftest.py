@@ -1,9 +1,15 @@
 """A folder, a server on it, and clients."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from smbd.testing import serve_in_thread
+from tests.aio.page_cache import file_system_of, takes_nowait
 from tests.server.clients import CLIENTS, PypiClient, SambaClient
+
+ON_DISK = Path("/var/tmp")
 
 
 @pytest.fixture
@@ -12,6 +18,15 @@ def folder(tmp_path):
     served = tmp_path / "served"
     served.mkdir()
     return served
+
+
+@pytest.fixture
+def disk():
+    """A folder whose files can be cold, and whose reads take RWF_NOWAIT."""
+    if not takes_nowait(ON_DISK):
+        pytest.skip(f"{ON_DISK} is {file_system_of(ON_DISK)}, which has no RWF_NOWAIT reads here")
+    with tempfile.TemporaryDirectory(dir=ON_DISK) as name:
+        yield Path(name)
 
 
 @pytest.fixture
@@ -36,6 +51,13 @@ def client(connect, server):
 @pytest.fixture
 def pypi(server):
     """The one that lets a test say every field of a request."""
+    with PypiClient(server) as client:
+        yield client
+
+
+@pytest.fixture
+def other(server):
+    """Another such client, on a connection of its own."""
     with PypiClient(server) as client:
         yield client
 

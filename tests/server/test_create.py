@@ -6,7 +6,7 @@ from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
 from smbd.wire.fscc import FileAttribute
-from tests.server.clients import refusal
+from tests.server.clients import ImpacketClient, refusal
 
 SUPERSEDE, OPEN, CREATE = (
     CreateDisposition.SUPERSEDE,
@@ -69,8 +69,12 @@ def test_nothing_makes_the_folders_above_it(folder, pypi, disposition):
     assert list(folder.iterdir()) == []
 
 
-def test_a_number_that_is_no_disposition(pypi):
-    assert refusal(pypi.open, "file", disposition=6) == NtStatus.INVALID_PARAMETER
+def test_a_number_that_is_no_disposition(server):
+    with ImpacketClient(server) as client:  # smbprotocol would not send it
+        connection = client.connection
+        tree = connection.connectTree(client.share)
+        opening = refusal(connection.createFile, tree, "file", creationDisposition=6)
+        assert opening == NtStatus.INVALID_PARAMETER
 
 
 @pytest.mark.parametrize(

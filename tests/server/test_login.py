@@ -16,7 +16,7 @@ SECOND = UserConfig(name="Jürgen", password="pässwörd €")
 
 def attempt(connect, server, **credentials):
     """The NTSTATUS's name that a login is refused with."""
-    with pytest.raises(Exception) as refused, connect(server, **credentials) as client:  # noqa: B017
+    with pytest.raises(Exception) as refused, connect(server, **credentials) as client:
         client.names()
     return status_of(refused.value)
 

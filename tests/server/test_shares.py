@@ -1,17 +1,19 @@
 """What each share allows, and to whom."""
 
+import re
+
 import pytest
 
 from smbd.config import ShareConfig, UserConfig
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve_in_thread
-from tests.server.clients import PypiClient, SambaClient, refusal, status_of
+from tests.server.clients import ImpacketClient, PypiClient, SambaClient, refusal, status_of
 
 OTHER = UserConfig(name="other", password="other")
 
 
 def refused(connect, server, **how):
-    with pytest.raises(Exception) as refusal, connect(server, **how) as client:  # noqa: B017
+    with pytest.raises(Exception) as refusal, connect(server, **how) as client:
         client.names()
     return status_of(refusal.value)
 
@@ -74,6 +76,21 @@ def test_a_hidden_share_opens_to_who_knows_it(folder, second, connect):
         with connect(server, share="attic") as client:
             client.put("file", b"dusty")
     assert (second / "file").read_bytes() == b"dusty"
+
+
+def test_a_list_of_shares_has_all_but_the_hidden_ones(folder, second):
+    shares = [
+        ShareConfig(name="attic", path=second, hidden=True),
+        ShareConfig(name="Zweite", path=second, comment="für alle"),
+    ]
+    with serve_in_thread(folder, shares=shares) as server:
+        with ImpacketClient(server) as client:
+            listed = [one["shi1_netname"].rstrip("\0") for one in client.connection.listShares()]
+        with SambaClient(server) as client:
+            told = client.list_shares()
+    assert sorted(listed) == ["IPC$", "Zweite", "share"]
+    assert re.search(r"^\s+Zweite\s+Disk\s+für alle$", told, re.MULTILINE)
+    assert "attic" not in told
 
 
 def test_what_is_read_only_can_be_read(folder, connect):

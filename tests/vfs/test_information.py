@@ -10,7 +10,7 @@ import pytest
 from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import attributes as attributes_module
-from smbd.vfs import dosattrib
+from smbd.vfs import change_time, dosattrib
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.fscc import FileAttribute
 from tests.vfs.conftest import another_user, refused, stat_of
@@ -141,7 +141,7 @@ def test_times_are_kept_to_the_100_ns(root: vfs.Root, share: Path) -> None:
     write = 132_222_222_222_222_229
     for read in (True, False):
         with root.open("file", read=read, write=False) as file:
-            vfs.set_times(file, creation, access, write, 1)
+            vfs.set_times(file, creation, access, write, None)
             told = vfs.information(file)
             assert told.creation_time == creation
             assert told.last_access_time == access
@@ -156,6 +156,24 @@ def test_times_are_kept_to_the_100_ns(root: vfs.Root, share: Path) -> None:
             assert told.last_access_time == access + 2
             assert told.last_write_time == write + 1
             assert told.attributes == _SYSTEM
+
+
+def test_a_change_time_that_was_set_holds_until_something_changes(
+    root: vfs.Root, share: Path
+) -> None:
+    (share / "file").touch()
+    for read in (True, False):
+        with root.open("file", read=read, write=False) as file:
+            vfs.set_times(file, None, None, 132_222_222_222_222_229, 132_333_333_333_333_331)
+            told = vfs.information(file)
+            assert told.last_write_time == 132_222_222_222_222_229
+            assert told.change_time == 132_333_333_333_333_331
+            assert told.ea_size == 0
+    now = (share / "file").stat().st_ctime_ns
+    record = os.getxattr(share / "file", change_time.NAME)
+    assert change_time.still_valid(record, now) == 132_333_333_333_333_331
+    assert change_time.still_valid(record, now + 1_000_000_000) is None
+    assert change_time.still_valid(b"damaged", now) is None
 
 
 def test_a_listing_leaves_out_what_smb_cannot_serve(root: vfs.Root, share: Path) -> None:
@@ -226,7 +244,7 @@ def test_only_who_may_remove_is_told_so(root: vfs.Root, share: Path) -> None:
         removable = {}
         for path in ("sticky/file", "open/file", "shut/file", "open", ""):
             with stat_of(root, path) as file:
-                removable[path] = vfs.access(file).remove
+                removable[path] = vfs.may_remove(file)
     assert removable == {
         "sticky/file": False,
         "open/file": True,

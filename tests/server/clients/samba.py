@@ -1,5 +1,6 @@
 """Samba's smbclient, one process for each handful of commands."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -70,8 +71,16 @@ class SambaClient:
 
     def run(self, *commands):
         """What it prints; SambaError with it, if it ends with an error."""
+        return self._run(*self._command, "--command", ";".join(commands))
+
+    def list_shares(self):
+        """What `smbclient -L` prints."""
+        program, place, *options = self._command
+        return self._run(program, f"--list={place.split('/')[2]}", *options)
+
+    def _run(self, *command):
         done = subprocess.run(
-            [*self._command, "--command", ";".join(commands)],
+            command,
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=50, check=False, text=True,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
@@ -93,8 +102,6 @@ class SambaClient:
 
     def listing(self, folder=""):
         """Names, sorted by nobody, each as often as it comes."""
-        import re
-
         return re.findall(_LISTED, self.run(f'ls "{folder}/*"' if folder else "ls"), re.MULTILINE)
 
     def remove(self, name):

@@ -1,0 +1,69 @@
+"""Holes: FSCTL_SET_SPARSE, FSCTL_SET_ZERO_DATA and FSCTL_QUERY_ALLOCATED_RANGES ([MS-FSCC] 2.3).
+
+cifs.ko makes fallocate, punching holes and SEEK_HOLE of them.
+"""
+
+from smbd import vfs
+from smbd.commands.reply import ioctl_reply
+from smbd.ntstatus import NtError, NtStatus
+from smbd.request import Reply, Request
+from smbd.state import WRITTEN, Open
+from smbd.wire.access import Access
+from smbd.wire.change_notify import CompletionFilter
+from smbd.wire.fsctl import (
+    pack_allocated_ranges,
+    parse_query_allocated_ranges,
+    parse_set_sparse,
+    parse_zero_data,
+)
+from smbd.wire.ioctl import IoctlRequest
+
+_RANGE_SIZE = 16
+
+
+async def set_sparse(request: Request, open_: Open, message: IoctlRequest) -> Reply:
+    """[MS-FSA] 2.1.5.10.37: whether zeros may be holes."""
+    if open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    open_.require_any(
+        Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA | Access.FILE_WRITE_ATTRIBUTES
+    )
+    await request.service.blocking(vfs.set_sparse, open_.file, parse_set_sparse(message.input))
+    request.service.notify.modified(open_.file, CompletionFilter.ATTRIBUTES)
+    return ioctl_reply(request, message)
+
+
+async def set_zero_data(request: Request, open_: Open, message: IoctlRequest) -> Reply:
+    """[MS-FSA] 2.1.5.10.38: zeros in a range, as a hole where the file may have any."""
+    _require_file(open_)
+    open_.require(Access.FILE_WRITE_DATA)
+    asked = parse_zero_data(message.input)
+    length = asked.beyond_final_zero - asked.offset
+    open_.locks.check(open_, asked.offset, length, writing=True)
+    await request.service.blocking(
+        vfs.zero_range, open_.file, asked.offset, asked.beyond_final_zero
+    )
+    open_.unreported |= WRITTEN
+    return ioctl_reply(request, message)
+
+
+async def query_allocated_ranges(request: Request, open_: Open, message: IoctlRequest) -> Reply:
+    """[MS-FSA] 2.1.5.10.22: where a file has data, as much of the list as fits."""
+    _require_file(open_)
+    open_.require(Access.FILE_READ_DATA)
+    start, length = parse_query_allocated_ranges(message.input)
+    limit = message.max_output_response
+    ranges = await request.service.blocking(
+        vfs.allocated_ranges, open_.file, start, length, limit // _RANGE_SIZE + 1
+    )
+    output, complete = pack_allocated_ranges(ranges, limit)
+    if complete:
+        return ioctl_reply(request, message, output)
+    if not output:
+        raise NtError(NtStatus.BUFFER_TOO_SMALL)
+    return ioctl_reply(request, message, output, NtStatus.BUFFER_OVERFLOW)
+
+
+def _require_file(open_: Open) -> None:
+    if open_.file.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)

@@ -1,0 +1,70 @@
+"""Listening sockets: SMB's and the metrics' over TCP, the control socket in the file system."""
+
+import os
+import socket
+from pathlib import Path
+
+from smbd.config import Address, make_runtime_directory, runtime_directory
+
+_BACKLOG = 128
+
+
+def listen(address: Address) -> list[socket.socket]:
+    """Non-blocking listeners for an address; a name may have several.  OSError names it."""
+    found = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    listeners: list[socket.socket] = []
+    for family, kind, protocol, _, name in dict.fromkeys(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # "::" beside "0.0.0.0" must not be the same port twice.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(name)
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            for one in (sock, *listeners):
+                one.close()
+            raise OSError(error.errno, error.strerror, str(address)) from error
+        sock.settimeout(0)
+        listeners.append(sock)
+    return listeners
+
+
+def bound_address(listener: socket.socket) -> Address:
+    """Where a listener is reached, with the port that it really got."""
+    name = listener.getsockname()
+    return Address(name[0], name[1])
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A Unix socket that only this user can reach; OSError if somebody listens there already."""
+    if path.parent == runtime_directory():
+        make_runtime_directory(path.parent)
+    _remove_left_over(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+        sock.listen()
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.umask(old)
+    sock.settimeout(0)
+    return sock
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove the socket of a server that was killed; never a live one's, nor a file."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)

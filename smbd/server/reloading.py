@@ -1,0 +1,74 @@
+"""SIGHUP: shares.toml again.  New shares appear, removed ones go, and nobody's files close.
+
+A wrong file changes nothing.  What is served is decided without an await, so that no client ever
+sees half of it.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from smbd.config import Config, ConfigError, ServerConfig
+from smbd.server.building import authenticator, open_shares
+from smbd.server.descriptors import most_opens
+from smbd.service import Service
+from smbd.share import Share
+
+_log = logging.getLogger("smbd")
+
+# What was set up once, at the start.
+_FIXED = ("listen", "status_socket", "log_format", "metrics", "mdns")
+
+
+async def reload(service: Service, reread: Callable[[], Config]) -> bool:
+    """Serve what `reread` gives; whether it did.  It runs in a worker, and may raise ConfigError.
+
+    Who is logged in stays so, with the trees and handles that there are; users and passwords
+    count for the next login, and what a share allows for the next tree connect.
+    """
+    try:
+        config = await service.blocking(reread)
+        shares = await open_shares(config.shares, service.shares, service.blocking)
+    except ConfigError as error:
+        for problem in error.problems:
+            _log.error("%s", problem)
+    except OSError as error:
+        _log.error("%s: %s", error.filename, error.strerror)
+    else:
+        for warning in config.warnings:
+            _log.warning("%s", warning)
+        _log.info("shares.toml was read again: %s", _changes(service.shares, shares))
+        _apply(service, config, shares)
+        return True
+    _log.error("shares.toml was read again, and nothing was changed")
+    return False
+
+
+def _apply(service: Service, config: Config, shares: dict[str, Share]) -> None:
+    running = service.config.server
+    for key in _FIXED:
+        if getattr(config.server, key) != getattr(running, key):
+            _log.warning("server.%s: a change counts from the next start on", key)
+    service.config = replace(config, server=_with_fixed(config.server, running))
+    service.authenticator = authenticator(config)
+    service.opens.limit = most_opens(config.server.limits)
+    for wanted in config.shares:
+        shares[wanted.name.lower()].config = wanted
+    gone = [share for key, share in service.shares.items() if shares.get(key) is not share]
+    service.shares = shares
+    service.retire(gone)
+
+
+def _with_fixed(server: ServerConfig, running: ServerConfig) -> ServerConfig:
+    return replace(server, **{key: getattr(running, key) for key in _FIXED})
+
+
+def _changes(old: Mapping[str, Share], new: Mapping[str, Share]) -> str:
+    """What happened to the shares, for the log."""
+    told = {
+        "new": [share.name for key, share in new.items() if key not in old],
+        "gone": [share.name for key, share in old.items() if key not in new],
+        "moved": [share.name for key, share in new.items() if old.get(key, share) is not share],
+    }
+    words = [f"{what}: {', '.join(names)}" for what, names in told.items() if names]
+    return "; ".join(words) or "the same shares"

@@ -1,0 +1,98 @@
+"""The server as a process: signals, descriptors, and an end that is sure to come."""
+
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import trio
+
+from smbd.config import Address, Config
+from smbd.server import descriptors
+from smbd.server.server import Server
+from smbd.server.serving import serving
+
+_log = logging.getLogger("smbd")
+
+# From the signal to the end, whatever clients and disks do: who runs containers kills at ten.
+_END_SECONDS = 9.0
+
+
+def run(
+    config: Config,
+    *,
+    started: Callable[[Sequence[Address]], None],
+    stopped: Callable[[dict[str, Any]], None],
+    reread: Callable[[], Config] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
+
+    SIGHUP serves what `reread` gives from then on; without it, it is a signal to end like the
+    others: what it comes from is a terminal that was closed.
+    """
+    descriptors.raise_limit()
+    trio.run(_run, config, started, stopped, reread)
+
+
+async def _run(
+    config: Config,
+    started: Callable[[Sequence[Address]], None],
+    stopped: Callable[[dict[str, Any]], None],
+    reread: Callable[[], Config] | None,
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async with serving(config) as server:
+            _warn_if_short(config)
+            started(server.addresses)
+            await _until_the_end(server, signals, reread)
+            _end_in_time()
+            await server.drain()
+            stopped(server.document())
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+async def _until_the_end(
+    server: Server, signals: AsyncIterator[int], reread: Callable[[], Config] | None
+) -> None:
+    """Return when a signal says so; meanwhile SIGHUP loads shares.toml again."""
+    async with trio.open_nursery() as nursery:
+        async for number in signals:
+            if number == signal.SIGHUP and reread is not None:
+                nursery.start_soon(_reload, server, reread)
+                continue
+            _log.info("%s: ending", signal.Signals(number).name)
+            nursery.cancel_scope.cancel()
+            return
+
+
+async def _reload(server: Server, reread: Callable[[], Config]) -> None:
+    if await server.reload(reread):
+        _warn_if_short(server.service.config)
+
+
+def _warn_if_short(config: Config) -> None:
+    shortage = descriptors.shortage(config.server.limits)
+    if shortage:
+        _log.warning("%s", shortage)
+
+
+def _end_in_time() -> None:
+    """From here on a second signal ends the process at once, and so does the clock.
+
+    Both by handlers of our own: as process 1 of a container there are no default ones.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_now)
+    signal.signal(signal.SIGALRM, _end_now)
+    signal.setitimer(signal.ITIMER_REAL, _END_SECONDS)
+
+
+def _end_now(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGALRM:
+        _log.error("not everything was flushed in %.0f s: ending all the same", _END_SECONDS)
+    else:
+        _log.warning("%s again: ending at once", signal.Signals(number).name)
+    # Not an exception: the loop may be waiting for a disk that never answers.
+    os._exit(128 + number)

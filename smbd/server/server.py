@@ -1,0 +1,136 @@
+"""A running server: who is connected, and what can be asked of it while it runs."""
+
+import errno
+import logging
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import trio
+
+from smbd.config import Address, Config
+from smbd.server import reloading, status
+from smbd.server.admission import Admission
+from smbd.server.building import retire_share
+from smbd.server.flushing import flush
+from smbd.server.listening import bound_address
+from smbd.server.peer import Peer
+from smbd.service import Service
+
+_log = logging.getLogger("smbd")
+
+# Requests in work and replies under way get this long; with the flush and the engines' own end it
+# stays below the 10 s that a container is given.
+_DRAIN_SECONDS = 5.0
+# Out of descriptors or memory: accepting again at once would only spin.
+_ACCEPT_PAUSE = 0.1
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_ENDED_BY_HAND = "ended by smbd disconnect"
+
+
+class Server:
+    """A running server.  Its connections' tasks live in `connections`."""
+
+    def __init__(
+        self, service: Service, listeners: Sequence[socket.socket], connections: trio.Nursery
+    ) -> None:
+        self.service = service
+        self.addresses = [bound_address(listener) for listener in listeners]
+        self.metrics_addresses: list[Address] = []
+        self._connections = connections
+        self._accepting = trio.CancelScope()
+        self._peers: set[Peer] = set()
+        self._admission = Admission(service.config.server.limits)
+        self._reloading = trio.Lock()
+        service.dispose = lambda share: connections.start_soon(retire_share, share)
+
+    # --- who comes ---
+
+    async def accept(self, listener: socket.socket) -> None:
+        """Take connections from one listener until the server ends."""
+        with listener, self._accepting:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                try:
+                    sock, name = listener.accept()
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    # A peer that went away before it was accepted, or no descriptors left.
+                    if error.errno in _PASSING:
+                        _log.warning("cannot accept: %s", error.strerror)
+                        await trio.sleep(_ACCEPT_PAUSE)
+                    continue
+                self._welcome(sock, Address(name[0], name[1]))
+
+    def _welcome(self, sock: socket.socket, address: Address) -> None:
+        refusal = self._admission.admit(address.host)
+        if refusal:
+            _log.warning("%s: refused: %s", address, refusal)
+            sock.close()
+            return
+        sock.settimeout(0)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        peer = Peer(self.service, self._admission, sock, address)
+        self._peers.add(peer)
+        self._connections.start_soon(self._serve, peer)
+
+    async def _serve(self, peer: Peer) -> None:
+        try:
+            await peer.serve()
+        finally:
+            self._peers.discard(peer)
+
+    # --- what can be asked ---
+
+    def document(self) -> dict[str, Any]:
+        """What `smbd status` shows."""
+        return status.document(self.service, self._peers, self._admission, self.addresses)
+
+    async def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to one question of the control socket."""
+        match question:
+            case {"ask": "status"}:
+                return self.document()
+            case {"ask": "disconnect", "who": str(who)}:
+                return {"ended": await self.disconnect(who)}
+        return {"error": "ask for status or disconnect"}
+
+    async def disconnect(self, who: str) -> list[str]:
+        """End the sessions of an id or a user, or the connections of an address; what was ended.
+
+        The words are those that `smbd status` shows: "0x1f", "ann", "192.0.2.7", or
+        "192.0.2.7:50000".
+        """
+        ended = []
+        for peer in list(self._peers):
+            if who in {peer.name, peer.connection.address}:
+                peer.end(_ENDED_BY_HAND)
+                ended.append(f"the connection of {peer.name}")
+                continue
+            for session in status.logged_in(peer):
+                if who.casefold() in {hex(session.session_id), session.user.casefold()}:
+                    ended.append(f"{session.user} on {peer.name}")
+                    await peer.end_session(session, _ENDED_BY_HAND)
+        return ended
+
+    async def reload(self, reread: Callable[[], Config]) -> bool:
+        """Serve the configuration that `reread` gives; False if that cannot be."""
+        async with self._reloading:
+            done = await reloading.reload(self.service, reread)
+            self._admission.limits = self.service.config.server.limits
+        return done
+
+    # --- the end ---
+
+    async def drain(self) -> None:
+        """Take nothing new, let what is in work end and its replies leave, flush, hang up."""
+        self._accepting.cancel()
+        deadline = trio.current_time() + _DRAIN_SECONDS
+        async with trio.open_nursery() as nursery:
+            for peer in self._peers:
+                nursery.start_soon(peer.finish, deadline)
+        await flush(self.service)
+        for peer in self._peers:
+            peer.end()

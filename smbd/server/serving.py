@@ -1,0 +1,110 @@
+"""All that one server needs, opened in order and closed in the other."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from aio import WorkerPool
+from smbd.config import Config, ServerConfig
+from smbd.server import announcing, control, metrics
+from smbd.server.building import build_service, close_share
+from smbd.server.listening import bound_address, listen, listen_unix
+from smbd.server.server import Server
+from smbd.service import Service
+
+# For calls that go to the file system's metadata; READ and WRITE have their engine's own workers.
+_METADATA_WORKERS = 16
+
+
+@asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[Server]:
+    """Serve a configuration for as long as the block lasts.
+
+    Raises OSError if a share's folder cannot be opened or an address not be bound.
+    """
+    async with AsyncExitStack() as stack:
+        pool = WorkerPool(_METADATA_WORKERS, "smbd")
+        stack.push_async_callback(_close_pool, pool)
+        service = await build_service(config, pool.run)
+        stack.push_async_callback(_close_shares, service)
+        # All are bound before there is a nursery, which would wrap the OSError.
+        sockets = _Sockets(config.server, stack)
+        body = _Body()
+        async with trio.open_nursery() as connections, trio.open_nursery() as helping:
+            server = Server(service, sockets.smb, connections)
+            server.metrics_addresses += map(bound_address, sockets.metrics)
+            for listener in sockets.smb:
+                helping.start_soon(server.accept, listener)
+            for listener in sockets.control:
+                helping.start_soon(control.serve, listener, server.answer)
+            for listener in sockets.metrics:
+                helping.start_soon(metrics.serve, listener, server.document)
+            if config.server.mdns:
+                helping.start_soon(
+                    announcing.announce, config.server.name, server.addresses, pool.run
+                )
+            with body:
+                yield server
+            with trio.CancelScope(shield=True):
+                await server.drain()
+            helping.cancel_scope.cancel()
+            connections.cancel_scope.cancel()
+        body.raise_again()
+
+
+class _Body:
+    """Keeps what the block raised until the nurseries are gone: they would wrap it in groups."""
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        self._error = error
+        return True
+
+    def raise_again(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
+class _Sockets:
+    """The listeners of a server."""
+
+    def __init__(self, config: ServerConfig, stack: AsyncExitStack) -> None:
+        self.smb = [one for address in config.listen for one in _bound(stack, *listen(address))]
+        self.control: list[socket.socket] = []
+        self.metrics: list[socket.socket] = []
+        if config.status_socket is not None:
+            self.control = _bound(stack, listen_unix(config.status_socket))
+            stack.callback(_remove, config.status_socket)
+        if config.metrics is not None:
+            self.metrics = _bound(stack, *listen(config.metrics))
+
+
+def _bound(stack: AsyncExitStack, *listeners: socket.socket) -> list[socket.socket]:
+    for listener in listeners:
+        stack.callback(listener.close)
+    return list(listeners)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+async def _close_pool(pool: WorkerPool) -> None:
+    with trio.CancelScope(shield=True):
+        await pool.aclose()
+
+
+async def _close_shares(service: Service) -> None:
+    for share in (*service.shares.values(), *service.retired):
+        await close_share(share)

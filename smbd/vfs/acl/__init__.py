@@ -1,0 +1,23 @@
+"""NT security descriptors: kept beside a file, inherited by what is made in a folder, checked.
+
+A file without a stored one is what Unix says it is, and so is what may be done with it.
+"""
+
+from smbd.vfs.acl.check import allowed
+from smbd.vfs.acl.inherit import of_new
+from smbd.vfs.acl.merge import changed
+from smbd.vfs.acl.sids import GUEST, Token, user_token
+from smbd.vfs.acl.stored import load, store
+from smbd.vfs.acl.unix import of_unix
+
+__all__ = [
+    "GUEST",
+    "Token",
+    "allowed",
+    "changed",
+    "load",
+    "of_new",
+    "of_unix",
+    "store",
+    "user_token",
+]

@@ -1,0 +1,50 @@
+"""Copy bytes from one open file to another, or within one, without a client in between."""
+
+import errno
+import os
+
+from smbd.vfs.root import File
+
+# Across file systems, where neither knows how, or where the ranges of one file overlap.
+_CANNOT = frozenset((errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS))
+
+
+def copy_range(source: File, target: File, start: int, target_start: int, length: int) -> int:
+    """Copy `length` bytes, which fit into memory: all or, where the source ends before, none.
+
+    The count, which only a source that is cut meanwhile makes another.  Blocks are shared where the
+    file system can.  OSError.
+    """
+    if os.fstat(source.fd).st_size < start + length:
+        return 0
+    done = 0
+    while done < length:
+        rest = length - done
+        try:
+            count = os.copy_file_range(
+                source.fd, target.fd, rest, start + done, target_start + done
+            )
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+            return done + _by_memory(source, target, start + done, target_start + done, rest)
+        if not count:
+            break
+        done += count
+    return done
+
+
+def _by_memory(source: File, target: File, start: int, target_start: int, length: int) -> int:
+    """All is read before any is written, so that overlapping ranges come out right."""
+    data = bytearray(length)
+    with memoryview(data) as view:
+        done = 0
+        while done < length:
+            count = os.preadv(source.fd, [view[done:]], start + done)
+            if not count:
+                break
+            done += count
+        written = 0
+        while written < done:
+            written += os.pwrite(target.fd, view[written:done], target_start + written)
+    return done

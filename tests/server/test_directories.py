@@ -1,0 +1,185 @@
+"""QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): every entry, once, however many there are."""
+
+import time
+
+import pytest
+from smbprotocol.file_info import FileInformationClass
+
+from smbd.ntstatus import NtStatus
+from smbd.wire.access import Access
+from smbd.wire.create import CreateOptions
+from tests.server.clients import refusal
+from tests.server.clients.refusals import REFUSALS
+
+MANY = 10_000
+NAMES = FileInformationClass.FILE_NAMES_INFORMATION
+RESTART, SINGLE = 1, 2
+
+
+def directory(pypi, name=""):
+    return pypi.open(name, access=Access.FILE_READ_DATA, options=CreateOptions.DIRECTORY_FILE)
+
+
+def named(entries):
+    return [entry["file_name"].get_value().decode("utf-16-le") for entry in entries]
+
+
+def scan(opened, pattern="*", **how):
+    """All names that a handle still gives."""
+    names = []
+    while True:
+        try:
+            names += named(opened.query_directory(pattern, NAMES, **how))
+        except REFUSALS as end:
+            assert end.status == NtStatus.NO_MORE_FILES
+            return names
+
+
+def test_ten_thousand_entries_are_listed_completely_and_soon(folder, client):
+    expected = {f"file {number:05} with a name of some length.txt" for number in range(MANY)}
+    for name in expected:
+        (folder / name).touch()
+    began = time.perf_counter()
+    listing = client.listing()
+    took = time.perf_counter() - began
+    assert len(listing) == len(set(listing))
+    assert set(listing) - {".", ".."} == expected
+    assert took < 10
+
+
+def test_ten_thousand_entries_cost_the_server_less_than_a_second(folder, pypi):
+    """smbprotocol parses most of the time: here it only receives."""
+    for number in range(MANY):
+        (folder / f"{number:05}").touch()
+    opened = directory(pypi)
+    began = time.perf_counter()
+    received = 0
+    try:
+        while True:
+            query, _ = opened.query_directory("*", NAMES, send=False)
+            response = pypi.connection.receive(
+                pypi.connection.send(query, pypi.session.session_id, pypi.tree.tree_connect_id)
+            )
+            received += len(response["data"].get_value())
+    except REFUSALS as end:
+        assert end.status == NtStatus.NO_MORE_FILES
+    assert received > MANY * 20
+    assert time.perf_counter() - began < 2
+    opened.close()
+
+
+def test_an_empty_folder_has_its_two_dots(pypi):
+    opened = directory(pypi)
+    assert scan(opened) == [".", ".."]
+    opened.close()
+
+
+def test_patterns(folder, pypi):
+    for name in ("one.txt", "two.txt", "three.TXT", "four.log", "five"):
+        (folder / name).touch()
+    for pattern, expected in (
+        ("*.txt", {"one.txt", "two.txt", "three.TXT"}),
+        ("*.TXT", {"one.txt", "two.txt", "three.TXT"}),
+        ("t*", {"two.txt", "three.TXT"}),
+        ("????.*", {"four.log"}),
+        ("f???", {"five"}),
+        ("FIVE", {"five"}),
+        ("*", {"one.txt", "two.txt", "three.TXT", "four.log", "five", ".", ".."}),
+    ):
+        opened = directory(pypi)
+        assert set(scan(opened, pattern)) == expected, pattern
+        opened.close()
+
+
+def test_a_pattern_that_nothing_matches(folder, pypi):
+    (folder / "file").touch()
+    opened = directory(pypi)
+    assert refusal(opened.query_directory, "*.none", NAMES) == NtStatus.NO_SUCH_FILE
+    opened.close()
+
+
+def test_the_end_is_the_end_until_the_scan_restarts(folder, pypi):
+    (folder / "file").touch()
+    opened = directory(pypi)
+    assert scan(opened) == [".", "..", "file"]
+    assert refusal(opened.query_directory, "*", NAMES) == NtStatus.NO_MORE_FILES
+    (folder / "later").touch()
+    assert named(opened.query_directory("*", NAMES, flags=SINGLE | RESTART)) == ["."]
+    assert set(scan(opened)) == {"..", "file", "later"}
+    opened.close()
+
+
+def test_one_at_a_time(folder, pypi):
+    for number in range(20):
+        (folder / f"{number}").touch()
+    opened = directory(pypi)
+    names = scan(opened, flags=SINGLE)
+    assert len(names) == 22
+    assert set(names) == {".", "..", *map(str, range(20))}
+    opened.close()
+
+
+def test_entries_that_vanish_meanwhile_do_not_stop_it(folder, pypi):
+    for number in range(3000):
+        (folder / f"{number:04}").touch()
+    opened = directory(pypi)
+    names = named(opened.query_directory("*", NAMES))
+    gone = {f"{number:04}" for number in range(0, 3000, 2)}
+    for name in gone:
+        (folder / name).unlink()
+    rest = scan(opened)
+    assert len(names + rest) == len({*names, *rest})
+    assert {f"{number:04}" for number in range(1, 3000, 2)} <= {*names, *rest}
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FileInformationClass.FILE_DIRECTORY_INFORMATION,
+        FileInformationClass.FILE_FULL_DIRECTORY_INFORMATION,
+        FileInformationClass.FILE_BOTH_DIRECTORY_INFORMATION,
+        FileInformationClass.FILE_ID_BOTH_DIRECTORY_INFORMATION,
+        FileInformationClass.FILE_ID_FULL_DIRECTORY_INFORMATION,
+    ],
+)
+def test_entries_tell_what_the_files_are(folder, pypi, kind):
+    (folder / "file").write_bytes(b"x" * 1234)
+    (folder / "directory").mkdir()
+    opened = directory(pypi)
+    entries = dict(zip(named(found := opened.query_directory("*", kind)), found, strict=True))
+    assert set(entries) == {".", "..", "file", "directory"}
+    assert entries["file"]["end_of_file"].get_value() == 1234
+    assert entries["file"]["file_attributes"].get_value() == 0x20
+    assert entries["directory"]["file_attributes"].get_value() == 0x10
+    if "file_id" in entries["file"].fields:
+        assert entries["file"]["file_id"].get_value() == (folder / "file").stat().st_ino
+    opened.close()
+
+
+def test_a_file_is_not_listed(folder, pypi):
+    (folder / "file").touch()
+    opened = pypi.open("file", access=Access.FILE_READ_DATA)
+    assert refusal(opened.query_directory, "*", NAMES) == NtStatus.INVALID_PARAMETER
+    opened.close()
+
+
+def test_folders_in_folders(folder, client):
+    (folder / "a" / "b" / "c").mkdir(parents=True)
+    (folder / "a" / "b" / "c" / "deep").write_bytes(b"down here")
+    assert client.names("a/b/c") == {"deep"}
+    assert client.get("a/b/c/deep") == b"down here"
+
+
+def test_walking_a_tree(folder, pypi):
+    for place in ("a/b", "a/c", "d"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "file").touch()
+    found = [(at[len(pypi.path()) :], dirs, files) for at, dirs, files in pypi.call("walk", "")]
+    assert sorted((at, sorted(dirs), files) for at, dirs, files in found) == [
+        ("", ["a", "d"], []),
+        ("a", ["b", "c"], []),
+        ("a\\b", [], ["file"]),
+        ("a\\c", [], ["file"]),
+        ("d", [], ["file"]),
+    ]

@@ -1,0 +1,155 @@
+"""What a thousand clients leave behind when they are gone: nothing."""
+
+import gc
+import socket
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from struct import pack
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import smbd.testing
+from tests.core import messages
+from tests.core.messages import (
+    CREATE,
+    EXCLUSIVE,
+    LOCK,
+    LOGOFF,
+    QUERY_DIRECTORY,
+    READ,
+    WRITE,
+)
+from tests.server.raw import raw_client
+
+CLIENTS = 1000
+AT_ONCE = 20
+WHOLE = (0, 100, EXCLUSIVE)
+
+
+def reset(client):
+    """End the connection with a RST, as a machine does that lost its power and came back."""
+    linger = pack("ii", 1, 0)
+    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+async def says_goodbye(client):
+    file_id = await client.open("polite")
+    assert (await client.ask(WRITE, messages.write(file_id, b"data"))).status == 0
+    assert (await client.ask(LOGOFF)).status == 0
+
+
+async def leaves_its_files_open(client):
+    for name in ("one", "two", "three"):
+        await client.open(name)
+
+
+async def leaves_files_that_go_with_it(client):
+    file_id = await client.open(f"temporary {id(client)}", options=messages.DELETE_ON_CLOSE)
+    assert (await client.ask(WRITE, messages.write(file_id, bytes(5000)))).status == 0
+    reset(client)
+
+
+async def leaves_while_it_waits_for_a_lock(client):
+    name = f"locked {id(client)}"
+    one = await client.open(name, options=messages.DELETE_ON_CLOSE)
+    other = await client.open(name)
+    assert (await client.ask(LOCK, messages.lock(one, WHOLE))).status == 0
+    await client.send(client.peer.request(LOCK, messages.lock(other, WHOLE)))
+    reset(client)
+
+
+async def leaves_with_requests_under_way(client):
+    directory = await client.open("", access=1, options=1)
+    file_id = await client.open("two")
+    peer = client.peer
+    await client.send(
+        peer.request(QUERY_DIRECTORY, messages.query_directory(directory)),
+        peer.request(CREATE, messages.create("three")),
+        peer.request(READ, messages.read(file_id)),
+        peer.request(WRITE, messages.write(file_id, bytes(50000))),
+    )
+    reset(client)
+
+
+async def leaves_in_the_middle_of_a_frame(client):
+    file_id = await client.open("two")
+    frame = client.peer.request(WRITE, messages.write(file_id, bytes(50000)))
+    await client.stream.send_all(len(frame).to_bytes(4, "big") + frame[:30000])
+    reset(client)
+
+
+async def leaves_in_the_middle_of_another_login(client):
+    client.peer.session_id = 0
+    await client.send(next(client.peer.login()))
+    reset(client)
+
+
+WAYS = (
+    says_goodbye,
+    leaves_its_files_open,
+    leaves_files_that_go_with_it,
+    leaves_while_it_waits_for_a_lock,
+    leaves_with_requests_under_way,
+    leaves_in_the_middle_of_a_frame,
+    leaves_in_the_middle_of_another_login,
+)
+
+
+async def come_and_go(server, count):
+    """So many clients, some at once, each leaving in its own way; until the last is gone."""
+
+    async def some(numbers):
+        for number in numbers:
+            async with raw_client(server) as client:
+                await client.connect()
+                await WAYS[number % len(WAYS)](client)
+
+    numbers = iter(range(count))
+    async with trio.open_nursery() as nursery:
+        for _ in range(AT_ONCE):
+            nursery.start_soon(some, numbers)
+    while server.server.document()["sessions"] or server.server._peers:
+        await trio.lowlevel.checkpoint()
+    await wait_all_tasks_blocked()
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def objects_of_ours():
+    """How many there are of each class of smbd and aio."""
+    gc.collect()
+    kinds = Counter(type(one) for one in gc.get_objects())
+    return {
+        kind.__qualname__: count
+        for kind, count in kinds.items()
+        if kind.__module__.partition(".")[0] in {"smbd", "aio"}
+    }
+
+
+async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server:
+        await come_and_go(server, CLIENTS // 2)  # what is made once and kept is there now
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        fds, threads, objects = descriptors(), threading.active_count(), objects_of_ours()
+        blocks = sys.getallocatedblocks()
+
+        await come_and_go(server, CLIENTS // 2)
+
+        assert trio.lowlevel.current_statistics().tasks_living == tasks
+        assert descriptors() == fds
+        assert threading.active_count() <= threads + 16, "workers, which are kept"
+        assert objects_of_ours() == objects  # which collects garbage
+        assert sys.getallocatedblocks() - blocks < CLIENTS / 4, "not even one a client"
+
+        service = server.server.service
+        assert not service.sessions
+        assert not list(service.opens)
+        assert not service.files._files
+        assert not server.server._admission.by_address
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"polite", "one", "two", "three"}

@@ -1,0 +1,124 @@
+"""Names: what SMB, Unix and people each mean by one."""
+
+import os
+import unicodedata
+
+import pytest
+from smbprotocol.file_info import FileInformationClass
+
+from smbd.ntstatus import NtStatus
+from smbd.wire.access import Access
+from smbd.wire.create import CreateDisposition
+from tests.server.clients import refusal
+
+NAMES = [
+    "Grüße aus Köln.txt",
+    "文件夹の中の파일",
+    "Ελληνικά и русский",
+    "🦊 in the 🌲🌲.png",
+    "👩‍👩‍👧‍👦 joined",
+    "שלום عالم",
+    unicodedata.normalize("NFC", "é composed"),
+    unicodedata.normalize("NFD", "é combining"),
+    "ends in space and dot . x",
+    "percent % hash # apostrophe ' $HOME `id` ~",
+    "x" * 200,
+    "ü" * 127,
+    "(brackets) [square] {curly} & + , = @ !",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_name_of_any_script_goes_there_and_back(folder, client, name):
+    client.put(name, name.encode())
+    assert [one.name for one in folder.iterdir()] == [name]
+    assert client.names() == {name}
+    assert client.get(name) == name.encode()
+    client.remove(name)
+    assert client.names() == set()
+
+
+@pytest.mark.parametrize("name", NAMES[:6], ids=ascii)
+def test_what_unix_made_is_found(folder, client, name):
+    (folder / name).mkdir()
+    (folder / name / name).write_bytes(b"found")
+    assert client.names() == {name}
+    assert client.names(name) == {name}
+    assert client.get(f"{name}/{name}") == b"found"
+
+
+def test_composed_and_combining_are_two_names(folder, pypi):
+    composed, combining = "\u00e9", "e\u0301"
+    pypi.put(composed, b"one character")
+    pypi.put(combining, b"two")
+    assert pypi.names() == {composed, combining}
+    assert pypi.get(composed) == b"one character"
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "asked"),
+    [
+        ("ReadMe.txt", "README.TXT"),
+        ("ÄÖÜ.txt", "äöü.TXT"),
+        ("привет", "ПРИВЕТ"),
+    ],
+)
+def test_letter_case_makes_no_difference(folder, client, on_disk, asked):
+    (folder / on_disk).write_bytes(b"the same file")
+    assert client.get(asked) == b"the same file"
+    client.put(asked, b"changed")
+    assert [one.name for one in folder.iterdir()] == [on_disk]
+    assert (folder / on_disk).read_bytes() == b"changed"
+
+
+def test_of_two_names_that_differ_in_case_only_each_gives_its_own(folder, client):
+    (folder / "file").write_bytes(b"small")
+    (folder / "FILE").write_bytes(b"capital")
+    assert client.get("file") == b"small"
+    assert client.get("FILE") == b"capital"
+
+
+def test_characters_that_smb_cannot_say_travel_in_the_private_area(folder, pypi):
+    (folder / 'what? a:b "quoted" <x|y>*').write_bytes(b"readable")
+    (name,) = pypi.names()
+    assert not set(name) & set('?:"<>|*\\/')
+    assert pypi.get(name) == b"readable"
+
+
+def test_bytes_that_are_no_utf8_are_listed_as_something_that_is(folder, pypi):
+    (folder / os.fsdecode(b"latin-1 \xe4\xf6\xfc")).write_bytes(b"old disk")
+    opened = pypi.open("", access=Access.FILE_READ_DATA)
+    (entry,) = opened.query_directory("latin*", FileInformationClass.FILE_NAMES_INFORMATION)
+    name = entry["file_name"].get_value().decode("utf-16-le", "surrogatepass")
+    assert name == "latin-1 \udce4\udcf6\udcfc"
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("wild*card", NtStatus.OBJECT_NAME_INVALID),
+        ("quest?ion", NtStatus.OBJECT_NAME_INVALID),
+        ("less<more>", NtStatus.OBJECT_NAME_INVALID),
+        ('quo"te', NtStatus.OBJECT_NAME_INVALID),
+        ("pi|pe", NtStatus.OBJECT_NAME_INVALID),
+        ("sla/sh", NtStatus.OBJECT_NAME_INVALID),
+        ("bell\a", NtStatus.OBJECT_NAME_INVALID),
+        ("nul\0", NtStatus.OBJECT_NAME_INVALID),
+        ("two\\\\backslashes", NtStatus.OBJECT_NAME_INVALID),
+        ("\\leading", NtStatus.INVALID_PARAMETER),
+        ("x" * 256, NtStatus.OBJECT_NAME_INVALID),
+        ("ü" * 128, NtStatus.OBJECT_NAME_INVALID),
+    ],
+    ids=ascii,
+)
+def test_what_is_no_name(folder, pypi, name, status):
+    assert refusal(pypi.open, name, disposition=CreateDisposition.OPEN_IF) == status
+    assert list(folder.iterdir()) == []
+
+
+def test_a_path_longer_than_windows_would_like(folder, client):
+    deep = "/".join(["directory with a long name"] * 12)
+    (folder / deep).mkdir(parents=True)
+    client.put(f"{deep}/file", b"far down")
+    assert client.get(f"{deep}/file") == b"far down"

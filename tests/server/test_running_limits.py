@@ -1,0 +1,314 @@
+"""Each limit is held, with the right refusal, and only against who has reached it."""
+
+import os
+import socket
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import smbd.testing
+from smbd.config import Limits
+from smbd.ntstatus import NtStatus
+from smbd.server import descriptors
+from tests.core import messages
+from tests.core.messages import (
+    CANCEL,
+    CLOSE,
+    CREATE,
+    ECHO,
+    EXCLUSIVE,
+    LOCK,
+    LOGOFF,
+    READ,
+    TREE_CONNECT,
+    UNLOCK,
+)
+from tests.core.peer import PENDING
+from tests.server.raw import raw_client
+
+ALL = (0, 100, EXCLUSIVE)
+MIB = 1 << 20
+
+
+async def turned_away(server, host="127.0.0.1"):
+    """Whether a new connection, which comes from `host`, is closed at once."""
+    stream = await trio.open_tcp_stream(server.host, server.port, local_address=host)
+    async with stream:
+        return await stream.receive_some() == b""
+
+
+async def test_one_connection_too_many_is_closed_at_once(tmp_path):
+    limits = Limits(connections=2)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as one:
+        async with raw_client(server) as two:
+            await one.connect()
+            await two.connect()
+            assert await turned_away(server)
+            assert await one.works()
+        await wait_all_tasks_blocked(0.01)
+        async with raw_client(server) as two:
+            await two.connect()  # who leaves makes room
+        assert server.server.document()["connections"] == {
+            "now": 1,
+            "without_login": 0,
+            "refused": 1,
+        }
+
+
+async def test_one_address_leaves_room_for_others(tmp_path):
+    limits = Limits(connections_per_address=1)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as one:
+        await one.connect()
+        assert await turned_away(server)
+        other = await trio.open_tcp_stream(server.host, server.port, local_address="127.0.0.2")
+        async with other:
+            with pytest.raises(trio.TooSlowError), trio.fail_after(0.01):
+                await other.receive_some()
+
+
+async def test_who_does_not_log_in_leaves_room_for_others(tmp_path):
+    limits = Limits(half_open_logins=1)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server:
+        async with raw_client(server) as one, raw_client(server) as two:
+            await one.connect()
+            await two.negotiate()
+            assert await turned_away(server)
+            assert await two.log_in() == 0
+            async with raw_client(server) as three:
+                await three.connect()
+
+
+def test_no_one_machine_can_keep_all_others_out_by_not_logging_in():
+    assert Limits().half_open_logins > Limits().connections_per_address
+
+
+async def test_who_logs_in_too_late_is_dropped(tmp_path, mock_clock):
+    limits = Limits(login_time=3)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server:
+        async with raw_client(server) as late, raw_client(server) as silent:
+            await late.negotiate()
+            mock_clock.jump(2.9)
+            assert (await late.ask(ECHO)).status == 0
+            mock_clock.jump(0.2)
+            assert await late.hung_up()
+            assert await silent.hung_up()
+
+
+async def test_who_is_in_need_not_hurry(tmp_path, mock_clock):
+    limits = Limits(login_time=3, idle_time=0)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+        await client.connect()
+        mock_clock.jump(100_000)
+        assert await client.works()
+
+
+async def test_who_says_nothing_and_has_nothing_open_is_dropped(tmp_path, mock_clock):
+    limits = Limits(idle_time=10)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+        await client.connect()
+        for _ in range(5):
+            mock_clock.jump(9)
+            assert (await client.ask(ECHO)).status == 0
+        file_id = await client.open("a")
+        mock_clock.jump(1000)
+        await wait_all_tasks_blocked(0.01)
+        assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
+        mock_clock.jump(11)
+        assert await client.hung_up()
+
+
+async def test_who_takes_no_replies_is_dropped_although_files_are_open(tmp_path, mock_clock):
+    (tmp_path / "big").write_bytes(bytes(MIB))
+    limits = Limits(idle_time=10)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server:
+        async with raw_client(server) as client, raw_client(server) as other:
+            await client.connect()
+            await other.connect()
+            file_id = await client.open("big")
+            other_id = await other.open("other")
+            await ask_for_more_than_sockets_hold(client, file_id)
+            [peer] = [one for one in server.server._peers if one.transport._unsent]
+            mock_clock.jump(11)
+            await wait_all_tasks_blocked(0.01)
+            assert peer not in server.server._peers
+            assert (await other.ask(CLOSE, messages.close(other_id))).status == 0
+
+
+async def ask_for_more_than_sockets_hold(client, file_id, count=64):
+    """READs whose answers nobody takes."""
+    read = messages.read(file_id, 0, MIB)
+    await client.send(*(client.peer.request(READ, read, charge=16) for _ in range(count)))
+    await wait_all_tasks_blocked(0.01)
+
+
+async def test_memory_of_one_connection_is_bounded_and_nothing_is_lost(tmp_path):
+    (tmp_path / "big").write_bytes(os.urandom(MIB))
+    limits = Limits(memory=16 * MIB)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server:
+        async with raw_client(server) as greedy, raw_client(server) as other:
+            await greedy.connect(credits_asked=8000)
+            await other.connect()
+            file_id = await greedy.open("big")
+            await ask_for_more_than_sockets_hold(greedy, file_id)
+            [transport] = [one.transport for one in server.server._peers if one.transport._unsent]
+            assert transport._unsent + transport._in_work < 18 * MIB
+            assert await other.works(), "nobody else waits for who does not read"
+            for _ in range(64):
+                answer = await greedy.answer()
+                assert answer.status == 0
+                assert len(answer.data) == MIB
+            assert await greedy.works()
+
+
+async def test_handles_are_those_of_the_connection_not_of_one_login(tmp_path):
+    limits = Limits(opens=3)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server:
+        async with raw_client(server) as client, raw_client(server) as other:
+            await client.connect()
+            first = await client.open("1")
+            await client.open("2")
+            await second_login(client)
+            await client.open("3")
+            refused = await client.ask(CREATE, messages.create("4"))
+            assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+            assert not (tmp_path / "4").exists(), "who is refused leaves nothing behind"
+            await other.connect()
+            await other.open("5")
+            await client.first_again()
+            assert (await client.ask(CLOSE, messages.close(first))).status == 0
+            await client.open("6")
+
+
+async def second_login(client):
+    """Go on as another session of the same connection; `first_again` goes back."""
+    peer = client.peer
+    before = peer.session_id, peer.tree_id, peer.signer
+
+    async def first_again():
+        peer.session_id, peer.tree_id, peer.signer = before
+
+    client.first_again = first_again
+    peer.session_id, peer.tree_id, peer.signer = 0, 0, None
+    steps = peer.login()
+    request = next(steps)
+    with pytest.raises(StopIteration):
+        while True:
+            await client.send(request)
+            request = steps.send(await client.answer())
+    await client.send(peer.tree_connect("share"))
+    peer.tree_id = (await client.answer()).tree_id
+
+
+async def test_requests_in_work_are_bounded_and_what_ends_at_once_is_not(tmp_path):
+    limits = Limits(requests=16)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+        await client.connect()
+        holder, waiter = await client.open("a"), await client.open("a")
+        assert (await client.ask(LOCK, messages.lock(holder, ALL))).status == 0
+        for _ in range(16):
+            await client.send(client.peer.request(LOCK, messages.lock(waiter, ALL)))
+            [interim] = await client.answers()
+            assert interim.status == PENDING
+        refused = await client.ask(LOCK, messages.lock(waiter, ALL))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+        refused = await client.ask(CREATE, messages.create("b"))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+        assert (await client.ask(READ, messages.read(holder))).status == NtStatus.END_OF_FILE
+        await client.send(client.peer.request(CANCEL, async_id=interim.async_id, flags=2))
+        assert (await client.answer()).status == NtStatus.CANCELLED
+        assert (await client.ask(CREATE, messages.create("b"))).status == 0
+        unlocked = await client.ask(LOCK, messages.lock(holder, (0, 100, UNLOCK)))
+        assert unlocked.status == 0
+        assert (await client.answer()).status == 0, "whoever stands in line gets it"
+
+
+async def test_a_chain_that_may_not_begin_is_refused_link_by_link(tmp_path):
+    limits = Limits(requests=16)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+        await client.connect()
+        holder, waiter = await client.open("a"), await client.open("a")
+        assert (await client.ask(LOCK, messages.lock(holder, ALL))).status == 0
+        for _ in range(16):
+            await client.send(client.peer.request(LOCK, messages.lock(waiter, ALL)))
+            await client.answers()
+        chain = client.peer.related(
+            (CREATE, messages.create("b")), (CLOSE, messages.close(messages.PREVIOUS_FILE))
+        )
+        await client.send(chain)
+        assert [one.status for one in await client.answers()] == 2 * [
+            NtStatus.INSUFFICIENT_RESOURCES
+        ]
+
+
+async def test_logins_of_one_connection_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("smbd.commands.session_setup._MOST_SESSIONS", 2)
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        await second_login(client)
+        client.peer.session_id = 0
+        refused = await client.ask(messages.SESSION_SETUP, messages.session_setup(b"NTLMSSP\0"))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def test_tree_connects_of_one_session_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("smbd.session._MOST_TREES", 3)
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        asked = messages.tree_connect("\\\\box\\share")
+        statuses = [(await client.ask(TREE_CONNECT, asked)).status for _ in range(3)]
+        assert statuses == [0, 0, NtStatus.INSUFFICIENT_RESOURCES]
+        assert (await client.ask(LOGOFF)).status == 0
+
+
+@pytest.mark.parametrize(
+    ("available", "most", "short"), [(100_000, 98_744, False), (4096, 2840, True), (600, 172, True)]
+)
+def test_descriptors_bound_the_files_of_the_whole_server(monkeypatch, available, most, short):
+    monkeypatch.setattr("resource.getrlimit", lambda _: (available, available))
+    assert descriptors.most_opens(Limits()) == most
+    told = descriptors.shortage(Limits())
+    assert bool(told) == short
+    if short:
+        assert f"suffice for {most}" in told
+
+
+def test_the_server_takes_all_descriptors_that_it_may_have(monkeypatch):
+    taken = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 500_000))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limits: taken.append(limits))
+    descriptors.raise_limit()
+    assert taken == [(500_000, 500_000)]
+
+
+async def test_without_a_descriptor_left_files_are_refused_and_clients_still_come(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("resource.getrlimit", lambda _: (descriptors._RESERVE + 16,) * 2)
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        for number in range(8):
+            await client.open(str(number))
+        refused = await client.ask(CREATE, messages.create("one more"))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+        async with raw_client(server) as other:
+            await other.connect()
+
+
+async def test_an_ipv6_peer_has_a_name_that_can_be_read(tmp_path):
+    from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
+    from smbd.server import serving
+
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    config = Config(
+        ServerConfig(listen=(Address("::1", 0),)),
+        (UserConfig("test", "test"),),
+        (ShareConfig("share", tmp_path),),
+    )
+    async with serving(config) as server:
+        stream = await trio.open_tcp_stream("::1", server.addresses[0].port)
+        async with stream:
+            await wait_all_tasks_blocked(0.01)
+            [peer] = server._peers
+            assert peer.name == f"[::1]:{stream.socket.getsockname()[1]}"

@@ -1,0 +1,93 @@
+"""The status document: who is there, what is open, and how much went through."""
+
+import json
+import socket
+
+import trio
+
+from smbd.testing import serve
+from smbd.wire.access import Access
+from tests.server.clients import PypiClient
+
+
+async def during(server, story):
+    """The document of the moment at which a story says so."""
+    documents = []
+
+    def look():
+        documents.append(trio.from_thread.run_sync(server.server.document))
+
+    await trio.to_thread.run_sync(story, look)
+    return documents
+
+
+async def test_a_new_server_has_nobody(folder):
+    async with serve(folder) as server:
+        document = server.server.document()
+    assert document["listen"] == [f"{server.host}:{server.port}"]
+    assert document["sessions"] == document["opens"] == []
+    (share,) = document["shares"]
+    assert (share["name"], share["path"]) == ("share", str(folder))
+    assert share["connections"] == share["opens"] == share["reads"] == share["writes"] == 0
+
+
+async def test_it_tells_who_is_there_and_what_they_have_open(folder):
+    (folder / "inner").mkdir()
+    (folder / "inner" / "file").touch()
+    async with serve(folder) as server:
+
+        def story(look):
+            with PypiClient(server) as client, PypiClient(server, "2.1") as other:
+                client.open(r"inner\file", access=Access.FILE_READ_DATA)
+                other.open("new", access=Access.FILE_WRITE_DATA | Access.DELETE)
+                look()
+
+        (document,) = await during(server, story)
+        after = server.server.document()
+    assert sorted((one["dialect"], one["signing"]) for one in document["sessions"]) == [
+        ("2.1", "HMAC-SHA256"),
+        ("3.1.1", "AES-GMAC"),
+    ]
+    for session in document["sessions"]:
+        assert session["user"] == "test"
+        assert session["peer"].startswith("127.0.0.1:")
+        assert session["trees"] == session["opens"] == 1
+    assert document["opens"] == [
+        {"share": "share", "path": "inner/file", "user": "test", "access": "r"},
+        {"share": "share", "path": "new", "user": "test", "access": "wd"},
+    ]
+    (share,) = document["shares"]
+    assert (share["connections"], share["opens"]) == (2, 2)
+    assert after["sessions"] == after["opens"] == []
+    assert after["shares"][0]["connections"] == 0
+
+
+async def test_a_renamed_file_is_told_by_its_new_name(folder):
+    from tests.server.clients.information import rename
+
+    async with serve(folder) as server:
+
+        def story(look):
+            with PypiClient(server) as client:
+                rename(client.open("old"), "new")
+                look()
+
+        (document,) = await during(server, story)
+    assert [one["path"] for one in document["opens"]] == ["new"]
+
+
+async def test_the_socket_gives_the_same_document(folder, tmp_path):
+    place = tmp_path / "status.socket"
+    async with serve(folder, status_socket=place) as server:
+
+        def read():
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(place))
+                return json.loads(b"".join(iter(lambda: sock.recv(65536), b"")))
+
+        told = await trio.to_thread.run_sync(read)
+        known = server.server.document()
+        assert place.stat().st_mode & 0o777 == 0o600
+    assert told.keys() == known.keys()
+    assert told["shares"] == known["shares"]
+    assert not place.exists()

@@ -1,0 +1,53 @@
+"""Opens of files that are not there: state knows a file by device and inode alone."""
+
+from dataclasses import dataclass
+
+from smbd.state import Open
+from smbd.wire.access import Access
+
+READ = Access.FILE_READ_DATA
+WRITE = Access.FILE_WRITE_DATA
+ALL_SHARED = 7
+
+
+@dataclass(eq=False)
+class PaperFile:
+    """What state needs of a smbd.vfs.File."""
+
+    inode: int = 1
+    path: str = "a"
+    device: int = 1
+    root: object = None
+    fd: int = 100
+    closed: int = 0
+
+    def close(self):
+        self.closed += 1
+
+
+class PaperEngine:
+    def __init__(self):
+        self.detached = []
+
+    def detach(self, fd):
+        self.detached.append(fd)
+
+
+class PaperShare:
+    def __init__(self):
+        self.engine = PaperEngine()
+
+
+def an_open(file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_close=False):
+    return Open(
+        persistent_id=number,
+        volatile_id=number,
+        session_id=7,
+        tree_id=1,
+        share=PaperShare(),
+        file=file or PaperFile(),
+        granted_access=access,
+        share_access=sharing,
+        create_options=0,
+        delete_on_close=delete_on_close,
+    )

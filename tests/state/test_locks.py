@@ -1,0 +1,267 @@
+"""Byte-range locks: [MS-FSA] 2.1.4.10, 2.1.5.8, 2.1.5.9."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import ByteRange, ByteRangeLocks
+from smbd.state.locks import _MOST_HELD
+
+LAST = 2**64 - 1
+
+
+def shared(owner, offset, length):
+    return ByteRange(owner, offset, length, exclusive=False)
+
+
+def exclusive(owner, offset, length):
+    return ByteRange(owner, offset, length, exclusive=True)
+
+
+def holding(*ranges):
+    locks = ByteRangeLocks()
+    for one in ranges:
+        assert locks.try_lock(one)
+    return locks
+
+
+def forbidden(locks, owner, offset, length, *, writing):
+    try:
+        locks.check(owner, offset, length, writing=writing)
+    except NtError as error:
+        return error.status == NtStatus.FILE_LOCK_CONFLICT
+    return False
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "granted"),
+    [
+        (shared("a", 0, 10), shared("b", 0, 10), True),
+        (shared("a", 0, 10), exclusive("b", 0, 10), False),
+        (exclusive("a", 0, 10), shared("b", 0, 10), False),
+        (exclusive("a", 0, 10), exclusive("b", 0, 10), False),
+        # One's own: only shared on top of what one holds.
+        (shared("a", 0, 10), shared("a", 0, 10), True),
+        (exclusive("a", 0, 10), shared("a", 0, 10), True),
+        (shared("a", 0, 10), exclusive("a", 0, 10), False),
+        (exclusive("a", 0, 10), exclusive("a", 0, 10), False),
+        # Neighbours.
+        (exclusive("a", 0, 10), exclusive("b", 10, 10), True),
+        (exclusive("a", 10, 10), exclusive("b", 0, 10), True),
+        (exclusive("a", 0, 10), exclusive("b", 9, 1), False),
+        (exclusive("a", 5, 1), exclusive("b", 0, 10), False),
+        # The end of the numbers.
+        (exclusive("a", LAST, 1), exclusive("b", LAST - 1, 1), True),
+        (exclusive("a", LAST, 1), exclusive("b", 0, LAST), True),
+        (exclusive("a", LAST, 1), exclusive("b", 1, LAST), False),
+    ],
+)
+def test_two_locks(held, wanted, granted):
+    assert holding(held).try_lock(wanted) is granted
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "granted"),
+    [
+        (exclusive("a", 5, 0), exclusive("b", 5, 0), True),
+        (exclusive("a", 5, 0), exclusive("b", 5, 10), True),
+        (exclusive("a", 5, 0), exclusive("b", 0, 5), True),
+        (exclusive("a", 5, 0), exclusive("b", 0, 10), False),
+        (exclusive("a", 0, 10), exclusive("b", 5, 0), False),
+        (exclusive("a", 0, 10), exclusive("b", 0, 0), True),
+        (exclusive("a", 0, 10), exclusive("b", 10, 0), True),
+    ],
+)
+def test_a_lock_of_no_bytes_lies_between_two_bytes(held, wanted, granted):
+    assert holding(held).try_lock(wanted) is granted
+
+
+def test_an_exclusive_lock_keeps_others_from_reading_and_writing():
+    locks = holding(exclusive("a", 10, 10))
+    for writing in (False, True):
+        assert forbidden(locks, "b", 15, 1, writing=writing)
+        assert forbidden(locks, "b", 0, 11, writing=writing)
+        assert not forbidden(locks, "b", 0, 10, writing=writing)
+        assert not forbidden(locks, "b", 20, 5, writing=writing)
+        assert not forbidden(locks, "a", 10, 10, writing=writing)
+
+
+def test_a_shared_lock_keeps_everybody_from_writing_its_owner_too():
+    locks = holding(shared("a", 10, 10))
+    for owner in ("a", "b"):
+        assert forbidden(locks, owner, 15, 1, writing=True)
+        assert not forbidden(locks, owner, 15, 1, writing=False)
+
+
+def test_a_shared_lock_on_ones_own_exclusive_one_keeps_one_from_writing():
+    locks = holding(exclusive("a", 0, 10), shared("a", 0, 10))
+    assert forbidden(locks, "a", 0, 1, writing=True)
+    assert forbidden(locks, "b", 0, 1, writing=False)
+
+
+def test_nothing_forbids_to_read_or_write_no_bytes():
+    locks = holding(exclusive("a", 10, 10))
+    for offset in (5, 10, 15, 20):
+        assert not forbidden(locks, "b", offset, 0, writing=True)
+
+
+def test_of_two_stacked_locks_the_exclusive_one_goes_first():
+    locks = holding(exclusive("a", 0, 10), shared("a", 0, 10))
+    locks.unlock("a", 0, 10)
+    assert locks.try_lock(shared("b", 0, 10))
+    locks.unlock("a", 0, 10)
+    with pytest.raises(NtError) as caught:
+        locks.unlock("a", 0, 10)
+    assert caught.value.status == NtStatus.RANGE_NOT_LOCKED
+
+
+def test_equal_shared_locks_are_given_up_one_by_one():
+    locks = holding(shared("a", 0, 10), shared("a", 0, 10))
+    locks.unlock("a", 0, 10)
+    assert not locks.try_lock(exclusive("b", 0, 10))
+    locks.unlock("a", 0, 10)
+    assert locks.try_lock(exclusive("b", 0, 10))
+
+
+@pytest.mark.parametrize("other", [("a", 0, 9), ("a", 1, 10), ("b", 0, 10)])
+def test_only_the_very_range_of_its_owner_can_be_unlocked(other):
+    locks = holding(exclusive("a", 0, 10))
+    with pytest.raises(NtError) as caught:
+        locks.unlock(*other)
+    assert caught.value.status == NtStatus.RANGE_NOT_LOCKED
+    assert not locks.try_lock(shared("c", 0, 10))
+
+
+def test_an_owner_that_closes_gives_up_its_own_locks_and_no_others():
+    locks = holding(exclusive("a", 0, 10), exclusive("b", 20, 10), shared("a", 40, 1))
+    locks.drop("a")
+    assert locks.held == 1
+    assert locks.try_lock(exclusive("c", 0, 20))
+    assert not locks.try_lock(exclusive("c", 25, 1))
+    assert locks.try_lock(exclusive("c", 40, 1))
+
+
+def test_several_locks_are_taken_all_or_none():
+    locks = holding(exclusive("a", 20, 10))
+    assert not locks.try_all([exclusive("b", 0, 10), shared("b", 40, 1), shared("b", 25, 1)])
+    assert locks.held == 1
+    assert locks.try_all([exclusive("b", 0, 10), shared("b", 40, 1)])
+    assert locks.held == 3
+
+
+def test_several_locks_that_cannot_be_had_leave_what_was_held_below_them():
+    locks = holding(exclusive("a", 20, 10), exclusive("b", 0, 10))
+    assert not locks.try_all([shared("b", 0, 10), shared("b", 25, 1)])
+    assert forbidden(locks, "c", 0, 1, writing=False), "the exclusive one is still there"
+    assert not forbidden(locks, "b", 0, 1, writing=True), "and no shared one on top of it"
+
+
+def test_who_waits_gets_the_lock_when_it_comes_free():
+    locks = holding(exclusive("a", 0, 10))
+    woken = []
+    place = locks.wait(exclusive("b", 5, 10))
+    place.wake = lambda: woken.append("b")
+    locks.unlock("a", 0, 10)
+    assert (place.over, place.granted, woken) == (True, True, ["b"])
+    assert not locks.try_lock(shared("c", 14, 1))
+    assert not locks.waits
+
+
+def test_those_who_wait_are_served_in_the_order_in_which_they_came():
+    locks = holding(exclusive("a", 0, 10))
+    first, second, third = (
+        locks.wait(exclusive("b", 0, 5)),
+        locks.wait(exclusive("c", 0, 10)),
+        locks.wait(shared("d", 5, 5)),
+    )
+    locks.unlock("a", 0, 10)
+    assert (first.granted, second.granted, third.granted) == (True, False, True)
+    locks.drop("b")
+    assert not second.granted
+    locks.drop("d")
+    assert second.granted
+
+
+def test_the_close_of_who_waits_refuses_it():
+    locks = holding(exclusive("a", 0, 10))
+    woken = []
+    place = locks.wait(exclusive("b", 0, 10))
+    place.wake = lambda: woken.append("b")
+    locks.drop("b")
+    assert (place.over, place.granted, woken) == (True, False, ["b"])
+    locks.drop("a")
+    assert locks.held == 0
+
+
+def test_who_is_cancelled_gives_up_the_place_or_the_lock_granted_meanwhile():
+    locks = holding(exclusive("a", 0, 10))
+    with suppress(KeyboardInterrupt), locks.wait(exclusive("b", 0, 10)):
+        raise KeyboardInterrupt
+    assert not locks.waits
+    with suppress(KeyboardInterrupt), locks.wait(exclusive("b", 0, 10)) as place:
+        locks.drop("a")
+        assert place.granted
+        raise KeyboardInterrupt
+    assert locks.held == 0
+
+
+def test_one_file_takes_only_so_many_locks():
+    locks = holding(*(shared("a", 2 * place, 1) for place in range(_MOST_HELD)))
+    with pytest.raises(NtError) as caught:
+        locks.try_lock(shared("b", 2 * _MOST_HELD, 1))
+    assert caught.value.status == NtStatus.INSUFFICIENT_RESOURCES
+    locks.unlock("a", 0, 1)
+    assert locks.try_lock(shared("b", 2 * _MOST_HELD, 1))
+
+
+# --- any locks, against the plainest model there is ---
+
+
+def overlap(one, offset, length):
+    return one.offset < offset + length and offset < one.offset + one.length
+
+
+def grantable(held, wanted):
+    return not any(
+        overlap(lock, wanted.offset, wanted.length)
+        for lock in held
+        if (lock.exclusive or wanted.exclusive)
+        and not (lock.owner is wanted.owner and not wanted.exclusive)
+    )
+
+
+owners = st.sampled_from("abc")
+places = st.integers(0, 12)
+ranges = st.builds(ByteRange, owners, places, places, st.booleans())
+steps = st.lists(st.one_of(ranges, ranges, st.tuples(owners, places, places), owners), max_size=40)
+
+
+@given(steps)
+def test_locks_unlocks_and_closes_in_any_order_do_as_a_plain_list_does(steps):
+    locks, model = ByteRangeLocks(), []
+    for step in steps:
+        if isinstance(step, ByteRange):
+            assert locks.try_lock(step) is grantable(model, step)
+            model += [step] * grantable(model, step)
+        elif isinstance(step, str):
+            locks.drop(step)
+            model = [lock for lock in model if lock.owner is not step]
+        else:
+            mine = [lock for lock in model if (lock.owner, lock.offset, lock.length) == step]
+            if mine:
+                locks.unlock(*step)
+                model.remove(max(mine, key=lambda lock: lock.exclusive))
+            else:
+                with pytest.raises(NtError):
+                    locks.unlock(*step)
+        assert locks.held == len(model)
+    for owner in "abc":
+        for byte in range(25):
+            here = [lock for lock in model if overlap(lock, byte, 1)]
+            others = any(lock.exclusive and lock.owner is not owner for lock in here)
+            shared_here = any(not lock.exclusive for lock in here)
+            assert forbidden(locks, owner, byte, 1, writing=False) is others
+            assert forbidden(locks, owner, byte, 1, writing=True) is (others or shared_here)
