@@ -31,6 +31,13 @@ class Stats:
     bytes_read: int = 0
     bytes_written: int = 0
     switches: int = 0  # calls that went to a worker thread and came back
+    submits: int = 0  # system calls that gave requests to a kernel's queue
+    submit_seconds: float = 0.0  # in them, while the loop stood still
+    max_submit_seconds: float = 0.0
+    completions: int = 0  # taken out of a kernel's queue ...
+    wakes: int = 0  # ... and how often the loop was woken for them
+    bounced: int = 0  # requests with O_DIRECT that were copied to aligned memory or from it
+    buffered: int = 0  # requests that went without O_DIRECT although it had been asked for
     seconds: float = 0.0  # in the engine, over all its calls; what the probe does is not timed
     max_seconds: float = 0.0  # the longest of them
 
@@ -44,7 +51,8 @@ class Stats:
             field.name: getattr(self, field.name) + getattr(other, field.name)
             for field in fields(self)
         }
-        values["max_seconds"] = max(self.max_seconds, other.max_seconds)
+        for name in ("max_seconds", "max_submit_seconds"):
+            values[name] = max(getattr(self, name), getattr(other, name))
         return Stats(**values)
 
 
@@ -52,6 +60,7 @@ class Engine(Protocol):
     """Five awaited calls, two that never wait, and two that tell it which files are open."""
 
     name: str
+    notes: tuple[str, ...]  # which engines the spec names before it, and why they are not there
 
     def attach(self, fd: int) -> None:
         """A regular file has been opened; its owner calls `detach` before it closes the fd.

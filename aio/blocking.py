@@ -43,6 +43,7 @@ class SyncEngine:
     """Blocks the loop for as long as the kernel takes."""
 
     name = "sync"
+    notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._stats = Stats()

@@ -101,6 +101,7 @@ def _work(jobs: SimpleQueue[_Job[Any] | None], finish: Callable[[Operation[Any]]
         if job is None:
             return
         job.outcome = outcome.capture(job.function, *job.args)
+        job.args = ()  # the caller may resize its buffer the moment it is woken
         try:
             finish(job)
         except trio.RunFinishedError:  # trio crashed with calls pending: nobody waits any more

@@ -36,6 +36,7 @@ class Probe:
 
     def __init__(self, engine: Engine, inline_limit: int) -> None:
         self.name = f"nowait+{engine.name}"
+        self.notes = engine.notes
         self._engine = engine
         self._inline_limit = inline_limit
         self._storage = Storage(inline_limit)

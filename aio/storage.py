@@ -44,7 +44,7 @@ _NAMES = {  # linux/magic.h, and the file systems' own sources
     0x01161970: "gfs2",
     0x7461636F: "ocfs2",
 }
-_IN_MEMORY = {"tmpfs", "ramfs"}
+_MEMORY = {"tmpfs", "ramfs"}
 # Reading a resident page may still ask a server or a process whether it is current, and a write
 # may be sent to it at once: neither is "in the page cache" in the sense that matters here.
 _ASKS_OTHERS = {"nfs", "cifs", "smb2", "9p", "fuse", "ceph", "gfs2", "ocfs2"}
@@ -55,11 +55,12 @@ _NO_NOWAIT = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 class FileSystem:
     """What has been learnt about one file system (None: not yet)."""
 
-    __slots__ = ("asks_others", "in_memory", "name", "nowait_read", "nowait_write")
+    __slots__ = ("asks_others", "in_memory", "is_memory", "name", "nowait_read", "nowait_write")
 
     def __init__(self, kind: int) -> None:
         self.name = _NAMES.get(kind, f"file system 0x{kind:x}")
         self.asks_others = self.name in _ASKS_OTHERS
+        self.is_memory = self.name in _MEMORY
         # ramfs is never swapped out.
         self.in_memory = self.name == "ramfs" or (self.name == "tmpfs" and not _has_swap())
         has_flag = None if hasattr(os, "RWF_NOWAIT") else False  # a C library without preadv2

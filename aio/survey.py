@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from mmap import PAGESIZE
 from pathlib import Path
 
-from aio.catalog import ENGINES, PROBE, parse_spec
+from aio.catalog import ENGINES, PROBE, Spec, check_options, parse_spec
+from aio.direct import try_direct
 from aio.kernel import RESOLVE_BENEATH, PageVector, cachestat, file_system_type, openat2
+from aio.opening import unavailable
 from aio.residency import Residency
 from aio.storage import MEMORY, NOWAIT, RESIDENCY, FileSystem, OpenFile, Storage
 
@@ -31,9 +33,11 @@ class Description:
     file_system: str
     reads: str
     writes: str
+    notes: tuple[str, ...] = ()  # which engines the spec names before this one, and why not they
 
     def __str__(self) -> str:
-        return f"{self.file_system}: reads {self.reads}; writes {self.writes}"
+        parts = (f"reads {self.reads}", f"writes {self.writes}", *self.notes)
+        return f"{self.file_system}: {'; '.join(parts)}"
 
 
 def offers() -> list[Offer]:
@@ -41,11 +45,8 @@ def offers() -> list[Offer]:
     fd = os.memfd_create("aio-survey")
     try:
         return [
-            *(Offer(name, available=True, reason="always") for name in (*ENGINES, PROBE)),
-            *(
-                Offer(name, available=False, reason="not in this version of aio")
-                for name in ("libaio", "uring")
-            ),
+            *(_engine_offer(name) for name in ENGINES),
+            Offer(PROBE, available=True, reason="always; files without it go to the engine"),
             _offer("RWF_NOWAIT", "where the file system has it", _try_nowait),
             _offer("mincore", "for files one owns or may write", lambda: _try_mincore(fd)),
             _offer("cachestat", "for files one owns or may write", lambda: cachestat(fd, 0, 1)),
@@ -53,6 +54,19 @@ def offers() -> list[Offer]:
         ]
     finally:
         os.close(fd)
+
+
+def _engine_offer(name: str) -> Offer:
+    reason = unavailable(name)
+    if reason is None:
+        return Offer(name, available=True, reason=_OFFERED.get(name, "always"))
+    return Offer(name, available=False, reason=reason.partition(": ")[2])
+
+
+_OFFERED = {
+    "libaio": "asynchronous with direct = true alone",
+    "uring": "asynchronous, by the kernel's own threads where it must",
+}
 
 
 def _offer(name: str, reason: str, attempt: Callable[[], object]) -> Offer:
@@ -90,26 +104,72 @@ def _try_openat2() -> None:
         os.close(root)
 
 
-def describe(folder: str | os.PathLike[str], spec: str) -> Description:
+def describe(folder: str | os.PathLike[str], spec: str, **options: int) -> Description:
     """Which way requests for the files of a folder will go with this engine, and why.
 
     Tried on a temporary file there; where none can be made, on a file that is there already.
-    OSError: the folder cannot be opened.
+    OSError: the folder cannot be opened, or this machine has none of the spec's engines.
     """
     parsed = parse_spec(spec)
+    direct = bool(check_options(parsed, options).get("direct"))
     file_system = _file_system(folder)
-    if not parsed.probe:
-        way = "all " + _BEHIND[parsed.engine]
-        return Description(str(parsed), file_system.name, way, way)
-    behind = _BEHIND[parsed.engine]
+    name, notes = _first_available(parsed.engines)
+    chosen = str(Spec((name,), parsed.probe))
+    if not parsed.probe and not (direct and name in _DIRECT_OTHERS):
+        way = f"all {_BEHIND[name]}"
+        return Description(chosen, file_system.name, way, way, notes)
     fd = _temporary_file(folder)
     ours = fd is not None
     if fd is None:
         fd = _existing_file(folder)
     if fd is None:
         unknown = "not known before the first open: no file here can be made or read"
-        return Description(str(parsed), file_system.name, unknown, unknown)
+        return Description(chosen, file_system.name, unknown, unknown, notes)
+    try:
+        reads, writes = _probed(fd, name, ours=ours) if parsed.probe else _direct(fd, name)
+        return Description(chosen, file_system.name, reads, writes, notes)
+    finally:
+        os.close(fd)
+
+
+def _first_available(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The engine that `open_engine` would take, and why none of those before it."""
+    reasons: list[str] = []
+    for name in names:
+        reason = unavailable(name)
+        if reason is None:
+            return name, tuple(reasons)
+        reasons.append(reason)
+    raise OSError(errno.EOPNOTSUPP, "; ".join(reasons))
+
+
+_BEHIND = {
+    "sync": "block the event loop",
+    "threads": "go to worker threads",
+    "libaio": "go to libaio, which for buffered files blocks the event loop",
+    "uring": "go to io_uring",
+}
+# What does what O_DIRECT cannot do.
+_DIRECT_OTHERS = {"libaio": _BEHIND["threads"], "uring": _BEHIND["uring"]}
+
+
+def _direct(fd: int, name: str) -> tuple[str, str]:
+    other = _DIRECT_OTHERS[name]
+    try:
+        needs = try_direct(fd)
+    except OSError as error:
+        way = f"all {other} and the page cache, since O_DIRECT is not to be had: {error.strerror}"
+        return way, way
+    blocks = f"by O_DIRECT and {name} in blocks of {needs.offset} bytes"
+    return (
+        f"{blocks}, what is not aligned to them through memory that is",
+        f"{blocks}; parts of pages {other} and the page cache",
+    )
+
+
+def _probed(fd: int, name: str, *, ours: bool) -> tuple[str, str]:
     file = OpenFile(fd)
+    behind = _BEHIND[name]
     try:
         if ours:
             os.pwrite(fd, bytes(PAGESIZE), 0)
@@ -117,13 +177,9 @@ def describe(folder: str | os.PathLike[str], spec: str) -> Description:
         storage.learn(file)
         nowait = ours and storage.write_nowait(file, bytes(PAGESIZE), 0) == PAGESIZE
         writes = _writes(file, behind, nowait=nowait) if ours else "not tried: nothing can be made"
-        return Description(str(parsed), file.file_system.name, _reads(file, behind), writes)
+        return _reads(file, behind), writes
     finally:
         file.close()
-        os.close(fd)
-
-
-_BEHIND = {"sync": "block the event loop", "threads": "go to worker threads"}
 
 
 def _reads(file: OpenFile, behind: str) -> str:

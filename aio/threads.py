@@ -21,6 +21,7 @@ class ThreadsEngine:
     """A pool of its own; `try_read` and `try_write` never do anything."""
 
     name = "threads"
+    notes: tuple[str, ...] = ()
 
     def __init__(self, workers: int) -> None:
         self._pool = WorkerPool(workers, "aio-threads")

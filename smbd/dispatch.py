@@ -4,6 +4,7 @@ A request that `try_now` answers is answered in the burst it came in.  Any other
 which awaits `run`, is known to CANCEL, and after half a millisecond gets an interim response.
 """
 
+import errno
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -32,6 +33,20 @@ _MOST_DATA = 15 << 20
 # A lock or a change that may never come; the answer to a login that is held back.
 _WAIT_FOR_OTHERS = frozenset((Command.LOCK, Command.CHANGE_NOTIFY, Command.SESSION_SETUP))
 _LET_GO = frozenset((Command.LOGOFF, Command.CLOSE, Command.LOCK))
+# No fault of the client's: whoever runs the server must hear of it.
+_OURS = frozenset(
+    (
+        errno.EBADF,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENODEV,
+        errno.ENOMEM,
+        errno.ENXIO,
+        errno.ESTALE,
+        errno.EUCLEAN,
+    )
+)
 
 
 class Dispatch:
@@ -200,6 +215,9 @@ class Dispatch:
         except NtError as error:
             return Reply.of_error(error.status, error.data, self._connection.dialect)
         except OSError as error:
+            if error.errno in _OURS:
+                name = TABLE[request.command].name
+                _log.error("%s: %s: %s", self._connection.peer, name, error.strerror)
             return Reply.of_error(status_of_oserror(error))
         except ProtocolError:
             raise

@@ -5,6 +5,7 @@ seccomp profiles say EPERM); callers probe by calling.  64-bit Linux, x86_64 and
 """
 
 from aio.kernel.cache import CacheStat, PageVector, cachestat, map_pages, mincore, unmap_pages
+from aio.kernel.libc import Address, address_of
 from aio.kernel.names import (
     RENAME_EXCHANGE,
     RENAME_NOREPLACE,
@@ -16,6 +17,18 @@ from aio.kernel.names import (
     RESOLVE_NO_XDEV,
     openat2,
     renameat2,
+)
+from aio.kernel.queue import (
+    IO_EVENT,
+    IOCB,
+    IOCB_CMD_FSYNC,
+    IOCB_CMD_PREAD,
+    IOCB_CMD_PWRITE,
+    IOCB_FLAG_RESFD,
+    io_destroy,
+    io_getevents,
+    io_setup,
+    io_submit,
 )
 from aio.kernel.space import (
     FALLOC_FL_COLLAPSE_RANGE,
@@ -40,6 +53,7 @@ from aio.kernel.status import (
     file_system_type,
     statx,
 )
+from aio.kernel.times import set_times
 
 __all__ = [
     "AT_EMPTY_PATH",
@@ -53,6 +67,12 @@ __all__ = [
     "FALLOC_FL_PUNCH_HOLE",
     "FALLOC_FL_UNSHARE_RANGE",
     "FALLOC_FL_ZERO_RANGE",
+    "IOCB",
+    "IOCB_CMD_FSYNC",
+    "IOCB_CMD_PREAD",
+    "IOCB_CMD_PWRITE",
+    "IOCB_FLAG_RESFD",
+    "IO_EVENT",
     "RENAME_EXCHANGE",
     "RENAME_NOREPLACE",
     "RESOLVE_BENEATH",
@@ -65,16 +85,23 @@ __all__ = [
     "STATX_BTIME",
     "STATX_DIOALIGN",
     "STATX_MNT_ID",
+    "Address",
     "CacheStat",
     "PageVector",
     "Statx",
+    "address_of",
     "cachestat",
     "fallocate",
     "file_system_type",
+    "io_destroy",
+    "io_getevents",
+    "io_setup",
+    "io_submit",
     "map_pages",
     "mincore",
     "openat2",
     "renameat2",
+    "set_times",
     "statx",
     "unmap_pages",
 ]

@@ -7,7 +7,8 @@ import errno
 import os
 import platform
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from cffi import FFI
 
@@ -24,6 +25,8 @@ ffi.cdef(
     int mincore(uintptr_t address, size_t length, unsigned char *vector);
     int fallocate(int fd, int mode, int64_t offset, int64_t length);
     int fstatfs(int fd, void *buffer);
+    int futimens(int fd, const int64_t *times);
+    int utimensat(int dir_fd, const char *path, const int64_t *times, int flags);
     long syscall(long number, ...);
     """
 )
@@ -31,11 +34,28 @@ libc: Any = ffi.dlopen(None)
 
 # The kernel's syscall tables; from 424 on a number is the same on every architecture.
 _NUMBERS = {
+    "io_setup": {"x86_64": 206, "aarch64": 0},
+    "io_destroy": {"x86_64": 207, "aarch64": 1},
+    "io_getevents": {"x86_64": 208, "aarch64": 4},
+    "io_submit": {"x86_64": 209, "aarch64": 2},
     "renameat2": {"x86_64": 316, "aarch64": 276},
     "statx": {"x86_64": 332, "aarch64": 291},
     "openat2": {"x86_64": 437, "aarch64": 437},
     "cachestat": {"x86_64": 451, "aarch64": 451},
 }
+
+
+class Address(NamedTuple):
+    """Where a buffer is, and what keeps it there for as long as this is held."""
+
+    value: int
+    held: Any
+
+
+def address_of(data: Any, *, writable: bool = False) -> Address:
+    """A buffer's address; BufferError if it may not be written, TypeError if it is no buffer."""
+    held = ffi.from_buffer("char[]", data, writable)
+    return Address(int(ffi.cast("uintptr_t", held)), held)
 
 
 def check(result: int, name: str | bytes | None = None) -> int:
@@ -56,11 +76,7 @@ def system_call(name: str, parameters: str) -> Callable[..., int]:
     if number is None:
         return _missing
     function = ffi.cast(f"long(*)(long, {parameters})", ffi.addressof(libc, "syscall"))
-
-    def call(*args: object) -> int:
-        return int(function(number, *args))
-
-    return call
+    return partial(function, number)
 
 
 def _missing(*_args: object) -> int:

@@ -1,9 +1,8 @@
 """statx: birth time and direct-I/O alignment beside what stat says; and a file system's type."""
 
 import os
-from dataclasses import dataclass
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from aio.kernel.libc import check, ffi, libc, system_call
 
@@ -44,9 +43,11 @@ _STATFS_SIZE = 256  # struct statfs has 120 bytes on both machines
 _statx = system_call("statx", "int, const char *, int, unsigned int, unsigned char *")
 
 
-@dataclass(slots=True)
-class Statx:
-    """statx(2)'s answer; times in ns of Unix time; what `mask` lacks is not to be relied on."""
+class Statx(NamedTuple):
+    """statx(2)'s answer; what `mask` lacks is not to be relied on.
+
+    Times are decoded when asked for: making them all would cost more than the system call.
+    """
 
     mask: int
     blksize: int
@@ -59,15 +60,58 @@ class Statx:
     size: int
     blocks: int
     attributes_mask: int
-    atime_ns: int
-    btime_ns: int | None  # None: this file system keeps none
-    ctime_ns: int
-    mtime_ns: int
-    rdev: int
-    dev: int
+    atime: int
+    atime_nsec: int
+    btime: int
+    btime_nsec: int
+    ctime: int
+    ctime_nsec: int
+    mtime: int
+    mtime_nsec: int
+    rdev_major: int
+    rdev_minor: int
+    dev_major: int
+    dev_minor: int
     mnt_id: int
     dio_mem_align: int  # 0: no direct I/O on this file, or (see mask) this kernel does not say
     dio_offset_align: int
+
+    @property
+    def atime_ns(self) -> int:
+        """Access time, ns of Unix time."""
+        return self.atime * _SECOND + self.atime_nsec
+
+    @property
+    def btime_ns(self) -> int | None:
+        """Birth time, ns of Unix time; None where the file system keeps none."""
+        if not self.mask & STATX_BTIME:
+            return None
+        return self.btime * _SECOND + self.btime_nsec
+
+    @property
+    def ctime_ns(self) -> int:
+        """Change time, ns of Unix time."""
+        return self.ctime * _SECOND + self.ctime_nsec
+
+    @property
+    def mtime_ns(self) -> int:
+        """Modification time, ns of Unix time."""
+        return self.mtime * _SECOND + self.mtime_nsec
+
+    @property
+    def rdev(self) -> int:
+        """As `os.stat` has it."""
+        return os.makedev(self.rdev_major, self.rdev_minor)
+
+    @property
+    def dev(self) -> int:
+        """As `os.stat` has it."""
+        return os.makedev(self.dev_major, self.dev_minor)
+
+
+# Buffers not in use: wrapping one for cffi costs a quarter of the call, and since the call drops
+# the GIL two threads never share one.
+_buffers: list[tuple[bytearray, Any]] = []
 
 
 def statx(
@@ -78,26 +122,17 @@ def statx(
     mask: int = STATX_BASIC_STATS | STATX_BTIME,
 ) -> Statx:
     """The status of a name, or of an open file: `statx("", dir_fd=fd, flags=AT_EMPTY_PATH)`."""
-    out = bytearray(_STATX.size)
-    pointer = ffi.from_buffer("unsigned char[]", out)
-    check(_statx(dir_fd, os.fsencode(path), flags, mask, pointer), path)
-    return _unpack(out)
-
-
-def _unpack(out: bytearray) -> Statx:
-    fields: tuple[int, ...] = _STATX.unpack(out)
-    atime, atime_ns, btime, btime_ns, ctime, ctime_ns, mtime, mtime_ns = fields[11:19]
-    values: tuple[Any, ...] = (
-        *fields[:11],
-        atime * _SECOND + atime_ns,
-        btime * _SECOND + btime_ns if fields[0] & STATX_BTIME else None,
-        ctime * _SECOND + ctime_ns,
-        mtime * _SECOND + mtime_ns,
-        os.makedev(fields[19], fields[20]),
-        os.makedev(fields[21], fields[22]),
-        *fields[23:],
-    )
-    return Statx(*values)
+    try:
+        out, pointer = _buffers.pop()
+    except IndexError:
+        out = bytearray(_STATX.size)
+        pointer = ffi.from_buffer("unsigned char[]", out)
+    name = path if isinstance(path, bytes) else os.fsencode(path)
+    if _statx(dir_fd, name, flags, mask, pointer):
+        check(-1, path)
+    found = Statx._make(_STATX.unpack(out))
+    _buffers.append((out, pointer))
+    return found
 
 
 def file_system_type(fd: int) -> int:

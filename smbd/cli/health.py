@@ -4,6 +4,7 @@ A port that accepts proves nothing: the loop may hang behind it, or the password
 """
 
 import argparse
+import contextlib
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -75,10 +76,10 @@ def _try(address: Address, share: ShareConfig, user: UserConfig | None, timeout:
         connection = SMBConnection(
             address.host, address.host, sess_port=address.port, timeout=timeout
         )
-        _log_in(connection, user)
-        connection.disconnectTree(connection.connectTree(share.name))
-        connection.logoff()
-        connection.close()
+        with contextlib.closing(connection):
+            _log_in(connection, user)
+            connection.disconnectTree(connection.connectTree(share.name))
+            connection.logoff()
     except (OSError, SessionError, NetBIOSError, NetBIOSTimeout) as error:
         return str(error) or type(error).__name__
     return None

@@ -22,6 +22,9 @@ def try_now(request: Request) -> Reply | None:
     """
     message = parse_change_notify_request(request.frame)
     open_ = _prepare(request, message)
+    state = request.service.files.of(open_.file)
+    if state is not None and state.delete_pending:
+        raise NtError(NtStatus.DELETE_PENDING)
     entry = _entry(request, open_, message)
     if entry.ready and not entry.waits:
         return _finish(entry, message)
@@ -37,9 +40,12 @@ async def run(request: Request) -> Reply:
     request.keep_frame()
     turn = trio.Event()
     place.wake = turn.set
-    place.entry.wake()  # what came between try_now and here
+    place.entry.wake()  # for what came between try_now and here
     with place:
-        await turn.wait()
+        if not place.status:
+            await turn.wait()
+        if not place.has_events:
+            raise NtError(place.status)
         return _finish(place.entry, message)
 
 
@@ -59,11 +65,12 @@ def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> Chang
     """The handle's entry, made by the first request on it."""
     if open_.notify is None:
         open_.notify = ChangeNotifyEntry(
+            open_.file,
             message.completion_filter,
             bool(message.flags & ChangeNotifyFlags.WATCH_TREE),
             message.output_buffer_length,
         )
-        request.service.notify.watch(open_.file, open_.notify)
+        request.service.notify.watch(open_.notify)
     return open_.notify
 
 

@@ -31,15 +31,16 @@ from smbd.wire.create import (
     parse_create_request,
 )
 
-# Options that ask for what no file server on Linux can do ([MS-SMB2] 2.2.13, footnotes).
+# [MS-SMB2] 2.2.13: options that fail a CREATE; others that say nothing to a server are ignored.
 _REFUSED_OPTIONS = (
-    CreateOptions.OPEN_BY_FILE_ID
+    CreateOptions.CREATE_TREE_CONNECTION
+    | CreateOptions.OPEN_BY_FILE_ID
     | CreateOptions.RESERVE_OPFILTER
-    | CreateOptions.OPEN_REMOTE_INSTANCE
 )
+_NO_OPTIONS = 0xFF000000
 _BOTH_KINDS = CreateOptions.DIRECTORY_FILE | CreateOptions.NON_DIRECTORY_FILE
-
-
+_NO_ATTRIBUTES = 0xFFA10048  # what [MS-FSCC] 2.6 has no name for, and VOLUME and DEVICE of old
+_NO_ACCESS = 0x0CE0FE00  # [MS-FSA] 2.1.5.1: rights that there are not
 # What opens an existing file as it is, and nothing else.
 _OPENS = (CreateDisposition.OPEN, CreateDisposition.OPEN_IF)
 
@@ -111,6 +112,10 @@ def _check_fields(message: CreateRequest) -> None:
         raise NtError(NtStatus.BAD_IMPERSONATION_LEVEL)
     if message.create_disposition > CreateDisposition.OVERWRITE_IF:
         raise NtError(NtStatus.INVALID_PARAMETER)
+    if message.desired_access & _NO_ACCESS or not message.desired_access:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    if options & _NO_OPTIONS or message.file_attributes & _NO_ATTRIBUTES:
+        raise NtError(NtStatus.INVALID_PARAMETER)
     if options & _BOTH_KINDS == _BOTH_KINDS or message.share_access & ~7:
         raise NtError(NtStatus.INVALID_PARAMETER)
     if options & _REFUSED_OPTIONS:
@@ -136,10 +141,8 @@ def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
 
 
 def _access(desired: int) -> int:
-    """DesiredAccess with the generic rights spelled out; ACCESS_DENIED for none at all."""
+    """DesiredAccess with the generic rights spelled out; PRIVILEGE_NOT_HELD for auditing."""
     access = map_generic(desired)
-    if not access:
-        raise NtError(NtStatus.ACCESS_DENIED)
     if access & Access.ACCESS_SYSTEM_SECURITY:
         raise NtError(NtStatus.PRIVILEGE_NOT_HELD)
     return access

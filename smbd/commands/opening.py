@@ -21,6 +21,9 @@ Opened = TypeVar("Opened", File, File | None)
 
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
 _WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
+# [MS-FSA] 2.1.5.1.2.1: what MAXIMUM_ALLOWED does not bring.  MxAc tells it all the same: READONLY
+# is an attribute, which who may write attributes can take away again.
+_NOT_IF_READONLY = _WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
@@ -114,9 +117,10 @@ def _look(file: File, wanted: Wanted) -> Found:
     try:
         information = vfs.information(file)
         _check_kind(file, wanted)
-        _check_attributes(information, wanted)
-        maximal = _maximal(file, information, wanted)
-        granted = _grant(wanted, maximal)
+        _check_attributes(file, information, wanted)
+        maximal = _maximal(file, wanted)
+        readonly = information.attributes & FileAttribute.READONLY and not file.is_directory
+        granted = _grant(wanted, maximal, readonly=bool(readonly))
     except BaseException:
         file.close()
         raise
@@ -141,7 +145,9 @@ def _open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Op
 
 
 def _check_kind(file: File, wanted: Wanted) -> None:
-    """A directory where a file was asked for, or the other way round."""
+    """A directory where a file was asked for, or the other way round; the root stays."""
+    if not file.path and wanted.options & CreateOptions.DELETE_ON_CLOSE:
+        raise NtError(NtStatus.CANNOT_DELETE)
     if file.is_directory:
         if wanted.options & CreateOptions.NON_DIRECTORY_FILE or wanted.truncates:
             raise NtError(NtStatus.FILE_IS_A_DIRECTORY)
@@ -149,8 +155,11 @@ def _check_kind(file: File, wanted: Wanted) -> None:
         raise NtError(NtStatus.NOT_A_DIRECTORY)
 
 
-def _check_attributes(information: FileInformation, wanted: Wanted) -> None:
-    """READONLY hinders writing and deleting; HIDDEN and SYSTEM must be repeated to overwrite."""
+def _check_attributes(file: File, information: FileInformation, wanted: Wanted) -> None:
+    """READONLY hinders writing and deleting; HIDDEN and SYSTEM must be repeated to overwrite.
+
+    But a HIDDEN that only the name says was set by nobody who could repeat it.
+    """
     attributes = information.attributes
     if attributes & FileAttribute.READONLY and not information.is_directory:
         if wanted.access & _WRITES or wanted.truncates:
@@ -158,12 +167,12 @@ def _check_attributes(information: FileInformation, wanted: Wanted) -> None:
         if wanted.options & CreateOptions.DELETE_ON_CLOSE:
             raise NtError(NtStatus.CANNOT_DELETE)
     if wanted.truncates:
-        guarded = attributes & (FileAttribute.HIDDEN | FileAttribute.SYSTEM)
-        if guarded & ~wanted.attributes:
+        guarded = attributes & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) & ~wanted.attributes
+        if guarded and not (guarded == FileAttribute.HIDDEN and vfs.hidden_by_name(file)):
             raise NtError(NtStatus.ACCESS_DENIED)
 
 
-def _maximal(file: File, information: FileInformation, wanted: Wanted) -> int:
+def _maximal(file: File, wanted: Wanted) -> int:
     """The rights that the caller has: all, or of those that this CREATE is about."""
     about = wanted.access
     if wanted.truncates:
@@ -171,18 +180,17 @@ def _maximal(file: File, information: FileInformation, wanted: Wanted) -> int:
     if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
         about = FILE_ALL_ACCESS
     maximal = rights.of(file, wanted.token, about & wanted.share_maximum)
-    # READONLY is an attribute, which who may write attributes can take away again.
-    if information.attributes & FileAttribute.READONLY and not information.is_directory:
-        maximal &= ~_WRITES
     if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     return maximal
 
 
-def _grant(wanted: Wanted, maximal: int) -> int:
+def _grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
     """The rights that the open gets; ACCESS_DENIED if one that was named cannot be had."""
     named = wanted.access & ~Access.MAXIMUM_ALLOWED
     granted = maximal if wanted.access & Access.MAXIMUM_ALLOWED else named
+    if readonly:
+        granted &= ~_NOT_IF_READONLY
     needed = Access.DELETE if wanted.options & CreateOptions.DELETE_ON_CLOSE else 0
     if named & ~maximal or needed & ~granted or not granted:
         raise NtError(NtStatus.ACCESS_DENIED)
@@ -220,21 +228,30 @@ def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) ->
     # A new file is to be archived, and shows so without a record of its own.
     kept = wanted.attributes & _SETTABLE & ~FileAttribute.ARCHIVE
     if kept:
-        vfs.set_attributes(file, kept | (0 if file.is_directory else FileAttribute.ARCHIVE))
+        kept |= 0 if file.is_directory else FileAttribute.ARCHIVE
+        vfs.set_attributes(file, kept | _hidden_by_name(file))
     _set_contents(file, wanted)
     if descriptor is not None:
+        # Where there is no place for it the volume says so, and it is let be, as on Windows' FAT.
         acl.store(file, descriptor)
     return vfs.information(file)
 
 
 def truncate(file: File, wanted: Wanted) -> FileInformation:
-    """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks."""
+    """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks.
+
+    Its EAs stay, as with Samba: cifs.ko says O_TRUNC so, which takes no attributes away.
+    """
     vfs.set_end_of_file(file, 0)
-    vfs.set_attributes(file, (wanted.attributes & _SETTABLE) | FileAttribute.ARCHIVE)
-    for old in vfs.list_eas(file):
-        vfs.set_ea(file, old.name, b"")
+    attributes = (wanted.attributes & _SETTABLE) | FileAttribute.ARCHIVE
+    vfs.set_attributes(file, attributes | _hidden_by_name(file))
     _set_contents(file, wanted)
     return vfs.information(file)
+
+
+def _hidden_by_name(file: File) -> int:
+    """HIDDEN, if a file is to stay so without a record that says it."""
+    return FileAttribute.HIDDEN if vfs.hidden_by_name(file) else 0
 
 
 def _set_contents(file: File, wanted: Wanted) -> None:

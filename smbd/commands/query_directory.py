@@ -1,7 +1,10 @@
 """QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): a listing, batch by batch."""
 
 import itertools
+import time
 from collections.abc import Iterator
+
+import trio
 
 from smbd import vfs
 from smbd.commands.reply import check_charge, later
@@ -19,9 +22,12 @@ from smbd.wire.query_directory import (
 )
 
 _RESTARTS = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
-# Entries looked up at a time: enough that a worker's hop costs little, few enough that the
-# look-ups thrown away when an answer is full cost little too.
+# Entries looked up at a time, at most: so many that a worker's hop costs little.
 _BATCH = 128
+# The shortest entry of most classes: no more are looked up than an answer could hold, give or take.
+_ENTRY_SIZE = 96
+# Names matched at a time: this is all Python, and while a worker runs that the loop stands still.
+_MATCHED_AT_ONCE = 1024
 _DOTS = (".", "..")
 
 
@@ -32,11 +38,15 @@ async def run(request: Request) -> Reply:
     """Go on with the handle's enumeration, or begin it anew."""
     message = parse_query_directory_request(request.frame)
     open_ = _prepare(request, message)
-    if open_.enumeration is None or message.flags & _RESTARTS:
-        pattern = _pattern(open_, message)
-        names = await request.service.blocking(_matching, open_.file, pattern)
-        open_.enumeration = Enumeration(pattern, names)
-    output = await request.service.blocking(_fill, open_, open_.enumeration, message)
+    if open_.listing is None:
+        open_.listing = trio.Lock()
+    # One after the other: two that went on from the same place would both give the same entries.
+    async with open_.listing:
+        if open_.enumeration is None or message.flags & _RESTARTS:
+            pattern = _pattern(open_, message)
+            names = await request.service.blocking(_matching, open_.file, pattern)
+            open_.enumeration = Enumeration(pattern, names)
+        output = await request.service.blocking(_fill, open_, open_.enumeration, message)
     return Reply(pack_output_response(output))
 
 
@@ -63,11 +73,20 @@ def _pattern(open_: Open, message: QueryDirectoryRequest) -> str:
 
 def _matching(directory: File, pattern: str) -> list[str]:
     """The names of a directory that match, with the two that every directory has.  Blocks."""
+    if not vfs.has_wildcards(pattern) and pattern not in _DOTS:
+        # How Windows asks whether there is a file: no reason to read all of a large folder.
+        found = vfs.find_name(directory, pattern)
+        return [] if found is None else [found]
     names = [*_DOTS, *vfs.list_names(directory)]
     matches = vfs.matcher(pattern)
     if matches is None:
         return names
-    return [name for name in names if matches(_shown(name))]
+    matching: list[str] = []
+    for start in range(0, len(names), _MATCHED_AT_ONCE):
+        some = names[start : start + _MATCHED_AT_ONCE]
+        matching += [name for name in some if matches(_shown(name))]
+        time.sleep(0)  # lets the loop have the GIL
+    return matching
 
 
 def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest) -> bytearray:
@@ -77,12 +96,12 @@ def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest)
     NO_MORE_FILES.
     """
     places: list[int] = []
+    limit = message.output_buffer_length
     single = bool(message.flags & QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
-    entries = _entries(open_.file, enumeration, places)
+    batch = 1 if single else min(limit // _ENTRY_SIZE + 1, _BATCH)
+    entries = _entries(open_.file, enumeration, places, batch)
     output, taken = pack_directory_entries(
-        message.info_class,
-        itertools.islice(entries, 1) if single else entries,
-        message.output_buffer_length,
+        message.info_class, itertools.islice(entries, 1) if single else entries, limit
     )
     if taken:
         enumeration.next = places[taken - 1]
@@ -95,14 +114,14 @@ def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest)
 
 
 def _entries(
-    directory: File, enumeration: Enumeration, places: list[int]
+    directory: File, enumeration: Enumeration, places: list[int], batch: int
 ) -> Iterator[tuple[str, FileInformation, int]]:
     """Entries from where the scan stands, without those that vanished since it began.
 
     `places` gets, for each entry, where the scan goes on behind it.
     """
-    for start in range(enumeration.next, len(enumeration.names), _BATCH):
-        names = enumeration.names[start : start + _BATCH]
+    for start in range(enumeration.next, len(enumeration.names), batch):
+        names = enumeration.names[start : start + batch]
         for place, known in enumerate(vfs.entries(directory, names), start + 1):
             if known is not None:
                 places.append(place)

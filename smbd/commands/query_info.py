@@ -9,9 +9,16 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
-from smbd.wire.fscc import FileClass, FileView
+from smbd.wire.create import FILE_MODES
+from smbd.wire.fscc import ExtendedAttribute, FileClass, FileView
+from smbd.wire.header import Dialect
 from smbd.wire.output import pack_output_response
-from smbd.wire.query_info import InfoType, QueryInfoRequest, parse_query_info_request
+from smbd.wire.query_info import (
+    InfoType,
+    QueryInfoFlags,
+    QueryInfoRequest,
+    parse_query_info_request,
+)
 
 # FILE_BYTE_ALIGNMENT: clients may read at any offset ([MS-FSCC] 2.4.3).
 _ALIGNMENT = 0
@@ -48,40 +55,63 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
     """[MS-SMB2] 3.3.5.20.1."""
     number = message.info_class
     query = fscc.FILE_QUERIES.get(number)
-    if query is None:
+    if query is None or (
+        number == FileClass.NORMALIZED_NAME and request.connection.dialect < Dialect.SMB_3_1_1
+    ):
         known = fscc.is_file_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
     open_.require(query.access)
-    return _cut(query.pack(_view(request, open_, number)), query.minimum, message)
+    view = _view(request, open_)
+    fill = _FILLS.get(number)
+    if fill is not None:
+        fill(view, open_, message)
+    return _cut(query.pack(view), query.minimum, message)
 
 
-def _view(request: Request, open_: Open, number: int) -> FileView:
+def _view(request: Request, open_: Open) -> FileView:
     """What the packers of the information classes take their fields from."""
     file = open_.file
     write_time.restore(request.service, open_)
     information = vfs.information(file)
     state = request.service.files.of(file)
-    information.delete_pending = state is not None and state.delete_pending
-    view = FileView(
+    if state is not None and state.delete_pending:
+        information.delete_pending = True
+        information.number_of_links -= 1  # [MS-FSA] 2.1.5.12.27: not the one that goes
+    return FileView(
         information,
         name=vfs.path_to_name(file.path),
         granted_access=open_.granted_access,
-        mode=open_.mode,
+        mode=open_.create_options & FILE_MODES,
         position=open_.position,
         alignment=_ALIGNMENT,
     )
-    if number == FileClass.STREAM and not file.is_directory:
-        size, allocated = information.end_of_file, information.allocation_size
-        view.streams = (fscc.StreamInformation("::$DATA", size, allocated),)
-    if number == FileClass.FULL_EA:
-        view.eas = vfs.list_eas(file)
-        if not view.eas:
-            raise NtError(NtStatus.NO_EAS_ON_FILE)
-    if number == FileClass.ALTERNATE_NAME:
-        if not file.path:
-            raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # the root has no name at all
-        view.short_name = vfs.short_name(file.name)
-    return view
+
+
+def _fill_streams(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
+    """The data is a file's only stream, and a directory has none."""
+    known = view.information
+    if not known.is_directory:
+        stream = fscc.StreamInformation("::$DATA", known.end_of_file, known.allocation_size)
+        view.streams = (stream,)
+
+
+def _fill_eas(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
+    """All, or those that the input names ([MS-FSA] 2.1.5.12.13): one that is not there is empty."""
+    names = fscc.parse_get_ea(message.input)
+    if names:
+        view.eas = [ExtendedAttribute(name, vfs.get_ea(open_.file, name) or b"") for name in names]
+        return
+    view.eas = vfs.list_eas(open_.file)
+    if not view.eas:
+        raise NtError(NtStatus.NO_EAS_ON_FILE)
+    if message.flags & QueryInfoFlags.RETURN_SINGLE_ENTRY:
+        view.eas = view.eas[:1]
+
+
+def _fill_short_name(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
+    if not open_.file.path:
+        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # the root has no name at all
+    view.short_name = vfs.short_name(open_.file.name)
 
 
 def _file_system(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
@@ -109,6 +139,11 @@ def _cut(output: bytes, minimum: int, message: QueryInfoRequest) -> Reply:
     return Reply(pack_output_response(output), status)
 
 
+_FILLS: dict[int, Callable[[FileView, Open, QueryInfoRequest], None]] = {
+    FileClass.STREAM: _fill_streams,
+    FileClass.FULL_EA: _fill_eas,
+    FileClass.ALTERNATE_NAME: _fill_short_name,
+}
 _SLOW_CLASSES = frozenset((FileClass.FULL_EA,))
 _ANSWERS: dict[int, Callable[[Request, Open, QueryInfoRequest], Reply]] = {
     InfoType.FILE: _file,

@@ -72,6 +72,8 @@ def _forbidden_by_unix(file: File, asked: int) -> int:
         forbidden |= _WRITING
         if asked & _OWNING and not vfs.may_own(file):
             forbidden |= _OWNING
-    if asked & Access.DELETE and not vfs.may_remove(file):
+    # The root of a share is never deleted, but who may change all in it may open it with all rights.
+    may_remove = vfs.may_remove if file.path else vfs.may_write
+    if asked & Access.DELETE and not may_remove(file):
         forbidden |= Access.DELETE
     return forbidden

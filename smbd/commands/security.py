@@ -3,8 +3,6 @@
 [MS-SMB2] 3.3.5.20.3 and 3.3.5.21.3.  What they mean is smbd.vfs.acl's.
 """
 
-import errno
-
 from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
 from smbd.session import Session
@@ -63,12 +61,8 @@ def change(open_: Open, parts: int, new: SecurityDescriptor, token: Token) -> No
     if parts & SecurityInformation.SACL:
         open_.require(Access.ACCESS_SYSTEM_SECURITY)
     changed = acl.changed(_descriptor(open_.file), new, parts, token)
-    try:
-        acl.store(open_.file, changed)
-    except OSError as error:
-        if error.errno != errno.EOPNOTSUPP:
-            raise
-        raise NtError(NtStatus.NOT_SUPPORTED) from error
+    if not acl.store(open_.file, changed):
+        raise NtError(NtStatus.NOT_SUPPORTED)
 
 
 def _descriptor(file: File) -> SecurityDescriptor:

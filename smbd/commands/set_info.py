@@ -10,6 +10,7 @@ from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.change_notify import CompletionFilter
+from smbd.wire.create import SETTABLE_MODES
 from smbd.wire.dtyp import parse_security_descriptor
 from smbd.wire.fscc import BasicInformation, DispositionFlags, FileAttribute, FileClass
 from smbd.wire.query_info import InfoType
@@ -100,12 +101,12 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
     state = request.service.files.of(open_.file)
     if open_.closed or state is None:
         raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
-    state.delete_pending = value
+    state.doom(doomed=value)
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
-    """The same with flags; POSIX semantics are not offered ([MS-FSCC] 2.4.12)."""
-    if value & DispositionFlags.POSIX_SEMANTICS:
+    """The same with flags ([MS-FSCC] 2.4.12); a client that is refused one does without."""
+    if value & ~DispositionFlags.DELETE:
         raise NtError(NtStatus.NOT_SUPPORTED)
     await _disposition(request, open_, bool(value & DispositionFlags.DELETE))
 
@@ -141,7 +142,10 @@ async def _position(request: Request, open_: Open, value: int) -> None:
 
 
 async def _mode(request: Request, open_: Open, value: int) -> None:
-    open_.mode = value
+    """[MS-FSA] 2.1.5.15.9: WRITE honours what this says of writing through."""
+    if value & ~SETTABLE_MODES:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    open_.create_options = open_.create_options & ~SETTABLE_MODES | value
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:

@@ -4,7 +4,7 @@ import logging
 
 from smbd.auth import Identity
 from smbd.commands.reply import never
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
 from smbd.session import Session
 from smbd.share import Share
@@ -36,29 +36,38 @@ def try_now(request: Request) -> Reply | None:
         request.tree_id = tree.tree_id
         return Reply(pack_tree_connect_response(ShareType.PIPE, 0, 0, _FULL_ACCESS))
     share = request.service.shares.get(name.lower())
-    if share is None:
-        raise NtError(NtStatus.BAD_NETWORK_NAME)
-    encrypt = _admit(session, share)
+    refusal = _refusal(session, share)
+    if share is None or refusal:
+        peer, user = request.connection.peer, session.user or "anonymous"
+        _log.warning("%s: %s may not connect to %s: %s", peer, user, name, status_name(refusal))
+        raise NtError(refusal)
+    encrypt = _encrypts(session, share)
     maximal = _READ_ACCESS if share.config.read_only else _FULL_ACCESS
     tree = session.connect(share, maximal, encrypt=encrypt)
     request.tree_id = tree.tree_id
     flags = ShareFlags.ENCRYPT_DATA if encrypt else 0
-    _log.info("%s: %s connected to %s", request.connection.peer, session.user, share.name)
+    user = session.user or "anonymous"
+    _log.info("%s: %s connected to %s", request.connection.peer, user, share.name)
     return Reply(pack_tree_connect_response(ShareType.DISK, flags, 0, maximal))
 
 
 run = never
 
 
-def _admit(session: Session, share: Share) -> bool:
-    """Whether what follows must be sealed; ACCESS_DENIED if this user may not enter."""
+def _refusal(session: Session, share: Share | None) -> int:
+    """Why this user may not enter a share, or 0."""
+    if share is None:
+        return NtStatus.BAD_NETWORK_NAME
     identity = session.identity
     assert identity is not None
-    encrypt = share.config.encryption == "required"
     # [MS-SMB2] 3.3.5.7: who cannot seal cannot have a share that must be sealed.
-    if not may_enter(share, identity) or (encrypt and session.sealer is None):
-        raise NtError(NtStatus.ACCESS_DENIED)
-    return encrypt or (share.config.encryption == "desired" and session.sealer is not None)
+    cannot = share.config.encryption == "required" and session.sealer is None
+    return NtStatus.ACCESS_DENIED if cannot or not may_enter(share, identity) else 0
+
+
+def _encrypts(session: Session, share: Share) -> bool:
+    """Whether what follows must be sealed."""
+    return share.config.encryption != "off" and session.sealer is not None
 
 
 def may_enter(share: Share, identity: Identity) -> bool:

@@ -46,8 +46,9 @@ async def _run(
         async with serving(config) as server:
             _warn_if_short(config)
             started(server.addresses)
-            await _until_the_end(server, signals, reread)
+            number = await _until_the_end(server, signals, reread)
             _end_in_time()
+            _log.info("%s: ending", signal.Signals(number).name)
             await server.drain()
             stopped(server.document())
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -55,16 +56,15 @@ async def _run(
 
 async def _until_the_end(
     server: Server, signals: AsyncIterator[int], reread: Callable[[], Config] | None
-) -> None:
-    """Return when a signal says so; meanwhile SIGHUP loads shares.toml again."""
+) -> int:
+    """The signal that ends the server; until it comes SIGHUP loads shares.toml again."""
     async with trio.open_nursery() as nursery:
         async for number in signals:
-            if number == signal.SIGHUP and reread is not None:
-                nursery.start_soon(_reload, server, reread)
-                continue
-            _log.info("%s: ending", signal.Signals(number).name)
-            nursery.cancel_scope.cancel()
-            return
+            if number != signal.SIGHUP or reread is None:
+                nursery.cancel_scope.cancel()
+                break
+            nursery.start_soon(_reload, server, reread)
+    return number
 
 
 async def _reload(server: Server, reread: Callable[[], Config]) -> None:

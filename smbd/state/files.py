@@ -54,6 +54,13 @@ class FileState:
             if share_modes_conflict(access, sharing, held.granted_access, held.share_access):
                 raise NtError(NtStatus.SHARING_VIOLATION)
 
+    def doom(self, *, doomed: bool = True) -> None:
+        """Mark for deletion, or take the mark off; who watches a doomed directory is told."""
+        self.delete_pending = doomed
+        for held in self.opens if doomed else ():
+            if held.notify is not None:
+                held.notify.end(NtStatus.DELETE_PENDING)
+
     def renamed(self, old: str, new: str) -> None:
         """Keep the paths of all opens of this file with its name."""
         for held in self.opens:
@@ -102,7 +109,7 @@ class FileTable:
         state.opens.remove(open_)
         state.locks.drop(open_)
         if open_.delete_on_close:
-            state.delete_pending = True
+            state.doom()
         if state.opens:
             return None
         if state.delete_pending:

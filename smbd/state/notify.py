@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from smbd.ntstatus import NtError
 from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
@@ -34,7 +33,13 @@ class NotifyWait:
     """
 
     entry: "ChangeNotifyEntry"
-    wake: Callable[[], None] = lambda: None  # called, maybe again, when it is first and may go
+    status: int = 0  # what it is answered with in place of events
+    wake: Callable[[], None] = lambda: None  # called, maybe again, when there is an answer
+
+    @property
+    def has_events(self) -> bool:
+        """Whether it is to be answered with events: they go before what `end` said."""
+        return self.entry.ready and self.entry.waits[0] is self
 
     def give_up(self) -> None:
         """Leave the line."""
@@ -56,19 +61,20 @@ class ChangeNotifyEntry:
     included: Windows allocates the buffer then.
     """
 
+    directory: File
     completion_filter: int
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
+    where: str = ""  # the path that it is listed under
     waits: deque[NotifyWait] = field(default_factory=deque)
     _events: list[tuple[int, str]] = field(default_factory=list)  # NotifyEventList
     _size: int = 0
     _overflowed: bool = False
-    _ended: int = 0  # the status that all get from now on
 
     @property
     def ready(self) -> bool:
         """Whether there is something to answer."""
-        return bool(self._events or self._overflowed or self._ended)
+        return bool(self._events or self._overflowed)
 
     def add(self, action: int, name: str) -> None:
         """Keep an event; one that only says again what the last one said tells nothing new."""
@@ -83,9 +89,10 @@ class ChangeNotifyEntry:
         self.wake()
 
     def end(self, status: int) -> None:
-        """Answer every request, those that wait too, with this."""
-        self._ended = status
-        self.wake()
+        """Answer all that wait with this."""
+        for place in self.waits:
+            place.status = status
+            place.wake()
 
     def wait(self) -> NotifyWait:
         """Stand in line for what comes."""
@@ -100,10 +107,8 @@ class ChangeNotifyEntry:
     def take(self, limit: int) -> bytes | None:
         """FILE_NOTIFY_INFORMATION of all events; None where they do not fit: NOTIFY_ENUM_DIR.
 
-        Either way the client is told, and the buffer empty.  Raises what `end` was given.
+        Either way the client is told, and the buffer empty.
         """
-        if self._ended:
-            raise NtError(self._ended)
         answer = None
         if not self._overflowed:
             answer = pack_notify_information(self._events, min(limit, self.capacity))
@@ -118,60 +123,59 @@ class ChangeNotifyList:
     By the path on disk, so that shares that lie within one another see each other's changes.
     """
 
-    _entries: dict[str, list[tuple[File, ChangeNotifyEntry]]] = field(default_factory=dict)
+    _entries: dict[str, list[ChangeNotifyEntry]] = field(default_factory=dict)
 
-    def watch(self, directory: File, entry: ChangeNotifyEntry) -> None:
-        """Report to `entry` from now on."""
-        self._entries.setdefault(_where(directory), []).append((directory, entry))
+    def watch(self, entry: ChangeNotifyEntry) -> None:
+        """Report to it from now on."""
+        entry.where = _where(entry.directory)
+        self._entries.setdefault(entry.where, []).append(entry)
 
     def end(self, entry: ChangeNotifyEntry, status: int) -> None:
-        """A watched directory's handle is closed, or the directory goes away."""
-        for where, watchers in self._entries.items():
-            kept = [one for one in watchers if one[1] is not entry]
-            if len(kept) < len(watchers):
-                self._entries[where] = kept
-                if not kept:
-                    del self._entries[where]
-                break
+        """A watched directory's handle is closed."""
+        watchers = self._entries[entry.where]
+        watchers.remove(entry)
+        if not watchers:
+            del self._entries[entry.where]
         entry.end(status)
 
     def added(self, file: File, path: str | None = None) -> None:
         """A file or directory has been made, or got one more name, its `path`."""
-        self._report(_where(file, path), FileAction.ADDED, _name_filter(file))
+        self._report(file, FileAction.ADDED, _name_filter(file), path)
 
     def removed(self, file: File) -> None:
         """A file or directory is gone."""
-        self._report(_where(file), FileAction.REMOVED, _name_filter(file))
+        self._report(file, FileAction.REMOVED, _name_filter(file))
 
     def modified(self, file: File, changed: int) -> None:
         """Something else than a name has changed: bits of CompletionFilter."""
-        self._report(_where(file), FileAction.MODIFIED, changed)
+        self._report(file, FileAction.MODIFIED, changed)
 
     def renamed(self, file: File, old_path: str) -> None:
         """A file or directory has now its path, in place of the old one."""
         if not self._entries:
             return
-        old, new = _where(file, old_path), _where(file)
         if file.is_directory:
             self._rename_watched()
         named = _name_filter(file)
-        if old.rpartition("/")[0] == new.rpartition("/")[0]:
-            self._report(old, FileAction.RENAMED_OLD_NAME, named)
-            self._report(new, FileAction.RENAMED_NEW_NAME, named)
+        if old_path.rpartition("/")[0] == file.path.rpartition("/")[0]:
+            self._report(file, FileAction.RENAMED_OLD_NAME, named, old_path)
+            self._report(file, FileAction.RENAMED_NEW_NAME, named)
         else:
-            self._report(old, FileAction.REMOVED, named)
-            self._report(new, FileAction.ADDED, named)
+            self._report(file, FileAction.REMOVED, named, old_path)
+            self._report(file, FileAction.ADDED, named)
         if not file.is_directory:
-            self._report(new, FileAction.MODIFIED, _RENAMED_FILE, unless=named)
+            self._report(file, FileAction.MODIFIED, _RENAMED_FILE, unless=named)
 
     def _rename_watched(self) -> None:
         """Find the watched directories' places anew: one of them may have moved."""
         watched = [one for watchers in self._entries.values() for one in watchers]
         self._entries = {}
-        for directory, entry in watched:
-            self.watch(directory, entry)
+        for entry in watched:
+            self.watch(entry)
 
-    def _report(self, where: str, action: int, changed: int, unless: int = 0) -> None:
+    def _report(
+        self, file: File, action: int, changed: int, path: str | None = None, *, unless: int = 0
+    ) -> None:
         """[MS-FSA] 2.1.4.1: tell who watches the parent, or with WATCH_TREE a folder above it.
 
         Not who watches the very thing that changed: the specification has that too, but neither
@@ -179,10 +183,11 @@ class ChangeNotifyList:
         """
         if not self._entries:
             return
-        directory, directly = where, True
+        directory = where = _where(file, path)
+        directly = True
         while directory:
             directory = directory.rpartition("/")[0]
-            for _, entry in self._entries.get(directory, ()):
+            for entry in self._entries.get(directory, ()):
                 wanted = entry.completion_filter
                 if wanted & changed and not wanted & unless and (directly or entry.watch_tree):
                     entry.add(action, path_to_name(where[len(directory) + 1 :]))

@@ -1,6 +1,7 @@
 """What a client holds after CREATE, and the table that finds it again by FileId."""
 
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Self
@@ -46,8 +47,8 @@ class Open:
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)  # the file's, once it is entered
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
-    mode: int = 0
     enumeration: Enumeration | None = None
+    listing: AbstractAsyncContextManager[object] | None = None  # whose turn it is to go on with it
     notify: ChangeNotifyEntry | None = None  # of a directory that is watched
     unreported: int = 0  # CompletionFilter of what WRITE did; CLOSE reports it, as on Windows
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...

@@ -30,6 +30,8 @@ _TICK_NS = 100_000_000
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
+_INDEXED_AT_ONCE = 4096  # 1 ms, for which no other thread can run Python
+
 # comparison_key of a name -> the name on disk, or the several that SMB takes for one.
 _Names = dict[str, str | list[str]]
 
@@ -145,11 +147,17 @@ def _version(fd: int) -> tuple[int, int]:
 
 
 def _index(listed: list[str]) -> _Names:
-    keys = comparison_keys(listed)
-    names: _Names = dict(zip(keys, listed, strict=True))
-    if len(names) < len(listed):  # several that SMB takes for one
-        for key, name in zip(keys, listed, strict=True):
-            _put(names, key, name)
+    names: _Names = {}
+    for start in range(0, len(listed), _INDEXED_AT_ONCE):
+        some = listed[start : start + _INDEXED_AT_ONCE]
+        before = len(names)
+        keys = comparison_keys(some)
+        if names.keys().isdisjoint(keys):
+            names.update(zip(keys, some, strict=True))
+        if len(names) < before + len(some):  # several that SMB takes for one
+            for key, name in zip(keys, some, strict=True):
+                _put(names, key, name)
+        time.sleep(0)  # lets the event loop have the GIL
     return names
 
 

@@ -18,6 +18,7 @@ from smbd.vfs import change_time as change_times
 from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
+from smbd.vfs.names import MAXIMUM_COMPONENT, to_disk
 from smbd.vfs.root import File
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import FileAttribute, FileInformation
@@ -183,6 +184,32 @@ def list_names(directory: File) -> list[str]:
     """
     with closed_after(_read_folder(directory)) as fd:
         return os.listdir(fd)  # noqa: PTH208 (a descriptor)
+
+
+def find_name(directory: File, name: str) -> str | None:
+    """The name on disk of the entry that a client means by `name` (one component); None if none.
+
+    As spelled, or else in whatever spelling there is, as when it is opened.  OSError.
+    """
+    if "/" in name or "\0" in name:
+        return None
+    on_disk = to_disk(name)
+    if len(os.fsencode(on_disk)) > MAXIMUM_COMPONENT:
+        return None
+    try:
+        os.stat(on_disk, dir_fd=directory.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        with directory.root.lookup.index.folder(directory.fd) as folder:
+            return folder.find(on_disk)
+    return on_disk
+
+
+def hidden_by_name(file: File) -> bool:
+    """Whether a file is HIDDEN only because its name begins with a dot; OSError."""
+    if not file.path.rpartition("/")[2].startswith("."):
+        return False
+    record = _from_attributes(file.target, follow_symlinks=True).record
+    return record is None or record.attributes is None
 
 
 def is_empty(directory: File) -> bool:

@@ -53,9 +53,10 @@ def _attributes(fd: int, *, read_only: bool) -> int:
     if kernel.file_system_type(fd) not in _WITHOUT_HARD_LINKS:
         attributes |= FileSystemAttribute.SUPPORTS_HARD_LINKS
     if _has_user_attributes(fd):
-        # Sparseness too is a bit that needs a place (dosattrib.py).
+        # Sparseness too is a bit that needs a place (dosattrib.py), and a descriptor (acl/).
         attributes |= FileSystemAttribute.SUPPORTS_EXTENDED_ATTRIBUTES
         attributes |= FileSystemAttribute.SUPPORTS_SPARSE_FILES
+        attributes |= FileSystemAttribute.PERSISTENT_ACLS
     return attributes
 
 

@@ -57,6 +57,7 @@ class CreateOptions:
     SYNCHRONOUS_IO_ALERT = 0x00000010
     SYNCHRONOUS_IO_NONALERT = 0x00000020
     NON_DIRECTORY_FILE = 0x00000040
+    CREATE_TREE_CONNECTION = 0x00000080
     COMPLETE_IF_OPLOCKED = 0x00000100
     NO_EA_KNOWLEDGE = 0x00000200
     OPEN_REMOTE_INSTANCE = 0x00000400
@@ -71,6 +72,19 @@ class CreateOptions:
     OPEN_REPARSE_POINT = 0x00200000
     OPEN_NO_RECALL = 0x00400000
     OPEN_FOR_FREE_SPACE_QUERY = 0x00800000
+
+
+# [MS-FSCC] 2.4.31: the options that FileModeInformation shows of an open; of these SET_INFO can
+# change all but the last.
+FILE_MODES = (
+    CreateOptions.WRITE_THROUGH
+    | CreateOptions.SEQUENTIAL_ONLY
+    | CreateOptions.NO_INTERMEDIATE_BUFFERING
+    | CreateOptions.SYNCHRONOUS_IO_ALERT
+    | CreateOptions.SYNCHRONOUS_IO_NONALERT
+    | CreateOptions.DELETE_ON_CLOSE
+)
+SETTABLE_MODES = FILE_MODES & ~CreateOptions.DELETE_ON_CLOSE
 
 
 class CreateAction:

@@ -43,6 +43,9 @@ _CONTEXT = Struct(
 )  # fmt: skip
 
 
+_SHORTEST_NAME = 4  # Windows refuses shorter ones, and lets unknown ones pass
+
+
 def parse_create_contexts(data: memoryview) -> list[tuple[bytes, memoryview]]:
     """The chain, in its order; offsets count from the context that has them."""
     contexts = []
@@ -54,6 +57,8 @@ def parse_create_contexts(data: memoryview) -> list[tuple[bytes, memoryview]]:
             raise NtError(NtStatus.INVALID_PARAMETER)
         context = data[: following or len(data)]
         name = bytes(cut(context, name_offset, name_length, _CONTEXT.size))
+        if len(name) < _SHORTEST_NAME:
+            raise NtError(NtStatus.INVALID_PARAMETER)
         contexts.append((name, cut(context, data_offset, data_length, _CONTEXT.size)))
         data = data[following:] if following else data[:0]
     return contexts

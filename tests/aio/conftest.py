@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+import aio
+from tests.aio import mounts
+from tests.aio.engines import FORMS, Form
 from tests.aio.page_cache import file_system_of, takes_nowait
 
 ON_DISK = Path("/var/tmp")
@@ -76,3 +79,36 @@ def slow_folder(request: pytest.FixtureRequest) -> Path:
     """Where a file can be cold."""
     place: Path = request.getfixturevalue(request.param)
     return place
+
+
+@pytest.fixture(params=FORMS, ids=str)
+def form(request: pytest.FixtureRequest) -> Form:
+    """Each engine in each of its forms."""
+    made: Form = request.param
+    return made
+
+
+@pytest.fixture
+async def engine(form: Form) -> AsyncIterator[aio.Engine]:
+    opened = form.open()
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture(scope="session")
+def xfs() -> Iterator[Path]:
+    with mounts.mounted("xfs") as (folder, _):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def btrfs() -> Iterator[Path]:
+    with mounts.mounted("btrfs") as (folder, _):
+        yield folder
+
+
+@pytest.fixture(params=["disk", "tmpfs", "overlay", "xfs", "btrfs"])
+def place(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An empty folder on each file system that this machine can make."""
+    with tempfile.TemporaryDirectory(dir=request.getfixturevalue(request.param)) as folder:
+        yield Path(folder)

@@ -1,8 +1,10 @@
-"""One conformance suite for every engine, with and without the probe in front of it."""
+"""One conformance suite for every engine, in every form, on every file system."""
 
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,27 +12,34 @@ import trio
 import trio.testing
 
 import aio
+from aio.ring import Request, Ring
+from tests.aio.engines import Form
 
-PAGE = 4096
 CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
 
 
-@pytest.fixture(params=["sync", "threads", "nowait", "nowait+sync"])
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[aio.Engine]:
-    opened = aio.open_engine(request.param)
-    yield opened
-    await opened.aclose()
+@pytest.fixture
+def fd(engine: aio.Engine, place: Path) -> Iterator[int]:
+    """A file on each file system: for what may depend on it."""
+    with attached(engine, place) as opened:
+        yield opened
 
 
 @pytest.fixture
-def fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
-    path = tmp_path / "file"
+def any_fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
+    with attached(engine, tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def attached(engine: aio.Engine, folder: Path) -> Iterator[int]:
+    path = folder / "file"
     path.write_bytes(CONTENT)
-    opened = os.open(path, os.O_RDWR)
-    engine.attach(opened)
-    yield opened
-    engine.detach(opened)
-    os.close(opened)
+    fd = os.open(path, os.O_RDWR)
+    engine.attach(fd)
+    yield fd
+    engine.detach(fd)
+    os.close(fd)
 
 
 async def read(engine: aio.Engine, fd: int, length: int, offset: int) -> bytes:
@@ -59,15 +68,15 @@ async def test_a_read_over_the_end_of_file_is_short(engine: aio.Engine, fd: int)
     assert into[100:] == bytes(8092)
 
 
-async def test_a_read_at_or_behind_the_end_gives_nothing(engine: aio.Engine, fd: int) -> None:
-    assert await read(engine, fd, 10, len(CONTENT)) == b""
-    assert await read(engine, fd, 10, 1 << 40) == b""
-    assert await engine.read(fd, memoryview(bytearray(10)), len(CONTENT)) == 0
+async def test_a_read_at_or_behind_the_end_gives_nothing(engine: aio.Engine, any_fd: int) -> None:
+    assert await read(engine, any_fd, 10, len(CONTENT)) == b""
+    assert await read(engine, any_fd, 10, 1 << 40) == b""
+    assert await engine.read(any_fd, memoryview(bytearray(10)), len(CONTENT)) == 0
 
 
-async def test_an_empty_read_gives_nothing(engine: aio.Engine, fd: int) -> None:
-    assert await read(engine, fd, 0, 0) == b""
-    assert await engine.read(fd, memoryview(bytearray()), 5) == 0
+async def test_an_empty_read_gives_nothing(engine: aio.Engine, any_fd: int) -> None:
+    assert await read(engine, any_fd, 0, 0) == b""
+    assert await engine.read(any_fd, memoryview(bytearray()), 5) == 0
 
 
 async def test_a_mebibyte_is_written_and_read(engine: aio.Engine, fd: int) -> None:
@@ -121,17 +130,6 @@ async def test_a_bad_fd_is_an_oserror(engine: aio.Engine, tmp_path: Path) -> Non
     engine.detach(bad)
 
 
-async def test_a_full_device_is_an_oserror(engine: aio.Engine) -> None:
-    full = os.open("/dev/full", os.O_RDWR)
-    engine.attach(full)
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            await write(engine, full, b"data", 0)
-    finally:
-        engine.detach(full)
-        os.close(full)
-
-
 async def test_a_write_behind_the_end_leaves_zeros(engine: aio.Engine, fd: int) -> None:
     assert await write(engine, fd, b"there", 300_000) == 5
     assert await read(engine, fd, 100_000, 250_990) == (
@@ -144,64 +142,140 @@ async def test_a_write_in_the_middle_changes_only_that(engine: aio.Engine, fd: i
     assert await read(engine, fd, 10_000, 0) == CONTENT[:5000] + b"HERE" + CONTENT[5004:10_000]
 
 
-async def test_an_empty_write_changes_nothing(engine: aio.Engine, fd: int) -> None:
-    assert await write(engine, fd, b"", 5001) == 0
-    assert await engine.write(fd, b"", 5001) == 0
-    assert os.pread(fd, len(CONTENT) + 1, 0) == CONTENT
+async def test_an_empty_write_changes_nothing(engine: aio.Engine, any_fd: int) -> None:
+    assert await write(engine, any_fd, b"", 5001) == 0
+    assert await engine.write(any_fd, b"", 5001) == 0
+    assert os.pread(any_fd, len(CONTENT) + 1, 0) == CONTENT
+
+
+@pytest.fixture
+def at_most(form: Form, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets the kernel read and write so many bytes in one call: 4096, or of a block 0."""
+    preadv, pwrite, perform = os.preadv, os.pwrite, Ring.perform
+
+    async def shortened(ring: Ring, request: Request) -> int:
+        request.length = min(request.length, limit[0])
+        return await perform(ring, request)
+
+    def shorten(length: int) -> None:
+        limit.append(length)
+        limit[:-1] = []
+        monkeypatch.setattr(
+            os,
+            "preadv",
+            lambda fd, into, at, *flags: preadv(fd, (into[0][:length],), at, *flags),
+        )
+        monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:length], at))
+        monkeypatch.setattr(Ring, "perform", shortened)
+
+    limit: list[int] = []
+    return shorten
 
 
 async def test_a_read_goes_on_after_a_short_count(
-    engine: aio.Engine, fd: int, monkeypatch: pytest.MonkeyPatch
+    engine: aio.Engine, fd: int, at_most: Callable[[int], None]
 ) -> None:
-    whole = os.preadv
-    monkeypatch.setattr(os, "preadv", lambda fd, into, at: whole(fd, (into[0][:1000],), at))
-    into = memoryview(bytearray(4500))
-    assert await engine.read(fd, into, 100) == 4500
-    assert into == CONTENT[100:4600]
-    assert await engine.read(fd, into, len(CONTENT) - 2500) == 2500
+    at_most(4096)
+    into = memoryview(bytearray(10_000))
+    assert await engine.read(fd, into, 100) == 10_000
+    assert into == CONTENT[100:10_100]
+    assert await engine.read(fd, into, len(CONTENT) - 9000) == 9000
+    assert into[:9000] == CONTENT[-9000:]
 
 
 async def test_a_write_goes_on_after_a_short_count(
-    engine: aio.Engine, fd: int, monkeypatch: pytest.MonkeyPatch
+    engine: aio.Engine, fd: int, at_most: Callable[[int], None]
 ) -> None:
-    whole = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: whole(fd, data[:1000], at))
-    assert await write(engine, fd, b"x" * 4500, 100) == 4500
-    assert await engine.write(fd, b"y" * 2500, 10_000) == 2500
-    assert os.pread(fd, 4501, 100) == b"x" * 4500 + CONTENT[4600:4601]
-    assert os.pread(fd, 2501, 10_000) == b"y" * 2500 + CONTENT[12_500:12_501]
+    at_most(4096)
+    assert await write(engine, fd, b"x" * 20_000, 100) == 20_000
+    assert await engine.write(fd, b"y" * 16_384, 40_960) == 16_384
+    assert os.pread(fd, 20_001, 100) == b"x" * 20_000 + CONTENT[20_100:20_101]
+    assert os.pread(fd, 16_385, 40_960) == b"y" * 16_384 + CONTENT[57_344:57_345]
 
 
 async def test_a_file_system_that_takes_nothing_is_an_error(
-    engine: aio.Engine, fd: int, monkeypatch: pytest.MonkeyPatch
+    engine: aio.Engine, any_fd: int, at_most: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr(os, "pwrite", lambda *_: 0)
-    with pytest.raises(OSError, match="takes no more"):
-        await engine.write(fd, b"x" * 100, 0)
+    at_most(0)
+    for data in (b"x" * 100, b"x" * 8192):
+        with pytest.raises(OSError, match="takes no more"):
+            await engine.write(any_fd, data, 0)
+
+
+async def test_signals_interrupt_nothing(engine: aio.Engine, fd: int) -> None:
+    """EINTR is not for callers to see."""
+    interruptions = 0
+
+    def count(*_: object) -> None:
+        nonlocal interruptions
+        interruptions += 1
+
+    before = signal.signal(signal.SIGALRM, count)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        number = 0
+        while interruptions < 20:
+            data = bytes([number % 256]) * 10_000
+            assert await write(engine, fd, data, 5000) == 10_000
+            await engine.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            assert await read(engine, fd, 10_000, 5000) == data
+            number += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 async def test_a_cancelled_call_is_finished_before_it_is_cancelled(
-    engine: aio.Engine, fd: int
+    engine: aio.Engine, any_fd: int
 ) -> None:
     into = memoryview(bytearray(100_000))
     with trio.CancelScope() as scope:
         scope.cancel()
-        await engine.read(fd, into, 0)
+        await engine.read(any_fd, into, 0)
     assert scope.cancelled_caught
     assert into == CONTENT[:100_000]
     with trio.CancelScope() as scope:
         scope.cancel()
-        await engine.write(fd, b"new", 7)
+        await engine.write(any_fd, b"new", 7)
     assert scope.cancelled_caught
-    assert os.pread(fd, 3, 7) == b"new"
+    assert os.pread(any_fd, 3, 7) == b"new"
 
 
-async def test_aclose_waits_for_the_work_pending(engine: aio.Engine, fd: int) -> None:
+async def test_a_call_cancelled_in_flight_is_finished_first(engine: aio.Engine, fd: int) -> None:
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    buffers = [memoryview(bytearray(99_999)) for _ in range(8)]
+    ended = 0
+
+    async def one(number: int, into: memoryview) -> None:
+        nonlocal ended
+        try:
+            if number % 2:
+                await engine.write(fd, into, 100_000 * number)
+            else:
+                await engine.read(fd, into, 0)
+        finally:
+            ended += 1
+            assert number % 2 or into == CONTENT[:99_999]
+            into.release()  # whoever still has its address now writes to what is not its own
+
+    async with trio.open_nursery() as nursery:
+        for number, into in enumerate(buffers):
+            if number % 2:
+                into[:] = bytes([number]) * 99_999
+            nursery.start_soon(one, number, into)
+        await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert ended == 8
+
+
+async def test_aclose_waits_for_the_work_pending(engine: aio.Engine, any_fd: int) -> None:
     buffers = [memoryview(bytearray(100_000)) for _ in range(32)]
     counts: list[int] = []
 
     async def one(into: memoryview) -> None:
-        counts.append(await engine.read(fd, into, 0))
+        counts.append(await engine.read(any_fd, into, 0))
 
     async with trio.open_nursery() as nursery:
         for into in buffers:
@@ -212,31 +286,31 @@ async def test_aclose_waits_for_the_work_pending(engine: aio.Engine, fd: int) ->
     assert counts == [100_000] * 32
 
 
-async def test_after_aclose_calls_fail(engine: aio.Engine, fd: int) -> None:
+async def test_after_aclose_calls_fail(engine: aio.Engine, any_fd: int) -> None:
     await engine.aclose()
     await engine.aclose()
     calls: list[Callable[[], object]] = [
-        lambda: read(engine, fd, 10, 0),
-        lambda: write(engine, fd, b"data", 0),
-        lambda: engine.fsync(fd),
+        lambda: read(engine, any_fd, 10, 0),
+        lambda: write(engine, any_fd, b"data", 0),
+        lambda: engine.fsync(any_fd),
     ]
     for call in calls:
         with pytest.raises(trio.ClosedResourceError):
             await call()  # type: ignore[misc]
 
 
-async def test_fsync_returns(engine: aio.Engine, fd: int) -> None:
-    await write(engine, fd, b"durable", 0)
-    await engine.fsync(fd)
+async def test_fsync_returns(engine: aio.Engine, any_fd: int) -> None:
+    await write(engine, any_fd, b"durable", 0)
+    await engine.fsync(any_fd)
     assert engine.statistics().fsyncs == 1
 
 
-async def test_every_completed_call_is_counted_once(engine: aio.Engine, fd: int) -> None:
-    await read(engine, fd, 1000, 0)
-    await read(engine, fd, 1000, len(CONTENT) - 10)
-    await engine.read(fd, memoryview(bytearray(5)), 0)
-    await write(engine, fd, b"1234", 0)
-    await engine.write(fd, b"12", 0)
+async def test_every_completed_call_is_counted_once(engine: aio.Engine, any_fd: int) -> None:
+    await read(engine, any_fd, 1000, 0)
+    await read(engine, any_fd, 1000, len(CONTENT) - 10)
+    await engine.read(any_fd, memoryview(bytearray(5)), 0)
+    await write(engine, any_fd, b"1234", 0)
+    await engine.write(any_fd, b"12", 0)
     stats = engine.statistics()
     assert (stats.reads, stats.bytes_read) == (3, 1015)
     assert (stats.writes, stats.bytes_written) == (2, 6)

@@ -106,14 +106,31 @@ def create(
     disposition=FILE_OPEN_IF,
     options=0,
     attributes=0,
+    contexts=(),
 ):
+    """Contexts: (name, data), of bytes."""
     raw = name.encode("utf-16-le")
+    chained = chain_contexts(contexts)
+    padding = bytes(-len(raw) % 8) if chained else b""
+    at = 120 + len(raw) + len(padding) if chained else 0
     fixed = pack(
         "<HBBIQQIIIIIHHII",
         *(57, 0, 0, 2, 0, 0, access, attributes, share, disposition, options),
-        *(120, len(raw), 0, 0),
+        *(120, len(raw), at, len(chained)),
     )
-    return fixed + (raw or b"\0")
+    return fixed + (raw + padding + chained or b"\0")
+
+
+def chain_contexts(contexts):
+    out = bytearray()
+    for number, (name, data) in enumerate(contexts, 1):
+        one = pack("<IHHHHI", 0, 16, len(name), 0, 24 if data else 0, len(data))
+        one += name.ljust(8, b"\0") + data
+        if number < len(contexts):
+            one += bytes(-len(one) % 8)
+            one = pack("<I", len(one)) + one[4:]
+        out += one
+    return bytes(out)
 
 
 def close(file_id, flags=0):
@@ -140,19 +157,21 @@ def lock(file_id, *elements):
     return head + b"".join(pack("<QQII", *element, 0) for element in elements)
 
 
-def query_info(file_id, info_class, *, length=4096, info_type=1, additional=0):
+def query_info(file_id, info_class, *, length=4096, info_type=1, additional=0, data=b""):
     kind = (info_type, info_class, length)
-    return pack("<HBBIHHIII16s", 41, *kind, 0, 0, 0, additional, 0, file_id)
+    where = (104 if data else 0, 0, len(data))
+    return pack("<HBBIHHIII16s", 41, *kind, *where, additional, 0, file_id) + data
 
 
-def set_info(file_id, info_class, data, *, info_type=1):
-    fixed = pack("<HBBIHHI16s", 33, info_type, info_class, len(data), 96, 0, 0, file_id)
+def set_info(file_id, info_class, data, *, info_type=1, additional=0):
+    kind = (info_type, info_class, len(data))
+    fixed = pack("<HBBIHHI16s", 33, *kind, 96, 0, additional, file_id)
     return fixed + data
 
 
-def query_directory(file_id, pattern="*", *, info_class=12, length=65536):
+def query_directory(file_id, pattern="*", *, info_class=12, length=65536, flags=0):
     name = pattern.encode("utf-16-le")
-    fixed = pack("<HBBI16sHHI", 33, info_class, 0, 0, file_id, 96, len(name), length)
+    fixed = pack("<HBBI16sHHI", 33, info_class, flags, 0, file_id, 96, len(name), length)
     return fixed + name
 
 

@@ -60,6 +60,10 @@ class RawClient:
     async def log_in(self, user="test", password="test", *, credits_asked=64):
         """NEGOTIATE and SESSION_SETUP; the last status."""
         await self.negotiate()
+        return await self.authenticate(user, password, credits_asked=credits_asked)
+
+    async def authenticate(self, user="test", password="test", *, credits_asked=64):
+        """SESSION_SETUP; the last status."""
         steps = self.peer.login(user, password, asked=credits_asked)
         request = next(steps)
         while True:

@@ -45,7 +45,7 @@ class Tap:
 
     place: SimpleNamespace
     frames: list[tuple[str, bytes]] = field(default_factory=list)
-    change: Callable[[str, bytes], bytes] = lambda sender, frame: frame
+    change: Callable[[str, bytes], bytes] = lambda _, frame: frame
 
     def kinds(self, sender):
         """What the frames of one side begin with."""

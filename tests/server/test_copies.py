@@ -6,9 +6,6 @@ import shutil
 import pytest
 import smbclient.shutil
 
-from smbd.ntstatus import NtStatus
-from tests.server.clients import refusal
-
 
 @pytest.fixture
 def tree(tmp_path):
@@ -72,7 +69,14 @@ def test_a_copy_within_the_share_through_the_client(folder, pypi):
     assert (folder / "copy").read_bytes() == data
 
 
-def test_the_server_does_not_copy_by_itself_yet_and_says_so(folder, pypi):
-    (folder / "file").write_bytes(b"contents")
-    copy = refusal(pypi.call, "copyfile", "file", pypi.path("copy"))
-    assert copy == NtStatus.NOT_SUPPORTED
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (5 << 20) + 1])
+def test_a_copy_that_the_server_makes(folder, pypi, size):
+    (folder / "file").write_bytes(data := os.urandom(size))
+    pypi.call("copyfile", "file", pypi.path("copy"))
+    assert (folder / "copy").read_bytes() == data
+
+
+def test_samba_has_the_server_copy(folder, samba):
+    (folder / "file").write_bytes(data := os.urandom(3 << 20))
+    samba.run("scopy file copy")
+    assert (folder / "copy").read_bytes() == data

@@ -127,7 +127,7 @@ def objects_of_ours():
     return {
         kind.__qualname__: count
         for kind, count in kinds.items()
-        if kind.__module__.partition(".")[0] in {"smbd", "aio"}
+        if str(kind.__module__).partition(".")[0] in {"smbd", "aio"}
     }
 
 

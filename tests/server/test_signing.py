@@ -179,7 +179,7 @@ async def test_a_negotiate_that_was_tampered_with_costs_the_connection(folder, d
         def story():
             tap.change = weaken
             with (
-                pytest.raises(Exception, match="closed|signature|ACCESS|denied"),
+                pytest.raises(Exception, match=r"closed|signature|ACCESS|denied"),
                 PypiClient(tap.place, dialect),
             ):
                 pass

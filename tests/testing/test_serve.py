@@ -185,3 +185,14 @@ def test_clients_that_are_still_there_do_not_keep_it_from_ending(tmp_path):
         client.open("left open")
     client.connection.disconnect(close=False)
     assert not can_connect(server)
+
+
+async def test_a_bug_in_the_server_comes_out_of_the_block(tmp_path, monkeypatch):
+    async def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("smbd.server.server.Server.accept", broken)
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with serve(tmp_path) as server:
+            assert server.port
+            await trio.sleep_forever()

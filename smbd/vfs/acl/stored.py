@@ -5,13 +5,14 @@ says otherwise.  Its security.NTACL is not read here: the accounts that it names
 nobody could enter a tree that was served by it before.
 
 NDR of librpc/idl/xattr.idl's xattr_NTACL.  Version 1, which is written, is a header and the
-descriptor; 2 to 4, which Samba writes, have hashes in between that tell whether the POSIX ACL was
-changed since: what Unix forbids is forbidden here whatever the descriptor says.
+descriptor, whose offsets count from the beginning of it all; 2 to 4, which Samba writes, have
+hashes in between that tell whether the POSIX ACL was changed since: what Unix forbids is forbidden
+here whatever the descriptor says.
 """
 
 import errno
 import os
-from struct import Struct
+from struct import Struct, error
 
 from smbd.ntstatus import NtError
 from smbd.vfs.root import File
@@ -21,6 +22,8 @@ NAME = "user.NTACL"
 
 _HEADER = Struct("<HHI")  # version, union switch, referent of the pointer
 _REFERENT = 0x00020000
+_OFFSETS_AT = 4
+_OFFSETS = Struct("<IIII")  # of owner, group, SACL and DACL; 0: there is none
 _HASH_2, _HASH_3 = 16, 2 + 64
 _HASH_4 = 8 + 64  # behind a text of its own length: a time and one more hash
 
@@ -29,22 +32,30 @@ def load(file: File) -> SecurityDescriptor | None:
     """The descriptor of an open file; None if there is none, or none that can be read; OSError."""
     try:
         data = os.getxattr(file.target, NAME)
-    except OSError as error:
-        if error.errno not in {errno.ENODATA, errno.EOPNOTSUPP}:
+    except OSError as refusal:
+        if refusal.errno not in {errno.ENODATA, errno.EOPNOTSUPP}:
             raise
         return None
     return parse(data)
 
 
-def store(file: File, descriptor: SecurityDescriptor) -> None:
-    """Keep a descriptor with an open file; OSError (EOPNOTSUPP where there is no place for it)."""
+def store(file: File, descriptor: SecurityDescriptor) -> bool:
+    """Keep a descriptor with an open file; False where there is no place for one; OSError."""
     file.root.check_writable()
-    os.setxattr(file.target, NAME, pack(descriptor))
+    try:
+        os.setxattr(file.target, NAME, pack(descriptor))
+    except OSError as refusal:
+        if refusal.errno != errno.EOPNOTSUPP:
+            raise
+        return False
+    return True
 
 
 def pack(descriptor: SecurityDescriptor) -> bytes:
     """The extended attribute's value."""
-    return _HEADER.pack(1, 1, _REFERENT) + pack_security_descriptor(descriptor)
+    packed = bytearray(pack_security_descriptor(descriptor))
+    _move(packed, _HEADER.size)
+    return _HEADER.pack(1, 1, _REFERENT) + packed
 
 
 def parse(data: bytes) -> SecurityDescriptor:
@@ -53,9 +64,18 @@ def parse(data: bytes) -> SecurityDescriptor:
     One that is damaged admits its owner alone, whoever that was: nobody.
     """
     try:
-        return parse_security_descriptor(memoryview(data)[_start(data) :])
-    except NtError:
+        start = _start(data)
+        packed = bytearray(data[start:])
+        _move(packed, -start)
+        return parse_security_descriptor(memoryview(packed))
+    except (NtError, error):
         return SecurityDescriptor(None, None, [])
+
+
+def _move(packed: bytearray, by: int) -> None:
+    """Have the offsets of a self-relative descriptor count from elsewhere."""
+    offsets = [offset and offset + by for offset in _OFFSETS.unpack_from(packed, _OFFSETS_AT)]
+    _OFFSETS.pack_into(packed, _OFFSETS_AT, *offsets)
 
 
 def _start(data: bytes) -> int:

@@ -1,0 +1,43 @@
+# A share in a container. README.md, "Docker", says how to build, run and compose it.
+ARG PYTHON=python:3.11-slim-bookworm
+
+FROM ${PYTHON} AS build
+# [mdns] adds what `mdns = true` needs.
+ARG EXTRAS=""
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY aio aio
+COPY smbd smbd
+RUN python3 -m venv /opt/smbd \
+    && /opt/smbd/bin/pip install --no-cache-dir ".${EXTRAS}" \
+    && /opt/smbd/bin/pip uninstall --yes pip
+
+FROM ${PYTHON}
+LABEL org.opencontainers.image.title="smbd" \
+      org.opencontainers.image.description="A small SMB2/3 file server that answers page-cache hits inline"
+COPY --from=build /opt/smbd /opt/smbd
+ENV PATH=/opt/smbd/bin:$PATH
+# One share for one user, until another shares.toml is mounted over this one. 4450 and not 445, for
+# which not every engine lets a user bind: it is published as 445.
+RUN groupadd --gid 1000 smbd \
+    && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /share --shell /usr/sbin/nologin smbd \
+    && install --directory --owner=smbd --group=smbd /share \
+    && install --directory /etc/smbd \
+    && printf '%s\n' \
+        '[server]' \
+        'listen = ["0.0.0.0:4450"]' \
+        '[users.smbd]' \
+        'password_file = "/run/secrets/smbd_password"' \
+        '[shares.share]' \
+        'path = "/share"' \
+        > /etc/smbd/shares.toml
+# Where `serve`, `check`, `health` and `status` look for shares.toml.
+WORKDIR /etc/smbd
+USER 1000:1000
+VOLUME /share
+EXPOSE 4450
+STOPSIGNAL SIGTERM
+# Logs in as the first user and opens a share: a port that accepts proves nothing.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["smbd", "health"]
+ENTRYPOINT ["smbd"]
+CMD ["serve"]

@@ -1,0 +1,303 @@
+"""O_DIRECT beside buffered handles of the same file: alignment, bounce buffers, parts of pages.
+
+Each file is opened a second time, with O_DIRECT; whole blocks go by that descriptor, through
+aligned memory where the caller's is not.  A write's parts of pages go through the page cache: the
+kernel reads, modifies and writes them under its own lock, which no reading and writing back by us
+would be safe against (other processes write too), and no padding ever lies behind the end of file.
+The kernel keeps both ways coherent, since a direct request flushes and drops the cached pages that
+it touches.  But it cannot drop a page (or the large folio that it is part of) that is being
+dirtied: then old data would stay, and fsync fail with EIO.  So on one file, writes of parts of
+pages go alone, and direct ones together.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
+from typing import NamedTuple
+
+import trio
+
+from aio.base import Data, Stats
+from aio.bounce import BounceBuffers
+from aio.kernel import (
+    AT_EMPTY_PATH,
+    STATX_BASIC_STATS,
+    STATX_DIOALIGN,
+    Address,
+    address_of,
+    file_system_type,
+    statx,
+)
+from aio.ring import READ, WRITE, Request, Ring
+from aio.storage import FileSystem
+from aio.transfers import Transfers, no_progress
+
+# What a second descriptor has in common with the first.
+_FLAGS = os.O_ACCMODE | os.O_APPEND | os.O_DSYNC | os.O_SYNC | os.O_NOATIME
+# Any disk takes this; known more exactly by statx from Linux 6.1 on.
+_UNIT = 4096
+# The longest piece of a request; whoever asks for more waits for one after the other.
+_LONGEST = 8 << 20
+# What O_DIRECT may be refused with when it is used, although it could be opened.
+_REFUSED = {errno.EINVAL, errno.EOPNOTSUPP}
+
+
+class Alignment(NamedTuple):
+    """What O_DIRECT asks for, in bytes, both powers of two."""
+
+    memory: int
+    offset: int  # and length
+
+
+def alignment(fd: int) -> Alignment:
+    """What an open file's file system asks for; OSError if it has no O_DIRECT for this file.
+
+    tmpfs takes the flag (Linux 6.6) and ignores it: that is no direct I/O.
+    """
+    file_system = FileSystem(file_system_type(fd))
+    if file_system.is_memory:
+        raise OSError(errno.EOPNOTSUPP, f"{file_system.name} is nothing but memory")
+    try:
+        status = statx("", dir_fd=fd, flags=AT_EMPTY_PATH, mask=STATX_BASIC_STATS | STATX_DIOALIGN)
+    except OSError as error:
+        if error.errno not in {errno.ENOSYS, errno.EPERM}:  # what lacks statx, or hides it
+            raise
+        return Alignment(_UNIT, _UNIT)
+    if not status.mask & STATX_DIOALIGN:
+        return Alignment(_UNIT, _UNIT)
+    if not status.dio_offset_align:
+        raise OSError(errno.EOPNOTSUPP, "the file system has no direct I/O for this file")
+    return Alignment(status.dio_mem_align, status.dio_offset_align)
+
+
+def reopen(fd: int) -> int:
+    """A second descriptor of an open file, with O_DIRECT.  EINVAL: its file system has none."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL) & _FLAGS
+    return os.open(f"/proc/self/fd/{fd}", flags | os.O_DIRECT)
+
+
+def try_direct(fd: int) -> Alignment:
+    """Read a block of an open file by O_DIRECT: what it asks for; OSError says why not."""
+    needs = alignment(fd)
+    direct = reopen(fd)
+    try:
+        with mmap(-1, max(needs.offset, PAGESIZE), flags=MAP_PRIVATE | MAP_ANONYMOUS) as memory:
+            os.preadv(direct, (memory,), 0)
+    finally:
+        os.close(direct)
+    return needs
+
+
+class _Inode:
+    """Who writes to one file: many together, or one alone; first come, first served."""
+
+    __slots__ = ("_last", "_order", "_together", "direct", "key", "opens")
+
+    def __init__(self, key: tuple[int, int]) -> None:
+        self.key = key
+        self.opens = 0
+        self.direct = False  # whether any of them ever went by O_DIRECT
+        self._order = trio.Lock()
+        self._together = 0
+        self._last = trio.Event()
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        async with self._order:
+            self._together += 1
+        try:
+            yield
+        finally:
+            self._together -= 1
+            if not self._together:
+                self._last.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        async with self._order:
+            if self._together:
+                self._last = trio.Event()
+                await self._last.wait()
+            yield
+
+
+class _File:
+    """One open file and its second descriptor."""
+
+    __slots__ = ("alignment", "direct", "fd", "inode", "usable")
+
+    def __init__(self, fd: int, inode: _Inode) -> None:
+        self.fd = fd
+        self.inode = inode
+        self.direct = -1
+        self.alignment = Alignment(1, 1)
+        try:
+            self.alignment = alignment(fd)
+            self.direct = reopen(fd)
+        except OSError:
+            self.usable = False  # `aio.describe` tells why, and `Stats.buffered` how often
+        else:
+            self.usable = inode.direct = True
+
+    def close(self) -> None:
+        if self.direct >= 0:
+            os.close(self.direct)
+
+
+class Direct:
+    """Requests by O_DIRECT through a ring, and by `other` what O_DIRECT cannot do."""
+
+    def __init__(self, ring: Ring, stats: Stats, other: Transfers) -> None:
+        self._ring = ring
+        self._stats = stats
+        self._other = other
+        self._memory = BounceBuffers()
+        self._files: dict[int, _File | None] = {}  # None: nothing was read or written yet
+        self._inodes: dict[tuple[int, int], _Inode] = {}
+
+    def attach(self, fd: int) -> None:
+        """Open it a second time at its first request: an open for metadata alone costs nothing."""
+        self.detach(fd)
+        self._files[fd] = None
+
+    def detach(self, fd: int) -> None:
+        """Close the second descriptor."""
+        file = self._files.pop(fd, None)
+        if file is None:
+            return
+        file.close()
+        file.inode.opens -= 1
+        if not file.inode.opens:
+            del self._inodes[file.inode.key]
+
+    def close(self) -> None:
+        """Close all."""
+        for fd in list(self._files):
+            self.detach(fd)
+
+    def _file(self, fd: int) -> _File | None:
+        file = self._files.get(fd)
+        if file is None and fd in self._files:
+            status = os.fstat(fd)
+            key = status.st_dev, status.st_ino
+            inode = self._inodes.setdefault(key, _Inode(key))
+            inode.opens += 1
+            file = self._files[fd] = _File(fd, inode)
+        return file
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """As `Transfers.read`."""
+        file = self._file(fd)
+        if file is not None and file.usable and len(into):
+            try:
+                return await self._read(file, into, offset)
+            except OSError as error:
+                if error.errno not in _REFUSED:
+                    raise
+        self._stats.buffered += 1
+        count = await self._other.read(fd, into, offset)
+        if file is not None and count:
+            file.usable = False  # the request was right, so it was refused for being direct
+        return count
+
+    async def _read(self, file: _File, into: memoryview, offset: int) -> int:
+        target = address_of(into, writable=True)
+        count, length = 0, len(into)
+        while count < length:
+            at = offset + count
+            want = min(length - count, _LONGEST)
+            address = target.value + count
+            if self._fits(file, address, at, want):
+                request = Request(READ, file.direct, Address(address, target.held), want, at)
+                got = await self._ring.perform(request)
+            else:
+                got = await self._read_bounced(file, into[count : count + want], at)
+            count += got
+            # Not to be asked by another read: that of a last, partial block goes to the disk.
+            if not got or (got < want and at + got >= os.fstat(file.fd).st_size):
+                break
+        return count
+
+    async def _read_bounced(self, file: _File, into: memoryview, offset: int) -> int:
+        """One read of the blocks around; what is in the middle of them."""
+        self._stats.bounced += 1
+        unit = file.alignment.offset
+        before = offset % unit
+        around = before + len(into)
+        around += -around % unit
+        with self._memory.take(around) as piece:
+            request = Request(READ, file.direct, piece, around, offset - before)
+            got = min(max(await self._ring.perform(request) - before, 0), len(into))
+            into[:got] = piece.held[before : before + got]
+        return got
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """As `Transfers.write`."""
+        file = self._file(fd)
+        if file is None or not file.inode.direct:
+            self._stats.buffered += 1
+            return await self._other.write(fd, data, offset)
+        view = memoryview(data)
+        unit = max(PAGESIZE, file.alignment.offset)
+        with trio.CancelScope(shield=True):
+            if file.usable and view:
+                whole = not (offset % unit or len(view) % unit)
+                write = self._write_blocks if whole else self._write_parts
+                try:
+                    async with file.inode.together() if whole else file.inode.alone():
+                        return await write(file, view, offset)
+                except OSError as error:
+                    if error.errno not in _REFUSED:
+                        raise
+            async with file.inode.alone():
+                self._stats.buffered += 1
+                count = await self._other.write(fd, view, offset)
+        file.usable = file.usable and not count
+        return count
+
+    async def _write_parts(self, file: _File, data: memoryview, offset: int) -> int:
+        """Whole pages directly; parts of pages, before and behind them, through the cache."""
+        self._stats.buffered += 1
+        unit = max(PAGESIZE, file.alignment.offset)
+        first = -offset % unit
+        last = len(data) - (offset + len(data)) % unit
+        if first >= last:
+            return await self._other.write(file.fd, data, offset)
+        await self._write_blocks(file, data[first:last], offset + first)
+        if first:
+            await self._other.write(file.fd, data[:first], offset)
+        if last < len(data):
+            await self._other.write(file.fd, data[last:], offset + last)
+        return len(data)
+
+    async def _write_blocks(self, file: _File, data: memoryview, offset: int) -> int:
+        source = address_of(data)
+        count, length = 0, len(data)
+        while count < length:
+            at = offset + count
+            want = min(length - count, _LONGEST)
+            address = source.value + count
+            if self._fits(file, address, at, want):
+                request = Request(WRITE, file.direct, Address(address, source.held), want, at)
+                got = await self._ring.perform(request)
+            else:
+                got = await self._write_bounced(file, data[count : count + want], at)
+            got -= got % file.alignment.offset  # the rest of a block is written again
+            if not got:
+                raise no_progress()
+            count += got
+        return count
+
+    async def _write_bounced(self, file: _File, data: memoryview, offset: int) -> int:
+        self._stats.bounced += 1
+        with self._memory.take(len(data)) as piece:
+            piece.held[: len(data)] = data
+            request = Request(WRITE, file.direct, piece, len(data), offset)
+            return await self._ring.perform(request)
+
+    def _fits(self, file: _File, address: int, offset: int, length: int) -> bool:
+        needs = file.alignment
+        return not (address % needs.memory or offset % needs.offset or length % needs.offset)

@@ -1,0 +1,85 @@
+"""libaio's queue: asynchronous with O_DIRECT alone; for buffered files, io_submit does the work.
+
+Plain system calls, no library: the libaio of distributions is a thin layer over these.
+"""
+
+import os
+import weakref
+from collections.abc import Iterable
+from struct import pack
+
+from aio.kernel import (
+    IO_EVENT,
+    IOCB,
+    IOCB_CMD_FSYNC,
+    IOCB_CMD_PREAD,
+    IOCB_CMD_PWRITE,
+    IOCB_FLAG_RESFD,
+    address_of,
+    io_destroy,
+    io_getevents,
+    io_setup,
+    io_submit,
+)
+from aio.ring import Request
+
+_COMMANDS = (IOCB_CMD_PREAD, IOCB_CMD_PWRITE, IOCB_CMD_FSYNC)
+
+
+class LibaioQueue:
+    """One context, and arrays for as many requests and completions as it has room for."""
+
+    name = "libaio"
+
+    def __init__(self, depth: int) -> None:
+        """Errors: as `io_setup`."""
+        self.depth = depth
+        self._requests = bytearray(depth * IOCB.size)
+        self._events = bytearray(depth * IO_EVENT.size)
+        requests = address_of(self._requests)
+        addresses = (requests.value + index * IOCB.size for index in range(depth))
+        # What holds the arrays where they are, and where that is.
+        self._held = requests, address_of(pack(f"<{depth}Q", *addresses)), address_of(self._events)
+        self._context = io_setup(depth)
+        self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._finalizer = weakref.finalize(self, _close, self._context, self.eventfd)
+
+    def put(self, index: int, tag: int, request: Request) -> None:
+        """Fill in a struct iocb."""
+        IOCB.pack_into(
+            self._requests,
+            index * IOCB.size,
+            tag,
+            0,
+            0,
+            _COMMANDS[request.code],
+            0,
+            request.fd,
+            request.address,
+            request.length,
+            request.offset,
+            IOCB_FLAG_RESFD,
+            self.eventfd,
+        )
+
+    def submit(self, count: int) -> int:
+        """For a buffered file this returns when the work is done."""
+        return io_submit(self._context, count, self._held[1].value)
+
+    def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:  # noqa: ARG002
+        """Clear the eventfd, then take out: a completion that comes later raises it again."""
+        try:
+            os.eventfd_read(self.eventfd)
+        except BlockingIOError:
+            return ()
+        count = io_getevents(self._context, self.depth, self._held[2].value)
+        return IO_EVENT.iter_unpack(memoryview(self._events)[: count * IO_EVENT.size])
+
+    def close(self) -> None:
+        """End the context."""
+        self._finalizer()
+
+
+def _close(context: int, eventfd: int) -> None:
+    io_destroy(context)
+    os.close(eventfd)

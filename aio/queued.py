@@ -1,0 +1,106 @@
+"""Engines "libaio" and "uring": requests go to a queue of the kernel's, completions come back.
+
+The same engine twice, over another queue (aio.libaio, aio.uring).
+"""
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import TypeVar, TypeVarTuple
+
+import trio
+
+from aio.base import Data, Stats
+from aio.direct import Direct
+from aio.kernel import Address
+from aio.pool import WorkerPool
+from aio.ring import FSYNC, Queue, Request, Ring
+from aio.transfers import ByRing, ByThreads, Transfers
+
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
+
+_NOTHING = Address(0, None)
+
+
+class QueuedEngine:
+    """A ring; with `direct`, O_DIRECT where it can be.
+
+    `workers`: threads for what O_DIRECT cannot do, where the queue is asynchronous by O_DIRECT
+    alone; 0: the queue does that too.
+    """
+
+    def __init__(self, queue: Queue, *, direct: bool, workers: int) -> None:
+        self.name = queue.name
+        self.notes: tuple[str, ...] = ()
+        self._stats = Stats()
+        self._ring = Ring(queue, self._stats)
+        self._pool = WorkerPool(workers, f"aio-{queue.name}") if direct and workers else None
+        self._transfers: Transfers = ByRing(self._ring)
+        self._direct: Direct | None = None
+        if direct:
+            other = ByThreads(self._pool, self._stats) if self._pool else self._transfers
+            self._transfers = self._direct = Direct(self._ring, self._stats, other)
+        self._closed = False
+
+    def attach(self, fd: int) -> None:
+        """With `direct`, it will be opened a second time."""
+        if self._direct is not None:
+            self._direct.attach(fd)
+
+    def detach(self, fd: int) -> None:
+        """Close what was opened for it."""
+        if self._direct is not None:
+            self._direct.detach(fd)
+
+    def try_read(self, fd: int, into: memoryview, offset: int) -> None:  # noqa: ARG002
+        """None: whether it would wait, submitting it tells."""
+        return
+
+    def try_write(self, fd: int, data: Data, offset: int) -> None:  # noqa: ARG002
+        """None: whether it would wait, submitting it tells."""
+        return
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """Through the queue."""
+        count = await self._whole(self._transfers.read, fd, into, offset)
+        self._stats.reads += 1
+        self._stats.bytes_read += count
+        return count
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """Through the queue."""
+        count = await self._whole(self._transfers.write, fd, data, offset)
+        self._stats.writes += 1
+        self._stats.bytes_written += count
+        return count
+
+    async def fsync(self, fd: int) -> None:
+        """Through the queue: of all descriptors of the file, and of the page cache."""
+        await self._whole(self._ring.perform, Request(FSYNC, fd, _NOTHING, 0, 0))
+        self._stats.fsyncs += 1
+
+    async def _whole(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
+        if self._closed:
+            raise trio.ClosedResourceError("this engine is closed")
+        started = perf_counter()
+        try:
+            return await function(*args)
+        finally:
+            self._stats.took(perf_counter() - started)
+            await trio.lowlevel.checkpoint_if_cancelled()
+
+    async def aclose(self) -> None:
+        """Wait for what is in flight, then give the queue and all descriptors back."""
+        self._closed = True
+        try:
+            if self._pool is not None:
+                await self._pool.aclose()
+        finally:
+            await self._ring.aclose()
+            if self._direct is not None:
+                self._direct.close()
+            await trio.lowlevel.checkpoint()
+
+    def statistics(self) -> Stats:
+        """A copy of the counters."""
+        return self._stats + Stats()

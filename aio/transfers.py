@@ -1,0 +1,79 @@
+"""Whole reads and writes from what the kernel does of them at a time, by a ring or by threads."""
+
+import errno
+from typing import Protocol
+
+from aio.base import Data, Stats
+from aio.blocking import read_full, write_full
+from aio.kernel import Address, address_of
+from aio.pool import WorkerPool
+from aio.ring import READ, WRITE, Request, Ring
+
+_LONGEST = 1 << 30  # of one request: the kernel takes 2 GiB less a page
+
+
+class Transfers(Protocol):
+    """A way to read and to write.  Cancelling does nothing before the end."""
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """The count of bytes read: `into` is full, or the file ends there."""
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """The count of bytes written, which is all of them."""
+
+
+class ByRing:
+    """Request after request, until it is whole."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """As `Transfers.read`."""
+        memory = address_of(into, writable=True)
+        count, length = 0, len(into)
+        while True:
+            rest = Address(memory.value + count, memory.held)
+            got = await self._perform(READ, fd, rest, length - count, offset + count)
+            count += got
+            if not got or count == length:
+                return count
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """As `Transfers.write`."""
+        memory = address_of(data)
+        count, length = 0, len(data)
+        while True:
+            rest = Address(memory.value + count, memory.held)
+            got = await self._perform(WRITE, fd, rest, length - count, offset + count)
+            count += got
+            if count == length:
+                return count
+            if not got:
+                raise no_progress()
+
+    async def _perform(self, code: int, fd: int, memory: Address, length: int, offset: int) -> int:
+        return await self._ring.perform(Request(code, fd, memory, min(length, _LONGEST), offset))
+
+
+class ByThreads:
+    """One call of a worker each."""
+
+    def __init__(self, pool: WorkerPool, stats: Stats) -> None:
+        self._pool = pool
+        self._stats = stats
+
+    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+        """As `Transfers.read`."""
+        self._stats.switches += 1
+        return await self._pool.run(read_full, fd, into, offset)
+
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """As `Transfers.write`."""
+        self._stats.switches += 1
+        return await self._pool.run(write_full, fd, data, offset)
+
+
+def no_progress() -> OSError:
+    """For a write that ends with 0: no file system of Linux does, but one in user space might."""
+    return OSError(errno.EIO, "the file system takes no more and names no error")

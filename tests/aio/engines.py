@@ -1,0 +1,49 @@
+"""Every engine in every form, as the tests take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+import aio
+from aio.opening import unavailable
+
+
+@dataclass(frozen=True)
+class Form:
+    """What to open, and how."""
+
+    spec: str
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def direct(self) -> bool:
+        return bool(self.options.get("direct"))
+
+    def __str__(self) -> str:
+        return " ".join((self.spec, *self.options))
+
+    def open(self) -> aio.Engine:
+        for name in aio.parse_spec(self.spec).engines:
+            reason = unavailable(name)
+            if reason:
+                pytest.skip(reason)
+        return aio.open_engine(self.spec, **self.options)
+
+
+ALONE = [
+    Form("sync"),
+    Form("threads"),
+    Form("libaio"),
+    Form("libaio", {"direct": 1}),
+    Form("uring"),
+    Form("uring", {"direct": 1}),
+]
+FORMS = [
+    *ALONE,
+    Form("nowait"),
+    Form("nowait+sync"),
+    Form("nowait+libaio"),
+    Form("nowait+uring"),
+]
+QUEUED = [form for form in FORMS if "libaio" in form.spec or "uring" in form.spec]

@@ -1,0 +1,63 @@
+"""File systems of our own, in files: mounted for a test, and gone after it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+MEBIBYTE = 1 << 20
+# The smallest that each is content with, for our purposes.
+MAKERS = {
+    "ext4": (["mkfs.ext4", "-q", "-F"], 16 * MEBIBYTE),
+    "xfs": (["mkfs.xfs", "-q"], 320 * MEBIBYTE),
+    "btrfs": (["mkfs.btrfs", "-q"], 128 * MEBIBYTE),
+}
+
+
+@contextmanager
+def mounted(kind: str) -> Iterator[tuple[Path, Path]]:
+    """A folder on a new file system, and the image that it is in; skips where that cannot be."""
+    make, size = MAKERS[kind]
+    if os.geteuid() != 0:
+        pytest.skip(f"mounting {kind} needs root")
+    program = shutil.which(make[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if program is None:
+        pytest.skip(f"{make[0]} is not installed")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        base = Path(name)
+        base.chmod(0o755)
+        image, folder = base / "image", base / "mounted"
+        folder.mkdir()
+        with image.open("wb") as file:
+            file.truncate(size)
+        subprocess.run([program, *make[1:], str(image)], check=True, capture_output=True)
+        with _mounted(["-o", "loop", str(image)], folder):
+            yield folder, image
+
+
+@contextmanager
+def memory(size: int) -> Iterator[Path]:
+    """A folder on a new tmpfs of so many bytes."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting tmpfs needs root")
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
+        _mounted(["-t", "tmpfs", "-o", f"size={size}", "aio-tests"], Path(folder)),
+    ):
+        yield Path(folder)
+
+
+@contextmanager
+def _mounted(what: list[str], folder: Path) -> Iterator[None]:
+    done = subprocess.run(["mount", *what, str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,48 @@
+"""What is not there yet says so, in the words that make clients do without."""
+
+import pytest
+from smbprotocol.ioctl import CtlCode, IOCTLFlags, SMB2IOCTLRequest
+
+from smbd.ntstatus import NtStatus
+from tests.server.clients import refusal
+
+ANY_FILE = b"\xff" * 16
+
+
+def control(pypi, code, file_id=ANY_FILE):
+    """The NTSTATUS of an FSCTL with nothing in it."""
+    request = SMB2IOCTLRequest()
+    request["ctl_code"] = code
+    request["file_id"] = file_id
+    request["max_output_response"] = 4096
+    request["flags"] = IOCTLFlags.SMB2_0_IOCTL_IS_FSCTL
+    session, tree = pypi.session.session_id, pypi.tree.tree_connect_id
+    return refusal(lambda: pypi.connection.receive(pypi.connection.send(request, session, tree)))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (CtlCode.FSCTL_DFS_GET_REFERRALS, NtStatus.FS_DRIVER_REQUIRED),
+        (CtlCode.FSCTL_DFS_GET_REFERRALS_EX, NtStatus.FS_DRIVER_REQUIRED),
+        (CtlCode.FSCTL_QUERY_NETWORK_INTERFACE_INFO, NtStatus.NOT_SUPPORTED),
+    ],
+)
+def test_controls_of_the_whole_server(pypi, code, status):
+    assert control(pypi, code) == status
+
+
+def test_a_control_that_nobody_knows(pypi):
+    opened = pypi.open("file")
+    assert control(pypi, CtlCode.FSCTL_SET_REPARSE_POINT, opened.file_id) == NtStatus.NOT_SUPPORTED
+    opened.close()
+    assert control(pypi, CtlCode.FSCTL_SET_REPARSE_POINT, opened.file_id) == NtStatus.FILE_CLOSED
+
+
+def test_named_streams(folder, pypi):
+    assert refusal(pypi.open, "file:stream") == NtStatus.OBJECT_NAME_INVALID
+    assert list(folder.iterdir()) == []
+    pypi.put("file", b"data")
+    opened = pypi.open("file::$DATA")
+    assert opened.read(0, 10) == b"data"
+    opened.close()

@@ -1,0 +1,130 @@
+"""The log: one line for each connection, login, tree and error; none for what is done with them."""
+
+import io
+import json
+import logging
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from smbd.cli.logs import JsonFormatter, TextFormatter
+from smbd.ntstatus import NtStatus
+from tests.core import messages
+from tests.core.messages import CLOSE, READ, WRITE
+from tests.server.raw import raw_client
+from tests.server.running import ONE_SHARE, USERS, connect_status, login_status, running
+
+SECRET = "correct horse battery staple"
+HASH = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(params=["text", "json"])
+def log(request):
+    """All that the server says at its most talkative, as it would be written."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter() if request.param == "json" else TextFormatter())
+    logger = logging.getLogger()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+async def test_a_client_s_visit_is_told_in_a_line_for_each_step(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "smbd")
+    async with running(tmp_path) as server:
+        async with raw_client(server) as client:
+            await client.connect()
+            file_id = await client.open("a")
+            for _ in range(100):
+                assert (await client.ask(WRITE, messages.write(file_id, b"data"))).status == 0
+                assert (await client.ask(READ, messages.read(file_id))).status == 0
+            assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
+            peer = f"127.0.0.1:{client.stream.socket.getsockname()[1]}"
+        await wait_all_tasks_blocked(0.01)
+        assert [one.message for one in caplog.records] == [
+            f"{peer}: connected",
+            f"{peer}: test logged in",
+            f"{peer}: test connected to share",
+        ]
+
+
+async def test_each_refusal_is_told_with_its_peer(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "smbd")
+    text = ONE_SHARE + "users = ['other']\n"
+    users = USERS + "[users.other]\npassword = 'x'\n"
+    async with running(tmp_path, text, users=users) as server:
+        assert await login_status(server, "test", "wrong") == NtStatus.LOGON_FAILURE
+        assert await connect_status(server, "nowhere") == NtStatus.BAD_NETWORK_NAME
+        assert await connect_status(server, "share") == NtStatus.ACCESS_DENIED
+        async with raw_client(server) as client:
+            await client.send(bytes(100))
+            assert await client.hung_up()
+        await wait_all_tasks_blocked(0.01)
+    told = [one.message.split(": ", 1) for one in caplog.records]
+    assert all(peer.startswith("127.0.0.1:") for peer, _ in told)
+    assert [what for _, what in told] == [
+        "login failed: LOGON_FAILURE",
+        "test may not connect to nowhere: BAD_NETWORK_NAME",
+        "test may not connect to share: ACCESS_DENIED",
+        "dropped: neither SMB2 nor an SMB1 NEGOTIATE",
+    ]
+
+
+async def test_a_disk_that_fails_is_told(tmp_path, caplog, monkeypatch):
+    async with running(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        file_id = await client.open("a")
+
+        def try_read(_fd, _into, _offset):
+            raise OSError(5, "Input/output error")
+
+        engine = server.server.service.shares["share"].engine
+        monkeypatch.setattr(engine, "try_read", try_read)
+        assert (await client.ask(READ, messages.read(file_id))).status != 0
+        [line] = caplog.records
+        assert line.levelname == "ERROR"
+        assert line.message.startswith("127.0.0.1:")
+        assert line.message.endswith(": READ: Input/output error")
+
+
+async def test_passwords_are_never_in_the_log(tmp_path, log):
+    users = (
+        f"[users.test]\npassword = '{SECRET}'\n[users.hashed]\nnt_hash = '{HASH}'\n"
+        "[users.made]\npassword_file = 'made'\ngenerate = true\n"
+    )
+    async with running(tmp_path, users=users) as server:
+        assert await login_status(server, "test", SECRET) == 0
+        assert await login_status(server, "test", SECRET + "x") == NtStatus.LOGON_FAILURE
+        assert await login_status(server, SECRET, "x") == NtStatus.LOGON_FAILURE
+        made = (tmp_path / "made").read_text().strip()
+        assert await server.reload()
+        (tmp_path / "made").unlink()
+        assert await server.reload(), "which makes another one"
+        server.write(
+            ONE_SHARE, users=f"[users.test]\npassword = ['{SECRET}']\nnt_hash = '{HASH}x'\n"
+        )
+        assert not await server.reload()
+        server.write(ONE_SHARE, users=f"[users.test]\npasswort = '{SECRET}'\n{HASH} = '{SECRET}'\n")
+        assert not await server.reload()
+        await server.server.disconnect("test")
+        logging.getLogger("smbd").info("%r", server.server.service.config)
+        new = (tmp_path / "made").read_text().strip()
+    said = log.getvalue()
+    assert "login failed" in said
+    assert "must be a string" in said
+    for secret in (SECRET, made, new, bytes.fromhex(HASH).hex(" ")):
+        assert secret not in said
+    assert said.count(HASH) == said.count(f"users.test.{HASH}: unknown key"), "it stands for a key"
+
+
+async def test_json_has_one_object_a_line(tmp_path, log):
+    async with running(tmp_path) as server:
+        assert await login_status(server, "test", "wrong") == NtStatus.LOGON_FAILURE
+    lines = log.getvalue().splitlines()
+    if lines[0].startswith("{"):
+        assert {json.loads(line)["level"] for line in lines} >= {"info", "warning"}
+    assert len(lines) >= 2

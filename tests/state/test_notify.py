@@ -1,0 +1,331 @@
+"""Change notify: [MS-FSA] 2.1.1.8, 2.1.4.1, 2.1.5.11; and what Windows does, by smb2.notify."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from struct import unpack_from
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbd.state import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
+from smbd.state.notify import _MOST_BUFFERED
+from smbd.wire.change_notify import CompletionFilter, FileAction
+
+ADDED, REMOVED, MODIFIED = FileAction.ADDED, FileAction.REMOVED, FileAction.MODIFIED
+OLD, NEW = FileAction.RENAMED_OLD_NAME, FileAction.RENAMED_NEW_NAME
+FILES, FOLDERS = CompletionFilter.FILE_NAME, CompletionFilter.DIR_NAME
+NAMES = FILES | FOLDERS
+EVERYTHING = 0xFFF
+CLOSED = 0x10B
+
+
+@dataclass(frozen=True)
+class PaperRoot:
+    path: Path
+
+
+SERVED = PaperRoot(Path("/srv/data"))
+
+
+@dataclass
+class PaperFile:
+    path: str
+    is_directory: bool = False
+    root: PaperRoot = SERVED
+
+
+def folder(path="", root=SERVED):
+    return PaperFile(path, is_directory=True, root=root)
+
+
+class Watcher:
+    """One handle on a folder, and what it was told."""
+
+    def __init__(self, changes, watched, wanted=EVERYTHING, *, tree=False, capacity=4096):
+        self.entry = ChangeNotifyEntry(watched, wanted, tree, capacity)
+        changes.watch(self.entry)
+
+    def told(self, limit=4096):
+        """(action, name) of each event; None for "look for yourself"."""
+        return events(self.entry.take(limit))
+
+
+def events(answer):
+    if answer is None:
+        return None
+    found, at, step = [], 0, bool(answer)
+    while step:
+        step, action, length = unpack_from("<III", answer, at)
+        found.append((action, answer[at + 12 : at + 12 + length].decode("utf-16-le")))
+        at += step
+    return found
+
+
+class Line:
+    """CHANGE_NOTIFYs that wait on one handle, as tasks would: in whatever order they wake."""
+
+    def __init__(self, entry):
+        self.entry = entry
+        self.woken = []
+
+    def wait(self, name):
+        place = self.entry.wait()
+        place.wake = lambda: self.woken.append(name)
+        return place
+
+
+# --- who is told of what ---
+
+
+def test_a_folder_hears_of_what_is_made_changed_and_removed_in_it():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder("inner"))
+    file = PaperFile("inner/a")
+    changes.added(file)
+    changes.modified(file, WRITTEN)
+    changes.removed(file)
+    assert watcher.told() == [(ADDED, "a"), (MODIFIED, "a"), (REMOVED, "a")]
+    assert watcher.told() == []
+
+
+def test_nothing_is_told_of_other_folders_nor_of_the_watched_one_itself():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder("inner"), tree=True)
+    for path in ("a", "inner", "inner2/a", "in", "outer/inner/a"):
+        changes.modified(PaperFile(path), EVERYTHING)
+    assert watcher.told() == []
+
+
+def test_only_a_watcher_of_the_tree_hears_of_what_lies_deeper():
+    changes = ChangeNotifyList()
+    flat = Watcher(changes, folder("a"))
+    deep = Watcher(changes, folder("a"), tree=True)
+    whole_share = Watcher(changes, folder(), tree=True)
+    changes.added(PaperFile("a/b/c"))
+    assert flat.told() == []
+    assert deep.told() == [(ADDED, r"b\c")]
+    assert whole_share.told() == [(ADDED, r"a\b\c")]
+
+
+def test_a_share_inside_a_share_hears_of_what_is_done_through_the_other():
+    changes = ChangeNotifyList()
+    inner = PaperRoot(Path("/srv/data/inner"))
+    outside = Watcher(changes, folder(), tree=True)
+    inside = Watcher(changes, folder("", inner))
+    changes.added(PaperFile("a", root=inner))
+    changes.added(PaperFile("inner/b"))
+    assert outside.told() == [(ADDED, r"inner\a"), (ADDED, r"inner\b")]
+    assert inside.told() == [(ADDED, "a"), (ADDED, "b")]
+
+
+def test_the_root_of_the_file_system_can_be_watched():
+    changes = ChangeNotifyList()
+    everything = PaperRoot(Path("/"))
+    flat = Watcher(changes, folder("", everything))
+    deep = Watcher(changes, folder("", everything), tree=True)
+    changes.added(PaperFile("a", root=everything))
+    changes.added(PaperFile("b/c", root=everything))
+    assert flat.told() == [(ADDED, "a")]
+    assert deep.told() == [(ADDED, "a"), (ADDED, r"b\c")]
+
+
+def test_the_filter_tells_files_from_folders():
+    changes = ChangeNotifyList()
+    files, folders = Watcher(changes, folder(), FILES), Watcher(changes, folder(), FOLDERS)
+    changes.added(PaperFile("a"))
+    changes.added(PaperFile("b", is_directory=True))
+    changes.modified(PaperFile("a"), EVERYTHING & ~NAMES)
+    assert files.told() == [(ADDED, "a")]
+    assert folders.told() == [(ADDED, "b")]
+
+
+@pytest.mark.parametrize("bit", [1 << place for place in range(2, 12)])
+def test_one_bit_in_common_is_enough(bit):
+    changes = ChangeNotifyList()
+    asked, others = Watcher(changes, folder(), bit), Watcher(changes, folder(), EVERYTHING & ~bit)
+    changes.modified(PaperFile("a"), bit)
+    assert asked.told() == [(MODIFIED, "a")]
+    assert others.told() == []
+
+
+def test_what_is_said_twice_in_a_row_is_told_once():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    for _ in range(1000):
+        changes.modified(PaperFile("a"), WRITTEN)
+    changes.modified(PaperFile("b"), WRITTEN)
+    changes.modified(PaperFile("a"), WRITTEN)
+    assert watcher.told() == [(MODIFIED, "a"), (MODIFIED, "b"), (MODIFIED, "a")]
+
+
+def test_names_are_told_as_smb_says_them():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    changes.added(PaperFile("a:b?"))
+    assert watcher.told() == [(ADDED, "a\uf022b\uf025")]
+
+
+# --- names that change ---
+
+
+def renamed(changes, old, new, *, is_directory=False):
+    changes.renamed(PaperFile(new, is_directory), old)
+
+
+def test_a_new_name_in_the_same_folder_is_a_pair():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder("a"), tree=True)
+    renamed(changes, "a/old", "a/new")
+    assert watcher.told() == [(OLD, "old"), (NEW, "new")]
+
+
+def test_from_folder_to_folder_it_goes_here_and_comes_there():
+    changes = ChangeNotifyList()
+    here, there = Watcher(changes, folder("a")), Watcher(changes, folder("b"))
+    both = Watcher(changes, folder(), tree=True)
+    renamed(changes, "a/old", "b/new")
+    assert here.told() == [(REMOVED, "old")]
+    assert there.told() == [(ADDED, "new")]
+    assert both.told() == [(REMOVED, r"a\old"), (ADDED, r"b\new")]
+
+
+def test_who_watches_attributes_alone_is_told_of_a_renamed_file_as_a_change():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder(), CompletionFilter.ATTRIBUTES)
+    renamed(changes, "old", "new")
+    renamed(changes, "older", "newer", is_directory=True)
+    assert watcher.told() == [(MODIFIED, "new")]
+
+
+def test_one_more_name_of_a_file_is_a_file_more():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder(), FILES)
+    changes.added(PaperFile("a"), "b")
+    assert watcher.told() == [(ADDED, "b")]
+
+
+def test_a_watched_folder_that_is_renamed_is_watched_under_its_new_name():
+    changes = ChangeNotifyList()
+    watched = folder("old")
+    watcher = Watcher(changes, watched)
+    watched.path = "new"
+    changes.renamed(watched, "old")
+    changes.added(PaperFile("old/a"))
+    changes.added(PaperFile("new/b"))
+    assert watcher.told() == [(ADDED, "b")]
+    changes.end(watcher.entry, CLOSED)
+    assert not changes._entries
+
+
+# --- how much is kept ---
+
+
+def test_more_than_the_buffer_holds_is_forgotten_and_the_client_must_look():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder(), capacity=100)
+    for number in range(10):
+        changes.added(PaperFile(f"file {number}"))
+    assert watcher.told() is None
+    changes.added(PaperFile("a"))
+    assert watcher.told() == [(ADDED, "a")]
+
+
+def test_a_client_that_never_asks_again_costs_only_so_much():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder(), capacity=8 << 20)
+    count = _MOST_BUFFERED // 32
+    for number in range(count):
+        changes.added(PaperFile(f"{number:010}"))
+    assert len(watcher.told(8 << 20)) == count
+    for number in range(count + 1):
+        changes.added(PaperFile(f"{number:010}"))
+    assert watcher.told(8 << 20) is None
+    assert not watcher.entry._events
+
+
+def test_an_answer_that_has_too_little_room_says_look_for_yourself():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    changes.added(PaperFile("a"))
+    assert watcher.told(limit=13) is None
+    changes.added(PaperFile("b"))
+    assert watcher.told() == [(ADDED, "b")], "the client was told, and has looked"
+
+
+def test_the_first_requests_room_is_that_of_all():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder(), capacity=1)
+    for name in ("a", "b"):
+        changes.added(PaperFile(name))
+        assert watcher.told() is None
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=20), st.integers(0, 600)
+)
+def test_what_fits_comes_whole_and_what_does_not_is_never_cut(names, capacity):
+    entry = ChangeNotifyEntry(folder(), EVERYTHING, watch_tree=False, capacity=capacity)
+    for number, name in enumerate(names):
+        entry.add(ADDED, f"{number}{name}")
+    answer = entry.take(capacity)
+    if answer is not None:
+        assert len(answer) <= capacity
+        assert events(answer) == [(ADDED, f"{number}{name}") for number, name in enumerate(names)]
+
+
+# --- requests that wait ---
+
+
+def test_the_first_in_line_gets_all_there_is_and_the_others_what_comes_later():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    line = Line(watcher.entry)
+    first, second = line.wait("first"), line.wait("second")
+    renamed(changes, "old", "new")
+    assert set(line.woken) == {"first"}
+    with first:
+        assert first.has_events
+        assert not second.has_events
+        assert watcher.told() == [(OLD, "old"), (NEW, "new")]
+    assert set(line.woken) == {"first"}
+    changes.added(PaperFile("a"))
+    assert line.woken[-1] == "second"
+    with second:
+        assert watcher.told() == [(ADDED, "a")]
+    assert not watcher.entry.waits
+
+
+def test_who_gives_up_after_he_was_woken_leaves_the_events_to_the_next():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    line = Line(watcher.entry)
+    first, second = line.wait("first"), line.wait("second")
+    changes.added(PaperFile("a"))
+    first.give_up()
+    assert line.woken == ["first", "second"]
+    assert second.has_events
+
+
+def test_a_close_ends_all_that_wait_but_events_are_told_first():
+    changes = ChangeNotifyList()
+    watcher = Watcher(changes, folder())
+    line = Line(watcher.entry)
+    first, second = line.wait("first"), line.wait("second")
+    changes.added(PaperFile("a"))
+    changes.end(watcher.entry, CLOSED)
+    assert {"first", "second"} == set(line.woken)
+    assert first.has_events
+    assert not second.has_events
+    assert second.status == CLOSED
+
+
+def test_who_is_no_longer_watched_for_costs_nothing():
+    changes = ChangeNotifyList()
+    one, other = Watcher(changes, folder()), Watcher(changes, folder())
+    changes.end(one.entry, CLOSED)
+    changes.added(PaperFile("a"))
+    assert one.told() == []
+    assert other.told() == [(ADDED, "a")]
+    changes.end(other.entry, CLOSED)
+    assert not changes._entries
