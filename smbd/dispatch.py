@@ -30,7 +30,7 @@ _log = logging.getLogger("smbd")
 INTERIM_AFTER = 0.0005
 # In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
 _MOST_DATA = 15 << 20
-# A lock or a change that may never come; the answer to a login that is held back.
+# For a lock or a change that may never come; and the answer to a login may be held back.
 _WAIT_FOR_OTHERS = frozenset((Command.LOCK, Command.CHANGE_NOTIFY, Command.SESSION_SETUP))
 _LET_GO = frozenset((Command.LOGOFF, Command.CLOSE, Command.LOCK))
 # No fault of the client's: whoever runs the server must hear of it.
@@ -150,7 +150,7 @@ class Dispatch:
         """Await `run`, cancellable, with an interim response if it takes long."""
         with scope:
             self._settle(request, request.hold)
-            if self._ending and request.command in _WAIT_FOR_OTHERS:
+            if self._ending and _waits_for_others(request):
                 scope.cancel()
             try:
                 # The last of a chain alone may be told to wait: an interim response in the
@@ -173,7 +173,7 @@ class Dispatch:
         """
         self._ending = True
         for request in self._connection.running():
-            if request.cancel is not None and request.command in _WAIT_FOR_OTHERS:
+            if request.cancel is not None and _waits_for_others(request):
                 request.cancel()
         while self.in_work:
             self._idle = trio.Event()
@@ -224,6 +224,11 @@ class Dispatch:
         except Exception:  # noqa: BLE001 - the one place: our bug must not end the server
             _log.exception("%s: command %d failed", self._connection.peer, request.command)
             return Reply.of_error(NtStatus.INTERNAL_ERROR)
+
+
+def _waits_for_others(request: Request) -> bool:
+    """Whether it may wait for ever: in a line, or for a pipe's message that nobody has asked for."""
+    return request.command in _WAIT_FOR_OTHERS or request.pipe is not None
 
 
 def _note(request: Request, reply: Reply, answers: Answers) -> None:

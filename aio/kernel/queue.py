@@ -16,7 +16,7 @@ IOCB = Struct(  # struct iocb, little-endian
     "i"  # aio_rw_flags: RWF_*
     "H"  # aio_lio_opcode
     "h"  # aio_reqprio
-    "I"  # aio_fildes
+    "i"  # aio_fildes
     "Q"  # aio_buf: address
     "Q"  # aio_nbytes
     "q"  # aio_offset

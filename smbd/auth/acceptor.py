@@ -1,4 +1,12 @@
-"""The server's side of one NTLM exchange: [MS-NLMP] 3.2.5.1. NTLMv2 and anonymous only."""
+"""The server's side of one NTLM exchange: [MS-NLMP] 3.2.5.1. NTLMv2 and anonymous only.
+
+What a response is bound to is not looked at. MsvAvChannelBindings is the hash of a TLS channel,
+and is compared by a server that has one (3.2.5.1.2). MsvAvTargetName is the name by which the
+client knows the server; Windows checks it if told to (SmbServerNameHardeningLevel, off by
+default), and it would keep out everybody who comes by another name, through a tunnel or an
+address translation. What both are meant to stop, a login that somebody relays, gains nothing
+here as long as signing is required or the share is sealed: the relay does not have the key.
+"""
 
 import hmac
 import os

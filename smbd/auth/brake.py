@@ -8,7 +8,8 @@ FREE_FAILURES = 3
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 5.0
-"""Seconds. Clients wait 30 and more for an answer; five make a million guesses two months."""
+"""Seconds. Clients wait 30 and more for an answer. Who holds back answers sends those of one
+connection one after the other, and so a million guesses take two months on each."""
 
 FORGIVENESS = 20.0
 """Seconds after which one failure is forgotten."""

@@ -19,4 +19,7 @@ async def run(request: Request) -> Reply:
         await request.service.blocking(sync, open_.file)
     else:
         await open_.share.engine.fsync(open_.file.fd)
+        # Who writes a log may never close it.
+        changed, open_.unreported = open_.unreported, 0
+        request.service.notify.modified(open_.file, changed)
     return Reply(EMPTY_RESPONSE)

@@ -28,6 +28,8 @@ _RESERVED_SHARES = frozenset({"ipc$", "admin$", "pipe", "mailslot"})
 _NOT_IN_USER_NAMES = frozenset('"/\\[]:|<>+;,?*=')
 _LONGEST_USER_NAME = 64
 
+_SECRETS = Path("/run/secrets")
+
 _STRENGTH: dict[Encryption, int] = {"off": 0, "desired": 1, "required": 2}
 
 
@@ -169,6 +171,8 @@ def read_password(file: Path) -> str:
 
 
 def _warn_if_readable(document: Document, place: Place, file: Path) -> None:
+    if _SECRETS in file.parents:
+        return  # 0444 is how Docker and Podman mount them, for nobody but this container
     mode = file.stat().st_mode
     if mode & stat.S_IROTH:
         document.warn(

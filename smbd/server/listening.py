@@ -45,15 +45,14 @@ def listen_unix(path: Path) -> socket.socket:
         make_runtime_directory(path.parent)
     _remove_left_over(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    old = os.umask(0o177)
     try:
+        # Linux makes the file with the descriptor's mode.  Not by umask, which is every thread's.
+        os.fchmod(sock.fileno(), 0o600)
         sock.bind(str(path))
         sock.listen()
     except OSError as error:
         sock.close()
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        os.umask(old)
     sock.settimeout(0)
     return sock
 

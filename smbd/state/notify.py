@@ -13,11 +13,13 @@ from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
 # A watcher that never asks again must not eat the memory: what would not fit into so many bytes of
-# answer makes it look for itself.  Explorer's own buffer has a quarter of it.
+# answer, the most that one credit pays for, makes it look for itself.
 _MOST_BUFFERED = 65536
 _ENTRY = 12  # NextEntryOffset, Action, FileNameLength
 
-# What a WRITE changes; CLOSE reports it (Open.unreported).
+# What a WRITE changes.  CLOSE and FLUSH report it (Open.unreported): WRITE itself has no time for
+# it, and a watcher of a large copy would be told a thousand times.  Windows too tells of sizes and
+# write times when its cache is flushed, not at each write.
 WRITTEN = CompletionFilter.LAST_WRITE | CompletionFilter.SIZE
 
 # What Windows reports beside the new name of a file, not of a directory (Samba's notify_rename, and
@@ -178,8 +180,8 @@ class ChangeNotifyList:
     ) -> None:
         """[MS-FSA] 2.1.4.1: tell who watches the parent, or with WATCH_TREE a folder above it.
 
-        Not who watches the very thing that changed: the specification has that too, but neither
-        Windows nor Samba does so (smb2.notify.basedir).
+        Not who watches the very thing that changed, though the specification has that too: Samba
+        does not tell him either, nor does its test expect it of Windows (smb2.notify.basedir).
         """
         if not self._entries:
             return

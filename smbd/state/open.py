@@ -50,7 +50,7 @@ class Open:
     enumeration: Enumeration | None = None
     listing: AbstractAsyncContextManager[object] | None = None  # whose turn it is to go on with it
     notify: ChangeNotifyEntry | None = None  # of a directory that is watched
-    unreported: int = 0  # CompletionFilter of what WRITE did; CLOSE reports it, as on Windows
+    unreported: int = 0  # CompletionFilter of what WRITE did, which CLOSE and FLUSH report
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
     writers_then: int = 0  # ... while FileState.writers says that nobody else could write
     users: int = 0

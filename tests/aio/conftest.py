@@ -1,5 +1,6 @@
 """Real file systems to try things on."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import aio
+from aio import opening
 from tests.aio import mounts
 from tests.aio.engines import FORMS, Form
 from tests.aio.page_cache import file_system_of, takes_nowait
@@ -112,3 +114,15 @@ def place(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty folder on each file system that this machine can make."""
     with tempfile.TemporaryDirectory(dir=request.getfixturevalue(request.param)) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def no_uring(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A machine without io_uring, and the reason that it gives."""
+    reason = "not on this paper"
+
+    def refuse(_depth: int) -> None:
+        raise OSError(errno.EPERM, reason)
+
+    monkeypatch.setitem(opening._QUEUES, "uring", refuse)  # type: ignore[arg-type]
+    return reason

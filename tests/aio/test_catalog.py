@@ -8,6 +8,7 @@ import pytest
 
 import aio
 from aio.catalog import ENGINES, check_options, engine_names, options_of, parse_spec
+from tests.aio.engines import Form
 
 
 @pytest.mark.parametrize(
@@ -18,15 +19,26 @@ from aio.catalog import ENGINES, check_options, engine_names, options_of, parse_
         ("nowait", "nowait+threads"),
         ("nowait+threads", "nowait+threads"),
         ("nowait+sync", "nowait+sync"),
+        ("libaio", "libaio"),
+        ("uring,libaio,threads", "uring,libaio,threads"),
+        ("nowait+uring,threads", "nowait+uring,threads"),
     ],
 )
 def test_a_spec_has_one_name(text: str, name: str) -> None:
     assert str(parse_spec(text)) == name
-    assert aio.open_engine(text).name == name
+    assert parse_spec(name) == parse_spec(text)
 
 
-def test_every_name_that_is_offered_opens() -> None:
-    assert {parse_spec(name).engine for name in engine_names()} == set(ENGINES)
+def test_every_name_that_is_offered_is_a_spec() -> None:
+    specs = [parse_spec(name) for name in engine_names()]
+    assert {spec.engines for spec in specs} == {(name,) for name in ENGINES}
+
+
+async def test_an_engine_says_what_it_is(form: Form) -> None:
+    engine = form.open()
+    assert engine.name == str(parse_spec(form.spec))
+    assert engine.notes == ()
+    await engine.aclose()
 
 
 @pytest.mark.parametrize(
@@ -37,13 +49,43 @@ def test_every_name_that_is_offered_opens() -> None:
         ("", "there are nowait, "),
         ("nowait+", "did you mean 'nowait"),
         ("+sync", "did you mean '"),
-        ("xyz", "there are nowait, nowait+sync, nowait+threads, sync, threads"),
+        ("xyz", "there are nowait, nowait+sync, nowait+threads, "),
+        ("uring,thread", "no engine 'thread': did you mean 'threads'"),
+        ("uring,", "no engine '': there are sync, threads, libaio, uring"),
+        ("nowait+uring,nowait", "no engine 'nowait': there are"),
     ],
 )
 def test_a_wrong_spec_names_what_would_be_right(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match="there is no engine") as caught:
         parse_spec(text)
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("uring,libaio,uring", "names engine 'uring' twice"),
+        ("threads,uring", "every machine has engine 'threads': 'threads,uring' ends with it"),
+    ],
+)
+def test_a_list_that_makes_no_sense_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        parse_spec(text)
+
+
+def test_a_list_takes_the_options_of_all() -> None:
+    assert set(options_of(parse_spec("uring,threads"))) == {"depth", "direct", "workers"}
+    assert set(options_of(parse_spec("nowait+uring"))) == {"depth", "inline_limit"}
+
+
+def test_a_switch_is_false_or_true() -> None:
+    spec = parse_spec("libaio")
+    for given, value in ((True, 1), (False, 0), (1, 1), (0, 0), (None, 0)):
+        assert check_options(spec, {"direct": given})["direct"] == value
+    [direct] = [option for option in ENGINES["libaio"] if option.name == "direct"]
+    [depth] = [option for option in ENGINES["libaio"] if option.name == "depth"]
+    assert (direct.range, direct.default_text) == ("false or true", "false")
+    assert (depth.range, depth.default_text) == ("1 to 4096", "128")
 
 
 def test_options_left_out_have_their_defaults() -> None:
@@ -64,6 +106,9 @@ def test_options_left_out_have_their_defaults() -> None:
         ("threads", {"workers": 1025}, "not 1025"),
         ("threads", {"workers": True}, "not True"),
         ("threads", {"workers": "4"}, "not '4'"),
+        ("libaio", {"direct": 2}, "direct is false or true, not 2"),
+        ("libaio", {"direct": "yes"}, "direct is false or true, not 'yes'"),
+        ("nowait+libaio", {"direct": 1}, "no use for it behind 'nowait', but 'libaio' has it"),
         ("nowait", {"inline_limit": 1.5e6}, "from 4096 to 8388608, not 1500000.0"),
     ],
 )

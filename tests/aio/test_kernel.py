@@ -4,6 +4,7 @@ import errno
 import os
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,26 @@ def test_eintr_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         os.close(fd)
     assert failures == []
     assert (tmp_path / "file").stat().st_size == 20
+
+
+def test_one_time_of_a_file_is_set_and_the_other_left(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    os.utime(path, ns=(1_000_000_001, 2_000_000_002))
+    kernel.set_times(os.fsencode(path), None, 3_000_000_003)
+    assert (path.stat().st_atime_ns, path.stat().st_mtime_ns) == (1_000_000_001, 3_000_000_003)
+    with path.open("rb") as file:
+        kernel.set_times(file.fileno(), -1, None)
+    assert (path.stat().st_atime_ns, path.stat().st_mtime_ns) == (-1, 3_000_000_003)
+    with pytest.raises(FileNotFoundError):
+        kernel.set_times(os.fsencode(tmp_path / "nothing"), 0, 0)
+
+
+def test_statx_may_be_called_by_many_threads(tmp_path: Path) -> None:
+    def sizes(size: int) -> set[int]:
+        path = tmp_path / str(size)
+        path.write_bytes(bytes(size))
+        return {kernel.statx(str(path)).size for _ in range(2000)}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(sizes, range(4))) == [{0}, {1}, {2}, {3}]

@@ -11,13 +11,27 @@ import aio
 from aio.residency import Residency
 
 
-def test_the_engines_that_there_are_and_are_not_are_offered_with_reasons() -> None:
+def test_the_engines_and_features_are_offered_with_reasons() -> None:
     offers = {offer.name: offer for offer in aio.offers()}
     assert all(offers[name].available for name in ("sync", "threads", "nowait"))
-    assert not offers["uring"].available
-    assert not offers["libaio"].available
+    assert {*aio.ENGINES, "RWF_NOWAIT", "mincore", "cachestat", "openat2"} <= set(offers)
     assert all(offer.reason for offer in offers.values())
-    assert {"RWF_NOWAIT", "mincore", "cachestat", "openat2"} <= set(offers)
+
+
+def test_an_engine_that_is_missing_says_why(no_uring: str) -> None:
+    assert aio.Offer("uring", False, no_uring) in aio.offers()  # noqa: FBT003
+
+
+def test_a_list_is_described_by_what_there_is_and_why_not_by_the_rest(
+    no_uring: str, tmp_path: Path
+) -> None:
+    description = aio.describe(tmp_path, "uring,threads")
+    assert description.engine == "threads"
+    assert description.notes == (f"uring is not available: {no_uring}",)
+    assert str(description).endswith(f"; uring is not available: {no_uring}")
+    assert aio.describe(tmp_path, "nowait+uring,sync").engine == "nowait+sync"
+    with pytest.raises(OSError, match=f"uring is not available: {no_uring}"):
+        aio.describe(tmp_path, "nowait+uring")
 
 
 def test_a_feature_that_is_missing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +86,28 @@ def test_without_the_probe_every_request_goes_one_way(tmp_path: Path) -> None:
     assert aio.describe(tmp_path, "sync").reads == "all block the event loop"
 
 
+def test_libaio_for_buffered_files_is_said_to_block(tmp_path: Path) -> None:
+    assert "blocks the event loop" in aio.describe(tmp_path, "libaio").reads
+    assert "misses go to libaio, which" in aio.describe(tmp_path, "nowait+libaio").reads
+
+
+def test_direct_requests_are_described_by_their_alignment(disk: Path) -> None:
+    description = aio.describe(disk, "libaio", direct=1)
+    assert description.reads.startswith("by O_DIRECT and libaio in blocks of ")
+    assert "parts of pages go to worker threads" in description.writes
+    assert "parts of pages go to io_uring" in aio.describe(disk, "uring", direct=1).writes
+    assert list(disk.iterdir()) == []
+
+
+def test_where_there_is_no_o_direct_the_description_says_what_is_done_instead(
+    tmpfs: Path,
+) -> None:
+    way = "all go to worker threads and the page cache, since O_DIRECT is not to be had: tmpfs is "
+    description = aio.describe(tmpfs, "libaio", direct=1)
+    assert description.reads.startswith(way)
+    assert description.writes.startswith(way)
+
+
 def test_where_no_nameless_file_can_be_made_one_with_a_name_is_and_is_gone(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +148,6 @@ def test_what_may_ask_others_goes_to_the_engine(
     tmpfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aio.storage._ASKS_OTHERS", {"tmpfs"})
-    monkeypatch.setattr("aio.storage._IN_MEMORY", set())
     monkeypatch.setattr("aio.storage._has_swap", lambda: True)
     description = aio.describe(tmpfs, "nowait")
     assert description.reads.startswith("all go to worker threads, since tmpfs may ask others")

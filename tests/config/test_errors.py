@@ -1,5 +1,6 @@
 """A wrong shares.toml is refused: each problem names file, line, key, and what would be right."""
 
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -220,3 +221,19 @@ def test_encryption_is_never_weaker_than_the_servers(
 )
 def test_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, problem: str) -> None:
     assert problem in problems(tmp_path, text, monkeypatch)
+
+
+def test_a_secret_of_a_container_may_be_readable_inside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secrets/me"
+    secret.parent.mkdir()
+    secret.write_text("hunter2\n")
+    secret.chmod(0o444)
+    file = tmp_path / "shares.toml"
+    file.write_text(
+        "[users.me]\npassword_file = 'secrets/me'\n[shares.a]\npath = '/'\nguest = true\n"
+    )
+    assert len(config.load(file).warnings) == 1
+    monkeypatch.setattr(sys.modules["smbd.config.load"], "_SECRETS", secret.parent)
+    assert config.load(file).warnings == ()

@@ -100,8 +100,8 @@ def test_every_engine_option_is_documented_with_default_and_range() -> None:
     }
     assert set(re.findall(r"^#([a-z_]+) = ", text, re.MULTILINE)) == options.keys()
     for name, option in options.items():
-        assert f"#{name} = {option.default}\n" in text
-        assert f"{option.minimum} to {option.maximum}" in text
+        assert f"#{name} = {option.default_text}\n" in text
+        assert option.range in text
 
 
 def test_every_engine_is_documented() -> None:

@@ -107,6 +107,11 @@ if smbclient //127.0.0.1/share -p "$port" -U smbd%wrong -c ls; then fail "a wron
 say "what the kernel and the seccomp profile allow"
 podman exec "$name" smbd check
 podman exec "$name" smbd status
+podman exec "$name" sh -c 'grep -i "^\(seccomp\|capeff\|nonewprivs\)" /proc/1/status'
+podman exec "$name" sh -c 'cd /tmp && mkdir mine && echo x >mine/x && printf "%s\n" \
+    "[shares.mine]" "path = \"/tmp/mine\"" "guest = true" \
+    "[shares.roots]" "path = \"/opt/smbd\"" "guest = true" "read_only = true" >own-layer.toml &&
+    smbd check --config own-layer.toml | sed -n "/^mine/,/writes/p;/^roots/,/writes/p"'
 
 say "SIGHUP"
 podman kill --signal HUP "$name" >/dev/null

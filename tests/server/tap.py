@@ -92,18 +92,26 @@ class Tap:
 @asynccontextmanager
 async def tapped(server):
     """A Tap before a server of `smbd.testing`."""
-    async with trio.open_nursery() as nursery:
-        (listener,) = await trio.open_tcp_listeners(0, host=server.host)
-        port = listener.socket.getsockname()[1]
-        place = SimpleNamespace(
-            host=server.host, port=port, share=server.share,
-            user=server.user, password=server.password,
-        )  # fmt: skip
-        tap = Tap(place)
-        nursery.start_soon(
-            trio.serve_listeners,
-            lambda stream: tap.relay(stream, (server.host, server.port)),
-            [listener],
+    (listener,) = await trio.open_tcp_listeners(0, host=server.host)
+    tap = Tap(
+        SimpleNamespace(
+            host=server.host,
+            port=listener.socket.getsockname()[1],
+            share=server.share,
+            user=server.user,
+            password=server.password,
         )
+    )
+
+    async def relay(stream):
+        await tap.relay(stream, (server.host, server.port))
+
+    running = trio.open_nursery()
+    nursery = await running.__aenter__()
+    nursery.start_soon(trio.serve_listeners, relay, [listener])
+    try:
         yield tap
+    finally:
+        # Without what the block raised: a failed test is no ExceptionGroup, nor is a skipped one.
         nursery.cancel_scope.cancel()
+        await running.__aexit__(None, None, None)

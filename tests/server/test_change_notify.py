@@ -123,7 +123,7 @@ def test_only_with_watch_tree_deeper_folders_are_told(folder, pypi, other):
 
 
 def test_a_file_that_is_written_is_told_when_it_closes(folder, pypi, other):
-    """As on Windows, where a copy of a large file is not told a thousand times."""
+    """A large copy is not told a thousand times."""
     (folder / "a").write_bytes(b"data")
     watcher = watch(watched(pypi))
     opened = other.open("a")
@@ -133,6 +133,19 @@ def test_a_file_that_is_written_is_told_when_it_closes(folder, pypi, other):
     assert waits(watcher)
     opened.close()
     assert told(watcher) == [(MODIFIED, "a")]
+
+
+def test_a_file_that_stays_open_is_told_when_it_is_flushed(folder, pypi, other):
+    (folder / "log").write_bytes(b"")
+    opened = watched(pypi)
+    assert changes(opened) == []
+    log = other.open("log")
+    log.write(b"first line", 0)
+    log.flush()
+    assert changes(opened) == [(MODIFIED, "log")]
+    log.flush()
+    log.close()
+    assert changes(opened) == []
 
 
 def test_a_file_that_was_only_read_is_not_told(folder, pypi, other):

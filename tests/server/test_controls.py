@@ -91,6 +91,22 @@ def test_more_ranges_than_the_answer_holds(file):
     assert ranges(file, 256 * KIB, room=0) == (0, [])
 
 
+def test_a_very_long_list_comes_in_pieces(disk, file):
+    make_sparse(file)
+    with (disk / "file").open("r+b") as local:
+        local.truncate(0)
+        for number in range(1500):
+            local.seek(number * 8 * KIB)
+            local.write(b"x")
+            local.flush()
+    found, start, status = [], 0, NtStatus.BUFFER_OVERFLOW
+    while status == NtStatus.BUFFER_OVERFLOW:
+        status, more = ranges(file, start, room=60_000)
+        found += more
+        start = sum(more[-1])
+    assert [offset for offset, _ in found] == [number * 8 * KIB for number in range(1500)]
+
+
 @pytest.mark.parametrize(
     ("code", "data"),
     [

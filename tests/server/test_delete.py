@@ -108,10 +108,11 @@ def test_readonly_protects_from_deletion(folder, pypi):
 
 
 def test_the_root_of_a_share_stays(folder, pypi):
-    assert refusal(pypi.open, "", access=DELETE) == NtStatus.ACCESS_DENIED
-    root = pypi.open("", access=Access.MAXIMUM_ALLOWED)
-    assert refusal(mark_for_deletion, root) == NtStatus.ACCESS_DENIED
-    root.close()
+    assert refusal(pypi.open, "", access=DELETE, options=ON_CLOSE) == NtStatus.CANNOT_DELETE
+    for access in (DELETE, Access.MAXIMUM_ALLOWED):
+        root = pypi.open("", access=access)
+        assert refusal(mark_for_deletion, root) == NtStatus.CANNOT_DELETE
+        root.close()
     assert folder.is_dir()
 
 

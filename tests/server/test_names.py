@@ -12,19 +12,15 @@ from smbd.wire.create import CreateDisposition
 from tests.server.clients import refusal
 
 NAMES = [
-    "Grüße aus Köln.txt",
+    "Grüße aus Köln, Ελληνικά и русский.txt",
     "文件夹の中の파일",
-    "Ελληνικά и русский",
-    "🦊 in the 🌲🌲.png",
-    "👩‍👩‍👧‍👦 joined",
-    "שלום عالم",
+    "🦊 in the 🌲, 👩‍👩‍👧‍👦 joined.png",
+    "שלום עالم",
     unicodedata.normalize("NFC", "é composed"),
     unicodedata.normalize("NFD", "é combining"),
-    "ends in space and dot . x",
-    "percent % hash # apostrophe ' $HOME `id` ~",
-    "x" * 200,
+    "percent % hash # apostrophe ' $HOME `id` ~ (x) [y] {z} & + , = @ !",
+    "x" * 255,
     "ü" * 127,
-    "(brackets) [square] {curly} & + , = @ !",
 ]
 
 
@@ -38,7 +34,7 @@ def test_a_name_of_any_script_goes_there_and_back(folder, client, name):
     assert client.names() == set()
 
 
-@pytest.mark.parametrize("name", NAMES[:6], ids=ascii)
+@pytest.mark.parametrize("name", NAMES[:4], ids=ascii)
 def test_what_unix_made_is_found(folder, client, name):
     (folder / name).mkdir()
     (folder / name / name).write_bytes(b"found")

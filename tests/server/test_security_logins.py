@@ -3,7 +3,9 @@
 import logging
 
 import pytest
+import spnego
 import trio
+from spnego.channel_bindings import GssChannelBindings
 
 from smbd.auth import nt_hash
 from smbd.config import ShareConfig, UserConfig
@@ -38,7 +40,7 @@ async def fails(client, count=1, **credentials):
 
 
 @pytest.fixture
-async def server(folder, autojump_clock):
+async def server(folder):
     async with serve(folder) as server:
         yield server
 
@@ -53,7 +55,9 @@ async def client(server):
 # --- guesses ---
 
 
-async def test_typing_errors_cost_nothing_and_guessing_takes_longer_and_longer(client):
+async def test_typing_errors_cost_nothing_and_guessing_takes_longer_and_longer(
+    client, autojump_clock
+):
     assert (await client.log_in()).status == 0  # or the connection would be dropped after 30 s
     taken = await fails(client, 12)
     assert taken[:FREE] == [0, 0, 0]
@@ -61,7 +65,7 @@ async def test_typing_errors_cost_nothing_and_guessing_takes_longer_and_longer(c
     assert all(SLOWEST * 0.9 < seconds <= SLOWEST for seconds in taken[9:])
 
 
-async def test_a_name_that_is_not_known_is_slowed_like_a_wrong_password(server):
+async def test_a_name_that_is_not_known_is_slowed_like_a_wrong_password(server, autojump_clock):
     times = []
     for number, credentials in enumerate(({}, {"user": "nobody"})):
         async with await trio.open_tcp_stream(
@@ -73,7 +77,7 @@ async def test_a_name_that_is_not_known_is_slowed_like_a_wrong_password(server):
     assert times[0] == pytest.approx(times[1])
 
 
-async def test_the_right_password_waits_too_and_is_not_locked_out(client):
+async def test_the_right_password_waits_too_and_is_not_locked_out(client, autojump_clock):
     await fails(client, 6)
     answer, seconds = await timed(client.log_in())
     assert answer.status == 0
@@ -81,14 +85,14 @@ async def test_the_right_password_waits_too_and_is_not_locked_out(client):
     assert (await client.enter()).status == 0
 
 
-async def test_who_waits_a_while_is_forgiven(client):
+async def test_who_waits_a_while_is_forgiven(client, autojump_clock):
     assert (await client.log_in()).status == 0
     await fails(client, 6)
     await trio.sleep(6 * 20)
     assert await fails(client, 1) == [0]
 
 
-async def test_another_address_is_not_slowed(server, client):
+async def test_another_address_is_not_slowed(server, client, autojump_clock):
     await fails(client, 6)
     async with await trio.open_tcp_stream(
         server.host, server.port, local_address="127.0.0.2"
@@ -114,7 +118,9 @@ async def guess(client, *, count):
     return proofs
 
 
-async def test_guesses_that_are_sent_together_are_answered_one_after_the_other(client):
+async def test_guesses_that_are_sent_together_are_answered_one_after_the_other(
+    client, autojump_clock
+):
     assert (await client.log_in()).status == 0
     await fails(client, 8)  # now each takes seconds
     proofs = await guess(client, count=10)
@@ -125,7 +131,7 @@ async def test_guesses_that_are_sent_together_are_answered_one_after_the_other(c
     assert trio.current_time() - before > 9 * 4
 
 
-async def test_a_guess_cannot_be_cancelled_to_have_its_answer_at_once(client):
+async def test_a_guess_cannot_be_cancelled_to_have_its_answer_at_once(client, autojump_clock):
     await fails(client, 8)
     (proof,) = await guess(client, count=1)
     message_id = client.next_id - 1
@@ -137,7 +143,7 @@ async def test_a_guess_cannot_be_cancelled_to_have_its_answer_at_once(client):
     assert seconds > 1
 
 
-async def test_no_interim_response_while_an_answer_is_held_back(client):
+async def test_no_interim_response_while_an_answer_is_held_back(client, autojump_clock):
     """It would be a message of the login that no preauthentication hash knows of."""
     await fails(client, 8)
     (proof,) = await guess(client, count=1)
@@ -146,7 +152,7 @@ async def test_no_interim_response_while_an_answer_is_held_back(client):
     assert only.status == NtStatus.LOGON_FAILURE
 
 
-async def test_nobody_else_waits_while_an_answer_is_held_back(server, client):
+async def test_nobody_else_waits_while_an_answer_is_held_back(server, client, autojump_clock):
     await fails(client, 8)
     async with modern_client(server) as bystander:
         with trio.fail_after(SLOWEST + 1):  # the same address: this login is held back as well
@@ -158,13 +164,37 @@ async def test_nobody_else_waits_while_an_answer_is_held_back(server, client):
         assert seconds == 0
 
 
-async def test_anonymous_clients_guess_at_nothing(client):
+async def test_anonymous_clients_guess_at_nothing(client, autojump_clock):
     """Many clients try without a name first: that must not slow them down."""
     for _ in range(FREE + 3):
         answer, seconds = await timed(client.log_in("", ""))
         assert answer.status == NtStatus.ACCESS_DENIED
         assert seconds == 0
     assert (await timed(client.log_in()))[1] == 0
+
+
+# --- what an NTLM response may be bound to ---
+
+
+@pytest.mark.parametrize("target", ["box", "another.example"])
+@pytest.mark.parametrize("bound", [False, True])
+async def test_channel_bindings_and_target_names_are_not_held_against_a_client(
+    folder, target, bound
+):
+    """There is no TLS channel here to compare with, and a server has more names than it knows."""
+    bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + bytes(32))
+    context = spnego.client(
+        "test",
+        "test",
+        target,
+        service="cifs",
+        channel_bindings=bindings if bound else None,
+        options=spnego.NegotiateOptions.use_ntlm | spnego.NegotiateOptions.use_negotiate,
+    )
+    async with serve(folder) as server, modern_client(server) as client:
+        await client.negotiate()
+        assert (await client.log_in(context=context)).status == 0
+        assert (await client.enter()).status == 0
 
 
 # --- guests ---

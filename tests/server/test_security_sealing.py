@@ -123,17 +123,14 @@ async def test_so_do_interim_responses_and_what_follows_them(client):
     assert client.sealed_answers == before + 2
 
 
-async def test_a_sealed_compound_is_answered_by_one_sealed_frame(client):
+async def test_a_sealed_compound_is_answered_sealed(client):
     await client.ask(CREATE, frames.everything("file"))
     before = client.answers_in_the_clear
-    chain = client.compound(
+    answers = await client.ask_related(
         (CREATE, frames.create("file")),
         (QUERY_INFO, frames.query(frames.FILE, frames.STANDARD)),
         (CLOSE, messages.close(messages.PREVIOUS_FILE)),
-        signed=False,
     )
-    await client.send(client.sealed(chain))
-    answers = await client.answers()
     assert [one.status for one in answers] == [0, 0, 0]
     assert client.answers_in_the_clear == before
 

@@ -360,7 +360,7 @@ async def test_before_the_login_is_done_there_is_no_session(server):
 
 async def test_a_related_request_cannot_borrow_a_session_that_is_not_there(client):
     client.login.session_id += 1
-    await client.send(client.compound((CREATE, frames.create("")), (QUERY_INFO, STANDARD)))
-    statuses = [one.status for one in await client.answers()]
+    answers = await client.ask_related((CREATE, frames.create("")), (QUERY_INFO, STANDARD))
+    statuses = [one.status for one in answers]
     assert statuses[0] == NtStatus.USER_SESSION_DELETED
     assert statuses[1] in {NtStatus.USER_SESSION_DELETED, NtStatus.INVALID_PARAMETER}

@@ -1,0 +1,81 @@
+"""CREATE of what the kernel has in its caches is answered in the burst; anything else in a task."""
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from smbd.ntstatus import NtStatus
+from smbd.vfs import root as vfs_root
+from tests.commands.story import CREATE_NEW, OPEN, OVERWRITE, client
+from tests.core import messages
+from tests.core.messages import CREATE
+
+
+def asked(me, name, **wanted):
+    """The status if it is answered without a task, else None."""
+    me.stage.ask(CREATE, messages.create(name, disposition=wanted.pop("disposition", OPEN)))
+    return me.stage.wire.frames.pop() if me.stage.wire.frames else None
+
+
+async def test_an_open_of_a_known_name_needs_no_worker(tmp_path, mock_clock):
+    (tmp_path / "known").touch()
+    async with client(tmp_path) as me:
+        if not me.stage.share.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        (tmp_path / "known").stat()  # now it is in the dentry cache
+        assert asked(me, "known") is not None
+        assert asked(me, "known", disposition=3) is not None
+
+
+@pytest.mark.parametrize("disposition", [CREATE_NEW, OVERWRITE])
+async def test_what_changes_something_goes_to_a_worker(tmp_path, mock_clock, disposition):
+    (tmp_path / "known").touch()
+    async with client(tmp_path) as me:
+        assert asked(me, "known", disposition=disposition) is None
+        await wait_all_tasks_blocked()
+
+
+async def test_a_name_that_is_not_there_as_spelled_goes_to_a_worker(tmp_path, mock_clock):
+    (tmp_path / "known").touch()
+    async with client(tmp_path) as me:
+        assert asked(me, "KNOWN") is None
+        assert (await me.stage.answer()).status == 0
+        assert asked(me, "nothing") is None
+        assert (await me.stage.answer()).status == NtStatus.OBJECT_NAME_NOT_FOUND
+
+
+async def test_a_cached_open_is_refused_as_any_other(tmp_path, mock_clock):
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "file").touch()
+    async with client(tmp_path) as me:
+        exclusive = await me.open("file", disposition=OPEN, share=0)
+        for name, options, status in (
+            ("file", 0, NtStatus.SHARING_VIOLATION),
+            ("file", messages.DELETE_ON_CLOSE | 1, NtStatus.NOT_A_DIRECTORY),
+            ("dir", 0x40, NtStatus.FILE_IS_A_DIRECTORY),
+            ("", messages.DELETE_ON_CLOSE, NtStatus.CANNOT_DELETE),
+        ):
+            answer = await me.create(name, options=options, disposition=OPEN)
+            assert answer.status == status, name
+        await me.close(exclusive)
+        assert not list(me.stage.service.opens)
+
+
+async def test_a_share_whose_opens_take_long_is_not_asked_for_a_while(
+    tmp_path, mock_clock, monkeypatch
+):
+    (tmp_path / "known").touch()
+    now = [1000.0]
+
+    def monotonic():
+        now[0] += 1.0  # a second from one look at the clock to the next
+        return now[0]
+
+    async with client(tmp_path) as me:
+        if not me.stage.share.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        monkeypatch.setattr(vfs_root.time, "monotonic", monotonic)
+        assert asked(me, "known") is not None
+        assert asked(me, "known") is None
+        assert (await me.stage.answer()).status == 0
+        now[0] += 60
+        assert asked(me, "known") is not None

@@ -1,0 +1,92 @@
+"""SET_INFO of times: each on its own, and a LastWriteTime that stays though more is written."""
+
+import os
+from struct import pack, unpack_from
+
+import pytest
+
+from tests.commands.story import BASIC, client
+
+STOP, RESUME = -1, -2
+LONG_AGO = 132_000_000_000_000_000
+POSTQUERY = 1  # CLOSE's flag
+
+
+def basic(creation=0, access=0, write=0, change=0, attributes=0):
+    return pack("<qqqqII", creation, access, write, change, attributes, 0)
+
+
+async def times(me, file):
+    status, data = await me.query(file, BASIC)
+    assert status == 0
+    return unpack_from("<qqqq", data)
+
+
+def write_through(path):
+    """What a WRITE does to the file; the stage's engine writes nothing."""
+    later = path.stat().st_mtime_ns + 5_000_000_000
+    path.write_bytes(b"data")
+    os.utime(path, ns=(later, later))
+
+
+@pytest.mark.parametrize("place", range(4))
+async def test_one_time_is_set_and_the_others_stay(tmp_path, mock_clock, place):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        before = await times(me, file)
+        wanted = [0, 0, 0, 0]
+        wanted[place] = LONG_AGO
+        assert await me.set(file, BASIC, basic(*wanted)) == 0
+        after = await times(me, file)
+        assert after[place] == LONG_AGO
+        # Of the others only ChangeTime may move: something has changed.
+        for other in {0, 1, 2} - {place}:
+            assert after[other] == before[other]
+
+
+@pytest.mark.parametrize("first", [LONG_AGO, STOP])
+async def test_a_write_time_that_was_set_stays_until_it_is_let_go(tmp_path, mock_clock, first):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        assert await me.set(file, BASIC, basic(write=first)) == 0
+        kept = (await times(me, file))[2]
+        write_through(tmp_path / "a")
+        assert (await times(me, file))[2] == kept
+        assert await me.set(file, BASIC, basic(write=RESUME)) == 0
+        assert (await times(me, file))[2] == kept
+        write_through(tmp_path / "a")
+        assert (await times(me, file))[2] != kept
+
+
+async def test_a_close_puts_the_time_back_that_its_handle_keeps(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        await me.set(file, BASIC, basic(write=LONG_AGO))
+        write_through(tmp_path / "a")
+        closed = await me.close(file, POSTQUERY)
+        assert unpack_from("<Q", closed.raw, 64 + 24)[0] == LONG_AGO
+        file = await me.open("a")
+        assert (await times(me, file))[2] == LONG_AGO
+
+
+async def test_what_others_wrote_meanwhile_shows(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        mine = await me.open("a")
+        await me.set(mine, BASIC, basic(write=LONG_AGO))
+        other = await me.open("a")
+        write_through(tmp_path / "a")
+        await me.close(other)
+        assert (await times(me, mine))[2] > LONG_AGO
+        await me.close(mine)
+        file = await me.open("a")
+        assert (await times(me, file))[2] > LONG_AGO
+
+
+async def test_a_time_that_another_writer_could_change_is_not_kept(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        other = await me.open("a")
+        mine = await me.open("a")
+        await me.set(mine, BASIC, basic(write=LONG_AGO))
+        await me.close(other)
+        write_through(tmp_path / "a")
+        assert (await times(me, mine))[2] > LONG_AGO

@@ -1,0 +1,198 @@
+"""What macOS's Finder sends when a share is mounted and looked at, and what it can live with.
+
+No Mac has run these: they follow Apple's published SMB client and other servers' bug reports.
+Apple's extensions and streams are not built yet: both must be declined so that Finder goes on
+without them.
+"""
+
+from struct import pack, unpack_from
+
+import pytest
+
+from smbd.ntstatus import NtStatus
+from smbd.testing import serve
+from tests.core import messages
+from tests.core.messages import (
+    CLOSE,
+    CREATE,
+    DELETE,
+    ECHO,
+    FLUSH,
+    IOCTL,
+    PREVIOUS_FILE,
+    QUERY_DIRECTORY,
+    QUERY_INFO,
+    READ,
+    SET_INFO,
+    WRITE,
+)
+from tests.server import frames
+from tests.server.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS
+from tests.server.modern import modern_client
+
+DIALECTS = (0x0202, 0x0210, 0x0300, 0x0302, 0x0311)
+NAMED_STREAMS = 0x00040000
+# "kAAPL_SERVER_QUERY": capabilities of server and volume, and the model.
+AAPL = (b"AAPL", pack("<IIQQ", 1, 0, 7, 7))
+CLOSE_PREVIOUS = (CLOSE, messages.close(PREVIOUS_FILE))
+
+
+@pytest.fixture
+async def client(folder):
+    """A volume on the desktop: macOS offers no compression and names no algorithm to sign with."""
+    (folder / "Movies").mkdir()
+    (folder / "film.mov").write_bytes(b"moov")
+    contexts = (frames.preauth_context(), (frames.ENCRYPTION, frames.counted(2, 1)))
+    async with serve(folder) as server, modern_client(server) as client:
+        await client.arrive(contexts=contexts, dialects=DIALECTS)
+        yield client
+
+
+def statuses(answers):
+    return [one.status for one in answers]
+
+
+async def test_apples_context_is_left_unanswered_and_the_root_opens_all_the_same(client):
+    answer = await client.ask(CREATE, frames.create("", (AAPL, MAXIMAL_ACCESS)))
+    assert answer.status == 0
+    assert set(frames.created_contexts(answer)) == {b"MxAc"}
+
+
+async def test_time_machines_wishes_are_left_unanswered_too(client):
+    """No durable handle and no lease: it may work, and is told that it cannot rely on it."""
+    wishes = (frames.durable_v2(), frames.lease_v2(), AAPL)
+    body = frames.everything("backup.sparsebundle", contexts=wishes, oplock=frames.LEASE)
+    answer = await client.ask(CREATE, body)
+    assert answer.status == 0
+    assert answer.raw[66] == 0
+    assert frames.created_contexts(answer) == {}
+
+
+async def test_the_volume_says_that_it_has_no_streams(client):
+    answers = await client.ask_related(
+        (CREATE, frames.create("")),
+        (QUERY_INFO, frames.query(FILE_SYSTEM, frames.FS_ATTRIBUTE)),
+        (QUERY_INFO, frames.query(FILE_SYSTEM, frames.FS_FULL_SIZE)),
+        (QUERY_INFO, frames.query(FILE_SYSTEM, frames.FS_VOLUME)),
+        (QUERY_INFO, frames.query(FILE_SYSTEM, frames.FS_OBJECT_ID)),
+        CLOSE_PREVIOUS,
+    )
+    assert statuses(answers) == [0] * 6
+    assert not unpack_from("<I", frames.output(answers[1]))[0] & NAMED_STREAMS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["film.mov:AFP_AfpInfo", "film.mov:AFP_Resource:$DATA", "film.mov:com.apple.quarantine:$DATA"],
+)
+async def test_so_streams_are_refused_in_any_spelling(client, folder, name):
+    for body in (frames.create(name), frames.everything(name)):
+        assert (await client.ask(CREATE, body)).status == NtStatus.OBJECT_NAME_INVALID
+    assert {one.name for one in folder.iterdir()} == {"Movies", "film.mov"}
+
+
+async def test_it_keeps_them_in_files_beside_instead(client, folder):
+    """AppleDouble: "._film.mov" is a file like any other, and hidden to Finder."""
+    opened = await client.ask(CREATE, frames.everything("._film.mov"))
+    body = messages.write(opened.file_id, b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    assert (await client.ask(WRITE, body)).status == 0
+    assert (await client.ask(CLOSE, messages.close(opened.file_id))).status == 0
+    assert (folder / "._film.mov").read_bytes()[:4] == b"\0\5\x16\7"
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "._.", ".Trashes", ".metadata_never_index", r"Movies\.localized"]
+)
+async def test_what_it_looks_for_everywhere_is_not_there(client, name):
+    answers = await client.ask_related(
+        (CREATE, frames.create(name, access=0x00120089)),
+        (QUERY_INFO, frames.query(FILE, frames.ALL)),
+        CLOSE_PREVIOUS,
+    )
+    assert statuses(answers) == [NtStatus.OBJECT_NAME_NOT_FOUND] * 3
+
+
+async def test_a_folder_is_listed_to_its_end(client):
+    answers = await client.ask_related(
+        (CREATE, frames.create("", access=0x00100081, options=frames.DIRECTORY_FILE)),
+        (QUERY_DIRECTORY, frames.listing("*")),
+    )
+    assert statuses(answers) == [0, 0]
+    assert set(frames.listed(answers[1])) == {".", "..", "Movies", "film.mov"}
+    file_id = answers[0].file_id
+    answer = await client.ask(QUERY_DIRECTORY, frames.listing("*", file_id))
+    assert answer.status == NtStatus.NO_MORE_FILES
+    assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
+
+
+async def test_everything_about_a_file_in_one_compound(client):
+    answers = await client.ask_related(
+        (CREATE, frames.create("film.mov", (MAXIMAL_ACCESS,))),
+        (QUERY_INFO, frames.query(FILE, frames.ALL)),
+        (QUERY_INFO, frames.query(FILE, frames.STREAM)),
+        CLOSE_PREVIOUS,
+    )
+    assert statuses(answers) == [0] * 4
+
+
+async def test_finders_info_is_also_asked_for_as_an_extended_attribute(client):
+    opened = await client.ask(CREATE, frames.create("film.mov", access=0x00120089))
+    body = frames.query(FILE, 15, opened.file_id)  # FileFullEaInformation
+    assert (await client.ask(QUERY_INFO, body)).status == NtStatus.NO_EAS_ON_FILE
+
+
+# What a Mac's file may be called and SMB cannot say: ':' at U+F022, '?' at U+F025 and so on, and
+# a space or a dot at the end at U+F028 and U+F029.
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("1\uf0222 movie", "1:2 movie"),
+        ("why\uf025.txt", "why?.txt"),
+        ("a\uf021b\uf020c", 'a*b"c'),
+        ("ends in a dot\uf029", "ends in a dot."),
+        ("ends in a space\uf028", "ends in a space "),
+    ],
+)
+async def test_characters_that_smb_cannot_say_come_and_go_in_the_private_range(
+    client, folder, said, kept
+):
+    answers = await client.ask_related((CREATE, frames.everything(said)), CLOSE_PREVIOUS)
+    assert statuses(answers) == [0, 0]
+    assert (folder / kept).exists()
+    answers = await client.ask_related(
+        (CREATE, frames.create("", options=frames.DIRECTORY_FILE)),
+        (QUERY_DIRECTORY, frames.listing("*")),
+    )
+    assert said in frames.listed(answers[1])
+
+
+async def test_names_are_kept_as_they_come_composed_or_not(client, folder):
+    for name in ("Mu\u0308ll", "K\u00fcche"):
+        answers = await client.ask_related((CREATE, frames.everything(name)), CLOSE_PREVIOUS)
+        assert statuses(answers) == [0, 0]
+        assert (folder / name).exists()
+
+
+async def test_a_copy_written_with_a_full_sync_and_named_at_the_end(client, folder):
+    """Finder copies under a name of its own, then renames; F_FULLFSYNC is a FLUSH."""
+    body = frames.everything(".film copy", access=0x0012019F | DELETE)
+    opened = await client.ask(CREATE, body)
+    body = messages.write(opened.file_id, b"moov again")
+    assert (await client.ask(WRITE, body)).status == 0
+    flush = pack("<HHI", 24, 0xFFFF, 0) + opened.file_id  # Reserved1: Apple's "to the platter"
+    assert (await client.ask(FLUSH, flush)).status == 0
+    body = messages.set_info(opened.file_id, frames.RENAME, frames.rename("film copy.mov"))
+    assert (await client.ask(SET_INFO, body)).status == 0
+    read = await client.ask(READ, messages.read(opened.file_id))
+    assert read.data == b"moov again"
+    assert (await client.ask(CLOSE, messages.close(opened.file_id))).status == 0
+    assert (folder / "film copy.mov").read_bytes() == b"moov again"
+
+
+async def test_questions_about_the_network_are_declined(client):
+    await client.enter("IPC$")
+    body = frames.ioctl(frames.QUERY_NETWORK_INTERFACE_INFO)
+    assert (await client.ask(IOCTL, body)).status == NtStatus.NOT_SUPPORTED
+    body = frames.ioctl(frames.DFS_GET_REFERRALS, data=pack("<H", 3) + b"\\\0b\0\0\0")
+    assert (await client.ask(IOCTL, body)).status == NtStatus.FS_DRIVER_REQUIRED
+    assert (await client.ask(ECHO)).status == 0
