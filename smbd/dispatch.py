@@ -227,7 +227,7 @@ class Dispatch:
 
 
 def _waits_for_others(request: Request) -> bool:
-    """Whether it may wait for ever: in a line, or for a pipe's message that nobody has asked for."""
+    """Whether it may wait for ever: in a line, or for a message of a pipe."""
     return request.command in _WAIT_FOR_OTHERS or request.pipe is not None
 
 

@@ -115,10 +115,10 @@ def open_cached(root: Root, wanted: Wanted) -> Found | None:
 def _look(file: File, wanted: Wanted) -> Found:
     """Check an open file against what is wanted of it; it is closed again if that cannot be."""
     try:
-        information = vfs.information(file)
+        information, descriptor = vfs.examine(file)
         _check_kind(file, wanted)
         _check_attributes(file, information, wanted)
-        maximal = _maximal(file, wanted)
+        maximal = _maximal(file, descriptor, wanted)
         readonly = information.attributes & FileAttribute.READONLY and not file.is_directory
         granted = _grant(wanted, maximal, readonly=bool(readonly))
     except BaseException:
@@ -172,14 +172,14 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
             raise NtError(NtStatus.ACCESS_DENIED)
 
 
-def _maximal(file: File, wanted: Wanted) -> int:
+def _maximal(file: File, descriptor: SecurityDescriptor | None, wanted: Wanted) -> int:
     """The rights that the caller has: all, or of those that this CREATE is about."""
     about = wanted.access
     if wanted.truncates:
         about |= Access.FILE_WRITE_DATA
     if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
         about = FILE_ALL_ACCESS
-    maximal = rights.of(file, wanted.token, about & wanted.share_maximum)
+    maximal = rights.of(file, descriptor, wanted.token, about & wanted.share_maximum)
     if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     return maximal
@@ -215,7 +215,8 @@ def _create(root: Root, wanted: Wanted) -> Found:
         information = _equip(file, wanted, descriptor)
         maximal = FILE_ALL_ACCESS
         if wanted.tells_maximum:
-            maximal = rights.of(file, wanted.token, FILE_ALL_ACCESS & wanted.share_maximum)
+            everything = FILE_ALL_ACCESS & wanted.share_maximum
+            maximal = rights.of(file, descriptor, wanted.token, everything)
     except BaseException:
         root.remove(file)
         file.close()

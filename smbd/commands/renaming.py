@@ -6,7 +6,7 @@ from smbd.commands import rights, security
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Open
-from smbd.vfs import File, information, name_to_path
+from smbd.vfs import File, examine, name_to_path
 from smbd.vfs.acl import Token
 from smbd.wire.access import Access
 from smbd.wire.create import ShareAccess
@@ -87,8 +87,10 @@ def _look(file: File, target: str, token: Token) -> _Place:
     try:
         with root.open(target, read=False, write=False) as there:
             place.there = there
-            readonly = information(there).attributes & FileAttribute.READONLY
-            place.replaceable = not readonly and bool(rights.of(there, token, Access.DELETE))
+            known, descriptor = examine(there)
+            readonly = known.attributes & FileAttribute.READONLY
+            deletable = rights.of(there, descriptor, token, Access.DELETE)
+            place.replaceable = bool(deletable) and not readonly
     except NtError as error:
         if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
             raise

@@ -27,10 +27,12 @@ _FROM_FOLDER = (
 _LOST = frozenset((NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND))
 
 
-def of(file: File, token: Token, asked: int) -> int:
-    """Those of the rights `asked` about that the caller has.  Blocks."""
+def of(file: File, descriptor: SecurityDescriptor | None, token: Token, asked: int) -> int:
+    """Those of the rights `asked` about that the caller has.  Blocks.
+
+    `descriptor` is the one stored with the file.
+    """
     asked &= FILE_ALL_ACCESS
-    descriptor = acl.load(file)
     if descriptor is not None:
         asked &= _by_descriptor(file, descriptor, token, asked)
     return asked & ~_forbidden_by_unix(file, asked)
@@ -72,7 +74,7 @@ def _forbidden_by_unix(file: File, asked: int) -> int:
         forbidden |= _WRITING
         if asked & _OWNING and not vfs.may_own(file):
             forbidden |= _OWNING
-    # The root of a share is never deleted, but who may change all in it may open it with all rights.
+    # The root is never deleted, but who may change all in it may open it with all rights.
     may_remove = vfs.may_remove if file.path else vfs.may_write
     if asked & Access.DELETE and not may_remove(file):
         forbidden |= Access.DELETE

@@ -8,6 +8,7 @@ decides.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from smbd.vfs.acl import stored
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
 from smbd.vfs.names import MAXIMUM_COMPONENT, to_disk
 from smbd.vfs.root import File
+from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import FileAttribute, FileInformation
 
@@ -68,7 +70,16 @@ def is_client_ea(attribute: str) -> bool:
 def information(file: File) -> FileInformation:
     """The metadata of an open file or folder; OSError."""
     status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
-    return describe(status, file.target, file.path.rpartition("/")[2])
+    kept = _from_attributes(file.target, follow_symlinks=True)
+    return _describe(status, kept, file.path.rpartition("/")[2])
+
+
+def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
+    """`information`, and the descriptor that is stored with the file, if there is one; OSError."""
+    status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
+    kept = _from_attributes(file.target, follow_symlinks=True)
+    descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
+    return _describe(status, kept, file.path.rpartition("/")[2]), descriptor
 
 
 def ownership(file: File) -> Ownership:
@@ -77,11 +88,7 @@ def ownership(file: File) -> Ownership:
     return Ownership(status.st_uid, status.st_gid, status.st_mode)
 
 
-def describe(
-    status: kernel.Statx, target: int | str, name: str, *, follow_symlinks: bool = True
-) -> FileInformation:
-    """The metadata of what `status` is of and `target` leads to (as File.target)."""
-    kept = _from_attributes(target, follow_symlinks=follow_symlinks)
+def _describe(status: kernel.Statx, kept: "_Kept", name: str) -> FileInformation:
     record = kept.record
     creation_time = record.creation_time if record else None
     change_time = None
@@ -138,10 +145,13 @@ class _Kept:
 
     record: dosattrib.Record | None = None
     change_time: bytes = b""
+    descriptor: bytes | None = None
     ea_size: int = 0
 
 
 _NOTHING = _Kept()
+# What cannot be read might forbid anything: nobody gets past a descriptor that is none.
+_UNKNOWN = _Kept(descriptor=b"")
 
 
 def _from_attributes(target: int | str, *, follow_symlinks: bool) -> _Kept:
@@ -152,20 +162,24 @@ def _from_attributes(target: int | str, *, follow_symlinks: bool) -> _Kept:
     """
     try:
         attributes = os.listxattr(target, follow_symlinks=follow_symlinks)
-    except OSError:  # this file system has none, or we may not know
-        return _NOTHING
+    except OSError as error:
+        return _NOTHING if error.errno == errno.EOPNOTSUPP else _UNKNOWN
     if not attributes:
         return _NOTHING
     kept = _Kept()
     for attribute in attributes:
         if not attribute.startswith(_USER):
             continue
-        with contextlib.suppress(OSError):  # gone meanwhile
+        if attribute == stored.NAME:
+            kept.descriptor = _UNKNOWN.descriptor
+        with contextlib.suppress(OSError):  # gone meanwhile, or not ours to read
             value = os.getxattr(target, attribute, follow_symlinks=follow_symlinks)
             if attribute == dosattrib.NAME:
                 kept.record = dosattrib.parse(value)
             elif attribute == change_times.NAME:
                 kept.change_time = value
+            elif attribute == stored.NAME:
+                kept.descriptor = value
             elif is_client_ea(attribute):
                 # As the list is on the wire ([MS-FSCC] 2.4.16): each entry from a multiple of 4 on
                 # with 8 bytes, the name, a NUL, the value.
@@ -249,7 +263,7 @@ def entry(directory: File, name: str) -> FileInformation | None:
     if not stat.S_ISREG(status.mode) and not stat.S_ISDIR(status.mode):
         return None
     target = f"{PROC_FDS}/{directory.fd}/{name}"
-    return describe(status, target, name, follow_symlinks=False)
+    return _describe(status, _from_attributes(target, follow_symlinks=False), name)
 
 
 def _opened_entry(directory: File, name: str) -> FileInformation | None:

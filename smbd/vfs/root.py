@@ -7,9 +7,9 @@ that no path is walked twice and nothing outside the root is ever reached.
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
@@ -19,10 +19,12 @@ from smbd.vfs.names import path_to_name
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
 
-# An open of a cached name takes 15 us (measured); a server on a network file system or FUSE takes a
-# round trip, and the event loop would stand still for each.
-_TOO_LONG = 0.002
-_PATIENCE = 10.0
+# An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a
+# round trip, and the event loop would stand still for each.  On a busy machine a quick one may take
+# long as well, when others get the processor: so the pause after a slow one is short, and doubles
+# only as long as the next one is slow again.
+_SLOW = 0.002
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 
 class File:
@@ -99,7 +101,8 @@ class Root:
         self.read_only = read_only
         self.lookup = Lookup(path, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
-        self._patient_until = 0.0
+        self._cached_again_at = 0.0
+        self._pause = _FIRST_PAUSE
 
     def close(self) -> None:
         """Close the root; open files stay open.  A second call does nothing."""
@@ -138,15 +141,18 @@ class Root:
         for nothing either is so on local file systems; where it is not, it is found out: an open
         that took long stops this for a while.
         """
-        began = time.monotonic()
-        if began < self._patient_until:
+        began = monotonic()
+        if began < self._cached_again_at:
             return None
         fd = self.lookup.cached(path)
         if fd is None:
             return None
         file = self._opened(fd, path, read=read, write=write)
-        if time.monotonic() - began > _TOO_LONG:
-            self._patient_until = began + _PATIENCE
+        if monotonic() - began < _SLOW:
+            self._pause = _FIRST_PAUSE
+        else:
+            self._cached_again_at = began + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return file
 
     def _opened(self, fd: int, path: str, *, read: bool, write: bool) -> File:

@@ -57,6 +57,7 @@ class PaperQueue:
         os.eventfd_write(self.eventfd, 1)
 
     def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:
+        assert self.open
         if woken:
             os.eventfd_read(self.eventfd)
         done, self.done = self.done, []
@@ -234,15 +235,17 @@ async def test_a_cancelled_task_sleeps_on_until_there_is_a_result(
     ring: Ring, paper: PaperQueue
 ) -> None:
     ended = trio.Event()
+    scope = trio.CancelScope()
 
     async def one() -> None:
-        await ring.perform(request())
-        ended.set()
+        with scope:
+            await ring.perform(request())
+            ended.set()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one)
         await trio.testing.wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
+        scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         assert not ended.is_set()
         paper.complete(*paper.tags)
@@ -284,17 +287,15 @@ def test_an_engine_serves_one_run_of_trio_after_another(queued: Form, fd: int) -
     trio.run(engine.aclose)
 
 
-async def test_an_engine_that_is_closed_while_it_is_woken_looks_at_nothing(
-    queued: Form, fd: int
-) -> None:
-    """The completion has come, and aclose has begun, before the loop looks."""
-    for _ in range(10):
-        engine = queued.open()
-        engine.attach(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        assert await read(engine, fd) == CONTENT[4096:8192]
-        engine.detach(fd)
-        await engine.aclose()
+async def test_a_ring_that_is_closed_while_it_is_woken_looks_at_nothing() -> None:
+    """Which of the two tasks comes first in a tick is up to chance."""
+    for _ in range(20):
+        paper = PaperQueue()
+        paper.at_once = True
+        ring = Ring(paper, Stats())
+        await ring.perform(request())
+        await trio.lowlevel.checkpoint()  # the eventfd is readable
+        await ring.aclose()
 
 
 async def test_a_shallow_queue_serves_many(fd: int) -> None:

@@ -8,14 +8,6 @@ import pytest
 from smbd.cli.logs import start_logging
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> object:
-    logger = logging.getLogger("smbd")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
-
-
 def test_a_person_gets_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging("text")
     logging.getLogger("smbd").warning("%s: login failed", "192.0.2.7:50000")

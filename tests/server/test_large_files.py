@@ -13,7 +13,7 @@ SIZE = 64 << 20
 
 @pytest.fixture(scope="module")
 def data():
-    return os.urandom(1 << 20) * (SIZE >> 20)
+    return os.urandom(SIZE)  # no two blocks alike: one in the wrong place would show
 
 
 def checksum(data):
@@ -26,9 +26,7 @@ def checksum(data):
         pytest.param(SambaClient, {"dialect": "3.0"}, id="smbclient-cmac"),
         pytest.param(SambaClient, {}, id="smbclient-gmac"),
         pytest.param(SambaClient, {"protection": "encrypt"}, id="smbclient-sealed"),
-        pytest.param(SambaClient, {"dialect": "2.0.2"}, id="smbclient-hmac-64-KiB-at-a-time"),
         pytest.param(ImpacketClient, {"dialect": "2.1"}, id="impacket-hmac"),
-        pytest.param(PypiClient, {"dialect": "2.1"}, id="smbprotocol-hmac"),
         pytest.param(PypiClient, {}, id="smbprotocol-gmac"),
         pytest.param(PypiClient, {"encrypt": True}, id="smbprotocol-sealed"),
     ],

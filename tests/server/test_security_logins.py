@@ -143,6 +143,22 @@ async def test_a_guess_cannot_be_cancelled_to_have_its_answer_at_once(client, au
     assert seconds > 1
 
 
+async def test_a_login_that_ends_while_its_answer_is_held_back_never_was(
+    server, client, autojump_clock
+):
+    """A second token comes out of turn, and the right password of the first helps no more."""
+    await fails(client, 8)
+    context = Pyspnego("test", "test").context
+    body = messages.session_setup(context.step())
+    answer = await client.ask(SESSION_SETUP, body, session_id=0, signed=False)
+    half, body = Login(answer.session_id), messages.session_setup(context.step(answer.token))
+    proofs = [client.request(SESSION_SETUP, body, login=half) for _ in range(2)]
+    await client.send(*proofs)
+    assert (await client.answer()).status == NtStatus.INVALID_PARAMETER
+    assert (await client.answer()).status == NtStatus.USER_SESSION_DELETED
+    assert server.server.document()["sessions"] == []
+
+
 async def test_no_interim_response_while_an_answer_is_held_back(client, autojump_clock):
     """It would be a message of the login that no preauthentication hash knows of."""
     await fails(client, 8)

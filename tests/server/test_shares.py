@@ -81,7 +81,7 @@ def test_a_hidden_share_opens_to_who_knows_it(folder, second, connect):
 def test_a_list_of_shares_has_all_but_the_hidden_ones(folder, second):
     shares = [
         ShareConfig(name="attic", path=second, hidden=True),
-        ShareConfig(name="Zweite", path=second, comment="für alle"),
+        ShareConfig(name="Zweite", path=second, comment="für jeden"),
     ]
     with serve_in_thread(folder, shares=shares) as server:
         with ImpacketClient(server) as client:
@@ -89,7 +89,7 @@ def test_a_list_of_shares_has_all_but_the_hidden_ones(folder, second):
         with SambaClient(server) as client:
             told = client.list_shares()
     assert sorted(listed) == ["IPC$", "Zweite", "share"]
-    assert re.search(r"^\s+Zweite\s+Disk\s+für alle$", told, re.MULTILINE)
+    assert re.search(r"^\s+Zweite\s+Disk\s+für jeden$", told, re.MULTILINE)
     assert "attic" not in told
 
 

@@ -8,8 +8,7 @@ failed save or a drive that does not open.
 from struct import pack, unpack_from
 
 import pytest
-from impacket.dcerpc.v5 import rpcrt, srvs, wkst
-from impacket.uuid import uuidtup_to_bin
+from impacket.dcerpc.v5 import srvs, wkst
 
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve
@@ -40,8 +39,8 @@ from tests.core.peer import PENDING
 from tests.server import frames
 from tests.server.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS, ON_DISK_ID, SECURITY
 from tests.server.modern import GCM_128, GMAC, modern_client
+from tests.server.pipes import ask_pipe
 
-NDR = ("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")
 CLOSE_PREVIOUS = (CLOSE, messages.close(PREVIOUS_FILE))
 CLOSE_AND_TELL = (CLOSE, messages.close(PREVIOUS_FILE, flags=1))
 # What Explorer puts on every CREATE of something that it opens to look into.
@@ -98,48 +97,6 @@ async def test_what_it_asks_of_ipc_before_anything_else(server):
         referral = pack("<H", 4) + r"\box\Share".encode("utf-16-le") + b"\0\0"
         body = frames.ioctl(frames.DFS_GET_REFERRALS, data=referral)
         assert (await client.ask(IOCTL, body)).status == NtStatus.FS_DRIVER_REQUIRED
-
-
-def bind(interface):
-    """Bind as Windows does: NDR, and the negotiation of features at bind time."""
-    offer = rpcrt.MSRPCBind()
-    for number, syntax in enumerate((NDR, ("6cb71c2c-9812-4540-0300-000000000000", "1.0"))):
-        item = rpcrt.CtxItem()
-        item["AbstractSyntax"] = interface
-        item["TransferSyntax"] = uuidtup_to_bin(syntax)
-        item["ContextID"] = number
-        item["TransItems"] = 1
-        offer.addCtxItem(item)
-    packet = rpcrt.MSRPCHeader()
-    packet["type"] = rpcrt.MSRPC_BIND
-    packet["call_id"] = 2
-    packet["pduData"] = offer.getData()
-    return packet.get_packet()
-
-
-def call(request):
-    packet = rpcrt.MSRPCRequestHeader()
-    packet["op_num"] = request.opnum
-    packet["call_id"] = 3
-    packet["pduData"] = request.getData()
-    return packet.get_packet()
-
-
-async def ask_pipe(client, pipe, interface, request):
-    """CREATE, QUERY_INFO, WRITE and READ the bind, PIPE_TRANSCEIVE the call, CLOSE."""
-    opened = await client.ask(CREATE, frames.create(pipe, access=0x0012019F))
-    assert opened.status == 0
-    file_id = opened.file_id
-    body = frames.query(FILE, frames.STANDARD, file_id, most=24)
-    assert (await client.ask(QUERY_INFO, body)).status == 0
-    assert (await client.ask(WRITE, messages.write(file_id, bind(interface)))).status == 0
-    bound = await client.ask(READ, messages.read(file_id, length=1024))
-    assert bound.data[2] == rpcrt.MSRPC_BINDACK
-    body = frames.ioctl(frames.PIPE_TRANSCEIVE, file_id, call(request), most=1 << 14)
-    answer = await client.ask(IOCTL, body)
-    assert answer.status == 0
-    assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
-    return frames.ioctl_output(answer)[24:]
 
 
 async def test_the_list_of_shares_in_the_network_folder(server):

@@ -20,7 +20,7 @@ from smbd.wire.access import (
     Access,
 )
 from smbd.wire.dtyp import Ace, AceFlags, AceType, Control, SecurityDescriptor
-from tests.vfs.conftest import stat_of
+from tests.vfs.conftest import another_user, stat_of
 
 ALLOW, DENY = AceType.ACCESS_ALLOWED, AceType.ACCESS_DENIED
 FILES, FOLDERS, ONLY, STOP, MARK = (
@@ -273,6 +273,24 @@ def test_a_damaged_descriptor_lets_nobody_in() -> None:
     packed = stored.pack(descriptor(ace(sids.EVERYONE)))
     for damaged in (b"", b"\1", packed[:40], b"\x09" + packed[1:]):
         assert acl.allowed(stored.parse(damaged), TOKEN) == 0
+
+
+def test_a_descriptor_that_cannot_be_read_lets_nobody_in(root: vfs.Root, share: Path) -> None:
+    (share / "file").touch()
+    (share / "free").touch()
+    with stat_of(root, "file") as file:
+        acl.store(file, descriptor(ace(sids.EVERYONE)))
+    for name in ("file", "free"):
+        (share / name).chmod(0o200)
+        if os.geteuid() == 0:
+            os.chown(share / name, 65534, 65534)
+    with another_user():
+        with stat_of(root, "file") as file:
+            _, read = vfs.examine(file)
+            assert read is not None
+            assert acl.allowed(read, TOKEN) == 0
+        with stat_of(root, "free") as file:
+            assert vfs.examine(file)[1] is None
 
 
 # Made by Samba's own Python bindings, of "O:S-1-22-1-1000D:(A;;FR;;;S-1-22-1-1000)".
