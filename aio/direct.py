@@ -154,7 +154,7 @@ class Direct:
         self._ring = ring
         self._stats = stats
         self._other = other
-        self._memory = BounceBuffers()
+        self._memory = BounceBuffers(ring.register)
         self._files: dict[int, _File | None] = {}  # None: nothing was read or written yet
         self._inodes: dict[tuple[int, int], _Inode] = {}
 
@@ -229,9 +229,10 @@ class Direct:
         around = before + len(into)
         around += -around % unit
         with self._memory.take(around) as piece:
-            request = Request(READ, file.direct, piece, around, offset - before)
+            request = Request(READ, file.direct, piece.address, around, offset - before)
+            request.registered = piece.registered
             got = min(max(await self._ring.perform(request) - before, 0), len(into))
-            into[:got] = piece.held[before : before + got]
+            into[:got] = piece.view[before : before + got]
         return got
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
@@ -294,8 +295,9 @@ class Direct:
     async def _write_bounced(self, file: _File, data: memoryview, offset: int) -> int:
         self._stats.bounced += 1
         with self._memory.take(len(data)) as piece:
-            piece.held[: len(data)] = data
-            request = Request(WRITE, file.direct, piece, len(data), offset)
+            piece.view[: len(data)] = data
+            request = Request(WRITE, file.direct, piece.address, len(data), offset)
+            request.registered = piece.registered
             return await self._ring.perform(request)
 
     def _fits(self, file: _File, address: int, offset: int, length: int) -> bool:

@@ -15,6 +15,7 @@ from aio.kernel import (
     IOCB_CMD_PREAD,
     IOCB_CMD_PWRITE,
     IOCB_FLAG_RESFD,
+    Address,
     address_of,
     io_destroy,
     io_getevents,
@@ -74,6 +75,10 @@ class LibaioQueue:
             return ()
         count = io_getevents(self._context, self.depth, self._held[2].value)
         return IO_EVENT.iter_unpack(memoryview(self._events)[: count * IO_EVENT.size])
+
+    def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002
+        """libaio has nothing of the kind."""
+        return False
 
     def close(self) -> None:
         """End the context."""

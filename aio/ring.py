@@ -31,7 +31,17 @@ _AGAIN = {errno.EINTR, errno.ECANCELED}
 class Request:
     """One request to the kernel, which owns the memory at `address` until there is a result."""
 
-    __slots__ = ("address", "code", "fd", "held", "length", "offset", "result", "task")
+    __slots__ = (
+        "address",
+        "code",
+        "fd",
+        "held",
+        "length",
+        "offset",
+        "registered",
+        "result",
+        "task",
+    )
 
     def __init__(self, code: int, fd: int, memory: Address, length: int, offset: int) -> None:
         if not 0 <= offset < 1 << 63:
@@ -42,6 +52,7 @@ class Request:
         self.held = memory.held
         self.length = length
         self.offset = offset
+        self.registered = False  # whether the memory is of what `Ring.register` was told
         self.result: int | None = None  # a count, or an errno below 0
         self.task: Task | None = None  # set while it sleeps
 
@@ -61,6 +72,9 @@ class Queue(Protocol):
 
     def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:
         """The tag and result of all that has completed; the eventfd is cleared if `woken`."""
+
+    def register(self, memory: Address, length: int) -> bool:
+        """Prepare memory, once, for requests that say so; False if that is not to be had."""
 
     def close(self) -> None:
         """Give everything back.  Nothing is in flight."""
@@ -86,6 +100,10 @@ class Ring:
         self._reaped = trio.Event()  # the task that takes completions has ended
         self._reaped.set()
         self._open = True
+
+    def register(self, memory: Address, length: int) -> bool:
+        """As `Queue.register`."""
+        return self._queue.register(memory, length)
 
     # A KeyboardInterrupt between submitting and waiting would free memory that the kernel owns.
     @enable_ki_protection

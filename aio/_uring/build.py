@@ -28,6 +28,7 @@ _DECLARATIONS = """
     struct ring { unsigned depth; ...; };
     int ring_open(struct ring *ring, unsigned depth, int eventfd);
     void ring_close(struct ring *ring);
+    int ring_register(struct ring *ring, uintptr_t address, size_t length);
     uintptr_t ring_entries(struct ring *ring);
     unsigned ring_at(struct ring *ring);
     int ring_submit(struct ring *ring, unsigned count);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Newer than some kernels' headers. */
@@ -108,6 +109,13 @@ int ring_open(struct ring *ring, unsigned depth, int eventfd) {
     if (result)
         ring_close(ring);
     return result;
+}
+
+/* Pin memory, once, as the ring's registered buffer 0. */
+int ring_register(struct ring *ring, uintptr_t address, size_t length) {
+    struct iovec memory = {.iov_base = (void *)address, .iov_len = length};
+    return syscall(__NR_io_uring_register, ring->fd, IORING_REGISTER_BUFFERS, &memory, 1) ? -errno
+                                                                                          : 0;
 }
 
 /* Where the entries are, for whoever fills them in. */

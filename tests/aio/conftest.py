@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import aio
-from aio import opening
+from aio import ENGINES, opening
 from tests.aio import mounts
 from tests.aio.engines import FORMS, Form
 from tests.aio.page_cache import file_system_of, takes_nowait
@@ -83,7 +83,30 @@ def slow_folder(request: pytest.FixtureRequest) -> Path:
     return place
 
 
-@pytest.fixture(params=FORMS, ids=str)
+PLACES = ("disk", "tmpfs", "overlay", "xfs", "btrfs")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Engines in all forms, and places of all kinds, for the tests that ask for them.
+
+    Behind the probe one engine is tried in all places; the others, like it, in all without probe.
+    """
+    wanted = {"form", "place"} & set(metafunc.fixturenames)
+    if wanted == {"form", "place"}:
+        pairs = [
+            pytest.param(form, place, id=f"{form}-{place}")
+            for form in FORMS
+            for place in PLACES
+            if place == "disk" or form.spec in {*ENGINES, "nowait"}
+        ]
+        metafunc.parametrize(("form", "place"), pairs, indirect=True)
+    elif wanted == {"form"}:
+        metafunc.parametrize("form", FORMS, ids=str, indirect=True)
+    elif wanted == {"place"}:
+        metafunc.parametrize("place", PLACES, indirect=True)
+
+
+@pytest.fixture
 def form(request: pytest.FixtureRequest) -> Form:
     """Each engine in each of its forms."""
     made: Form = request.param
@@ -109,7 +132,7 @@ def btrfs() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(params=["disk", "tmpfs", "overlay", "xfs", "btrfs"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty folder on each file system that this machine can make."""
     with tempfile.TemporaryDirectory(dir=request.getfixturevalue(request.param)) as folder:

@@ -29,7 +29,7 @@ async def endure(form: Form, folder: Path, operations: int) -> Left:
     """Reads, writes, cancelled calls, errors, opens and closes, in one engine, after a warm-up."""
     engine = form.open()
     try:
-        await _work(engine, folder, max(operations // 10, 1000))
+        await _work(engine, folder, max(operations // 10, 500))
         before = _measure()
         await _work(engine, folder, operations)
         after = _measure()

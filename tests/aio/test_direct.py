@@ -5,6 +5,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import trio.testing
 
 import aio
 from aio import direct
+from aio.kernel import Address
 from aio.ring import WRITE, Request, Ring
 from tests.aio.engines import Form
 from tests.aio.page_cache import resident_pages
@@ -115,16 +117,18 @@ async def test_whole_pages_go_to_the_disk_and_parts_of_pages_to_the_cache(
     assert engine.statistics().switches == (2 if engine.name == "libaio" else 0)
 
 
-@pytest.mark.parametrize("length", [1, 511, 512, 513, PAGE - 1, PAGE, PAGE + 1, 100_000])
 @pytest.mark.parametrize("offset", [0, 1, 512, PAGE, 250_000, 250_001, 300_000, 303_104])
 async def test_a_file_ends_where_it_was_written_to(
-    engine: aio.Engine, fd: int, offset: int, length: int
+    engine: aio.Engine, fd: int, offset: int
 ) -> None:
-    data = os.urandom(length)
-    assert await engine.write(fd, data, offset) == length
-    expected = CONTENT[:offset].ljust(offset, b"\0") + data + CONTENT[offset + length :]
-    assert os.fstat(fd).st_size == len(expected)
-    assert await read(engine, fd, len(expected) + 1, 0) == expected
+    for length in (1, 511, 512, 513, PAGE - 1, PAGE, PAGE + 1, 100_000):
+        os.truncate(fd, 0)
+        os.pwrite(fd, CONTENT, 0)
+        data = os.urandom(length)
+        assert await engine.write(fd, data, offset) == length
+        expected = CONTENT[:offset].ljust(offset, b"\0") + data + CONTENT[offset + length :]
+        assert os.fstat(fd).st_size == len(expected)
+        assert await read(engine, fd, len(expected) + 1, 0) == expected
 
 
 async def test_what_others_write_through_the_cache_is_read(
@@ -386,16 +390,71 @@ def refuse(number: int) -> None:
     raise OSError(number, "refused")
 
 
-def test_aligned_memory_is_used_again() -> None:
-    memory = direct.BounceBuffers()
-    with memory.take(70_000) as first:
-        assert first.value % PAGE == 0
-        assert len(first.held) == 128 << 10
-        with memory.take(70_000) as second:
-            assert second.value != first.value
+def told(answer: bool) -> tuple[direct.BounceBuffers, list[tuple[int, int]]]:
+    """Aligned memory, and what of it a queue is told."""
+    seen: list[tuple[int, int]] = []
+
+    def register(memory: Address, length: int) -> bool:
+        seen.append((memory.value, length))
+        return answer
+
+    return direct.BounceBuffers(register), seen
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_aligned_memory_is_used_again(answer: bool) -> None:
+    memory, seen = told(answer)
+    with memory.take(70_000) as first, memory.take(70_000) as second:
+        assert first.address.value % PAGE == second.address.value % PAGE == 0
+        assert first.address.value != second.address.value
+        assert len(first.view) == 128 << 10
     with memory.take(100_000) as again:
-        assert again.value in {first.value, second.value}
+        assert again.address.value in {first.address.value, second.address.value}
     with memory.take(32 << 20) as large:
-        pass
+        assert not large.registered
     with memory.take(32 << 20) as other:  # too large to be kept
-        assert other.held is not large.held
+        assert other.view is not large.view
+    assert len(seen) == 1
+
+
+def test_registered_memory_is_cut_up_and_what_is_beyond_it_is_not_registered() -> None:
+    memory, _ = told(True)  # noqa: FBT003
+    with ExitStack() as stack:
+        pieces = [stack.enter_context(memory.take(1 << 20)) for _ in range(6)]
+        assert [piece.registered for piece in pieces] == [True] * 4 + [False] * 2
+        addresses = [piece.address.value for piece in pieces[:4]]
+        assert addresses == list(range(addresses[0], addresses[0] + (4 << 20), 1 << 20))
+    with memory.take(1 << 20) as piece:
+        assert piece.address.value in {one.address.value for one in pieces}
+
+
+def test_where_nothing_can_be_registered_nothing_is() -> None:
+    memory, seen = told(False)  # noqa: FBT003
+    with memory.take(1 << 20) as piece:
+        assert not piece.registered
+    assert len(seen) == 1
+
+
+async def test_uring_reads_and_writes_by_registered_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perform = Ring.perform
+    registered: list[bool] = []
+
+    async def note(ring: Ring, request: Request) -> int:
+        registered.append(request.registered)
+        return await perform(ring, request)
+
+    monkeypatch.setattr(Ring, "perform", note)
+    engine = Form("uring", {"direct": 1}).open()
+    fd = os.open(path, os.O_RDWR)
+    engine.attach(fd)
+    into = bytearray(100_000)
+    assert await engine.read(fd, memoryview(into)[1:], 777) == 99_999
+    assert into[1:] == CONTENT[777:100_776]
+    assert await engine.write(fd, memoryview(into)[1 : 1 + PAGE], 0) == PAGE
+    assert os.pread(fd, PAGE, 0) == CONTENT[777 : 777 + PAGE]
+    assert registered == [True, True]
+    engine.detach(fd)
+    await engine.aclose()
+    os.close(fd)

@@ -214,7 +214,7 @@ async def test_signals_interrupt_nothing(engine: aio.Engine, fd: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
         number = 0
-        while interruptions < 20:
+        while interruptions < 10:
             data = bytes([number % 256]) * 10_000
             assert await write(engine, fd, data, 5000) == 10_000
             await engine.fsync(fd)

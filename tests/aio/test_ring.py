@@ -63,6 +63,9 @@ class PaperQueue:
         done, self.done = self.done, []
         return done
 
+    def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002
+        return False
+
     def close(self) -> None:
         assert self.open
         self.open = False
