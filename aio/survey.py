@@ -160,10 +160,10 @@ def _direct(fd: int, name: str) -> tuple[str, str]:
     except OSError as error:
         way = f"all {other} and the page cache, since O_DIRECT is not to be had: {error.strerror}"
         return way, way
-    blocks = f"by O_DIRECT and {name} in blocks of {needs.offset} bytes"
+    by = f"by O_DIRECT and {name} in blocks of"
     return (
-        f"{blocks}, what is not aligned to them through memory that is",
-        f"{blocks}; parts of pages {other} and the page cache",
+        f"{by} {needs.offset} bytes; what is not aligned to them is copied",
+        f"{by} {max(needs.offset, PAGESIZE)} bytes; parts of them {other} and the page cache",
     )
 
 

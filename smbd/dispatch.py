@@ -193,9 +193,11 @@ class Dispatch:
                     continue
                 self._slow.popleft()
                 if request.cancel is not None:
-                    # What the chain has answered so far goes ahead in the same frame.
-                    answers.append((request, self._connection.interim(request)))
+                    # What the chain has answered so far goes ahead, in a frame of its own: a
+                    # sealed frame of answers that ends in a PENDING makes cifs.ko (6.1) forget
+                    # the answers, and its `ls` waits for ever.  Windows splits there as well.
                     self._send(answers)
+                    self._send([(request, self._connection.interim(request))])
             self._slow_came = trio.Event()
             await self._slow_came.wait()
 

@@ -136,7 +136,9 @@ int ring_submit(struct ring *ring, unsigned count) {
     __atomic_store_n(ring->sq_tail, head, __ATOMIC_RELEASE);
     unsigned consumed = head - ring->at;
     ring->at = head;
-    return consumed || taken >= 0 ? (int)consumed : -error;
+    if (consumed)
+        return (int)consumed;
+    return taken < 0 ? -error : -EAGAIN;
 }
 
 /* Take completions out, at most `room`, which is at least twice the depth: then none stays behind.

@@ -44,7 +44,12 @@ def _report(share: ShareConfig) -> bool:
     if not share.path.exists():
         print("  the first start makes this folder")
         return True
-    for line in _engine(share):
+    try:
+        lines = _engine(share)
+    except OSError as error:
+        print(f"  ERROR: {error.strerror}")
+        return False
+    for line in lines:
         print(f"  {line}")
     warning = folder_warning(share)
     if warning:
@@ -84,11 +89,12 @@ def _access(share: ShareConfig) -> str:
 
 
 def _engine(share: ShareConfig) -> list[str]:
-    """Say which way this share's files would go, found by trying it there."""
+    """Say which way this share's files would go, found by trying it there; OSError: none would."""
     from aio import describe  # noqa: PLC0415 -- trio and cffi: 0.2 s that an error need not wait for
 
-    description = describe(share.path, share.engine)
+    description = describe(share.path, share.engine, **share.engine_options)
     return [
+        *description.notes,
         f"engine {description.engine} on {description.file_system}",
         f"reads: {description.reads}",
         f"writes: {description.writes}",

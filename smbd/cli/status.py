@@ -29,6 +29,7 @@ _SHARES: Sequence[Column] = (
     ("bytes_written", "written", in_bytes),
     ("seconds", "awaited", in_seconds),
     ("max_seconds", "longest", in_seconds),
+    ("engine_notes", "notes", str),
 )
 _SESSIONS: Sequence[Column] = (
     ("id", "session", str),

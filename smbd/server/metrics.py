@@ -17,7 +17,7 @@ Document = Mapping[str, Any]
 _LONGEST_REQUEST = 8192
 _PATIENCE = 5.0  # seconds, for the request and its answer
 # Of what aio counts only the longest time is no counter.
-_GAUGES = frozenset(("max_seconds",))
+_GAUGES = frozenset(("max_seconds", "max_submit_seconds"))
 
 
 async def serve(listener: socket.socket, document: Callable[[], Document]) -> None:

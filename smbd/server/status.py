@@ -63,6 +63,7 @@ def _share(service: Service, share: Share, opens: list[Open]) -> dict[str, Any]:
         "name": share.name,
         "path": str(share.config.path),
         "engine": share.engine.name,
+        **({"engine_notes": "; ".join(share.engine.notes)} if share.engine.notes else {}),
         "connections": connections,
         "opens": sum(one.share is share for one in opens),
         **asdict(share.engine.statistics()),

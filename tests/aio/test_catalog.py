@@ -126,6 +126,18 @@ def test_every_option_says_what_it_does() -> None:
             assert len(option.doc) > 20
 
 
+async def test_the_first_engine_that_there_is_is_opened(no_uring: str) -> None:
+    engine = aio.open_engine("nowait+uring,threads", workers=2)
+    assert engine.name == "nowait+threads"
+    assert engine.notes == (f"uring is not available: {no_uring}",)
+    await engine.aclose()
+
+
+def test_without_any_of_its_engines_a_spec_cannot_be_opened(no_uring: str) -> None:
+    with pytest.raises(OSError, match=f"uring is not available: {no_uring}"):
+        aio.open_engine("uring")
+
+
 def test_checking_a_configuration_imports_neither_trio_nor_cffi() -> None:
     code = (
         "import sys, aio; aio.check_options(aio.parse_spec('nowait'), {});"

@@ -94,8 +94,8 @@ def test_libaio_for_buffered_files_is_said_to_block(tmp_path: Path) -> None:
 def test_direct_requests_are_described_by_their_alignment(disk: Path) -> None:
     description = aio.describe(disk, "libaio", direct=1)
     assert description.reads.startswith("by O_DIRECT and libaio in blocks of ")
-    assert "parts of pages go to worker threads" in description.writes
-    assert "parts of pages go to io_uring" in aio.describe(disk, "uring", direct=1).writes
+    assert "parts of them go to worker threads" in description.writes
+    assert "parts of them go to io_uring" in aio.describe(disk, "uring", direct=1).writes
     assert list(disk.iterdir()) == []
 
 

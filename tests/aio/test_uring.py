@@ -13,7 +13,7 @@ import pytest
 
 from aio._uring import build
 from aio.opening import unavailable
-from aio.uring import _REFUSALS
+from aio.uring import _REFUSALS, UringQueue
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,6 +167,23 @@ def test_every_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("aio.uring.load", lambda answer=answer: answer)
         assert why() == text
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_what_the_kernel_says_of_a_ring_is_an_oserror() -> None:
+    if unavailable("uring"):
+        pytest.skip("there is no ring to be asked")
+    queue = UringQueue(4)
+    queue._lib = type(
+        "Failing",
+        (),
+        {"ring_submit": lambda *_: -errno.EBUSY, "ring_reap": lambda *_: -errno.EBADF},
+    )
+    with pytest.raises(OSError, match="busy") as caught:
+        queue.submit(1)
+    assert caught.value.errno == errno.EBUSY
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        queue.reap(woken=False)
+    queue.close()
 
 
 def test_two_that_build_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from .kernel import guest, rig
 from .servers import ours
 
 
-@pytest.mark.parametrize("vers", ["3.1.1", "2.1"])
-def test_a_linux_kernel_mounts_the_share_and_finds_a_file_system(tmp_path: Path, vers: str) -> None:
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("vers", "options"), [("3.1.1", ""), ("2.1", ""), ("3.1.1", "seal")])
+def test_a_linux_kernel_mounts_the_share_and_finds_a_file_system(
+    tmp_path: Path, vers: str, options: str
+) -> None:
     if why := guest.why_not():
         pytest.skip(f"no Linux guest here: {why}")
-    mount = rig.Mount(vers)
+    mount = rig.Mount(vers, options)
     with ours(tmp_path) as server:
         rig.prepare(server.folder)
 
