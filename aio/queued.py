@@ -19,7 +19,7 @@ from aio.transfers import ByRing, ByThreads, Transfers
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
-_NOTHING = Address(0, None)
+_NOTHING = Address(0, memoryview(b""))  # what fsync transfers
 
 
 class QueuedEngine:

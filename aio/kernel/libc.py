@@ -49,13 +49,20 @@ class Address(NamedTuple):
     """Where a buffer is, and what keeps it there for as long as this is held."""
 
     value: int
-    held: Any
+    held: memoryview
 
 
 def address_of(data: Any, *, writable: bool = False) -> Address:
-    """A buffer's address; BufferError if it may not be written, TypeError if it is no buffer."""
-    held = ffi.from_buffer("char[]", data, writable)
-    return Address(int(ffi.cast("uintptr_t", held)), held)
+    """A buffer's address; BufferError if it may not be written, TypeError if it is no buffer.
+
+    cffi's view of it does not stay: Python before 3.12 crashes when it collects a cycle (of an
+    error, its traceback and its frames, say) with a memoryview in it of which there is a view.
+    """
+    held = memoryview(data)
+    view = ffi.from_buffer("char[]", held, writable)
+    value = int(ffi.cast("uintptr_t", view))
+    ffi.release(view)
+    return Address(value, held)
 
 
 def check(result: int, name: str | bytes | None = None) -> int:

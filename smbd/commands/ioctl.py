@@ -8,7 +8,6 @@ from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire.access import Access
-from smbd.wire.file_id import ANY_FILE_ID
 from smbd.wire.fsctl import (
     Fsctl,
     pack_compression_format,
@@ -37,7 +36,7 @@ def try_now(request: Request) -> Reply | None:
     handler = _NOW.get(message.ctl_code)
     if handler is not None:
         return ioctl_reply(request, message, handler(request, message))
-    if message.volatile_id != ANY_FILE_ID or request.previous is not None:
+    if message.ctl_code not in _WITHOUT_FILE:
         request.find_open(message)
         if message.ctl_code in _LATER:
             return None
@@ -112,6 +111,9 @@ _VALIDATE_RESPONSE_SIZE = 24
 _COMPRESSION_FORMAT_SIZE = 2
 _COMPRESSION_FORMAT_NONE = 0
 _OBJECT_ID_SIZE = 64
+# Of those that are not built the one whose FileId names nothing ([MS-SMB2] 3.3.5.15): without
+# multichannel there are no interfaces to tell of.
+_WITHOUT_FILE = frozenset((Fsctl.QUERY_NETWORK_INTERFACE_INFO,))
 _DFS = frozenset((Fsctl.DFS_GET_REFERRALS, Fsctl.DFS_GET_REFERRALS_EX))
 _NOW: dict[int, Callable[[Request, IoctlRequest], bytes]] = {
     Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,

@@ -96,8 +96,12 @@ def parse_name(name: str) -> tuple[str, str]:
     r"""The (path, stream) of a CREATE name ([MS-SMB2] 2.2.13, [MS-FSCC] 2.1.5); stream "" is data.
 
     Raises NtError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9),
-    OBJECT_PATH_SYNTAX_BAD for "..", OBJECT_NAME_INVALID for everything else that is no name.  One
-    backslash at the end is let pass, as NTFS does for folders.
+    OBJECT_PATH_SYNTAX_BAD for a ".." above the root, OBJECT_NAME_INVALID for everything else that
+    is no name.  One backslash at the end is let pass, as NTFS does for folders.
+
+    A ".." inside the share takes back the component before it, here, in the text: clients that
+    pass on what their user typed send it, and Samba serves them.  None ever reaches the file
+    system, whose ".." behind a symbolic link would be another folder.
     """
     if not name:
         return "", ""
@@ -107,12 +111,24 @@ def parse_name(name: str) -> tuple[str, str]:
     components[-1], stream = _split_stream(components[-1])
     if components == [""]:  # a stream of the root itself
         return "", stream
-    return "/".join(map(_checked, components)), stream
+    return "/".join(_resolved(components)), stream
+
+
+def _resolved(components: list[str]) -> list[str]:
+    if ".." not in components:
+        return [_checked(component) for component in components]
+    path: list[str] = []
+    for component in components:
+        if component != "..":
+            path.append(_checked(component))
+        elif path:
+            path.pop()
+        else:
+            raise NtError(NtStatus.OBJECT_PATH_SYNTAX_BAD)
+    return path
 
 
 def _checked(component: str) -> str:
-    if component == "..":
-        raise NtError(NtStatus.OBJECT_PATH_SYNTAX_BAD)
     if component in {"", "."} or ":" in component or _FORBIDDEN.search(component):
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     path = to_disk(component)

@@ -155,6 +155,9 @@ def ours(work: Path, signing: str = "enabled", engine: str = "nowait") -> Server
     Signing is "enabled" so that clients which sign and clients which do not are both served.
     """
     folder, port = _shared_folder(work), free_port()
+    # smb2.ioctl.bug14788 connects to a share in whose folder nobody may do anything.
+    barred = work / "noperm"
+    barred.mkdir(mode=0, exist_ok=True)
     configuration = work / "shares.toml"
     configuration.write_text(
         f"""\
@@ -168,6 +171,8 @@ password = "{SECOND_PASSWORD}"
 [shares.{SHARE}]
 path = "{folder}"
 engine = "{engine}"
+[shares.noperm]
+path = "{barred}"
 """
     )
     configuration.chmod(0o600)

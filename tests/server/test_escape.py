@@ -25,7 +25,7 @@ UP = [
     r"inner\..\..\outside\secret",
     r"inner\..\..\..\..\..\..\etc\passwd",
     "..",
-    r"inner\..",
+    r"inner\..\..",
     r"..\served",
 ]
 
@@ -36,6 +36,17 @@ def test_dots_do_not_lead_up(folder, outside, pypi, name, disposition):
     (folder / "inner").mkdir()
     asked = refusal(pypi.open, name, access=Access.FILE_READ_DATA, disposition=disposition)
     assert asked == NtStatus.OBJECT_PATH_SYNTAX_BAD
+
+
+def test_dots_inside_the_share_take_back_what_was_said(folder, outside, pypi):
+    """In the text: behind a link they lead to where the link stands, not to where it points."""
+    (folder / "inner").mkdir()
+    (folder / "inner" / "file").write_bytes(b"here")
+    (folder / "way out").symlink_to(outside)
+    for name in (r"inner\..\inner\file", r"way out\..\inner\file"):
+        pypi.open(name, disposition=CreateDisposition.OPEN)
+    asked = refusal(pypi.open, r"way out\..\secret", disposition=CreateDisposition.OPEN)
+    assert asked == NtStatus.OBJECT_NAME_NOT_FOUND
 
 
 @pytest.mark.parametrize("name", ["../outside/secret", "/etc/passwd", "inner/../../outside/secret"])

@@ -22,6 +22,8 @@ from smbd.ntstatus import NtError, NtStatus
         ("::$DATA", ""),
         ("...", "..."),
         (" leading", " leading"),
+        ("a\\..\\b", "b"),
+        ("a\\b\\..\\..", ""),
         ("grüße\\日本\\😀", "grüße/日本/😀"),
         # the private range, as macOS and cifs.ko say it
         ("a\uf022b\uf025", "a:b?"),
@@ -43,7 +45,9 @@ def test_a_name_has_this_path(name: str, path: str) -> None:
     [
         ("\\a", NtStatus.INVALID_PARAMETER),
         ("..", NtStatus.OBJECT_PATH_SYNTAX_BAD),
-        ("a\\..\\b", NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        ("a\\..\\..", NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        ("a\\..\\..\\a", NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        ("a*\\..\\b", NtStatus.OBJECT_NAME_INVALID),
         (".", NtStatus.OBJECT_NAME_INVALID),
         ("a\\.\\b", NtStatus.OBJECT_NAME_INVALID),
         ("a\\\\b", NtStatus.OBJECT_NAME_INVALID),
