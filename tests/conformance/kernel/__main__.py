@@ -13,6 +13,7 @@ expected.tsv says, or better: then the list shrinks.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -50,6 +51,8 @@ def _summary(mount: Mount, found: dict[str, Outcome], said: list[str]) -> str:
 def main() -> int:
     """Run the command; return its exit status."""
     arguments = _arguments()
+    # By way of the clean-up: a guest left behind goes on for ever.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if why := guest.why_not():
         print(f"the guest cannot run here: {why}", file=sys.stderr)
         return 2
