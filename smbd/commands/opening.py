@@ -38,15 +38,6 @@ _CREATES = frozenset(
 # Between "not there" and "there already" somebody else may make or remove the name: a loop that
 # goes round more often than this has met an attacker, not a race.
 _TRIES = 100
-_SETTABLE = (
-    FileAttribute.READONLY
-    | FileAttribute.HIDDEN
-    | FileAttribute.SYSTEM
-    | FileAttribute.ARCHIVE
-    | FileAttribute.TEMPORARY
-    | FileAttribute.OFFLINE
-    | FileAttribute.NOT_CONTENT_INDEXED
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +218,7 @@ def _create(root: Root, wanted: Wanted) -> Found:
 def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) -> FileInformation:
     """Give a new file what its CREATE came with."""
     # A new file is to be archived, and shows so without a record of its own.
-    kept = wanted.attributes & _SETTABLE & ~FileAttribute.ARCHIVE
+    kept = wanted.attributes & vfs.SETTABLE_ATTRIBUTES & ~FileAttribute.ARCHIVE
     if kept:
         kept |= 0 if file.is_directory else FileAttribute.ARCHIVE
         vfs.set_attributes(file, kept | _hidden_by_name(file))
@@ -244,7 +235,7 @@ def truncate(file: File, wanted: Wanted) -> FileInformation:
     Its EAs stay, as with Samba: cifs.ko says O_TRUNC so, which takes no attributes away.
     """
     vfs.set_end_of_file(file, 0)
-    attributes = (wanted.attributes & _SETTABLE) | FileAttribute.ARCHIVE
+    attributes = (wanted.attributes & vfs.SETTABLE_ATTRIBUTES) | FileAttribute.ARCHIVE
     vfs.set_attributes(file, attributes | _hidden_by_name(file))
     _set_contents(file, wanted)
     return vfs.information(file)

@@ -4,7 +4,15 @@ Plain blocking functions for worker threads.  Errors are NtError where SMB has a
 OSError for the one table (smbd.ntstatus).
 """
 
-from smbd.vfs.attributes import get_ea, list_eas, set_attributes, set_ea, set_sparse, set_times
+from smbd.vfs.attributes import (
+    SETTABLE_ATTRIBUTES,
+    get_ea,
+    list_eas,
+    set_attributes,
+    set_ea,
+    set_sparse,
+    set_times,
+)
 from smbd.vfs.copying import copy_range
 from smbd.vfs.information import (
     Ownership,
@@ -26,6 +34,7 @@ from smbd.vfs.storage import allocate, allocated_ranges, set_end_of_file, sync, 
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
+    "SETTABLE_ATTRIBUTES",
     "File",
     "Matcher",
     "Ownership",

@@ -13,7 +13,7 @@ from smbd.wire.filetime import unix_from_filetime
 from smbd.wire.fscc import ExtendedAttribute, FileAttribute
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
-_SETTABLE = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
+SETTABLE_ATTRIBUTES = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
 
 
 def set_times(
@@ -56,8 +56,8 @@ def set_attributes(file: File, attributes: int) -> None:
     """
     file.root.check_writable()
     now = information(file)
-    wanted = attributes & _SETTABLE
-    if wanted == now.attributes & _SETTABLE:
+    wanted = attributes & SETTABLE_ATTRIBUTES
+    if wanted == now.attributes & SETTABLE_ATTRIBUTES:
         return
     if FileAttribute.READONLY & now.attributes & ~wanted and not file.is_directory:
         # A mode without the owner's write bit shows as READONLY, and the record alone would only
@@ -76,7 +76,7 @@ def set_sparse(file: File, sparse: bool) -> None:
     """
     file.root.check_writable()
     now = information(file)
-    attributes = now.attributes & _SETTABLE
+    attributes = now.attributes & SETTABLE_ATTRIBUTES
     if sparse:
         attributes |= FileAttribute.SPARSE_FILE
     if attributes == now.attributes & STORED_ATTRIBUTES:
