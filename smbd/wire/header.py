@@ -1,9 +1,10 @@
-"""The headers in front of every message and the numbers they carry ([MS-SMB2] 2.2.1, 2.2.41)."""
+"""The headers in front of every message and the numbers they carry ([MS-SMB2] 2.2.1, 2.2.41).
 
-from dataclasses import dataclass
+`smbd.connection` and `smbd.crypto.sealing` use the two Structs as they are: they stand in the way
+of every message, where a dataclass would cost 1 us.
+"""
+
 from struct import Struct
-
-from smbd.ntstatus import NtError, NtStatus
 
 PROTOCOL_ID = b"\xfeSMB"
 SMB1_PROTOCOL_ID = b"\xffSMB"
@@ -96,18 +97,10 @@ HEADER = Struct(
     "I"    # Flags
     "I"    # NextCommand
     "Q"    # MessageId
-    "I"    # Reserved
-    "I"    # TreeId
+    "I"    # Reserved; in the ASYNC form the low half of AsyncId
+    "I"    # TreeId; in the ASYNC form the high half of AsyncId
     "Q"    # SessionId
     "16s"  # Signature
-)  # fmt: skip
-
-ASYNC_HEADER = Struct(
-    "<"
-    "4sHHIHHIIQ"  # as above
-    "Q"           # AsyncId
-    "Q"           # SessionId
-    "16s"         # Signature
 )  # fmt: skip
 
 TRANSFORM_HEADER = Struct(
@@ -120,122 +113,3 @@ TRANSFORM_HEADER = Struct(
     "H"    # Flags in 3.1.1, EncryptionAlgorithm in 3.0: 1 in both
     "Q"    # SessionId
 )  # fmt: skip
-
-# What a reply fills in; pad bytes are written as zeros, so a recycled buffer keeps nothing.
-_REPLY = Struct("<4sHHIHHIIQ4xIQ16x")
-_ASYNC_REPLY = Struct("<4sHHIHHIIQQQ16x")
-_TRANSFORM_REPLY = Struct("<4s16x16sI2xHQ")
-_NEXT_COMMAND = Struct("<I")
-_NEXT_COMMAND_AT = 20
-
-
-@dataclass(slots=True)
-class Header:
-    """[MS-SMB2] 2.2.1.  `tree_id` is 0 in the ASYNC form, `async_id` is 0 in the SYNC form."""
-
-    credit_charge: int
-    channel_sequence: int  # the whole Status field; ChannelSequence is its low 16 bits
-    command: int
-    credits: int
-    flags: int
-    next_command: int
-    message_id: int
-    tree_id: int
-    session_id: int
-    async_id: int
-
-
-def parse_header(frame: memoryview) -> Header:
-    """[MS-SMB2] 2.2.1.1 and 2.2.1.2; the signature stays at `frame[SIGNATURE]`."""
-    if len(frame) < HEADER_SIZE:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    (
-        protocol_id, structure_size, credit_charge, channel_sequence, command, credit, flags,
-        next_command, message_id, reserved, tree_id, session_id, _signature,
-    ) = HEADER.unpack_from(frame)  # fmt: skip
-    if protocol_id != PROTOCOL_ID or structure_size != HEADER_SIZE:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    async_id = 0
-    if flags & Flags.ASYNC_COMMAND:
-        async_id, tree_id = tree_id << 32 | reserved, 0
-    return Header(
-        credit_charge, channel_sequence, command, credit, flags,
-        next_command, message_id, tree_id, session_id, async_id,
-    )  # fmt: skip
-
-
-def pack_header_into(  # noqa: PLR0913, PLR0917  one argument a field: it stands in every reply's way
-    out: bytearray | memoryview,
-    at: int,
-    credit_charge: int,
-    status: int,
-    command: int,
-    credit: int,
-    flags: int,
-    next_command: int,
-    message_id: int,
-    tree_id: int,
-    session_id: int,
-) -> None:
-    """[MS-SMB2] 2.2.1.2, the SYNC form, its signature zero."""
-    _REPLY.pack_into(
-        out, at, PROTOCOL_ID, HEADER_SIZE, credit_charge, status, command, credit, flags,
-        next_command, message_id, tree_id, session_id,
-    )  # fmt: skip
-
-
-def pack_async_header_into(  # noqa: PLR0913, PLR0917  as pack_header_into
-    out: bytearray | memoryview,
-    at: int,
-    credit_charge: int,
-    status: int,
-    command: int,
-    credit: int,
-    flags: int,
-    next_command: int,
-    message_id: int,
-    async_id: int,
-    session_id: int,
-) -> None:
-    """[MS-SMB2] 2.2.1.1, the ASYNC form, its signature zero; `flags` must say ASYNC_COMMAND."""
-    _ASYNC_REPLY.pack_into(
-        out, at, PROTOCOL_ID, HEADER_SIZE, credit_charge, status, command, credit, flags,
-        next_command, message_id, async_id, session_id,
-    )  # fmt: skip
-
-
-def patch_next_command_into(out: bytearray | memoryview, at: int, next_command: int) -> None:
-    """NextCommand of a packed header: a compound knows it only when the next reply is there."""
-    _NEXT_COMMAND.pack_into(out, at + _NEXT_COMMAND_AT, next_command)
-
-
-@dataclass(slots=True)
-class TransformHeader:
-    """[MS-SMB2] 2.2.41."""
-
-    signature: bytes
-    nonce: bytes
-    original_message_size: int
-    flags: int
-    session_id: int
-
-
-def parse_transform_header(frame: memoryview) -> TransformHeader:
-    """[MS-SMB2] 2.2.41; what is authenticated besides the ciphertext is `frame[20:52]`."""
-    if len(frame) < TRANSFORM_SIZE:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    protocol_id, signature, nonce, size, _reserved, flags, session_id = (
-        TRANSFORM_HEADER.unpack_from(frame)
-    )
-    if protocol_id != TRANSFORM_PROTOCOL_ID:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    return TransformHeader(signature, nonce, size, flags, session_id)
-
-
-def pack_transform_header_into(
-    out: bytearray | memoryview, at: int, nonce: bytes, original_message_size: int, session_id: int
-) -> None:
-    """[MS-SMB2] 2.2.41, its signature zero; a nonce shorter than 16 bytes is filled with zeros."""
-    _TRANSFORM_REPLY.pack_into(
-        out, at, TRANSFORM_PROTOCOL_ID, nonce, original_message_size, 1, session_id
-    )

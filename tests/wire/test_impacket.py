@@ -59,31 +59,29 @@ def test_their_header_is_read() -> None:
         Data="",
     )
     frame = memoryview(packet.getData())
-    assert header.parse_header(frame) == header.Header(2, 0, 8, 30, 8, 0, 7, 5, 3, 0)
+    values = (b"\xfeSMB", 64, 2, 0, theirs.SMB2_READ, 30, 8, 0, 7, 0, 5, 3, GUID)
+    assert header.HEADER.unpack(frame) == values
     assert frame[header.SIGNATURE] == GUID
 
 
 def test_our_header_is_read() -> None:
-    out = bytearray(64)
-    header.pack_header_into(out, 0, 2, 0xC0000022, 8, 30, 1, 0x70, 7, 5, 3)
-    packet = theirs.SMB2Packet(bytes(out))
+    values = (b"\xfeSMB", 64, 2, 0xC0000022, 8, 30, 1, 0x70, 7, 0, 5, 3, GUID)
+    packet = theirs.SMB2Packet(header.HEADER.pack(*values))
     names = ("CreditCharge", "Status", "Command", "CreditRequestResponse", "Flags")
     assert [packet[name] for name in names] == [2, 0xC0000022, 8, 30, 1]
     names = ("NextCommand", "MessageID", "TreeID", "SessionID", "Signature")
-    assert [packet[name] for name in names] == [0x70, 7, 5, 3, bytes(16)]
+    assert [packet[name] for name in names] == [0x70, 7, 5, 3, GUID]
 
 
-def test_our_async_header_is_read() -> None:
-    out = bytearray(64)
-    header.pack_async_header_into(out, 0, 1, 0x103, 8, 1, 3, 0, 7, 1 << 33, 3)
-    packet = theirs.SMB2PacketAsync(bytes(out))
-    assert (packet["AsyncID"], packet["SessionID"], packet["MessageID"]) == (1 << 33, 3, 7)
+def test_the_two_halves_of_our_async_id_are_read_as_one() -> None:
+    values = (b"\xfeSMB", 64, 1, 0x103, 8, 1, 3, 0, 7, 9, 2, 3, bytes(16))
+    packet = theirs.SMB2PacketAsync(header.HEADER.pack(*values))
+    assert (packet["AsyncID"], packet["SessionID"], packet["MessageID"]) == (2 << 32 | 9, 3, 7)
 
 
 def test_our_transform_header_is_read() -> None:
-    out = bytearray(52)
-    header.pack_transform_header_into(out, 0, b"n" * 11, 100, 3)
-    packet = theirs.SMB2_TRANSFORM_HEADER(bytes(out))
+    values = (b"\xfdSMB", GUID, b"n" * 11, 100, 0, 1, 3)
+    packet = theirs.SMB2_TRANSFORM_HEADER(header.TRANSFORM_HEADER.pack(*values))
     assert packet["Nonce"] == b"n" * 11 + bytes(5)
     assert (packet["OriginalMessageSize"], packet["SessionID"]) == (100, 3)
 

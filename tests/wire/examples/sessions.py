@@ -9,59 +9,6 @@ from .example import GUID, Example
 
 HEADERS = [
     Example(
-        "header, sync",
-        header.parse_header,
-        payload("""
-            fe 53 4d 42               # ProtocolId
-            40 00                     # StructureSize
-            02 00                     # CreditCharge
-            07 00 00 00               # ChannelSequence, Reserved
-            08 00                     # Command
-            0a 00                     # CreditRequest
-            08 00 00 00               # Flags: SIGNED
-            00 00 00 00               # NextCommand
-            1c 00 00 00 00 00 00 00   # MessageId
-            ff fe 00 00               # Reserved
-            05 00 00 00               # TreeId
-            01 00 00 00 00 20 00 00   # SessionId
-            01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10
-        """),
-        header.Header(2, 7, 8, 10, 8, 0, 28, 5, 0x200000000001, 0),
-    ),
-    Example(
-        "header, async",
-        header.parse_header,
-        payload("""
-            fe 53 4d 42               # ProtocolId
-            40 00                     # StructureSize
-            00 00                     # CreditCharge
-            00 00 00 00               # Status
-            0c 00                     # Command: CANCEL
-            00 00                     # CreditRequest
-            02 00 00 00               # Flags: ASYNC_COMMAND
-            00 00 00 00               # NextCommand
-            1c 00 00 00 00 00 00 00   # MessageId
-            09 00 00 00 01 00 00 00   # AsyncId
-            03 00 00 00 00 00 00 00   # SessionId
-            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-        """),
-        header.Header(0, 0, 12, 0, 2, 0, 28, 0, 3, 0x100000009),
-    ),
-    Example(
-        "transform header",
-        header.parse_transform_header,
-        payload("""
-            fd 53 4d 42               # ProtocolId
-            10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f   # Signature
-            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f   # Nonce
-            80 00 00 00               # OriginalMessageSize
-            00 00                     # Reserved
-            01 00                     # Flags
-            03 00 00 00 00 00 00 00   # SessionId
-        """),
-        header.TransformHeader(bytes(range(16, 32)), GUID, 128, 1, 3),
-    ),
-    Example(
         "SMB1 negotiate",
         smb1.parse_smb1_negotiate,
         payload("""
