@@ -18,8 +18,8 @@ class Stats:
     hits: int = 0  # answered at once, in the calling task
     misses: int = 0  # not all in the page cache
     unknown: int = 0  # nothing here can tell what is in the page cache
-    oversize: int = 0  # reads and writes longer than inline_limit
-    slept: int = 0  # hits guessed by residency that took long enough to have slept
+    oversize: int = 0  # reads and writes too long to be tried (inline_limit, dontcache)
+    slept: int = 0  # tried in the loop, and took long enough to have slept: guesses and probes
     writes_inline: int = 0
     writes_deferred: int = (
         0  # would have read a page first, or nobody could tell, or stalled lately

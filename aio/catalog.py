@@ -87,12 +87,21 @@ _DIRECT = Option(
     doc="read and write past the page cache (O_DIRECT) where the file system can",
     probed=False,
 )
+_DONTCACHE = Option(
+    "dontcache",
+    minimum=0,
+    maximum=8 << 20,
+    default=0,
+    # Less than 1 MiB costs more than it saves (aio.dontcache).
+    doc="requests of so many bytes and more go to the engine, and leave the page cache as it was; "
+    "0: none do",
+)
 
 ENGINES: Mapping[str, tuple[Option, ...]] = {
     "sync": (),
-    "threads": (_WORKERS,),
-    "libaio": (_DEPTH, _DIRECT, _WORKERS),
-    "uring": (_DEPTH, _DIRECT),
+    "threads": (_WORKERS, _DONTCACHE),
+    "libaio": (_DEPTH, _DIRECT, _WORKERS, _DONTCACHE),
+    "uring": (_DEPTH, _DIRECT, _DONTCACHE),
 }
 PROBE_OPTIONS = (_INLINE_LIMIT,)
 # Those that no machine lacks: nothing need come after them.

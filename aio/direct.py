@@ -13,8 +13,6 @@ pages go alone, and direct ones together.
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
 from typing import NamedTuple
 
@@ -34,6 +32,7 @@ from aio.kernel import (
 from aio.ring import READ, WRITE, Request, Ring
 from aio.storage import FileSystem
 from aio.transfers import Transfers, no_progress
+from aio.turns import Turns
 
 # What a second descriptor has in common with the first.
 _FLAGS = os.O_ACCMODE | os.O_APPEND | os.O_DSYNC | os.O_SYNC | os.O_NOATIME
@@ -96,36 +95,15 @@ def try_direct(fd: int) -> Alignment:
 
 
 class _Inode:
-    """Who writes to one file: many together, or one alone; first come, first served."""
+    """One file, however often it is open."""
 
-    __slots__ = ("_last", "_order", "_together", "direct", "key", "opens")
+    __slots__ = ("direct", "key", "opens", "turns")
 
     def __init__(self, key: tuple[int, int]) -> None:
         self.key = key
         self.opens = 0
         self.direct = False  # whether any of them ever went by O_DIRECT
-        self._order = trio.Lock()
-        self._together = 0
-        self._last = trio.Event()
-
-    @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        async with self._order:
-            self._together += 1
-        try:
-            yield
-        finally:
-            self._together -= 1
-            if not self._together:
-                self._last.set()
-
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        async with self._order:
-            if self._together:
-                self._last = trio.Event()
-                await self._last.wait()
-            yield
+        self.turns = Turns()  # of writes
 
 
 class _File:
@@ -253,17 +231,18 @@ class Direct:
             return await self._other.write(fd, data, offset)
         view = memoryview(data)
         unit = max(PAGESIZE, file.alignment.offset)
+        turns = file.inode.turns
         with trio.CancelScope(shield=True):
             if file.usable and view:
                 whole = not (offset % unit or len(view) % unit)
                 write = self._write_blocks if whole else self._write_parts
                 try:
-                    async with file.inode.together() if whole else file.inode.alone():
+                    async with turns.together() if whole else turns.alone():
                         return await write(file, view, offset)
                 except OSError as error:
                     if error.errno not in _REFUSED:
                         raise
-            async with file.inode.alone():
+            async with turns.alone():
                 self._stats.buffered += 1
                 count = await self._other.write(fd, view, offset)
         file.usable = file.usable and not count

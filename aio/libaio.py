@@ -52,7 +52,7 @@ class LibaioQueue:
             index * IOCB.size,
             tag,
             0,
-            0,
+            request.flags,
             _COMMANDS[request.code],
             0,
             request.fd,

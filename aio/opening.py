@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from aio.base import Engine
 from aio.blocking import SyncEngine
 from aio.catalog import check_options, parse_spec
+from aio.dontcache import DontCache
 from aio.libaio import LibaioQueue
 from aio.probe import Probe
 from aio.queued import QueuedEngine
@@ -23,8 +24,11 @@ def open_engine(spec: str, **options: int) -> Engine:
     """
     parsed = parse_spec(spec)
     values = check_options(parsed, options)
-    engine = _first(parsed.engines, values)
-    return Probe(engine, values["inline_limit"]) if parsed.probe else engine
+    dontcache = DontCache(values.get("dontcache", 0))
+    engine = _first(parsed.engines, values, dontcache)
+    if engine.name == "sync":  # may be the last of a list, but has no such option
+        dontcache = DontCache(0)
+    return Probe(engine, values["inline_limit"], dontcache) if parsed.probe else engine
 
 
 def unavailable(name: str) -> str | None:
@@ -37,12 +41,12 @@ def unavailable(name: str) -> str | None:
     return None
 
 
-def _first(names: tuple[str, ...], values: Mapping[str, int]) -> Engine:
+def _first(names: tuple[str, ...], values: Mapping[str, int], dontcache: DontCache) -> Engine:
     """The first that can be had."""
     notes: list[str] = []
     for name in names:
         try:
-            engine = _make(name, values)
+            engine = _make(name, values, dontcache)
         except OSError as error:
             notes.append(f"{name} is not available: {error.strerror}")
             if name == names[-1]:
@@ -53,15 +57,16 @@ def _first(names: tuple[str, ...], values: Mapping[str, int]) -> Engine:
     return engine
 
 
-def _make(name: str, values: Mapping[str, int]) -> Engine:
+def _make(name: str, values: Mapping[str, int], dontcache: DontCache) -> Engine:
     if name == "sync":
         return SyncEngine()
     if name == "threads":
-        return ThreadsEngine(values["workers"])
+        return ThreadsEngine(values["workers"], dontcache)
     queue = _QUEUES[name](values["depth"])
     direct = bool(values.get("direct"))  # behind the probe there is no such option
     # What O_DIRECT cannot do, libaio does not do asynchronously.
-    return QueuedEngine(queue, direct=direct, workers=values["workers"] if name == "libaio" else 0)
+    workers = values["workers"] if name == "libaio" else 0
+    return QueuedEngine(queue, dontcache, direct=direct, workers=workers)
 
 
 _QUEUES: Mapping[str, Callable[[int], Queue]] = {"libaio": LibaioQueue, "uring": UringQueue}

@@ -11,6 +11,7 @@ import trio
 
 from aio.base import Data, Stats
 from aio.direct import Direct
+from aio.dontcache import DontCache, Uncached
 from aio.kernel import Address
 from aio.pool import WorkerPool
 from aio.ring import FSYNC, Queue, Request, Ring
@@ -29,7 +30,7 @@ class QueuedEngine:
     alone; 0: the queue does that too.
     """
 
-    def __init__(self, queue: Queue, *, direct: bool, workers: int) -> None:
+    def __init__(self, queue: Queue, dontcache: DontCache, *, direct: bool, workers: int) -> None:
         self.name = queue.name
         self.notes: tuple[str, ...] = ()
         self._stats = Stats()
@@ -37,7 +38,9 @@ class QueuedEngine:
         self._pool = WorkerPool(workers, f"aio-{queue.name}") if direct and workers else None
         self._transfers: Transfers = ByRing(self._ring)
         self._direct: Direct | None = None
-        if direct:
+        if dontcache.wanted and not direct:
+            self._transfers = Uncached(ByRing(self._ring), dontcache)
+        elif direct:
             other = ByThreads(self._pool, self._stats) if self._pool else self._transfers
             self._transfers = self._direct = Direct(self._ring, self._stats, other)
         self._closed = False

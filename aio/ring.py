@@ -35,6 +35,7 @@ class Request:
         "address",
         "code",
         "fd",
+        "flags",
         "held",
         "length",
         "offset",
@@ -52,6 +53,7 @@ class Request:
         self.held = memory.held
         self.length = length
         self.offset = offset
+        self.flags = 0  # RWF_*
         self.registered = False  # whether the memory is of what `Ring.register` was told
         self.result: int | None = None  # a count, or an errno below 0
         self.task: Task | None = None  # set while it sleeps

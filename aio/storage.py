@@ -165,6 +165,12 @@ class Storage:
         file_system.nowait_write = True
         return count
 
+    def resident(self, file: OpenFile, offset: int, length: int) -> bool:
+        """Whether a range is known to be cached; asking, unlike a probe, reads nothing."""
+        if file.residency is None:
+            file.residency = Residency(file.fd, self._vector)
+        return bool(file.residency.trusted and file.residency.resident(offset, length))
+
     def page_resident(self, file: OpenFile, page: int) -> bool | None:
         """Whether one page of existing data is in the page cache; None: it cannot be told."""
         offset = page * PAGESIZE

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aio.catalog import ENGINES, PROBE, Spec, check_options, parse_spec
 from aio.direct import try_direct
+from aio.dontcache import try_dontcache
 from aio.kernel import RESOLVE_BENEATH, PageVector, cachestat, file_system_type, openat2
 from aio.opening import unavailable
 from aio.residency import Residency
@@ -111,25 +112,56 @@ def describe(folder: str | os.PathLike[str], spec: str, **options: int) -> Descr
     OSError: the folder cannot be opened, or this machine has none of the spec's engines.
     """
     parsed = parse_spec(spec)
-    direct = bool(check_options(parsed, options).get("direct"))
+    values = check_options(parsed, options)
     file_system = _file_system(folder)
     name, notes = _first_available(parsed.engines)
-    chosen = str(Spec((name,), parsed.probe))
-    if not parsed.probe and not (direct and name in _DIRECT_OTHERS):
-        way = f"all {_BEHIND[name]}"
-        return Description(chosen, file_system.name, way, way, notes)
-    fd = _temporary_file(folder)
-    ours = fd is not None
-    if fd is None:
-        fd = _existing_file(folder)
-    if fd is None:
-        unknown = "not known before the first open: no file here can be made or read"
-        return Description(chosen, file_system.name, unknown, unknown, notes)
-    try:
-        reads, writes = _probed(fd, name, ours=ours) if parsed.probe else _direct(fd, name)
-        return Description(chosen, file_system.name, reads, writes, notes)
-    finally:
-        os.close(fd)
+    choice = _Choice(
+        name,
+        parsed.probe,
+        direct=bool(values.get("direct")) and name in _DIRECT_OTHERS,
+        dontcache=values.get("dontcache", 0) if name != "sync" else 0,
+    )
+    reads, writes = choice.ways(folder)
+    return Description(str(Spec((name,), parsed.probe)), file_system.name, reads, writes, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What was chosen of the engines and options."""
+
+    engine: str
+    probe: bool
+    direct: bool
+    dontcache: int
+
+    def ways(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
+        """Those of reads and of writes."""
+        if not (self.probe or self.direct or self.dontcache):
+            way = f"all {_BEHIND[self.engine]}"
+            return way, way
+        fd = _temporary_file(folder)
+        ours = fd is not None
+        if fd is None:
+            fd = _existing_file(folder)
+        if fd is None:
+            unknown = "not known before the first open: no file here can be made or read"
+            return unknown, unknown
+        try:
+            return self._tried(fd, ours=ours)
+        finally:
+            os.close(fd)
+
+    def _tried(self, fd: int, *, ours: bool) -> tuple[str, str]:
+        if self.direct:
+            return _direct(fd, self.engine)
+        behind = _BEHIND[self.engine]
+        reads, writes = _probed(fd, behind, ours=ours) if self.probe else (f"all {behind}",) * 2
+        if not self.dontcache:
+            return reads, writes
+        where = f" {behind}" if self.probe else ""
+        large = f"those of {self.dontcache} bytes and more{where} with RWF_DONTCACHE"
+        reads += f"; {_uncached(fd, large, writing=False)}"
+        return reads, f"{writes}; {_uncached(fd, large, writing=True)}" if ours else writes
 
 
 def _first_available(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -167,9 +199,16 @@ def _direct(fd: int, name: str) -> tuple[str, str]:
     )
 
 
-def _probed(fd: int, name: str, *, ours: bool) -> tuple[str, str]:
+def _uncached(fd: int, large: str, *, writing: bool) -> str:
+    try:
+        try_dontcache(fd, writing=writing)
+    except OSError as error:
+        return f"RWF_DONTCACHE is not to be had: {error.strerror}"
+    return large
+
+
+def _probed(fd: int, behind: str, *, ours: bool) -> tuple[str, str]:
     file = OpenFile(fd)
-    behind = _BEHIND[name]
     try:
         if ours:
             os.pwrite(fd, bytes(PAGESIZE), 0)

@@ -5,13 +5,14 @@ inline read of 2.7 us to a mean of 500 us (measured), since both need the GIL.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar, TypeVarTuple
 
 from aio.base import Data, Stats
-from aio.blocking import read_full, write_full
+from aio.dontcache import DontCache, Uncached
 from aio.pool import WorkerPool
+from aio.transfers import ByThreads, Transfers
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -23,9 +24,11 @@ class ThreadsEngine:
     name = "threads"
     notes: tuple[str, ...] = ()
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, dontcache: DontCache) -> None:
         self._pool = WorkerPool(workers, "aio-threads")
         self._stats = Stats()
+        by = ByThreads(self._pool, self._stats)
+        self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
 
     def attach(self, fd: int) -> None:
         """Nothing is kept for an open file."""
@@ -43,29 +46,29 @@ class ThreadsEngine:
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:
         """Preadv in a worker."""
-        count = await self._switch(read_full, fd, into, offset)
+        count = await self._timed(self._transfers.read, fd, into, offset)
         self._stats.reads += 1
         self._stats.bytes_read += count
         return count
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Pwrite in a worker."""
-        count = await self._switch(write_full, fd, data, offset)
+        count = await self._timed(self._transfers.write, fd, data, offset)
         self._stats.writes += 1
         self._stats.bytes_written += count
         return count
 
     async def fsync(self, fd: int) -> None:
         """Fsync in a worker."""
-        await self._switch(os.fsync, fd)
+        self._stats.switches += 1
+        await self._timed(self._pool.run, os.fsync, fd)
         self._stats.fsyncs += 1
 
-    async def _switch(self, function: Callable[[*Args], R], *args: *Args) -> R:
+    async def _timed(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
         started = perf_counter()
         try:
-            return await self._pool.run(function, *args)
+            return await function(*args)
         finally:
-            self._stats.switches += 1
             self._stats.took(perf_counter() - started)
 
     async def aclose(self) -> None:

@@ -23,55 +23,59 @@ class Transfers(Protocol):
 
 
 class ByRing:
-    """Request after request, until it is whole."""
+    """Request after request, until it is whole; with RWF_* flags where a caller has some."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
 
-    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+    async def read(self, fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
         """As `Transfers.read`."""
         memory = address_of(into, writable=True)
         count, length = 0, len(into)
         while True:
             rest = Address(memory.value + count, memory.held)
-            got = await self._perform(READ, fd, rest, length - count, offset + count)
+            request = Request(READ, fd, rest, length - count, offset + count)
+            got = await self._perform(request, flags)
             count += got
             if not got or count == length:
                 return count
 
-    async def write(self, fd: int, data: Data, offset: int) -> int:
+    async def write(self, fd: int, data: Data, offset: int, flags: int = 0) -> int:
         """As `Transfers.write`."""
         memory = address_of(data)
         count, length = 0, len(data)
         while True:
             rest = Address(memory.value + count, memory.held)
-            got = await self._perform(WRITE, fd, rest, length - count, offset + count)
+            request = Request(WRITE, fd, rest, length - count, offset + count)
+            got = await self._perform(request, flags)
             count += got
             if count == length:
                 return count
             if not got:
                 raise no_progress()
 
-    async def _perform(self, code: int, fd: int, memory: Address, length: int, offset: int) -> int:
-        return await self._ring.perform(Request(code, fd, memory, min(length, _LONGEST), offset))
+    async def _perform(self, request: Request, flags: int) -> int:
+        request.length = min(request.length, _LONGEST)
+        request.flags = flags
+        return await self._ring.perform(request)
 
 
 class ByThreads:
-    """One call of a worker each."""
+    """One call of a worker each; with RWF_* flags where a caller has some."""
 
     def __init__(self, pool: WorkerPool, stats: Stats) -> None:
         self._pool = pool
         self._stats = stats
 
-    async def read(self, fd: int, into: memoryview, offset: int) -> int:
+    async def read(self, fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
         """As `Transfers.read`."""
         self._stats.switches += 1
-        return await self._pool.run(read_full, fd, into, offset)
+        return await self._pool.run(read_full, fd, into, offset, flags)
 
-    async def write(self, fd: int, data: Data, offset: int) -> int:
+    async def write(self, fd: int, data: Data, offset: int, flags: int = 0) -> int:
         """As `Transfers.write`."""
         self._stats.switches += 1
-        return await self._pool.run(write_full, fd, data, offset)
+        return await self._pool.run(write_full, fd, data, offset, flags)
 
 
 def no_progress() -> OSError:

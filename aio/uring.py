@@ -79,7 +79,7 @@ class UringQueue:
             request.offset,
             request.address,
             request.length,
-            0,
+            request.flags,
             tag,
         )
 

@@ -6,6 +6,7 @@ seccomp profiles say EPERM); callers probe by calling.  64-bit Linux, x86_64 and
 
 from aio.kernel.cache import CacheStat, PageVector, cachestat, map_pages, mincore, unmap_pages
 from aio.kernel.libc import Address, address_of
+from aio.kernel.mounts import MNT_DETACH, mount, unmount, unshare_mounts
 from aio.kernel.names import (
     RENAME_EXCHANGE,
     RENAME_NOREPLACE,
@@ -73,6 +74,7 @@ __all__ = [
     "IOCB_CMD_PWRITE",
     "IOCB_FLAG_RESFD",
     "IO_EVENT",
+    "MNT_DETACH",
     "RENAME_EXCHANGE",
     "RENAME_NOREPLACE",
     "RESOLVE_BENEATH",
@@ -99,9 +101,12 @@ __all__ = [
     "io_submit",
     "map_pages",
     "mincore",
+    "mount",
     "openat2",
     "renameat2",
     "set_times",
     "statx",
     "unmap_pages",
+    "unmount",
+    "unshare_mounts",
 ]

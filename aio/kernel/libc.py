@@ -27,6 +27,10 @@ ffi.cdef(
     int fstatfs(int fd, void *buffer);
     int futimens(int fd, const int64_t *times);
     int utimensat(int dir_fd, const char *path, const int64_t *times, int flags);
+    int unshare(int flags);
+    int mount(const char *source, const char *target, const char *kind, unsigned long flags,
+              const char *options);
+    int umount2(const char *target, int flags);
     long syscall(long number, ...);
     """
 )

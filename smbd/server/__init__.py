@@ -1,7 +1,7 @@
 """The server: listeners, a task for each connection, and an orderly end."""
 
-from smbd.server.running import run
+from smbd.server.running import run, settle
 from smbd.server.server import Server
 from smbd.server.serving import serving
 
-__all__ = ["Server", "run", "serving"]
+__all__ = ["Server", "run", "serving", "settle"]

@@ -19,7 +19,7 @@ from smbd.vfs import Root
 async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a folder cannot be."""
     shares = await open_shares(config.shares, {}, blocking)
-    opens = OpenTable(most_opens(config.server.limits))
+    opens = OpenTable(most_opens(config))
     return Service(config, authenticator(config), shares, blocking, opens)
 
 

@@ -1,8 +1,11 @@
-"""File descriptors: each connection and each open file costs one, and the process has so many."""
+"""File descriptors: each connection and each open file costs one, and the process has so many.
+
+A file of a share with `direct = true` costs two (aio.direct).
+"""
 
 import resource
 
-from smbd.config import Limits
+from smbd.config import Config
 
 # For listeners, roots, log, workers with a file half opened, the loop's own.
 _RESERVE = 256
@@ -15,27 +18,32 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def most_opens(limits: Limits) -> int:
-    """How many files the whole server may have open.
+def most_opens(config: Config) -> int:
+    """How many files the whole server may have open, in whichever shares.
 
     One more is told INSUFFICIENT_RESOURCES in good order, while there are still descriptors for
     those who connect.
     """
-    available = _available()
+    limits, available = config.server.limits, _available()
     for_opens = max(available - limits.connections, available // 2)
-    return min(limits.opens * limits.connections, for_opens)
+    return min(limits.opens * limits.connections, for_opens // _of_a_file(config))
 
 
-def shortage(limits: Limits) -> str:
+def shortage(config: Config) -> str:
     """What the limits promise to one client that the descriptors do not hold; '' if they do."""
-    most = most_opens(limits)
+    limits, most = config.server.limits, most_opens(config)
     if most >= limits.opens:
         return ""
+    twice = " (two each, for direct = true)" if _of_a_file(config) == 2 else ""
     return (
         f"limits.opens allows one connection {limits.opens} open files, but {_available()} "
-        f"descriptors suffice for {most} beside {limits.connections} connections: "
+        f"descriptors suffice for {most}{twice} beside {limits.connections} connections: "
         "raise the hard limit (ulimit -Hn), or lower the limits"
     )
+
+
+def _of_a_file(config: Config) -> int:
+    return 2 if any(share.engine_options.get("direct") for share in config.shares) else 1
 
 
 def _available() -> int:

@@ -51,7 +51,7 @@ def _apply(service: Service, config: Config, shares: dict[str, Share]) -> None:
             _log.warning("server.%s: a change counts from the next start on", key)
     service.config = replace(config, server=_with_fixed(config.server, running))
     service.authenticator = authenticator(config)
-    service.opens.limit = most_opens(config.server.limits)
+    service.opens.limit = most_opens(config)
     for wanted in config.shares:
         shares[wanted.name.lower()].config = wanted
     gone = [share for key, share in service.shares.items() if shares.get(key) is not share]

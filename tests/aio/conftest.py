@@ -14,7 +14,7 @@ import aio
 from aio import ENGINES, opening
 from tests.aio import mounts
 from tests.aio.engines import FORMS, Form
-from tests.aio.page_cache import file_system_of, takes_nowait
+from tests.aio.page_cache import file_system_of, slow_disk, takes_nowait
 
 ON_DISK = Path("/var/tmp")
 IN_MEMORY = Path("/dev/shm")
@@ -27,10 +27,11 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def disk() -> Iterator[Path]:
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder where reads take RWF_NOWAIT."""
     if not takes_nowait(ON_DISK):
         pytest.skip(f"{ON_DISK} is {file_system_of(ON_DISK)}, which has no RWF_NOWAIT reads here")
+    slow_disk(monkeypatch)
     with tempfile.TemporaryDirectory(dir=ON_DISK) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

@@ -74,8 +74,13 @@ def test_a_list_that_makes_no_sense_is_refused(text: str, hint: str) -> None:
 
 
 def test_a_list_takes_the_options_of_all() -> None:
-    assert set(options_of(parse_spec("uring,threads"))) == {"depth", "direct", "workers"}
-    assert set(options_of(parse_spec("nowait+uring"))) == {"depth", "inline_limit"}
+    assert set(options_of(parse_spec("uring,threads"))) == {
+        "depth",
+        "direct",
+        "dontcache",
+        "workers",
+    }
+    assert set(options_of(parse_spec("nowait+uring"))) == {"depth", "dontcache", "inline_limit"}
 
 
 def test_a_switch_is_false_or_true() -> None:
@@ -90,9 +95,9 @@ def test_a_switch_is_false_or_true() -> None:
 
 def test_options_left_out_have_their_defaults() -> None:
     spec = parse_spec("nowait")
-    assert set(options_of(spec)) == {"workers", "inline_limit"}
-    assert check_options(spec, {}) == {"workers": 16, "inline_limit": 1 << 20}
-    assert check_options(spec, {"workers": 3}) == {"workers": 3, "inline_limit": 1 << 20}
+    defaults = {"workers": 16, "dontcache": 0, "inline_limit": 1 << 20}
+    assert check_options(spec, {}) == defaults
+    assert check_options(spec, {"workers": 3}) == {**defaults, "workers": 3}
 
 
 @pytest.mark.parametrize(

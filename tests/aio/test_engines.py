@@ -151,7 +151,7 @@ async def test_an_empty_write_changes_nothing(engine: aio.Engine, any_fd: int) -
 @pytest.fixture
 def at_most(form: Form, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets the kernel read and write so many bytes in one call: 4096, or of a block 0."""
-    preadv, pwrite, perform = os.preadv, os.pwrite, Ring.perform
+    preadv, pwrite, pwritev, perform = os.preadv, os.pwrite, os.pwritev, Ring.perform
 
     async def shortened(ring: Ring, request: Request) -> int:
         request.length = min(request.length, limit[0])
@@ -166,6 +166,11 @@ def at_most(form: Form, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None
             lambda fd, into, at, *flags: preadv(fd, (into[0][:length],), at, *flags),
         )
         monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:length], at))
+        monkeypatch.setattr(
+            os,
+            "pwritev",
+            lambda fd, data, at, flags: pwritev(fd, (data[0][:length],), at, flags),
+        )
         monkeypatch.setattr(Ring, "perform", shortened)
 
     limit: list[int] = []

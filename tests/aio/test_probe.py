@@ -253,6 +253,38 @@ def test_a_guess_that_slept_is_counted(
     assert engine.statistics().hits == 2
 
 
+def test_after_a_probe_that_stalled_only_what_is_known_to_be_cached_is_probed(
+    engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused probe has submitted its read, and waited for a place in the device's queue."""
+    now, seconds, probes = 0.0, 0.1, 0
+
+    def preadv(*arguments: object) -> int:
+        nonlocal now, probes
+        probes += 1
+        now += seconds
+        return os.preadv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aio.probe, "perf_counter", lambda: now)
+    monkeypatch.setattr(aio.probe, "_preadv", preadv)
+    with a_file(engine, disk) as fd:
+        make_cold(fd)
+        assert try_read(engine, fd, PAGE, 0) is None
+        assert engine.statistics().slept == 1
+        seconds = 0.0
+        os.pread(fd, PAGE, 8 * PAGE)
+
+        assert try_read(engine, fd, PAGE, 16 * PAGE) is None
+        assert try_read(engine, fd, PAGE, 8 * PAGE) == CONTENT[8 * PAGE : 9 * PAGE]
+
+        assert probes == 2  # the first, and the one that was a hit
+        now += 100 * 0.1
+        assert try_read(engine, fd, PAGE, 24 * PAGE) is None
+        assert probes == 3
+    stats = engine.statistics()
+    assert (stats.hits, stats.misses, stats.slept) == (1, 3, 1)
+
+
 def test_a_page_that_went_away_after_all_is_no_wrong_answer(
     engine: aio.Engine, slow_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 import aio
+from aio.dontcache import try_dontcache
 from aio.residency import Residency
 
 
@@ -106,6 +108,37 @@ def test_where_there_is_no_o_direct_the_description_says_what_is_done_instead(
     description = aio.describe(tmpfs, "libaio", direct=1)
     assert description.reads.startswith(way)
     assert description.writes.startswith(way)
+
+
+def test_long_requests_that_are_not_to_be_cached_are_described(disk: Path) -> None:
+    with tempfile.TemporaryFile(dir=disk) as file:
+        try:
+            try_dontcache(file.fileno(), writing=True)
+        except OSError as error:
+            pytest.skip(f"RWF_DONTCACHE: {error}")
+    large = "; those of 1048576 bytes and more"
+    alone = aio.describe(disk, "threads", dontcache=1 << 20)
+    assert alone.reads == f"all go to worker threads{large} with RWF_DONTCACHE"
+    probed = aio.describe(disk, "nowait", dontcache=1 << 20)
+    for way in (probed.reads, probed.writes):
+        assert way.endswith(f"{large} go to worker threads with RWF_DONTCACHE")
+    assert "DONTCACHE" not in aio.describe(disk, "nowait").reads
+    assert "DONTCACHE" not in aio.describe(disk, "libaio", direct=1, dontcache=1 << 20).reads
+    assert list(disk.iterdir()) == []
+
+
+def test_where_nothing_is_left_uncached_the_description_says_so(
+    tmpfs: Path, no_uring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    description = aio.describe(tmpfs, "nowait", dontcache=1 << 20)
+    for way in (description.reads, description.writes):
+        assert way.endswith("; RWF_DONTCACHE is not to be had: Operation not supported")
+    assert "DONTCACHE" not in aio.describe(tmpfs, "uring,sync", dontcache=1 << 20).reads
+    monkeypatch.setattr("aio.survey._temporary_file", lambda _: None)
+    (tmpfs / "file").write_bytes(b"here")
+    description = aio.describe(tmpfs, "nowait", dontcache=1 << 20)
+    assert "DONTCACHE" in description.reads
+    assert description.writes == "not tried: nothing can be made"
 
 
 def test_where_no_nameless_file_can_be_made_one_with_a_name_is_and_is_gone(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smbd.testing import serve_in_thread
-from tests.aio.page_cache import file_system_of, takes_nowait
+from tests.aio.page_cache import file_system_of, slow_disk, takes_nowait
 from tests.server.clients import CLIENTS, PypiClient, SambaClient
 
 ON_DISK = Path("/var/tmp")
@@ -21,10 +21,11 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def disk():
+def disk(monkeypatch):
     """A folder whose files can be cold, and whose reads take RWF_NOWAIT."""
     if not takes_nowait(ON_DISK):
         pytest.skip(f"{ON_DISK} is {file_system_of(ON_DISK)}, which has no RWF_NOWAIT reads here")
+    slow_disk(monkeypatch)
     with tempfile.TemporaryDirectory(dir=ON_DISK) as name:
         yield Path(name)
 

@@ -5,13 +5,30 @@ import os
 import pytest
 import trio
 
+from aio import parse_spec
 from smbd.config import ShareConfig
 from smbd.testing import serve
+from tests.aio.engines import Form
 from tests.aio.page_cache import make_cold, make_warm
 from tests.server.clients import PypiClient
 
-ENGINES = ["sync", "threads", "nowait", "nowait+threads", "nowait+sync"]
 SIZE = 65536
+DIRECT = {"direct": 1}
+FORMS = [
+    Form("sync"),
+    Form("threads"),
+    Form("threads", {"dontcache": SIZE}),
+    Form("libaio"),
+    Form("libaio", DIRECT),
+    Form("uring"),
+    Form("uring", DIRECT),
+    Form("nowait"),
+    Form("nowait+sync"),
+    Form("nowait+libaio"),
+    Form("nowait+uring"),
+    Form("nowait+uring,threads"),
+    Form("nowait", {"dontcache": SIZE}),
+]
 
 
 def counters(server, share="share"):
@@ -20,10 +37,11 @@ def counters(server, share="share"):
     return found
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_each_engine_serves(folder, connect, engine):
+@pytest.mark.parametrize("form", FORMS, ids=str)
+async def test_each_engine_serves(folder, connect, form):
+    form.require()
     data = os.urandom(300_000)
-    async with serve(folder, engine=engine) as server:
+    async with serve(folder, engine=form.spec, engine_options=form.options) as server:
 
         def story():
             with connect(server, "2.1") as client:
@@ -36,6 +54,10 @@ async def test_each_engine_serves(folder, connect, engine):
     assert counted["bytes_read"] == counted["bytes_written"] == len(data)
     assert counted["reads"] >= 1
     assert counted["writes"] >= 1
+    probe, plus, name = counted["engine"].rpartition("+")
+    spec = parse_spec(form.spec)
+    assert name in spec.engines
+    assert f"{probe}{plus}" == ("nowait+" if spec.probe else "")
 
 
 async def test_sync_switches_no_threads_and_threads_does_for_every_call(folder):

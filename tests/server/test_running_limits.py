@@ -11,7 +11,6 @@ from trio.testing import wait_all_tasks_blocked
 import smbd.testing
 from smbd.config import Limits
 from smbd.ntstatus import NtStatus
-from smbd.server import descriptors
 from tests.core import messages
 from tests.core.messages import (
     CANCEL,
@@ -244,40 +243,6 @@ async def test_a_chain_that_may_not_begin_is_refused_link_by_link(tmp_path):
         assert [one.status for one in await client.answers()] == 2 * [
             NtStatus.INSUFFICIENT_RESOURCES
         ]
-
-
-@pytest.mark.parametrize(
-    ("available", "most", "short"), [(100_000, 98_744, False), (4096, 2840, True), (600, 172, True)]
-)
-def test_descriptors_bound_the_files_of_the_whole_server(monkeypatch, available, most, short):
-    monkeypatch.setattr("resource.getrlimit", lambda _: (available, available))
-    assert descriptors.most_opens(Limits()) == most
-    told = descriptors.shortage(Limits())
-    assert bool(told) == short
-    if short:
-        assert f"suffice for {most}" in told
-
-
-def test_the_server_takes_all_descriptors_that_it_may_have(monkeypatch):
-    taken = []
-    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 500_000))
-    monkeypatch.setattr("resource.setrlimit", lambda _, limits: taken.append(limits))
-    descriptors.raise_limit()
-    assert taken == [(500_000, 500_000)]
-
-
-async def test_without_a_descriptor_left_files_are_refused_and_clients_still_come(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr("resource.getrlimit", lambda _: (descriptors._RESERVE + 16,) * 2)
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
-        await client.connect()
-        for number in range(8):
-            await client.open(str(number))
-        refused = await client.ask(CREATE, messages.create("one more"))
-        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
-        async with raw_client(server) as other:
-            await other.connect()
 
 
 async def test_an_ipv6_peer_has_a_name_that_can_be_read(tmp_path):
