@@ -46,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_check(commands)
+    _add_compare(commands)
     _add_status(commands)
     _add_disconnect(commands)
     _add_health(commands)
@@ -106,6 +107,63 @@ def _add_check(commands: Any) -> None:
         "share will really get, and why. The exit status is 1 if it cannot be served as it is.",
     )
     check.add_argument("--config", type=Path, metavar="FILE", default=DEFAULT_CONFIG)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="measure every way to read and write files, on this machine's file systems",
+        description="Measure each engine, with and without the page-cache probe, alone and behind "
+        "the real server, on the file system of DIR (default: the current folder). It prints a "
+        "table, and writes all figures to NAME.json and a report to NAME.html. Files of 300 MiB "
+        "are made in DIR, and removed. Ctrl-C ends it and keeps what was measured.",
+    )
+    compare.add_argument("folder", metavar="DIR", nargs="?", type=Path)
+    compare.add_argument("--quick", action="store_true", help="less of all: within a minute")
+    compare.add_argument(
+        "--layer", choices=("bare", "served"), help="without the server, or only behind it"
+    )
+    compare.add_argument(
+        "--engine", action="append", metavar="NAME", help="only this; may be given several times"
+    )
+    compare.add_argument(
+        "--only", metavar="PATTERN", default="*", help='workloads by name, as in "hits 4 KiB*"'
+    )
+    compare.add_argument("--rounds", type=int, metavar="N", help="(default: 3; 1 if quick)")
+    compare.add_argument(
+        "--signing",
+        choices=("off", "gmac", "cmac"),
+        default="off",
+        help="what the client's requests are signed by (default: off)",
+    )
+    places = compare.add_argument_group("file systems of its own (root)")
+    places.add_argument(
+        "--file-systems",
+        metavar="LIST",
+        help="make these, measure on each, remove them: ext4,xfs,btrfs,tmpfs,overlayfs",
+    )
+    places.add_argument(
+        "--slow-disk",
+        type=int,
+        metavar="IOPS",
+        help="make an ext4 that reads so many times a second, and measure on it",
+    )
+    output = compare.add_argument_group("output")
+    output.add_argument(
+        "--output",
+        metavar="NAME",
+        type=Path,
+        default=Path("smbd-compare"),
+        help="of the two files (default: smbd-compare)",
+    )
+    output.add_argument("--full", action="store_true", help="print every figure")
+    output.add_argument(
+        "--from",
+        dest="document",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: print and write the report of this NAME.json",
+    )
 
 
 def _add_status(commands: Any) -> None:

@@ -1,1 +1,1 @@
-"""The project's load client, and what it measures: our server, and Samba on the same machine."""
+"""What the load client measures: our server, and Samba on the same machine."""

@@ -21,22 +21,30 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.conformance.servers import CannotStartError, Server, ours, samba
+from smbd.load import LoadError, Signing, Target
+from tests.conformance.servers import (
+    PASSWORD,
+    SHARE,
+    USER,
+    CannotStartError,
+    Server,
+    ours,
+    samba,
+)
 
-from .client import LoadClient, Work
-from .session import LoadError, Signing, Target
+from .tasks import Load, Task
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _FILE = "load.bin"
 
-WORKS = [
-    Work("read", 4 * _KIB, 1),
-    Work("read", 4 * _KIB, 16),
-    Work("read", 64 * _KIB, 1),
-    Work("read", 64 * _KIB, 16),
-    Work("write", 4 * _KIB, 16),
-    Work("read", _MIB, 4, at_random=False),
-    Work("write", _MIB, 4, at_random=False),
+TASKS = [
+    Task("read", 4 * _KIB, 1),
+    Task("read", 4 * _KIB, 16),
+    Task("read", 64 * _KIB, 1),
+    Task("read", 64 * _KIB, 16),
+    Task("write", 4 * _KIB, 16),
+    Task("read", _MIB, 4, at_random=False),
+    Task("write", _MIB, 4, at_random=False),
 ]
 SERVERS: dict[str, Callable[[Path], Server]] = {
     "smbd": ours,
@@ -55,36 +63,43 @@ _COLUMNS = {
     "max_us": ("max us", "{:.0f}"),
 }
 
-# (work, signing, server) -> what each round measured
+# (task, signing, server) -> what each round measured
 Rounds = dict[tuple[str, str, str], list[dict[str, float]]]
 
 
 def measure(servers: dict[str, Server], arguments: argparse.Namespace) -> Rounds:
-    """Run every work on every server, round after round; Ctrl-C keeps what was measured."""
+    """Run every task on every server, round after round; Ctrl-C keeps what was measured."""
     found: Rounds = defaultdict(list)
-    works = [work for work in WORKS if fnmatch.fnmatchcase(work.name, arguments.only)]
-    signings: list[Signing] = arguments.signing
-    with ExitStack() as stack:
-        clients: dict[tuple[Signing, str], LoadClient] = {}
-        for signing, (name, server) in itertools.product(signings, servers.items()):
-            target = Target(server.port)
-            try:
-                client = LoadClient(target, _FILE, arguments.connections, signing)
-            except LoadError as error:
-                print(f"{name}, signing {signing}: {error}", file=sys.stderr)
-                continue
-            clients[signing, name] = stack.enter_context(client)
-            client.fill(WORKS[0].file_size)
-        steps = [*itertools.product(works, clients)] * arguments.rounds
-        try:
-            for number, (work, (signing, name)) in enumerate(steps, 1):
-                print(f"\r{number}/{len(steps)}", end="", file=sys.stderr, flush=True)
-                figures = clients[signing, name].run(work, arguments.seconds, servers[name].pid)
-                found[work.name, signing, name].append(figures.as_dict())
-        except KeyboardInterrupt:
-            pass
-        print("\r" + " " * 20 + "\r", end="", file=sys.stderr)
+    tasks = [task for task in TASKS if fnmatch.fnmatchcase(task.name, arguments.only)]
+    loads = _loads(servers, arguments)
+    steps = [*itertools.product(tasks, loads)] * arguments.rounds
+    try:
+        for number, (task, (signing, name)) in enumerate(steps, 1):
+            print(f"\r{number}/{len(steps)}", end="", file=sys.stderr, flush=True)
+            cost = loads[signing, name].run(task, arguments.seconds)
+            found[task.name, signing, name].append(cost.as_dict())
+    except KeyboardInterrupt:
+        pass
+    print("\r" + " " * 20 + "\r", end="", file=sys.stderr)
     return found
+
+
+def _loads(
+    servers: dict[str, Server], arguments: argparse.Namespace
+) -> dict[tuple[Signing, str], Load]:
+    """Return each server with each signing, its file filled; those that cannot be are named."""
+    loads: dict[tuple[Signing, str], Load] = {}
+    signings: list[Signing] = arguments.signing
+    for signing, (name, server) in itertools.product(signings, servers.items()):
+        target = Target(server.port, SHARE, USER, PASSWORD)
+        load = Load(target, _FILE, arguments.connections, signing, server.pid)
+        try:
+            load.fill(TASKS[0].file_size)
+        except LoadError as error:
+            print(f"{name}, signing {signing}: {error}", file=sys.stderr)
+            continue
+        loads[signing, name] = load
+    return loads
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
@@ -93,14 +108,14 @@ def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def table(found: Rounds) -> str:
-    """Return the medians, one line per server, grouped by work and signing."""
+    """Return the medians, one line per server, grouped by task and signing."""
     heads = "".join(f"{head:>11}" for head, _ in _COLUMNS.values())
     lines = [f"{'':14}{heads}"]
     group = None
-    for (work, signing, server), rounds in found.items():
-        if group != (work, signing):
-            group = (work, signing)
-            lines.append(f"{work}, {'unsigned' if signing == 'off' else 'signed by ' + signing}")
+    for (task, signing, server), rounds in found.items():
+        if group != (task, signing):
+            group = (task, signing)
+            lines.append(f"{task}, {'unsigned' if signing == 'off' else 'signed by ' + signing}")
         figures = medians(rounds)
         cells = "".join(f"{form.format(figures[n]):>11}" for n, (_, form) in _COLUMNS.items())
         lines.append(f"  {server:12}{cells}")
@@ -137,8 +152,8 @@ def main() -> int:
     print(table(found))
     if arguments.json:
         rows = [
-            {"work": work, "signing": signing, "server": server, "rounds": rounds}
-            for (work, signing, server), rounds in found.items()
+            {"work": task, "signing": signing, "server": server, "rounds": rounds}
+            for (task, signing, server), rounds in found.items()
         ]
         arguments.json.write_text(json.dumps(rows, indent=1))
     return 0

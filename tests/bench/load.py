@@ -12,8 +12,9 @@ import argparse
 import json
 import sys
 
-from .client import LoadClient, Operation, Work
-from .session import LoadError, Target
+from smbd.load import LoadError, Operation, Target
+
+from .tasks import Load, Task
 
 _UNITS = {"K": 1 << 10, "M": 1 << 20}
 
@@ -49,18 +50,18 @@ def main() -> int:
     add("--seconds", type=float, default=4, help="(default: 4)")
     add("--pid", type=int, help="the server's process")
     a = parser.parse_args()
-    target = Target(a.port, a.host, a.share, a.user, a.password)
+    target = Target(a.port, a.share, a.user, a.password, a.host)
     operation: Operation = "write" if a.write else "read"
-    work = Work(operation, a.size, a.depth, not a.sequential, a.file_size)
+    task = Task(operation, a.size, a.depth, not a.sequential, a.file_size)
+    load = Load(target, a.file, a.connections, a.signing, a.pid)
     try:
-        with LoadClient(target, a.file, a.connections, a.signing) as client:
-            if a.fill:
-                client.fill(a.file_size)
-            figures = client.run(work, a.seconds, a.pid)
+        if a.fill:
+            load.fill(a.file_size)
+        cost = load.run(task, a.seconds)
     except (LoadError, OSError) as error:
         print(f"load: {error}", file=sys.stderr)
         return 1
-    print(json.dumps({"work": work.name, "signing": a.signing, **figures.as_dict()}))
+    print(json.dumps({"work": task.name, "signing": a.signing, **cost.as_dict()}))
     return 0
 
 

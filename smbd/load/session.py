@@ -1,6 +1,6 @@
 """A minimal SMB 3.1.1 client: what it takes to log in and open a file, and to get out of the way.
 
-Blocking, one request at a time; the messages here are not on the hot path. Of NTLM it knows
+Blocking, one request at a time; the messages here are not on the hot path.  Of NTLM it knows
 nothing: impacket makes the tokens.
 """
 
@@ -9,20 +9,24 @@ import hmac
 import os
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
-from impacket import ntlm
 
 Signing = Literal["off", "gmac", "cmac"]
 
-NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, CLOSE, READ, WRITE = 0, 1, 3, 5, 6, 8, 9
+NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, READ, WRITE = 0, 1, 3, 5, 8, 9
 SUCCESS, PENDING = 0, 0x103
 END_OF_FILE, MORE_PROCESSING_REQUIRED = 0xC0000011, 0xC0000016
 SIGNED = 0x8
+# A server that says nothing for so many seconds does not answer: beyond the dirty limit and on a
+# slow disk a request may take a few.
+SILENCE = 30
+CLOSED = "the server closed the connection"
+SILENT = f"the server has said nothing for {SILENCE} seconds"
 CREDITS_ASKED = 512  # with every request; what is outstanding is at most what was granted
 
 # ProtocolId, StructureSize, CreditCharge, Status, Command, Credit, Flags, NextCommand, MessageId,
@@ -49,16 +53,17 @@ class Target:
     """Where the load goes, and as whom."""
 
     port: int
+    share: str
+    user: str
+    password: str = field(repr=False)
     host: str = "127.0.0.1"
-    share: str = "share"
-    user: str = "test"
-    password: str = "test"
 
 
 class Signer(Protocol):
     """Signs a request: the message from its header on, its signature zero."""
 
-    def __call__(self, message: bytes | bytearray | memoryview, message_id: int) -> bytes: ...
+    def __call__(self, message: bytes | bytearray | memoryview, message_id: int, /) -> bytes:
+        """The signature: 16 bytes."""
 
 
 def gmac(key: bytes) -> Signer:
@@ -73,9 +78,9 @@ def gmac(key: bytes) -> Signer:
 
 
 def cmac(key: bytes) -> Signer:
-    """Return a signer by AES-128-CMAC."""
+    """Return a signer by AES-128-CMAC, which a message's id has no part in."""
 
-    def sign(message: bytes | bytearray | memoryview, message_id: int) -> bytes:
+    def sign(message: bytes | bytearray | memoryview, _message_id: int) -> bytes:
         mac = CMAC(AES(key))
         mac.update(bytes(message))
         return mac.finalize()
@@ -111,7 +116,10 @@ class Session:
 
     def __init__(self, target: Target, signing: Signing = "off") -> None:
         self.target, self.signing = target, signing
-        self.sock = socket.create_connection((target.host, target.port), timeout=30)
+        self.sock = socket.create_connection((target.host, target.port), SILENCE)
+        # The kernel's timeout: with its own, Python asks by poll before it receives.
+        self.sock.settimeout(None)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.message_id = self.session_id = self.tree_id = 0
         self.credits = 1
@@ -134,10 +142,6 @@ class Session:
         body = struct.pack("<HBBIQQIIIIIHHII", *fields, len(path), 0, 0) + path
         reply = self._call(CREATE, body + b"\0" * (not path))
         return reply.message[128:144]
-
-    def close_file(self, file: bytes) -> None:
-        """Close a FileId."""
-        self._call(CLOSE, struct.pack("<HHI16s", 24, 0, 0, file))
 
     def write(self, file: bytes, offset: int, data: bytes) -> None:
         """Write at most 64 KiB."""
@@ -169,6 +173,8 @@ class Session:
     def _log_in(self, algorithm: int) -> None:
         if algorithm not in _OFFERS[self.signing]:
             raise LoadError(f"the server does not sign by {self.signing}")
+        from impacket import ntlm  # noqa: PLC0415 -- takes 0.2 s
+
         first = ntlm.getNTLMSSPType1("", "", signingRequired=True, use_ntlmv2=True)
         reply = self._session_setup(first.getData(), MORE_PROCESSING_REQUIRED)
         at, size = struct.unpack_from("<HH", reply.message, 68)
@@ -222,9 +228,12 @@ class Session:
     def _exactly(self, size: int) -> bytes:
         data = bytearray()
         while len(data) < size:
-            more = self.sock.recv(size - len(data))
+            try:
+                more = self.sock.recv(size - len(data))
+            except BlockingIOError:
+                raise LoadError(SILENT) from None
             if not more:
-                raise LoadError("the server closed the connection")
+                raise LoadError(CLOSED)
             data += more
         return bytes(data)
 
@@ -236,6 +245,8 @@ def _context(kind: int, data: bytes) -> bytes:
 
 def _answer(first: Any, challenge: bytes, target: Target) -> tuple[bytes, bytes]:
     """Return the NTLM AUTHENTICATE message and the session key."""
+    from impacket import ntlm  # noqa: PLC0415 -- takes 0.2 s
+
     last, key = ntlm.getNTLMSSPType3(
         first, challenge, target.user, target.password, "", use_ntlmv2=True
     )

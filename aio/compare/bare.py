@@ -1,0 +1,196 @@
+"""The layer "bare": an engine in a loop that treats it as smbd's dispatch does, and no SMB.
+
+A load is so many clients, each with one request.  What is there is tried inline, like a burst of
+frames; what that does not answer becomes a task.  A checkpoint a burst, and whoever was answered
+has the next request in the next burst.
+"""
+
+import gc
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter
+from typing import NamedTuple, Self
+
+import trio
+
+from aio.base import Engine
+from aio.compare.document import Layer
+from aio.compare.figures import SLOTS, Figures
+from aio.compare.files import Files
+from aio.compare.forms import Form
+from aio.compare.lanes import Lane
+from aio.compare.stalls import LoopTurns
+from aio.compare.study import CannotRun
+from aio.compare.workloads import Workload
+from aio.opening import open_engine
+
+# Of a run's time, and at least one burst: all threads are started then, all files looked at.
+_WARM_UP = 0.1
+_LARGEST = {"max_seconds", "max_submit_seconds"}  # of aio.Stats; the others are sums
+
+
+class BareLayer:
+    """Runs each workload on an engine of its own."""
+
+    name: Layer = "bare"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def run(self, form: Form, workload: Workload, seconds: float) -> Figures:
+        """One run.  CannotRun: no such engine on this machine, or nothing can be evicted here."""
+        self._files.prepare(workload)
+        turns = LoopTurns(seconds, SLOTS)
+        # A full collection of what this process has imported stops the loop for 10 to 20 ms
+        # (measured), and comes where tasks are many: that would be taken for the engine's.
+        gc.freeze()
+        try:
+            return trio.run(
+                self._measure,
+                form,
+                workload,
+                seconds,
+                turns,
+                instruments=[turns],
+                # Ctrl-C comes between bursts, never into an engine's bookkeeping.
+                restrict_keyboard_interrupt_to_checkpoints=True,
+            )
+        except BaseExceptionGroup as group:
+            raise _first_of(group) from group
+        finally:
+            gc.unfreeze()
+
+    def close(self) -> None:
+        """Nothing is kept from run to run."""
+
+    async def _measure(
+        self, form: Form, workload: Workload, seconds: float, turns: LoopTurns
+    ) -> Figures:
+        try:
+            engine = open_engine(form.spec, **form.options)
+        except OSError as error:
+            raise CannotRun(error.strerror or str(error), any_workload=True) from error
+        try:
+            with ExitStack() as stack:
+                run = _Run(engine, workload, self._files, stack)
+                await run.warm_up(seconds * _WARM_UP)
+                return await run.measure(seconds, turns)
+        finally:
+            await engine.aclose()
+
+
+class _Run:
+    """A workload's lanes on an engine, and what they cost."""
+
+    def __init__(self, engine: Engine, workload: Workload, files: Files, stack: ExitStack) -> None:
+        self._engine = engine
+        self._files = files
+        self._freed = trio.lowlevel.ParkingLot()
+        self._lanes: list[Lane] = []
+        for load in (workload.load, workload.beside):
+            if load is not None:
+                lane = Lane(engine, load, files.path(load), self._freed)
+                stack.callback(lane.close)
+                lane.go_through(files.blocks(load))
+                self._lanes.append(lane)
+
+    async def warm_up(self, seconds: float) -> None:
+        """As in `measure`, but nothing of it counts."""
+        await self._lap(seconds)
+        for lane in self._lanes:
+            lane.reset()
+
+    async def measure(self, seconds: float, turns: LoopTurns) -> Figures:
+        """Laps, until it is so many seconds.
+
+        Each begins with all evicted that is to be evicted, which is not of the run, and ends early
+        when that is used up.
+        """
+        before = asdict(self._engine.statistics())
+        spent = _Usage(0.0, 0)
+        left = seconds
+        while left > 0:
+            self._evict()
+            began, usage = perf_counter(), _Usage.now()
+            turns.resume()
+            await self._lap(left)
+            turns.pause()
+            spent = spent.plus_since(usage)
+            left -= perf_counter() - began
+        stats = _difference(before, asdict(self._engine.statistics()))
+        return self._figures(spent, turns.slots, stats)
+
+    async def _lap(self, seconds: float) -> None:
+        """Keep all clients busy for so long, then wait until all are answered."""
+        began = perf_counter()
+        for lane in self._lanes:
+            lane.begin(began)
+        async with trio.open_nursery() as nursery:
+            while True:
+                for lane in self._lanes:
+                    lane.burst(nursery)
+                if perf_counter() - began > seconds or any(lane.used_up for lane in self._lanes):
+                    break
+                if any(lane.free for lane in self._lanes):
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await self._freed.park()
+        for lane in self._lanes:
+            lane.end(began)
+
+    def _evict(self) -> None:
+        for lane in self._lanes:
+            if lane.load.data == "evicted":
+                self._files.need_evicted()
+                lane.go_through(self._files.blocks(lane.load))
+
+    def _figures(
+        self, spent: "_Usage", turns: Sequence[float], stats: Mapping[str, float]
+    ) -> Figures:
+        lane, *others = self._lanes
+        beside = [other.figures() for other in others]
+        return replace(
+            lane.figures(),
+            cpu=spent.cpu,
+            switches=spent.switches,
+            hops=int(stats["switches"]),
+            inline=sum(lane.inline for lane in self._lanes),
+            stall=max(turns),
+            turns=tuple(round(turn * 1e6, 1) for turn in turns),
+            stats=stats,
+            beside=beside[0] if beside else None,
+        )
+
+
+class _Usage(NamedTuple):
+    """Of this process, with all its threads."""
+
+    cpu: float
+    switches: int
+
+    @classmethod
+    def now(cls) -> Self:
+        usage = getrusage(RUSAGE_SELF)
+        return cls(usage.ru_utime + usage.ru_stime, usage.ru_nvcsw)
+
+    def plus_since(self, before: "_Usage") -> "_Usage":
+        now = _Usage.now()
+        return _Usage(
+            self.cpu + now.cpu - before.cpu, self.switches + now.switches - before.switches
+        )
+
+
+def _difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {
+        name: value if name in _LARGEST else value - before[name] for name, value in after.items()
+    }
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """What went wrong in a nursery, without its groups; Ctrl-C before all else."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    interrupts = error.subgroup(KeyboardInterrupt)
+    return _first_of((interrupts or error).exceptions[0])

@@ -1,0 +1,154 @@
+"""What one run of a workload gives, and what several rounds of it come to."""
+
+import statistics
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+# At which a distribution of latencies is kept: enough to draw it, tail and all.
+SHARES = (
+    0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97,
+    0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0,
+)  # fmt: skip
+# The loop's turns over a run's time are kept as the longest in each of so many equal parts.
+SLOTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """A distribution, in microseconds: the values at SHARES."""
+
+    count: int
+    quantiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self:
+        """Of what was measured, in any order; no quantiles if nothing was."""
+        ordered = sorted(seconds)
+        if not ordered:
+            return cls(0, ())
+        last = len(ordered) - 1
+        places = (min(int(share * len(ordered)), last) for share in SHARES)
+        return cls(len(ordered), tuple(round(ordered[at] * 1e6, 2) for at in places))
+
+    def at(self, share: float) -> float:
+        """The value below which this share lies; one of SHARES.  Something has been measured."""
+        place = bisect_left(SHARES, share)
+        assert SHARES[place] == share, share
+        return self.quantiles[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One run.  A latency is the time from a request being there to its answer, waiting included.
+
+    CPU time and switches are those of the process that has the engine, and of all its threads.
+    """
+
+    seconds: float
+    operations: int
+    transferred: int  # bytes
+    latencies: Latencies
+    cpu: float  # seconds
+    switches: int  # how often a thread gave up the CPU to wait
+    hops: int  # calls that went to a worker thread and came back
+    inline: int  # operations answered at once, without waiting for anything
+    stall: float  # seconds: the longest time for which the loop did not turn
+    turns: tuple[float, ...]  # us: the longest turn in each of SLOTS parts of the run
+    stats: Mapping[str, float] = field(default_factory=dict)  # aio.Stats, of this run
+    beside: "Figures | None" = None  # what the others got; CPU and the loop are counted above
+
+    @property
+    def rate(self) -> float:
+        """Operations a second."""
+        return self.operations / self.seconds
+
+    @property
+    def all_operations(self) -> int:
+        """Of those beside too: what CPU time and switches were spent on."""
+        return self.operations + (self.beside.operations if self.beside else 0)
+
+    def summary(self) -> dict[str, float]:
+        """The figures that tables and claims speak of, by the names in UNITS.
+
+        There is at least one operation; of what others did beside, there may be none.
+        """
+        total = self.all_operations
+        return {
+            "ops_per_s": self.rate,
+            "mb_per_s": self.transferred / self.seconds / 1e6,
+            "p50_us": self.latencies.at(0.5),
+            "p99_us": self.latencies.at(0.99),
+            "p999_us": self.latencies.at(0.999),
+            "max_us": self.latencies.at(1.0),
+            "cpu_us": self.cpu * 1e6 / total,
+            "switches": self.switches / total,
+            "hops": self.hops / total,
+            "inline": self.inline / total,
+            "stall_us": self.stall * 1e6,
+            "others_per_s": self.beside.rate if self.beside else 0.0,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """For the document; `from_json` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `as_json` wrote; KeyError or TypeError if it is something else."""
+        latencies = values["latencies"]
+        beside = values["beside"]
+        return cls(
+            **{
+                **values,
+                "latencies": Latencies(latencies["count"], tuple(latencies["quantiles"])),
+                "turns": tuple(values["turns"]),
+                "beside": None if beside is None else cls.from_json(beside),
+            }
+        )
+
+
+# What `summary` gives: heading, and what it is.
+UNITS = {
+    "ops_per_s": ("ops/s", "operations a second"),
+    "mb_per_s": ("MB/s", "10^6 bytes a second"),
+    "p50_us": ("p50 us", "median latency, microseconds"),
+    "p99_us": ("p99 us", "latency that 1 of 100 exceeds, microseconds"),
+    "p999_us": ("p99.9 us", "latency that 1 of 1000 exceeds, microseconds"),
+    "max_us": ("max us", "longest latency, microseconds"),
+    "cpu_us": ("CPU us", "CPU time of the process with the engine, microseconds an operation"),
+    "switches": ("waits", "how often a thread gave up the CPU to wait, an operation"),
+    "hops": ("hops", "calls to a worker thread, an operation"),
+    "inline": ("inline", "share of the operations answered at once, in the loop"),
+    "stall_us": ("stall us", "longest time for which the event loop did not turn, microseconds"),
+    "others_per_s": ("others/s", "operations a second of those beside"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One figure over all rounds."""
+
+    median: float
+    low: float
+    high: float
+
+
+def summarize(rounds: Sequence[Figures]) -> dict[str, Summary]:
+    """Median and spread of each figure of `Figures.summary`."""
+    found = [each.summary() for each in rounds]
+    return {name: _spread([each[name] for each in found]) for name in found[0]}
+
+
+def distribution(rounds: Sequence[Figures]) -> list[float]:
+    """The median over all rounds of each quantile, in microseconds, at SHARES.
+
+    Of rounds in which something was measured; empty if there is none.
+    """
+    measured = [each.latencies.quantiles for each in rounds if each.latencies.count]
+    return [statistics.median(column) for column in zip(*measured, strict=True)]
+
+
+def _spread(values: Sequence[float]) -> Summary:
+    return Summary(statistics.median(values), min(values), max(values))

@@ -1,0 +1,118 @@
+"""One load on an engine: its clients, and what each of them gets."""
+
+import errno
+import os
+from array import array
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import cycle
+from time import perf_counter
+
+import trio
+
+from aio.base import Engine
+from aio.compare.figures import Figures, Latencies
+from aio.compare.workloads import Load
+
+# A reply's payload lies behind its headers, and so does a WRITE's: never on a page's boundary.
+# So O_DIRECT must copy here what it must copy in the server.
+_HEADERS = 80
+
+_Try = Callable[[int, memoryview, int], int | None]
+_Wait = Callable[[int, memoryview, int], Awaitable[int]]
+
+
+class Lane:
+    """A slot for each client, each with one request at a time: there, carried out, answered."""
+
+    def __init__(
+        self, engine: Engine, load: Load, path: os.PathLike[str], freed: trio.lowlevel.ParkingLot
+    ) -> None:
+        """Open the file; whoever waits at `freed` is woken when a task has answered a client."""
+        reads = load.operation == "read"
+        self.load = load
+        self.free: list[int] = []  # slots whose client has its next request there
+        self.used_up = False
+        self.latencies = array("d")
+        self.inline = 0
+        self.seconds = 0.0
+        self._fd = os.open(path, os.O_RDONLY if reads else os.O_RDWR)
+        self._buffers = [_buffer(load.size) for _ in range(load.depth)]
+        self._ready = [0.0] * load.depth  # since when each slot's client has had its request there
+        self._freed = freed
+        self._offsets: Iterator[int] = iter(())
+        self._try: _Try = engine.try_read if reads else engine.try_write
+        self._wait: _Wait = engine.read if reads else engine.write
+        self._engine = engine
+        engine.attach(self._fd)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.detach(self._fd)
+        os.close(self._fd)
+
+    def go_through(self, offsets: list[int]) -> None:
+        """Take these next; what is not evicted, for ever."""
+        self._offsets = iter(offsets) if self.load.data == "evicted" else cycle(offsets)
+        self.used_up = False
+
+    def reset(self) -> None:
+        """Forget what was counted."""
+        self.latencies = array("d")
+        self.inline = 0
+        self.seconds = 0.0
+
+    def figures(self) -> Figures:
+        """What its clients got."""
+        count = len(self.latencies)
+        return Figures(
+            seconds=self.seconds,
+            operations=count,
+            transferred=count * self.load.size,
+            latencies=Latencies.of(self.latencies),
+            cpu=0.0,
+            switches=0,
+            hops=0,
+            inline=0,
+            stall=0.0,
+            turns=(),
+        )
+
+    def begin(self, now: float) -> None:
+        """All clients come."""
+        self.free = list(range(self.load.depth))
+        self._ready = [now] * self.load.depth
+
+    def end(self, began: float) -> None:
+        """All clients have their answer."""
+        self.seconds += max(self._ready) - began
+
+    def burst(self, nursery: trio.Nursery) -> None:
+        """Carry out what is there: inline, or as tasks."""
+        slots, self.free = self.free, []
+        for slot in slots:
+            offset = next(self._offsets, None)
+            if offset is None:
+                self.used_up = True
+                return
+            count = self._try(self._fd, self._buffers[slot], offset)
+            if count is None:
+                nursery.start_soon(self._later, slot, offset)
+            else:
+                self.inline += 1
+                self._answered(slot, count)
+
+    async def _later(self, slot: int, offset: int) -> None:
+        self._answered(slot, await self._wait(self._fd, self._buffers[slot], offset))
+        self._freed.unpark()
+
+    def _answered(self, slot: int, count: int) -> None:
+        if count != self.load.size:
+            raise OSError(errno.EIO, f"{count} bytes of {self.load.size}")
+        now = perf_counter()
+        self.latencies.append(now - self._ready[slot])
+        self._ready[slot] = now
+        self.free.append(slot)
+
+
+def _buffer(size: int) -> memoryview:
+    return memoryview(bytearray(_HEADERS + size))[_HEADERS:]

@@ -1,0 +1,5 @@
+"""What is said when a place cannot be had."""
+
+
+class PlaceError(Exception):
+    """A place that this machine or this user cannot have; its text is for the user."""

@@ -1,0 +1,141 @@
+"""File systems of our own, mounted where only this process and its children see them.
+
+A killed study leaves nothing: the mounts go with the namespace, the loop device with its last
+user, and the image never had a name.  Only an empty folder stays, for the next study to remove.
+"""
+
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+from aio.compare.places.failure import PlaceError
+from aio.compare.places.leftovers import folder_of_ours
+from aio.compare.places.loops import loop_device
+from aio.kernel import MNT_DETACH, mount, unmount, unshare_mounts
+
+# ext4 would go on making its tables in the background, while it is measured.
+_MAKERS = {
+    "ext4": ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
+    "xfs": ("mkfs.xfs", "-q", "-f"),
+    "btrfs": ("mkfs.btrfs", "-q", "-f"),
+}
+_NO_RIGHT = (
+    "{} must be mounted, which needs root (and CAP_SYS_ADMIN: a container has it with --privileged)"
+)
+
+
+def need_root(what: str) -> None:
+    """PlaceError unless this process may mount, as far as its user id says."""
+    if os.geteuid() != 0:
+        raise PlaceError(_NO_RIGHT.format(what))
+
+
+@cache
+def own_mount_namespace() -> None:
+    """From now on what this process and its children mount is seen by nobody else, and dies with
+    them.  To be called before the first thread is started: those would stay outside.
+    """
+    need_root("a file system of the study's own")
+    if threading.active_count() > 1:
+        raise RuntimeError("there are threads already, which would not see the mounts")
+    try:
+        unshare_mounts()
+    except OSError as error:
+        reason = _NO_RIGHT.format("a file system of the study's own")
+        raise PlaceError(f"{reason}: {error.strerror}") from error
+
+
+@contextmanager
+def mounted_image(kind: str, folder: Path, size: int) -> Iterator[tuple[Path, str]]:
+    """Where a new file system (ext4, xfs or btrfs) is mounted, and the loop device that it is on.
+
+    Its image of `size` bytes is in `folder`, sparse and without a name.
+    """
+    _check_room(folder, size)
+    with _mount_point() as point, ExitStack() as stack:
+        with loop_device(folder, size) as device:
+            _make(kind, device)
+            stack.enter_context(_mounted(device, point, kind))
+        yield point, device  # from here on the mount alone holds it
+
+
+@contextmanager
+def mounted_memory(size: int) -> Iterator[Path]:
+    """Where a new tmpfs of `size` bytes is mounted."""
+    with _mount_point() as point, _mounted("smbd-compare", point, "tmpfs", f"size={size}"):
+        yield point
+
+
+@contextmanager
+def mounted_overlay(folder: Path) -> Iterator[Path]:
+    """Where an overlayfs is mounted whose layers are in this folder; nothing of it is removed."""
+    lower, upper, work, point = (folder / name for name in ("lower", "upper", "work", "merged"))
+    for each in (lower, upper, work, point):
+        each.mkdir()
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    with _mounted("overlay", point, "overlay", options):
+        yield point
+
+
+@contextmanager
+def _mount_point() -> Iterator[Path]:
+    with folder_of_ours(Path(tempfile.gettempdir())) as point:
+        yield point
+
+
+@contextmanager
+def _mounted(source: str, point: Path, kind: str, options: str = "") -> Iterator[None]:
+    try:
+        mount(source, point, kind, options)
+    except OSError as error:
+        reason = f"this kernel has no {kind}" if error.errno == errno.ENODEV else error.strerror
+        raise PlaceError(f"{kind} cannot be mounted here: {reason}") from error
+    try:
+        yield
+    finally:
+        _unmount(point)
+
+
+def _unmount(point: Path) -> None:
+    try:
+        unmount(point)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        # Somebody has a file of it open still: gone from sight, and the rest goes with them.  No
+        # error, which would take the place of what the study ends by.
+        unmount(point, MNT_DETACH)
+
+
+def _make(kind: str, device: str) -> None:
+    program, *options = _MAKERS[kind]
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None:
+        raise PlaceError(f"{kind} cannot be made: {program} is not installed")
+    done = subprocess.run(  # noqa: S603 - ours, on a device of ours
+        [found, *options, device],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PlaceError(f"{kind} cannot be made: {done.stderr.strip() or done.returncode}")
+
+
+def _check_room(folder: Path, size: int) -> None:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise PlaceError(f"{folder}: {error.strerror}") from error
+    if free < size:
+        raise PlaceError(
+            f"{folder} has {free >> 20} MiB left, and an image there needs {size >> 20} MiB"
+        )

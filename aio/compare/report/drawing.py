@@ -1,0 +1,167 @@
+"""How a figure is drawn: colours, lines and markers of each form, and clean SVG.
+
+Needs matplotlib.  `Figure` alone is used: pyplot keeps figures in the process and picks a window.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from aio.compare.forms import form_named
+
+WIDTH = 9.2  # inches
+PANEL = 2.9
+_INK, _GRID = "#1c2329", "#d5dadd"
+# Okabe and Ito's palette, told apart by colour-blind people too: one colour for each engine.
+_COLOURS = {"sync": "#d55e00", "threads": "#0072b2", "libaio": "#009e73", "uring": "#b5599a"}
+_UNKNOWN = "#7a7a7a"
+_MARKERS = {"sync": "o", "threads": "s", "libaio": "^", "uring": "D"}
+
+_STYLE: Any = {  # rcParams' type names every key, another set in each version
+    "svg.fonttype": "none",  # text stays text: a third of the size, and it can be searched
+    "svg.hashsalt": "smbd compare",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.minor.visible": False,
+    "ytick.minor.size": 0,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An engine has a colour and a marker; the probe makes line and marker solid."""
+
+    colour: str
+    dash: str
+    marker: str
+    filled: bool
+
+    def line(self) -> dict[str, Any]:
+        """For `Axes.plot`."""
+        return {
+            "color": self.colour,
+            "linestyle": self.dash,
+            "marker": self.marker,
+            "markerfacecolor": self.colour if self.filled else "none",
+            "markeredgewidth": 1.1,
+        }
+
+
+def look(name: str) -> Look:
+    """How a form looks in every plot."""
+    form = form_named(name)
+    engine = form.spec.removeprefix("nowait+").partition(",")[0]
+    colour, marker = _COLOURS.get(engine, _UNKNOWN), _MARKERS.get(engine, "o")
+    if form.options:
+        return Look(colour, ":" if "direct" in form.options else "-.", "x", filled=False)
+    return Look(colour, "-" if form.probe else "--", marker, filled=form.probe)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Everything that is made inside looks alike, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def panels(
+    count: int, columns: int, height: float = PANEL, *, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many axes, row by row; `height` is that of a row in inches."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(WIDTH, 0.4 + rows * height), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    for unused in axes[count:]:
+        unused.remove()
+    return figure, axes[:count]
+
+
+def legend(
+    figure: Figure,
+    forms: Sequence[str],
+    labels: Sequence[str] | None = None,
+    title: str = "",
+    **line: str,
+) -> None:
+    """One for all panels, to their right; `line` is what differs from a form's usual look."""
+    handles = [Line2D([], [], **{**look(form).line(), **line}) for form in forms]
+    figure.legend(
+        handles, labels or forms, loc="outside right upper", title=title or None, title_fontsize=8
+    )
+
+
+def svg(figure: Figure, prefix: str, label: str) -> str:
+    """An element to stand in a page, whose ids nothing else in it has.
+
+    Colours become variables of the page's style, so that they follow its light or dark.
+    """
+    out = StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(out, format="svg", metadata=nothing)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    for pattern, replacement in _TIDY.items():
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    text = re.sub(r"<[^>]*>", lambda tag: _LONG.sub(_rounded, tag[0]), text)
+    used = set(re.findall(r"#([\w.-]+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda at: at[0] if at[1] in used else "", text)
+    text = re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{prefix}-", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}"
+
+
+_LONG = re.compile(r"-?\d+\.\d{2,}")
+# Half of what matplotlib writes says nothing.
+_TIDY = {
+    r"<metadata>.*?</metadata>": "",
+    r"<!--.*?-->": "",
+    r'(?<=<svg)(.*?) (?:width|height)="[^"]*"(.*?) (?:width|height)="[^"]*"': r"\1\2",
+    r"; font-family: '[^']*'": "",
+    r' transform="rotate\(-0 [^"]*\)"': "",
+    r"\s*\n\s*": " ",
+    r"(?<=>) (?=<)": "",
+}
+_VARIABLES = {
+    _INK: "--ink",
+    _GRID: "--grid",
+    **{colour: f"--{engine}" for engine, colour in _COLOURS.items()},
+}

@@ -1,0 +1,54 @@
+"""The figures that decide a claim, side by side: forms beside each other, or places."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aio.compare.claims import Finding
+from aio.compare.report.amounts import NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headings of all columns, and rows of text."""
+
+    headings: list[str]
+    rows: list[list[str]]
+
+
+def tables(places: Mapping[str, Finding]) -> list[Table]:
+    """Figures of a place, a column each; and figures of forms ("...: sync"), a column each."""
+    known = {name: dict(found.evidence) for name, found in places.items() if found.evidence}
+    found = (_of_places(known), _of_forms(known))
+    return [table for table in found if table.rows]
+
+
+def _of_places(known: Mapping[str, Mapping[str, str]]) -> Table:
+    labels = {label: None for values in known.values() for label in values if ": " not in label}
+    columns = [name for name, values in known.items() if labels.keys() & values]
+    rows = [[label, *(known[name].get(label, NOTHING) for name in columns)] for label in labels]
+    return Table(["what decides it", *columns], rows)
+
+
+def _of_forms(known: Mapping[str, Mapping[str, str]]) -> Table:
+    cells: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    forms: dict[str, None] = {}
+    order: dict[str, None] = {}
+    for place, values in known.items():
+        for label, value in values.items():
+            what, colon, form = label.rpartition(": ")
+            if colon:
+                cells[what, place][form] = value
+                forms[form] = order[what] = None
+    several = len(known) > 1
+    rows = [
+        [
+            what,
+            *([place] if several else []),
+            *(cells[what, place].get(form, NOTHING) for form in forms),
+        ]
+        for what in order
+        for place in known
+        if (what, place) in cells
+    ]
+    return Table(["what decides it", *(["place"] if several else []), *forms], rows)

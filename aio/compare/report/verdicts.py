@@ -1,0 +1,74 @@
+"""What the page says of the claims: in a word for each place, and with what decides it."""
+
+from collections.abc import Mapping, Sequence
+
+from aio.compare.claims import Finding, Verdict
+from aio.compare.document import Document
+from aio.compare.report.amounts import NOTHING
+from aio.compare.report.evidence import Table, tables
+from aio.compare.report.markup import Cell, Markup, el, joined, link, table
+
+_AT_ONCE = 12  # rows of a table that is not folded
+
+
+def summary(document: Document, verdicts: Sequence[Verdict]) -> Markup:
+    """Claims by places."""
+    names = [place.name for place in document.places]
+    rows = [[_claim_link(each), *(_verdict(each, name) for name in names)] for each in verdicts]
+    return el(
+        "section",
+        el("h2", "Summary", id="summary"),
+        el("p", "Does the claim hold here? Each links to the figures that decide it."),
+        table(["claim", *names], rows, kind="verdicts"),
+    )
+
+
+def claims(verdicts: Sequence[Verdict]) -> Markup:
+    """Each claim with its figures."""
+    return el("section", el("h2", "The claims", id="claims"), *map(_claim, verdicts))
+
+
+def _claim_link(verdict: Verdict) -> Markup:
+    return joined((f"{verdict.number}. ", link(f"claim-{verdict.number}", verdict.text)))
+
+
+def _verdict(verdict: Verdict, place: str) -> Cell:
+    found = verdict.places.get(place)
+    return Cell(_pill(found.holds) if found else NOTHING)
+
+
+def _pill(holds: str) -> Markup:
+    return el("span", holds, class_=f"pill {holds.partition(' ')[0]}")
+
+
+def _claim(verdict: Verdict) -> Markup:
+    findings = (
+        joined((el("dt", name), el("dd", _pill(found.holds)), el("dd", found.sentence)))
+        for name, found in verdict.places.items()
+    )
+    return joined(
+        (
+            el("h3", f"{verdict.number}. {verdict.text}", id=f"claim-{verdict.number}"),
+            el("dl", *findings, class_="finding"),
+            _evidence(verdict.places),
+        )
+    )
+
+
+def _evidence(places: Mapping[str, Finding]) -> Markup:
+    return joined(map(_folded, tables(places)))
+
+
+def _folded(found: Table) -> Markup:
+    """A table; out of the way if it is long: the sentences above have its essence."""
+    rows = [[row[0], *map(_cell, row[1:])] for row in found.rows]
+    whole = table(found.headings, rows)
+    if len(rows) <= _AT_ONCE:
+        return whole
+    return el("details", el("summary", f"The figures that decide it, {len(rows)} lines"), whole)
+
+
+def _cell(text: str) -> Cell:
+    """The span of the rounds stands below the median."""
+    value, _, note = text.removesuffix(")").partition(" (")
+    return Cell(value, note)

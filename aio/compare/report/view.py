@@ -1,0 +1,172 @@
+"""What a place has, in the order in which tables and plots show it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aio.compare.document import Document, Layer, Measurement, Place
+from aio.compare.figures import UNITS, Summary
+from aio.compare.forms import FORMS
+from aio.compare.workloads import WORKLOADS
+
+LAYERS: Mapping[Layer, str] = {
+    "served": "over SMB, with sessions, signing and the network stack",
+    "bare": "the engine alone in an event loop, without SMB",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A group of workloads: what it is called, and what it asks."""
+
+    title: str
+    about: str
+
+
+GROUPS: Mapping[str, Heading] = {
+    "hits": Heading("Hits", "Random reads of what is in the page cache."),
+    "misses": Heading("Misses", "Random reads of what was evicted from the page cache."),
+    "mix": Heading(
+        "Hits beside others",
+        "One client reads 4 KiB from the page cache, over and over; the others keep the disk or "
+        "the event loop busy.",
+    ),
+    "streams": Heading("Streams", "Sequential reads of evicted files; the kernel reads ahead."),
+    "writes": Heading("Writes", "Random writes below the dirty limit."),
+    "flood": Heading(
+        "Writes beyond the dirty limit",
+        "So much is written that the kernel makes writers wait for the disk.",
+    ),
+    "other": Heading("Other workloads", "Workloads that this version does not know."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure of one workload; in the table that is shown first."""
+
+    title: str
+    workload: str
+    figure: str
+
+
+DECIDING = (
+    Column("hits", "hits 4 KiB x16", "ops_per_s"),
+    Column("hits", "hits 4 KiB x16", "cpu_us"),
+    Column("misses", "misses 4 KiB x16", "ops_per_s"),
+    Column("hits alone", "hits 4 KiB x1 alone", "p99_us"),
+    Column("hits beside 16 misses", "hits 4 KiB x1 beside 16 misses", "p99_us"),
+    Column("hits beside 16 misses", "hits 4 KiB x1 beside 16 misses", "stall_us"),
+    Column("stream 1 MiB", "stream 1 MiB x1", "mb_per_s"),
+    Column("writes", "writes 4 KiB x16", "ops_per_s"),
+    Column("writes into evicted pages", "writes 512 B x16 into evicted pages", "ops_per_s"),
+    Column("writes beyond the limit", "writes 1 MiB x4 beyond the dirty limit", "mb_per_s"),
+)
+DECIDING_NOTE = "4 KiB and 16 requests in flight where nothing else is said."
+
+_WORKLOADS = {workload.name: workload for workload in WORKLOADS}
+_FORM_ORDER = {form.name: at for at, form in enumerate(FORMS)}
+_WORKLOAD_ORDER = {name: at for at, name in enumerate(_WORKLOADS)}
+
+
+def group_of(workload: str) -> str:
+    """The key in GROUPS."""
+    known = _WORKLOADS.get(workload)
+    return known.group if known else "other"
+
+
+def deciding_figure(workload: str) -> str:
+    """The figure that a table has which shows only one."""
+    known = _WORKLOADS.get(workload)
+    if known is None:
+        return "ops_per_s"
+    if known.beside or known.group == "mix":
+        return "p99_us"
+    return "mb_per_s" if known.group in {"streams", "flood"} else "ops_per_s"
+
+
+def figures_of(workload: str) -> list[str]:
+    """The figures that tell something here: bytes of one load, or operations of those beside."""
+    known = _WORKLOADS.get(workload)
+    silent = "mb_per_s" if known and known.beside else "others_per_s"
+    return [name for name in UNITS if name != silent]
+
+
+def short_name(workload: str) -> str:
+    """Its name under its group's heading: "4 KiB x16", "beside 4 misses"."""
+    words = workload.split(" ")
+    return " ".join(words[_COMMON.get(group_of(workload), 0) :])
+
+
+def in_order(workloads: Iterable[str]) -> list[str]:
+    """As WORKLOADS has them; those that it does not know come last."""
+    return sorted(workloads, key=lambda name: _WORKLOAD_ORDER.get(name, len(_WORKLOAD_ORDER)))
+
+
+class View:
+    """A place's summaries, quickly found."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._runs: dict[tuple[str, str, str], Measurement] = {
+            (each.layer, each.workload, each.form): each
+            for each in place.measurements
+            if each.rounds
+        }
+        self._summaries = {key: run.summary for key, run in self._runs.items()}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Those that were measured."""
+        return [layer for layer in LAYERS if any(key[0] == layer for key in self._runs)]
+
+    def groups(self, layer: Layer) -> dict[str, list[str]]:
+        """The workloads that were measured in this layer, by their group."""
+        names = in_order({workload for at, workload, _ in self._runs if at == layer})
+        groups = {group: [name for name in names if group_of(name) == group] for group in GROUPS}
+        return {group: names for group, names in groups.items() if names}
+
+    def forms(self, layer: Layer, workloads: Iterable[str]) -> list[str]:
+        """The forms that any of these was measured with."""
+        wanted = set(workloads)
+        names = {form: None for at, name, form in self._runs if at == layer and name in wanted}
+        return sorted(names, key=lambda name: _FORM_ORDER.get(name, len(_FORM_ORDER)))
+
+    def run(self, layer: Layer, workload: str, form: str) -> Measurement | None:
+        """What was measured, or None."""
+        return self._runs.get((layer, workload, form))
+
+    def at(self, layer: Layer, workload: str, form: str, figure: str) -> Summary | None:
+        """A figure over the rounds, or None if this was not measured."""
+        found = self._summaries.get((layer, workload, form))
+        return found[figure] if found else None
+
+    def longest_stall(self, layer: Layer, workloads: Iterable[str], form: str) -> float:
+        """In any of these workloads, microseconds; NaN if none was measured."""
+        found = (self.at(layer, name, form, "stall_us") for name in workloads)
+        return max((each.median for each in found if each), default=float("nan"))
+
+    def deciding(self, layer: Layer) -> list[Column]:
+        """The columns of DECIDING that have something here."""
+        return [each for each in DECIDING if self.forms(layer, [each.workload])]
+
+
+def round_count(document: Document) -> int:
+    """How often everything was measured, at most."""
+    runs = [each for place in document.places for each in place.measurements]
+    return max((len(each.rounds) for each in runs), default=0)
+
+
+def _common_words(names: Sequence[str]) -> int:
+    """How many words all of them begin with."""
+    same = 0
+    for words in zip(*(name.split(" ") for name in names), strict=False):
+        if len(set(words)) > 1:
+            break
+        same += 1
+    return same
+
+
+_COMMON = {
+    group: _common_words([each.name for each in WORKLOADS if each.group == group])
+    for group in GROUPS
+}

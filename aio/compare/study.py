@@ -1,0 +1,183 @@
+"""The study of one place: what is run in which order, and what becomes of it.
+
+The rounds of one form lie apart, with all other forms in between: a machine has moods, and a mood
+shall spoil a round of all rather than all rounds of one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from aio.compare.document import Layer, Measurement, Place, Skipped
+from aio.compare.figures import Figures
+from aio.compare.forms import FORMS, Form, form_named
+from aio.compare.progress import Progress
+from aio.compare.progress import Step as Running
+from aio.compare.workloads import WORKLOADS, Workload
+
+DirtyLimit = Callable[[], AbstractContextManager[object]]
+
+
+class CannotRun(Exception):  # noqa: N818 - an answer
+    """Something is not to be had here; its text says why.
+
+    It is not tried again in the same layer: this workload with this form, or with any form, or
+    this form under any workload.
+    """
+
+    def __init__(self, reason: str, *, any_form: bool = False, any_workload: bool = False) -> None:
+        super().__init__(reason)
+        self.any_form = any_form
+        self.any_workload = any_workload
+
+
+class LayerRunner(Protocol):
+    """Loads engines in one way: bare, or through a server."""
+
+    name: Layer
+
+    def run(self, form: Form, workload: Workload, seconds: float) -> Figures:
+        """One run; CannotRun, or OSError if something fails in the middle of it."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study consists of."""
+
+    rounds: int
+    seconds: Mapping[Layer, float]  # of each run
+    workloads: Sequence[Workload] = WORKLOADS
+    forms: Sequence[Form] = FORMS
+
+    def forms_of(self, workload: Workload) -> list[Form]:
+        """What a workload is run on: all forms, and its variants."""
+        return [*self.forms, *map(form_named, workload.variants)]
+
+
+class _Step(NamedTuple):
+    round: int  # from 1
+    layer: LayerRunner
+    workload: Workload
+    form: Form
+
+
+@dataclass(slots=True)
+class _Flood:
+    """How to make writes go beyond the dirty limit, or why that is not to be had."""
+
+    limit: DirtyLimit | None
+    why_not: str
+
+    def around(self, workload: Workload) -> AbstractContextManager[object]:
+        if workload.group != "flood":
+            return nullcontext()
+        if self.limit is None:
+            raise CannotRun(self.why_not, any_form=True)
+        return self.limit()
+
+
+@dataclass(slots=True)
+class _Steps:
+    """Those to come, and what has been of them."""
+
+    plan: Plan
+    left: list[_Step]
+    done: int = 0
+    seconds_done: float = 0.0
+
+    def current(self, place: str) -> Running:
+        step = self.left[0]
+        return Running(
+            place,
+            step.layer.name,
+            f"{step.workload.name}, {step.form.name}, {step.round} of {self.plan.rounds}",
+            self.done,
+            self.done + len(self.left),
+            self.seconds_done,
+            sum(self.seconds(each) for each in self.left),
+        )
+
+    def seconds(self, step: _Step) -> float:
+        return self.plan.seconds[step.layer.name]
+
+    def succeeded(self) -> None:
+        self.done += 1
+        self.seconds_done += self.seconds(self.left.pop(0))
+
+    def skip(self, what: Skipped) -> None:
+        self.left = [step for step in self.left if not _is_of(step, what)]
+
+
+def run_place(
+    place: Place,
+    layers: Sequence[LayerRunner],
+    plan: Plan,
+    progress: Progress,
+    *,
+    dirty_limit: DirtyLimit | None = None,
+    why_no_dirty_limit: str = "",
+) -> None:
+    """Run a plan in a place; what comes of it is put into the place, run by run.
+
+    So when a KeyboardInterrupt comes through here, the place has every run that was finished.
+    Workloads beyond the dirty limit run within `dirty_limit()`; without one they are skipped.
+    """
+    flood = _Flood(dirty_limit, why_no_dirty_limit)
+    steps = _Steps(plan, list(_in_order(layers, plan)))
+    while steps.left:
+        step = steps.left[0]
+        progress.begins(steps.current(place.name))
+        try:
+            figures = _run(step, steps.seconds(step), flood)
+        except (CannotRun, OSError) as error:
+            skipped = _skipped(step, error)
+            place.skipped.append(skipped)
+            steps.skip(skipped)
+        else:
+            _keep(place, step, figures)
+            steps.succeeded()
+    progress.place_done()
+
+
+def _in_order(layers: Sequence[LayerRunner], plan: Plan) -> Iterator[_Step]:
+    for number in range(1, plan.rounds + 1):
+        for layer in layers:
+            for workload in plan.workloads:
+                for form in plan.forms_of(workload):
+                    yield _Step(number, layer, workload, form)
+
+
+def _run(step: _Step, seconds: float, flood: _Flood) -> Figures:
+    with flood.around(step.workload):
+        figures = step.layer.run(step.form, step.workload, seconds)
+    if not figures.operations:
+        raise CannotRun(f"within {figures.seconds:.1f} s not one operation was done")
+    return figures
+
+
+def _keep(place: Place, step: _Step, figures: Figures) -> None:
+    key = step.layer.name, step.workload.name, step.form.name
+    measurement = place.find(*key)
+    if measurement is None:
+        measurement = Measurement(*key)
+        place.measurements.append(measurement)
+    measurement.rounds.append(figures)
+
+
+def _skipped(step: _Step, error: CannotRun | OSError) -> Skipped:
+    wide = error if isinstance(error, CannotRun) else CannotRun("")
+    workload = "" if wide.any_workload else step.workload.name
+    form = "" if wide.any_form else step.form.name
+    return Skipped(step.layer.name, workload, form, str(error))
+
+
+def _is_of(step: _Step, what: Skipped) -> bool:
+    return (
+        step.layer.name == what.layer
+        and what.workload in {"", step.workload.name}
+        and what.form in {"", step.form.name}
+    )

@@ -1,0 +1,22 @@
+"""The load client: real SMB sessions that keep a server busy, and note what they were given.
+
+Of the rooms of smbd it knows none: what it measures is what any client would see.
+"""
+
+from smbd.load.client import Group, LoadClient, Outcome
+from smbd.load.session import LoadError, Signing, Target
+from smbd.load.work import Offsets, Operation, Work, at_random, in_turn
+
+__all__ = [
+    "Group",
+    "LoadClient",
+    "LoadError",
+    "Offsets",
+    "Operation",
+    "Outcome",
+    "Signing",
+    "Target",
+    "Work",
+    "at_random",
+    "in_turn",
+]

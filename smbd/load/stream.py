@@ -1,0 +1,191 @@
+"""One connection on the hot path: READs or WRITEs in flight, and when each was answered.
+
+It looks at no more of a reply than length, status, credits, message id and count: this process is
+to cost less than the server that it loads.  Signatures of replies are not verified: what is
+measured is the server, which signs them all the same.
+"""
+
+import os
+from socket import MSG_DONTWAIT
+from struct import Struct
+from time import perf_counter
+
+from smbd.load.session import (
+    CLOSED,
+    CREDITS_ASKED,
+    END_OF_FILE,
+    FRAME,
+    HEADER,
+    PENDING,
+    READ,
+    SIGNATURE_AT,
+    SIGNED,
+    SILENT,
+    WRITE,
+    LoadError,
+    Session,
+)
+from smbd.load.work import Order, Work
+
+_CREDIT = 65536  # bytes of payload that one credit pays for
+_JOINED = 70000  # frames up to this size, with 64 KiB in them, leave in one send, as a burst
+_BURST = 1 << 16  # requests: more than any depth
+_BUFFER = 1 << 18
+_HEAD = FRAME.size + 72  # of a reply: up to the count that READ and WRITE have at the same place
+_REPLY = Struct("<12xI2xH8xQ36xI")  # Status, Credit, MessageId, DataLength or Count
+_READ_BODY = Struct("<HBBIQ16sIIIHHB")
+_WRITE_BODY = Struct("<HHIQ16sIIHHI")
+# What differs from one request to the next, beside the signature; all else is packed once.
+_U64 = Struct("<Q")
+_MESSAGE_ID_AT = FRAME.size + 24
+_OFFSET_AT = FRAME.size + HEADER.size + 8  # in READ and WRITE alike
+_NO_SIGNATURE = bytes(16)
+
+
+class Stream:
+    """A session, its open file, and its requests in flight.
+
+    A latency is the time from a request's send to the end of its reply.  While credits lack or the
+    socket is full the next request is not sent, and that waiting is in no latency.
+    """
+
+    def __init__(self, session: Session, file: bytes, work: Work, order: Order) -> None:
+        self._session, self._sock = session, session.sock
+        self.file, self._work, self._order = file, work, order
+        self._charge = (work.size - 1) // _CREDIT + 1
+        self._frame = self._first_frame()
+        self._burst = _BURST if len(self._frame) <= _JOINED else 1
+        self._buffer = bytearray(_BUFFER)
+        self._view = memoryview(self._buffer)
+        self._held = 0  # bytes of a reply's head that wait at the buffer's beginning for their rest
+        self._missing = 0  # bytes of a long reply still to come, which nobody looks at ...
+        self._long_reply = (0, 0, 0, 0)  # ... and what its head said
+        self.sent: dict[int, float] = {}  # when a request in flight was sent, by message id
+        self.unsent: memoryview | None = None  # what the socket was too full for
+        self.reset()
+
+    def reset(self) -> None:
+        """Counts begin at zero."""
+        self.latencies: list[float] = []  # seconds
+        self.transferred = self.interim = 0
+        self.last = 0.0  # when the last operation was done
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._sock.fileno()
+
+    def _first_frame(self) -> bytearray:
+        """A request with its head and its payload, for offset 0."""
+        work, session = self._work, self._session
+        if work.operation == "read":
+            command = READ
+            body = _READ_BODY.pack(49, 0x50, 0, work.size, 0, self.file, 0, 0, 0, 0, 0, 0)
+        else:
+            command = WRITE
+            body = _WRITE_BODY.pack(49, 0x70, work.size, 0, self.file, 0, 0, 0, 0, 0)
+            body += os.urandom(work.size)
+        header = HEADER.pack(
+            b"\xfeSMB", 64, self._charge, 0, command, CREDITS_ASKED,
+            SIGNED if session.signer else 0, 0, 0, 0, session.tree_id, session.session_id,
+            _NO_SIGNATURE,
+        )  # fmt: skip
+        return bytearray(FRAME.pack(len(header) + len(body)) + header + body)
+
+    # --- out ---
+
+    def top_up(self) -> bool:
+        """Send requests until `depth` are in flight, as credits and the socket allow.
+
+        False when the offsets are used up.
+        """
+        order = self._order
+        while self.flush() and (room := self._room()) and not order.used_up:
+            offsets = order.take(room)
+            if offsets:
+                self._send(self._frames(offsets))
+        return not order.used_up
+
+    def flush(self) -> bool:
+        """Send what the socket was too full for; whether all of it is gone."""
+        if self.unsent is not None:
+            self._send(self.unsent)
+        return self.unsent is None
+
+    def _room(self) -> int:
+        """How many requests may leave at once now."""
+        free = self._work.depth - len(self.sent)
+        return min(free, self._burst, self._session.credits // self._charge)
+
+    def _frames(self, offsets: list[int]) -> bytearray | bytes:
+        if len(offsets) == 1:
+            return self._request(offsets[0], perf_counter())
+        now = perf_counter()
+        return b"".join([bytes(self._request(offset, now)) for offset in offsets])
+
+    def _request(self, offset: int, now: float) -> bytearray:
+        """The frame, overwritten for each request: a payload stays where it is."""
+        session, frame = self._session, self._frame
+        message_id = session.message_id
+        session.message_id += self._charge
+        session.credits -= self._charge
+        self.sent[message_id] = now
+        _U64.pack_into(frame, _MESSAGE_ID_AT, message_id)
+        _U64.pack_into(frame, _OFFSET_AT, offset)
+        if session.signer is not None:
+            signed = slice(SIGNATURE_AT, SIGNATURE_AT + 16)
+            frame[signed] = _NO_SIGNATURE
+            with memoryview(frame) as view:
+                frame[signed] = session.signer(view[FRAME.size :], message_id)
+        return frame
+
+    def _send(self, data: bytearray | bytes | memoryview) -> None:
+        """Never waits: replies, and other connections, would wait too."""
+        try:
+            count = self._sock.send(data, MSG_DONTWAIT)
+        except BlockingIOError:
+            count = 0
+        except ConnectionError:
+            raise LoadError(CLOSED) from None
+        self.unsent = memoryview(data)[count:] if count < len(data) else None
+
+    # --- in ---
+
+    def receive(self) -> None:
+        """Wait for what the socket gives, and count the operations that it completes."""
+        try:
+            count = self._sock.recv_into(self._view[self._held :])
+        except BlockingIOError:
+            raise LoadError(SILENT) from None
+        except ConnectionError:
+            count = 0
+        if not count:
+            raise LoadError(CLOSED)
+        now = perf_counter()
+        end, at = self._held + count, 0
+        if self._missing:
+            at = min(self._missing, end)
+            self._missing -= at
+            if not self._missing:
+                self._answered(now, *self._long_reply)
+        while end - at >= _HEAD:
+            reply = _REPLY.unpack_from(self._buffer, at)
+            at += FRAME.size + FRAME.unpack_from(self._buffer, at)[0]
+            if at > end:
+                self._missing, self._long_reply = at - end, reply
+                at = end
+            else:
+                self._answered(now, *reply)
+        self._held = end - at
+        self._buffer[: self._held] = self._buffer[at:end]
+
+    def _answered(self, now: float, status: int, credit: int, message_id: int, count: int) -> None:
+        self._session.credits += credit
+        if status == PENDING:
+            self.interim += 1
+            return
+        if status:
+            why = " (the file is too short: fill it)" if status == END_OF_FILE else ""
+            raise LoadError(f"a {self._work.operation} was answered with {status:#010x}{why}")
+        self.latencies.append(now - self.sent.pop(message_id))
+        self.transferred += count
+        self.last = now

@@ -1,0 +1,106 @@
+"""What the benches have a server do, and what that costs it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smbd.load import (
+    Group,
+    LoadClient,
+    Operation,
+    Outcome,
+    Signing,
+    Target,
+    Work,
+    at_random,
+    in_turn,
+)
+
+from .measure import Usage, percentile, usage
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Operations of one size, `depth` of them in flight on each connection."""
+
+    operation: Operation = "read"
+    size: int = 4096
+    depth: int = 16
+    at_random: bool = True
+    file_size: int = 64 * _MIB
+
+    @property
+    def name(self) -> str:
+        """How a table calls it."""
+        size = f"{self.size // _MIB} MiB" if self.size >= _MIB else f"{self.size // 1024} KiB"
+        order = "random" if self.at_random else "sequential"
+        return f"{size} {order} {self.operation}, depth {self.depth}"
+
+    def work(self) -> Work:
+        """The same for the load client."""
+        order = at_random if self.at_random else in_turn
+        return Work(self.operation, self.size, self.depth, order(self.size, self.file_size))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one run gave, and what it took: CPU time of the server and of the client."""
+
+    outcome: Outcome
+    server: Usage | None
+    client_cpu: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures under the names that a report gives them."""
+        outcome, server = self.outcome, self.server
+        count, ordered, unknown = outcome.operations, sorted(outcome.latencies), float("nan")
+        return {
+            "operations": count,
+            "ops_per_s": round(count / outcome.seconds),
+            "mb_per_s": round(outcome.transferred / outcome.seconds / 1e6, 1),
+            "server_us_per_op": round(server.cpu / count * 1e6, 2) if server else unknown,
+            "server_waits_per_op": (
+                round(sum(server.waits.values()) / count, 3) if server else unknown
+            ),
+            "client_us_per_op": round(self.client_cpu / count * 1e6, 2),
+            "p50_us": _us(ordered, 0.5),
+            "p99_us": _us(ordered, 0.99),
+            "max_us": _us(ordered, 1),
+            "interim": outcome.interim,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A server to load: where it is, and the process that it is."""
+
+    target: Target
+    file: str
+    connections: int = 1
+    signing: Signing = "off"
+    pid: int | None = None  # it and its descendants are the server
+
+    def fill(self, size: int) -> None:
+        """Write the file, so that reads find data there, in the page cache."""
+        with self._client(Task()) as client:
+            client.fill(size)
+
+    def run(self, task: Task, seconds: float) -> Cost:
+        """Do it for so long, after a short time of warming up."""
+        with self._client(task) as client:
+            client.run(0.1 * seconds)
+            before, own = usage(self.pid) if self.pid else None, time.process_time()
+            (outcome,) = client.run(seconds)
+            own = time.process_time() - own
+            after = usage(self.pid).since(before) if self.pid and before else None
+            return Cost(outcome, after, own)
+
+    def _client(self, task: Task) -> LoadClient:
+        group = Group(task.work(), self.file, self.connections)
+        return LoadClient(self.target, [group], self.signing)
+
+
+def _us(ordered: Sequence[float], share: float) -> float:
+    return round(1e6 * percentile(ordered, share), 1)
