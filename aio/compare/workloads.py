@@ -69,7 +69,7 @@ def _misses(size: int, depth: int, *, quick: bool = False) -> Workload:
 
 
 def _mix(missing: int, *, quick: bool = False) -> Workload:
-    name = f"hits 4 KiB x1 beside {missing} misses"
+    name = f"hits 4 KiB x1 beside {missing} {'miss' if missing == 1 else 'misses'}"
     beside = Load("read", 4 * KIB, missing, "evicted")
     return Workload(name, "mix", Load("read", 4 * KIB, 1), beside, quick=quick)
 

@@ -140,7 +140,7 @@ def test_blocking_delays_others() -> None:
 
 def test_blocking_delays_others_at_some_rates_of_misses() -> None:
     where = mixed("sync", 150, 98_000)
-    put(where, "hits 4 KiB x1 beside 1 misses", "sync", run(p99=155, others=20))
+    put(where, "hits 4 KiB x1 beside 1 miss", "sync", run(p99=155, others=20))
     assert judged("2", where).holds == "partly"
 
 

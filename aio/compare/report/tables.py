@@ -25,14 +25,15 @@ def glance(view: View, layer: Layer) -> Markup:
     """The columns that decide."""
     columns = view.deciding(layer)
     headings = [_heading(each.title, each.figure) for each in columns]
-    return _compared(view, layer, columns, headings)
+    forms = view.usual_forms(layer, [each.workload for each in columns])
+    return _compared(view, layer, columns, headings, dict.fromkeys(forms))
 
 
 def matrix(view: View, layer: Layer, workloads: Sequence[str]) -> Markup:
     """A group: forms by workloads, of each the figure that decides, and the longest stall."""
     columns = [Column(short_name(name), name, deciding_figure(name)) for name in workloads]
     headings = [_heading(each.title, each.figure) for each in columns]
-    stalls = {
+    stalls: dict[str, Cell | None] = {
         form: Cell(duration(view.longest_stall(layer, workloads, form)))
         for form in view.forms(layer, workloads)
     }
@@ -59,10 +60,10 @@ def _compared(
     layer: Layer,
     columns: Sequence[Column],
     headings: Sequence[object],
-    last: Mapping[str, Cell] | None = None,
+    last: Mapping[str, Cell | None],
 ) -> Markup:
-    forms = view.forms(layer, [each.workload for each in columns])
-    marks = [_marks(view, layer, column, forms) for column in columns]
+    """A row for each form in `last`, which is also the last cell of the row, if there is one."""
+    marks = [_marks(view, layer, column, list(last)) for column in columns]
     rows = [
         [
             form,
@@ -70,9 +71,9 @@ def _compared(
                 _cell(each.figure, view.at(layer, each.workload, form, each.figure), mark[form])
                 for each, mark in zip(columns, marks, strict=True)
             ),
-            *([last[form]] if last else []),
+            *([cell] if cell else []),
         ]
-        for form in forms
+        for form, cell in last.items()
     ]
     return table(["", *headings], rows)
 

@@ -88,7 +88,7 @@ def _place(document: Document, place: Place, full: bool) -> Iterator[str]:
 def _deciding(view: View, layer: Layer) -> list[str]:
     """One line for each form: what a reader wants to see first."""
     columns = view.deciding(layer)
-    forms = view.forms(layer, [each.workload for each in columns])
+    forms = view.usual_forms(layer, [each.workload for each in columns])
     headings = ["", *(f"{each.title}\n{heading(each.figure)}" for each in columns)]
     rows = [
         [

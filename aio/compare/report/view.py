@@ -131,6 +131,12 @@ class View:
         names = {form: None for at, name, form in self._runs if at == layer and name in wanted}
         return sorted(names, key=lambda name: _FORM_ORDER.get(name, len(_FORM_ORDER)))
 
+    def usual_forms(self, layer: Layer, workloads: Sequence[str]) -> list[str]:
+        """Without those that one of the workloads has for its own: no row for all of them."""
+        forms = self.forms(layer, workloads)
+        counts = [sum((layer, each, form) in self._runs for each in workloads) for form in forms]
+        return [form for form, count in zip(forms, counts, strict=True) if 2 * count >= max(counts)]
+
     def run(self, layer: Layer, workload: str, form: str) -> Measurement | None:
         """What was measured, or None."""
         return self._runs.get((layer, workload, form))
