@@ -46,8 +46,8 @@ def _hits(reading: Reading, workload: Workload) -> Check:
     hops = reading.get(workload, NOWAIT, "hops")
     return Check(
         all_of(at_most(cost, sync.median * _AS_MUCH + _PROBE_US), at_most(hops, _NONE)),
-        f"{workload.name} cost {us(cost.median)} of CPU each with {NOWAIT}, {us(sync.median)} "
-        f"with sync, and {digits(hops.median)} calls to a worker",
+        f"{workload.name}: {us(cost.median)} of CPU each and {digits(hops.median)} calls to a "
+        f"worker (sync: {us(sync.median)})",
         reading.evidence(workload, "cpu_us", NOWAIT, "sync", "threads")
         + reading.evidence(workload, "hops", NOWAIT, "threads"),
     )
@@ -65,8 +65,8 @@ def _misses(reading: Reading, workload: Workload) -> Check:
             at_most(cost, threads_cost.median * _AS_MUCH + _REFUSED_US),
             at_most(wait, threads_wait.median * _AS_MUCH + probes),
         ),
-        f"{workload.name} took {us(wait.median)} (p50) and {us(cost.median)} of CPU each with "
-        f"{NOWAIT}, {us(threads_wait.median)} and {us(threads_cost.median)} with threads",
+        f"{workload.name}: p50 {us(wait.median)}, {us(cost.median)} of CPU each (threads: "
+        f"{us(threads_wait.median)}, {us(threads_cost.median)})",
         reading.evidence(workload, "p50_us", NOWAIT, "threads")
         + reading.evidence(workload, "cpu_us", NOWAIT, "threads"),
     )

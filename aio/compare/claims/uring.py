@@ -1,6 +1,6 @@
 """Claim 6: io_uring beside the probe with threads; and where io_uring is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from aio.compare.claims.probing import NOWAIT
@@ -14,6 +14,7 @@ from aio.compare.workloads import KIB, MIB, Group
 _RIVALS = ("uring", "nowait+uring")
 # What makes a difference: so much, and more than any of the rounds differ by.
 _MARKED = 1.1
+_TOLD = 3  # in a sentence
 _QUEUE = "rwf_nowait, full queue of a slow device"
 _SECCOMP = "seccomp"
 _FOUND = ("uring", "uring_reason", "libaio", "rwf_nowait", "engine", "pieces", "pieces_right")
@@ -86,23 +87,32 @@ def _rivals(reading: Reading) -> Iterator[Check]:
 
 
 def _compare(reading: Reading, rival: str) -> Iterator[Check]:
-    found: dict[Better, list[str]] = {"better": [], "worse": [], "no different": []}
+    found: dict[Better, list[tuple[float, str]]] = {"better": [], "worse": [], "no different": []}
     evidence: Evidence = ()
     for workload_name, figure, ours, theirs, lines in _measured(reading, rival):
         what = f"{workload_name} {heading(figure)}"
         both = f"{amount(figure, theirs.median)} against {amount(figure, ours.median)}"
-        found[_difference(figure, theirs, ours)].append(f"{what} ({both})")
+        low, high = sorted((theirs.median, ours.median))
+        times = high / low if low else 0.0
+        found[_difference(figure, theirs, ours)].append((times, f"{what} ({both})"))
         evidence += lines
     if not evidence:
         return
     beside = f"beside {NOWAIT}, {rival} is"
     same = len(found["no different"])
     if found["better"]:
-        yield Check("yes", f"{beside} better in {', '.join(found['better'])}", evidence)
+        yield Check("yes", f"{beside} better in {_largest(found['better'])}", evidence)
     if found["worse"]:
-        yield Check("no", f"{beside} worse in {', '.join(found['worse'])}", evidence)
+        yield Check("no", f"{beside} worse in {_largest(found['worse'])}", evidence)
     if not found["better"] and not found["worse"]:
         yield Check("no", f"{beside} no different in any of {same} figures", evidence)
+
+
+def _largest(differences: Sequence[tuple[float, str]]) -> str:
+    """Those that make the most of a difference; the evidence has all."""
+    told = [text for _, text in sorted(differences, reverse=True)[:_TOLD]]
+    more = len(differences) - len(told)
+    return f"{', '.join(told)}, and {more} more" if more else ", ".join(told)
 
 
 def _measured(
