@@ -27,18 +27,14 @@ _LAYERS: tuple[Layer, ...] = ("bare", "served")
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, unless a document is given; then say what came out, and write it."""
-    if arguments.document is not None:
-        document = _read(arguments.document)
-    else:
-        document = _measure(arguments)
-        document.write(_named(arguments.output, ".json"))
+    figures = arguments.document or _named(arguments.output, ".json")
+    document = _read(figures) if arguments.document else _measure(arguments, figures)
     print(text(document, full=arguments.full))
     report = _named(arguments.output, ".html")
-    figures = arguments.document or _named(arguments.output, ".json")
     report.write_text(page(document, figures.name), encoding="utf-8")
-    written = [report] if arguments.document else [figures, report]
+    written = [report] if arguments.document or not document.places else [figures, report]
     print(f"\nwritten: {', '.join(map(str, written))}")
-    return 0 if document.complete else 130
+    return 0 if document.complete or arguments.document else 130
 
 
 def _read(path: Path) -> Document:
@@ -50,10 +46,10 @@ def _read(path: Path) -> Document:
         raise UsageError(str(error)) from None
 
 
-def _measure(arguments: argparse.Namespace) -> Document:
-    """Return what was measured, also when Ctrl-C or SIGTERM has cut it short."""
+def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
+    """Return what was measured, also when Ctrl-C or SIGTERM has cut it short; it is in a file."""
     what = _study(arguments)
-    if not os.access(arguments.output.parent, os.W_OK):  # now, not after minutes of measuring
+    if not os.access(figures.parent, os.W_OK):  # now, not after minutes of measuring
         raise UsageError(f"--output {arguments.output}: nothing can be written there")
     document = new_document(what, sys.argv)
     with ProgressLine(sys.stderr, len(what.places)) as progress, _terminated_as_interrupted():
@@ -62,8 +58,11 @@ def _measure(arguments: argparse.Namespace) -> Document:
         except KeyboardInterrupt:
             progress.clear()
             print("interrupted: this is what was measured until then", file=sys.stderr)
-        except PlaceError as error:
+        except (PlaceError, OSError) as error:
             raise UsageError(f"smbd compare: {error}") from None
+        finally:
+            if document.places:
+                document.write(figures)
     return document
 
 

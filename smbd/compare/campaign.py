@@ -11,13 +11,14 @@ from time import monotonic
 import aio
 from aio.compare import machine
 from aio.compare.bare import BareLayer
-from aio.compare.document import Document, Layer, Place
+from aio.compare.document import Document, Layer, Place, Skipped
 from aio.compare.experiments import EXPERIMENTS, Ground
 from aio.compare.experiments import run as run_experiment
 from aio.compare.files import Files
 from aio.compare.forms import Form
 from aio.compare.places import (
     OpenPlace,
+    PlaceError,
     machine_dirty_limit,
     made_place,
     own_mount_namespace,
@@ -47,6 +48,16 @@ class Where:
     folder: Path
     kind: str | None = None
     reads_per_second: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.kind or str(self.folder)
+
+    def unmade(self) -> Place:
+        """For the document, if it is not to be had."""
+        made = self.kind is not None
+        return Place(self.name, str(self.folder), self.name, "nothing", made, self.reads_per_second)
 
     def open(self) -> AbstractContextManager[OpenPlace]:
         """PlaceError: it is not to be had."""
@@ -87,18 +98,28 @@ def new_document(study: Study, command: Sequence[str]) -> Document:
 def run_study(study: Study, document: Document, progress: ProgressLine) -> None:
     """Put everything that is asked for into the document.
 
-    PlaceError: a place is not to be had.  KeyboardInterrupt leaves what was finished.
+    A place that is not to be had is in it with the reason; PlaceError or OSError if it is the only
+    one.  KeyboardInterrupt leaves what was finished.
     """
     if any(where.kind for where in study.places):
         own_mount_namespace()  # while there is one thread: others would not see the mounts
     began = monotonic()
     try:
-        for where in study.places:
-            progress.note(f"{where.kind or where.folder}: making files ...")
-            with where.open() as opened:
-                place = opened.describe()
-                document.places.append(place)
-                _measure(study, opened, place, study.plan(where), progress)
+        for number, where in enumerate(study.places):
+            progress.note(f"{where.name}: making files ...")
+            try:
+                with where.open() as opened:
+                    document.places.append(opened.describe())
+                    _measure(study, opened, document.places[-1], study.plan(where), progress)
+            except (PlaceError, OSError) as error:
+                if len(study.places) == 1:
+                    raise
+                if len(document.places) == number:
+                    document.places.append(where.unmade())
+                reason = str(error)
+                document.places[-1].skipped += [
+                    Skipped(each, "", "", reason) for each in study.layers
+                ]
         document.complete = True
     finally:
         document.seconds = round(monotonic() - began, 1)

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,9 +14,11 @@ import pytest
 
 from aio.compare.document import Document
 from aio.compare.forms import FORMS
+from aio.compare.places import OpenPlace, PlaceError
 from aio.compare.workloads import WORKLOADS
 from smbd.cli import main
 from smbd.cli.compare import page
+from smbd.compare import campaign
 
 SMALL = ("--quick", "--only", "hits 4 KiB x1", "--engine", "sync", "--engine", "nowait+threads")
 
@@ -183,6 +187,27 @@ def test_file_systems_of_its_own_are_for_root(
     assert compare(tmp_path, *SMALL, "--file-systems", "ext4") == 2
 
     assert "needs root" in capsys.readouterr().err
+
+
+def test_a_place_that_is_not_to_be_had_costs_the_others_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def made(kind: str, folder: Path, **_: object) -> Iterator[OpenPlace]:
+        if kind == "xfs":
+            raise PlaceError("xfs cannot be made: mkfs.xfs is not installed")
+        yield OpenPlace(kind, folder)
+
+    monkeypatch.setattr(campaign, "own_mount_namespace", lambda: None)
+    monkeypatch.setattr(campaign, "made_place", made)
+
+    assert compare(tmp_path, *SMALL, "--layer", "bare", "--file-systems", "xfs,ext4") == 0
+
+    xfs, ext4 = Document.read(tmp_path / "out.json").places
+    assert (xfs.name, xfs.measurements) == ("xfs", [])
+    assert ext4.measurements
+    assert "mkfs.xfs is not installed" in capsys.readouterr().out
+    assert "mkfs.xfs is not installed" in (tmp_path / "out.html").read_text(encoding="utf-8")
 
 
 def test_an_empty_document_has_a_page(tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def asked(opened, offset, length, flags=EXCLUSIVE):
     request, _ = opened.lock([element(offset, length, flags)], send=False)
     tree = opened.tree_connect
     sent = opened.connection.send(request, tree.session.session_id, tree.tree_connect_id)
-    assert sent.response_event.wait(10)  # the interim response, which tells that it waits
+    # The interim response, which tells that it waits: whenever it comes, on a busy machine too.
+    sent.response_event.wait()
     return sent, sent.response["status"].get_value()
 
 
