@@ -128,6 +128,8 @@ def run_place(
     """
     flood = _Flood(dirty_limit, why_no_dirty_limit)
     steps = _Steps(plan, list(_in_order(layers, plan)))
+    for known in place.skipped:  # by an earlier call
+        steps.skip(known)
     while steps.left:
         step = steps.left[0]
         progress.begins(steps.current(place.name))

@@ -52,7 +52,10 @@ def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
     if not os.access(figures.parent, os.W_OK):  # now, not after minutes of measuring
         raise UsageError(f"--output {arguments.output}: nothing can be written there")
     document = new_document(what, sys.argv)
-    with ProgressLine(sys.stderr, len(what.places)) as progress, _terminated_as_interrupted():
+    with (
+        ProgressLine(sys.stderr, what.rounds * len(what.places)) as progress,
+        _terminated_as_interrupted(),
+    ):
         try:
             run_study(what, document, progress)
         except KeyboardInterrupt:

@@ -79,14 +79,14 @@ class Study:
     signing: Signing
 
     def plan(self, where: Where) -> Plan:
-        """What is run there."""
+        """What is run there in one round."""
         if where.reads_per_second:
             # Rationed reads are what such a place is for: of the rest it says nothing new.
             workloads = [each for each in self.workloads if each.on_slow_disks]
             seconds = _QUICK_SLOW_SECONDS if self.quick else _SLOW_SECONDS
-            return Plan(self.rounds, seconds, workloads, self.forms)
+            return Plan(1, seconds, workloads, self.forms)
         seconds = _QUICK_SECONDS if self.quick else _SECONDS
-        return Plan(self.rounds, seconds, self.workloads, self.forms)
+        return Plan(1, seconds, self.workloads, self.forms)
 
 
 def new_document(study: Study, command: Sequence[str]) -> Document:
@@ -98,6 +98,9 @@ def new_document(study: Study, command: Sequence[str]) -> Document:
 def run_study(study: Study, document: Document, progress: ProgressLine) -> None:
     """Put everything that is asked for into the document.
 
+    All places stand side by side, and each round goes through all of them: what is slower in one
+    of them shall be so for itself, not for the minute in which it was measured.
+
     A place that is not to be had is in it with the reason; PlaceError or OSError if it is the only
     one.  KeyboardInterrupt leaves what was finished.
     """
@@ -105,48 +108,71 @@ def run_study(study: Study, document: Document, progress: ProgressLine) -> None:
         own_mount_namespace()  # while there is one thread: others would not see the mounts
     began = monotonic()
     try:
-        for number, where in enumerate(study.places):
-            progress.note(f"{where.name}: making files ...")
-            try:
-                with where.open() as opened:
-                    document.places.append(opened.describe())
-                    _measure(study, opened, document.places[-1], study.plan(where), progress)
-            except (PlaceError, OSError) as error:
-                if len(study.places) == 1:
-                    raise
-                if len(document.places) == number:
-                    document.places.append(where.unmade())
-                reason = str(error)
-                document.places[-1].skipped += [
-                    Skipped(each, "", "", reason) for each in study.layers
-                ]
+        with ExitStack() as stack:
+            sites = list(_sites(study, document, progress, stack))
+            for _ in range(study.rounds):
+                for site in sites:
+                    site.run_round(progress)
+            for site in sites:
+                site.experiment(progress)
         document.complete = True
     finally:
         document.seconds = round(monotonic() - began, 1)
 
 
-def _measure(
-    study: Study, opened: OpenPlace, place: Place, plan: Plan, progress: ProgressLine
-) -> None:
-    evicted_size = _EVICTED_QUICK if study.quick else _EVICTED
-    limit = None
-    if opened.dirty_limit(_DIRTY_LIMIT) is not None:
-        limit = partial(_held, opened)
-    with Files(opened.folder, evicted_size=evicted_size) as files:
-        place.forms = {form.name: _way(files.folder, form) for form in plan.forms}
-        with opened.throttled(), _layers(study, files) as layers:
+def _sites(
+    study: Study, document: Document, progress: ProgressLine, stack: ExitStack
+) -> Iterator["_Site"]:
+    for where in study.places:
+        progress.note(f"{where.name}: making files ...")
+        try:
+            site = _Site(study, where, stack)
+        except (PlaceError, OSError) as error:
+            if len(study.places) == 1:
+                raise
+            place = where.unmade()
+            place.skipped += [Skipped(layer, "", "", str(error)) for layer in study.layers]
+            document.places.append(place)
+        else:
+            document.places.append(site.place)
+            yield site
+
+
+class _Site:
+    """A place with its files and what loads them, for as long as the stack lasts."""
+
+    def __init__(self, study: Study, where: Where, stack: ExitStack) -> None:
+        self._quick = study.quick
+        self._plan = study.plan(where)
+        self._opened = stack.enter_context(where.open())
+        evicted_size = _EVICTED_QUICK if study.quick else _EVICTED
+        files = Files(self._opened.folder, evicted_size=evicted_size)
+        self._files = stack.enter_context(files)
+        self._layers = stack.enter_context(_layers(study, self._files))
+        limit = self._opened.dirty_limit(_DIRTY_LIMIT)
+        self._limit = None if limit is None else partial(_held, self._opened)
+        self.place = self._opened.describe()
+        self.place.forms = {form.name: _way(files.folder, form) for form in self._plan.forms}
+
+    def run_round(self, progress: ProgressLine) -> None:
+        """Everything once."""
+        with self._opened.throttled():
             run_place(
-                place,
-                layers,
-                plan,
+                self.place,
+                self._layers,
+                self._plan,
                 progress,
-                dirty_limit=limit,
+                dirty_limit=self._limit,
                 why_no_dirty_limit=_why_no_dirty_limit(),
             )
-        ground = Ground(files, study.quick, opened.loop, opened.throttled, limit)
+
+    def experiment(self, progress: ProgressLine) -> None:
+        """All experiments."""
+        opened = self._opened
+        ground = Ground(self._files, self._quick, opened.loop, opened.throttled, self._limit)
         for name, experiment in EXPERIMENTS.items():
-            progress.note(f"{place.name}: the experiment {name!r} ...")
-            place.experiments[name] = run_experiment(experiment, ground)
+            progress.note(f"{self.place.name}: the experiment {name!r} ...")
+            self.place.experiments[name] = run_experiment(experiment, ground)
 
 
 def _held(opened: OpenPlace) -> AbstractContextManager[None]:
