@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aio.compare.claims import judge
 from aio.compare.document import Document
 from aio.compare.forms import FORMS
 from aio.compare.places import OpenPlace, PlaceError
@@ -81,8 +82,10 @@ def test_the_quick_study_reports_on_every_claim_in_every_way(
     assert len(page_of.ids) == len(set(page_of.ids))
     assert {"summary", "claims", "method", "place-1", "machine"} <= set(page_of.ids)
     assert report.count("<svg") >= 4  # latencies, throughput, stalls, hits beside misses
-    for number in range(7):
-        assert f"\n{number}. " in shown
+    for verdict in judge(document):
+        assert f"\n{verdict.number}. " in shown
+        assert f"claim-{verdict.number}" in page_of.ids
+    assert {verdict.number[0] for verdict in judge(document)} >= set("0123456")
 
 
 def test_a_report_is_made_again_from_the_figures_alone(

@@ -91,7 +91,7 @@ td[class^="w"] small { color: inherit; opacity: .8; }
 .pill.no { background: var(--no); color: var(--no-ink); }
 .pill.partly { background: var(--partly); color: var(--partly-ink); }
 .verdicts td { text-align: center; }
-.verdicts thead th:not(:first-child) { text-align: center; min-width: 6rem; }
+.verdicts thead th:not(:first-child) { text-align: center; min-width: 4.5rem; white-space: normal; }
 .verdicts tbody th { white-space: normal; min-width: 13rem; max-width: 46rem; font-weight: 400; }
 .verdicts tbody th a { color: inherit; text-decoration-color: var(--muted); }
 .finding {

@@ -18,7 +18,11 @@ def summary(document: Document, verdicts: Sequence[Verdict]) -> Markup:
     return el(
         "section",
         el("h2", "Summary", id="summary"),
-        el("p", "Does the claim hold here? Each links to the figures that decide it."),
+        el(
+            "p",
+            "Does the claim hold here? Each links to the figures that decide it, "
+            "and where there is none (-) says why.",
+        ),
         table(["claim", *names], rows, kind="verdicts"),
     )
 
@@ -34,7 +38,9 @@ def _claim_link(verdict: Verdict) -> Markup:
 
 def _verdict(verdict: Verdict, place: str) -> Cell:
     found = verdict.places.get(place)
-    return Cell(_pill(found.holds) if found else NOTHING)
+    if found is None or found.holds == "not measured":  # six columns of these words are too wide
+        return Cell(NOTHING)
+    return Cell(_pill(found.holds))
 
 
 def _pill(holds: str) -> Markup:
