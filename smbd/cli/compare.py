@@ -130,6 +130,8 @@ def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM ends the study as Ctrl-C does: everything that was made is removed."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's job in the background
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # trio has its own way with this one
 
     before = signal.signal(signal.SIGTERM, interrupt)
