@@ -6,7 +6,7 @@ from 0 to 2**63 - 1.  Everything here is called from one trio loop.
 """
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 Data = bytes | bytearray | memoryview
 
@@ -14,6 +14,8 @@ Data = bytes | bytearray | memoryview
 @dataclass(slots=True)
 class Stats:
     """Counters since the engine was opened; hits, misses and unknown count reads only."""
+
+    LARGEST: ClassVar = frozenset(("max_seconds", "max_submit_seconds"))  # the others are sums
 
     hits: int = 0  # answered at once, in the calling task
     misses: int = 0  # not all in the page cache
@@ -51,9 +53,17 @@ class Stats:
             field.name: getattr(self, field.name) + getattr(other, field.name)
             for field in fields(self)
         }
-        for name in ("max_seconds", "max_submit_seconds"):
+        for name in self.LARGEST:
             values[name] = max(getattr(self, name), getattr(other, name))
         return Stats(**values)
+
+    def since(self, before: "Stats") -> dict[str, float]:
+        """By name, what was counted after an earlier copy; of the largest, those until now."""
+        return {
+            field.name: getattr(self, field.name)
+            - (0 if field.name in self.LARGEST else getattr(before, field.name))
+            for field in fields(self)
+        }
 
 
 class Engine(Protocol):

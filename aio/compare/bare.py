@@ -6,12 +6,8 @@ has the next request in the next burst.
 """
 
 import gc
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
-from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
-from typing import NamedTuple, Self
 
 import trio
 
@@ -22,13 +18,10 @@ from aio.compare.files import Files
 from aio.compare.forms import Form
 from aio.compare.lanes import Lane
 from aio.compare.stalls import LoopTurns
-from aio.compare.study import CannotRun
+from aio.compare.study import WARM_UP, CannotRun
+from aio.compare.usage import Usage
 from aio.compare.workloads import Workload
 from aio.opening import open_engine
-
-# Of a run's time, and at least one burst: all threads are started then, all files looked at.
-_WARM_UP = 0.1
-_LARGEST = {"max_seconds", "max_submit_seconds"}  # of aio.Stats; the others are sums
 
 
 class BareLayer:
@@ -75,7 +68,7 @@ class BareLayer:
         try:
             with ExitStack() as stack:
                 run = _Run(engine, workload, self._files, stack)
-                await run.warm_up(seconds * _WARM_UP)
+                await run.warm_up(seconds * WARM_UP)
                 return await run.measure(seconds, turns)
         finally:
             await engine.aclose()
@@ -108,19 +101,24 @@ class _Run:
         Each begins with all evicted that is to be evicted, which is not of the run, and ends early
         when that is used up.
         """
-        before = asdict(self._engine.statistics())
-        spent = _Usage(0.0, 0)
+        before = self._engine.statistics()
+        spent = Usage()
         left = seconds
         while left > 0:
             self._evict()
-            began, usage = perf_counter(), _Usage.now()
+            began, usage = perf_counter(), Usage.now()
             turns.resume()
             await self._lap(left)
             turns.pause()
             spent = spent.plus_since(usage)
             left -= perf_counter() - began
-        stats = _difference(before, asdict(self._engine.statistics()))
-        return self._figures(spent, turns.slots, stats)
+        return Figures.of_run(
+            [lane.figures() for lane in self._lanes],
+            spent,
+            turns.slots,
+            inline=sum(lane.inline for lane in self._lanes),
+            stats=self._engine.statistics().since(before),
+        )
 
     async def _lap(self, seconds: float) -> None:
         """Keep all clients busy for so long, then wait until all are answered."""
@@ -145,47 +143,6 @@ class _Run:
             if lane.load.data == "evicted":
                 self._files.need_evicted()
                 lane.go_through(self._files.blocks(lane.load))
-
-    def _figures(
-        self, spent: "_Usage", turns: Sequence[float], stats: Mapping[str, float]
-    ) -> Figures:
-        lane, *others = self._lanes
-        beside = [other.figures() for other in others]
-        return replace(
-            lane.figures(),
-            cpu=spent.cpu,
-            switches=spent.switches,
-            hops=int(stats["switches"]),
-            inline=sum(lane.inline for lane in self._lanes),
-            stall=max(turns),
-            turns=tuple(round(turn * 1e6, 1) for turn in turns),
-            stats=stats,
-            beside=beside[0] if beside else None,
-        )
-
-
-class _Usage(NamedTuple):
-    """Of this process, with all its threads."""
-
-    cpu: float
-    switches: int
-
-    @classmethod
-    def now(cls) -> Self:
-        usage = getrusage(RUSAGE_SELF)
-        return cls(usage.ru_utime + usage.ru_stime, usage.ru_nvcsw)
-
-    def plus_since(self, before: "_Usage") -> "_Usage":
-        now = _Usage.now()
-        return _Usage(
-            self.cpu + now.cpu - before.cpu, self.switches + now.switches - before.switches
-        )
-
-
-def _difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    return {
-        name: value if name in _LARGEST else value - before[name] for name, value in after.items()
-    }
 
 
 def _first_of(error: BaseException) -> BaseException:

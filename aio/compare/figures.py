@@ -3,8 +3,10 @@
 import statistics
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
+
+from aio.compare.usage import Usage
 
 # At which a distribution of latencies is kept: enough to draw it, tail and all.
 SHARES = (
@@ -58,6 +60,46 @@ class Figures:
     turns: tuple[float, ...]  # us: the longest turn in each of SLOTS parts of the run
     stats: Mapping[str, float] = field(default_factory=dict)  # aio.Stats, of this run
     beside: "Figures | None" = None  # what the others got; CPU and the loop are counted above
+
+    @classmethod
+    def of_load(cls, seconds: float, transferred: int, latencies: Sequence[float]) -> Self:
+        """What one load's clients got; CPU and the loop are known of all loads together."""
+        return cls(
+            seconds=seconds,
+            operations=len(latencies),
+            transferred=transferred,
+            latencies=Latencies.of(latencies),
+            cpu=0.0,
+            switches=0,
+            hops=0,
+            inline=0,
+            stall=0.0,
+            turns=(),
+        )
+
+    @classmethod
+    def of_run(
+        cls,
+        loads: Sequence[Self],
+        spent: Usage,
+        turns: Sequence[float],
+        *,
+        inline: int,
+        stats: Mapping[str, float],
+    ) -> Self:
+        """The first load's, and in it what all of them cost; `turns` in seconds."""
+        own, *others = loads
+        return replace(
+            own,
+            cpu=spent.cpu,
+            switches=spent.switches,
+            hops=int(stats["switches"]),
+            inline=inline,
+            stall=max(turns),
+            turns=tuple(round(turn * 1e6, 1) for turn in turns),
+            stats=stats,
+            beside=others[0] if others else None,
+        )
 
     @property
     def rate(self) -> float:
@@ -124,6 +166,11 @@ UNITS = {
     "stall_us": ("stall us", "longest time for which the event loop did not turn, microseconds"),
     "others_per_s": ("others/s", "operations a second of those beside"),
 }
+
+
+def heading(name: str) -> str:
+    """What a figure's column is called; its unit is with the amount."""
+    return UNITS[name][0].removesuffix(" us")
 
 
 @dataclass(frozen=True, slots=True)

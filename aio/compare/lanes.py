@@ -10,7 +10,7 @@ from time import perf_counter
 import trio
 
 from aio.base import Engine
-from aio.compare.figures import Figures, Latencies
+from aio.compare.figures import Figures
 from aio.compare.workloads import Load
 
 # A reply's payload lies behind its headers, and so does a WRITE's: never on a page's boundary.
@@ -63,19 +63,8 @@ class Lane:
 
     def figures(self) -> Figures:
         """What its clients got."""
-        count = len(self.latencies)
-        return Figures(
-            seconds=self.seconds,
-            operations=count,
-            transferred=count * self.load.size,
-            latencies=Latencies.of(self.latencies),
-            cpu=0.0,
-            switches=0,
-            hops=0,
-            inline=0,
-            stall=0.0,
-            turns=(),
-        )
+        transferred = len(self.latencies) * self.load.size
+        return Figures.of_load(self.seconds, transferred, self.latencies)
 
     def begin(self, now: float) -> None:
         """All clients come."""

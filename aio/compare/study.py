@@ -16,6 +16,9 @@ from aio.compare.progress import Progress
 from aio.compare.progress import Step as Running
 from aio.compare.workloads import WORKLOADS, Workload
 
+# Of a run's time, before it: all threads are started then, all files looked at.
+WARM_UP = 0.1
+
 DirtyLimit = Callable[[], AbstractContextManager[object]]
 
 

@@ -8,22 +8,21 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from aio.compare.document import Layer
-from aio.compare.figures import Figures, Latencies
+from aio.compare.figures import Figures
 from aio.compare.files import Files
 from aio.compare.forms import Form
-from aio.compare.study import CannotRun
+from aio.compare.study import WARM_UP, CannotRun
+from aio.compare.usage import Usage
 from aio.compare.workloads import Load, Workload
 from smbd.compare.child import Child
 from smbd.load import Group, LoadClient, LoadError, Offsets, Outcome, Signing, Work
 
-_WARM_UP = 0.1  # of a run's time, as in the bare layer
 # What one connection has in flight at most; 64 requests at once are those of several clients.
 _MOST_IN_FLIGHT = 16
 _MOST_BESIDE = 8  # connections: the others are others to each other too
@@ -65,7 +64,7 @@ class ServedLayer:
             groups.append(self._group(workload.beside, _others(workload.beside.depth)))
         try:
             with LoadClient(target, groups, self._signing) as client:
-                client.run(_WARM_UP * seconds)
+                client.run(WARM_UP * seconds)
                 self._child.begin(share, seconds)
                 try:
                     outcomes = client.run(seconds)
@@ -120,36 +119,10 @@ def _offsets(files: Files, load: Load) -> Offsets:
 
 
 def _figures(form: Form, outcomes: Sequence[Outcome], took: Mapping[str, Any]) -> Figures:
-    """The first group's; CPU time, switches and the loop are those of all."""
-    own, *others = map(_of_group, outcomes)
     stats = took["stats"]
     if form.probe:
         inline = stats["hits"] + stats["writes_inline"]
     else:
         inline = sum(one.operations for one in outcomes) if form.spec == "sync" else 0
-    return replace(
-        own,
-        cpu=took["cpu"],
-        switches=took["switches"],
-        hops=stats["switches"],
-        inline=inline,
-        stall=max(took["turns"]),
-        turns=tuple(round(turn * 1e6, 1) for turn in took["turns"]),
-        stats=stats,
-        beside=others[0] if others else None,
-    )
-
-
-def _of_group(outcome: Outcome) -> Figures:
-    return Figures(
-        seconds=outcome.seconds,
-        operations=outcome.operations,
-        transferred=outcome.transferred,
-        latencies=Latencies.of(outcome.latencies),
-        cpu=0.0,
-        switches=0,
-        hops=0,
-        inline=0,
-        stall=0.0,
-        turns=(),
-    )
+    loads = [Figures.of_load(one.seconds, one.transferred, one.latencies) for one in outcomes]
+    return Figures.of_run(loads, Usage(*took["usage"]), took["turns"], inline=inline, stats=stats)

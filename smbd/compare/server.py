@@ -6,9 +6,7 @@ It ends with its stdin, and so cannot outlive the study, however that has ended.
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import trio
@@ -16,12 +14,10 @@ import trio
 from aio import Engine
 from aio.compare.figures import SLOTS
 from aio.compare.stalls import LoopTurns
+from aio.compare.usage import Usage
 from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
 from smbd.server import Server, serving, settle
 from smbd.server.building import open_shares
-
-# Of aio.Stats: the largest since the engine was opened, whereas the others are sums.
-_LARGEST = {"max_seconds", "max_submit_seconds"}
 
 
 class _Run:
@@ -33,8 +29,8 @@ class _Run:
     def __init__(self, engine: Engine, seconds: float) -> None:
         self._engine = engine
         self._turns = LoopTurns(seconds, SLOTS)
-        self._stats = asdict(engine.statistics())
-        self._usage = getrusage(RUSAGE_SELF)
+        self._stats = engine.statistics()
+        self._usage = Usage.now()
         trio.lowlevel.add_instrument(self._turns)
         self._turns.resume()
 
@@ -42,16 +38,10 @@ class _Run:
         """What it took."""
         self._turns.pause()
         trio.lowlevel.remove_instrument(self._turns)
-        before, after = self._usage, getrusage(RUSAGE_SELF)
-        stats = asdict(self._engine.statistics())
         return {
-            "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-            "switches": after.ru_nvcsw - before.ru_nvcsw,
+            "usage": Usage().plus_since(self._usage),
             "turns": self._turns.slots,
-            "stats": {
-                name: value if name in _LARGEST else value - self._stats[name]
-                for name, value in stats.items()
-            },
+            "stats": self._engine.statistics().since(self._stats),
         }
 
 

@@ -16,8 +16,6 @@ Document = Mapping[str, Any]
 
 _LONGEST_REQUEST = 8192
 _PATIENCE = 5.0  # seconds, for the request and its answer
-# Of what aio counts only the longest time is no counter.
-_GAUGES = frozenset(("max_seconds", "max_submit_seconds"))
 
 
 async def serve(listener: socket.socket, document: Callable[[], Document]) -> None:
@@ -94,7 +92,7 @@ def _share_figures() -> Iterator[tuple[str, str, str]]:
     yield "connections", "trees", "gauge"
     yield "opens", "opens", "gauge"
     for field in fields(Stats):
-        if field.name in _GAUGES:
+        if field.name in Stats.LARGEST:
             yield field.name, f"engine_{field.name}", "gauge"
         else:
             prefix = "engine_" if field.name == "seconds" else ""

@@ -63,3 +63,17 @@ FORMS = [
     Form("nowait", DONTCACHE),
 ]
 QUEUED = [form for form in FORMS if "libaio" in form.spec or "uring" in form.spec]
+
+
+async def read(engine: aio.Engine, fd: int, length: int, offset: int) -> bytes:
+    """As the server does it: at once if possible."""
+    into = memoryview(bytearray(length))
+    count = engine.try_read(fd, into, offset)
+    if count is None:
+        count = await engine.read(fd, into, offset)
+    return bytes(into[:count])
+
+
+async def write(engine: aio.Engine, fd: int, data: bytes, offset: int) -> int:
+    count = engine.try_write(fd, data, offset)
+    return await engine.write(fd, data, offset) if count is None else count

@@ -11,7 +11,7 @@ import aio
 from aio.dontcache import try_dontcache
 from aio.kernel import cachestat
 from aio.ring import READ, Request, Ring
-from tests.aio.engines import Form
+from tests.aio.engines import Form, read, write
 from tests.aio.page_cache import make_cold, make_warm, resident_pages
 
 PAGE = 4096
@@ -94,19 +94,6 @@ def flags(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return seen
 
 
-async def read(engine: aio.Engine, fd: int, length: int, offset: int) -> bytes:
-    into = memoryview(bytearray(length))
-    count = engine.try_read(fd, into, offset)
-    if count is None:
-        count = await engine.read(fd, into, offset)
-    return bytes(into[:count])
-
-
-async def write(engine: aio.Engine, fd: int, data: bytes, offset: int) -> None:
-    if engine.try_write(fd, data, offset) is None:
-        assert await engine.write(fd, data, offset) == len(data)
-
-
 async def test_a_cold_stream_leaves_hardly_a_page_behind(engine: aio.Engine, fd: int) -> None:
     await read(engine, fd, 1, 0)  # from here on the file system is known
     make_cold(fd)
@@ -143,9 +130,9 @@ async def test_what_is_written_goes_to_the_disk_at_once(engine: aio.Engine, fd: 
         assert cachestat(fd, 0, len(CONTENT)).dirty == 0
     except OSError as error:
         pytest.skip(f"cachestat: {error}")
-    await write(engine, fd, bytes(LONG), LONG)
+    assert await write(engine, fd, bytes(LONG), LONG) == LONG
     assert cachestat(fd, 0, len(CONTENT)).dirty == 0
-    await write(engine, fd, bytes(PAGE), 0)
+    assert await write(engine, fd, bytes(PAGE), 0) == PAGE
     assert cachestat(fd, 0, len(CONTENT)).dirty > 0
     assert os.pread(fd, 2 * LONG + 1, 0) == (
         bytes(PAGE) + CONTENT[PAGE:LONG] + bytes(LONG) + CONTENT[2 * LONG : 2 * LONG + 1]
@@ -160,7 +147,7 @@ async def test_what_is_written_to_xfs_leaves_the_cache(xfs: Path) -> None:
         except OSError as error:
             pytest.skip(f"RWF_DONTCACHE: {error}")
         make_cold(fd)
-        await write(engine, fd, bytes(LONG), 0)
+        assert await write(engine, fd, bytes(LONG), 0) == LONG
         os.fsync(fd)
         assert resident_pages(fd, len(CONTENT)) <= LONG // PAGE // 8
         assert await read(engine, fd, LONG, 0) == bytes(LONG)
@@ -174,7 +161,7 @@ async def test_long_requests_have_the_flag_and_no_others(
     flags.clear()
     for length in (LONG, 2 * LONG):
         await read(engine, fd, length, 0)
-        await write(engine, fd, bytes(length), 0)
+        assert await write(engine, fd, bytes(length), 0) == length
     assert set(flags) == {("read", DONTCACHE), ("write", DONTCACHE)}
     flags.clear()
     await engine.read(fd, memoryview(bytearray(LONG - 1)), 0)

@@ -13,7 +13,7 @@ import trio.testing
 
 import aio
 from aio.ring import Request, Ring
-from tests.aio.engines import Form
+from tests.aio.engines import Form, read, write
 
 CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
 
@@ -40,20 +40,6 @@ def attached(engine: aio.Engine, folder: Path) -> Iterator[int]:
     yield fd
     engine.detach(fd)
     os.close(fd)
-
-
-async def read(engine: aio.Engine, fd: int, length: int, offset: int) -> bytes:
-    """As the server does it: at once if possible."""
-    into = memoryview(bytearray(length))
-    count = engine.try_read(fd, into, offset)
-    if count is None:
-        count = await engine.read(fd, into, offset)
-    return bytes(into[:count])
-
-
-async def write(engine: aio.Engine, fd: int, data: bytes, offset: int) -> int:
-    count = engine.try_write(fd, data, offset)
-    return await engine.write(fd, data, offset) if count is None else count
 
 
 async def test_a_read_gives_what_was_asked_for(engine: aio.Engine, fd: int) -> None:

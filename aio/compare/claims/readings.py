@@ -6,9 +6,9 @@ from math import log2
 from typing import Any
 
 from aio.compare.claims.verdict import Check, Evidence, Finding, conclude
-from aio.compare.claims.words import amounts, heading
+from aio.compare.claims.words import amounts
 from aio.compare.document import Layer, Place
-from aio.compare.figures import Figures, Summary
+from aio.compare.figures import Figures, Summary, heading
 from aio.compare.workloads import Group, Workload, workload_named
 
 # What users get is served.  Bare tells the engines from what is around them.

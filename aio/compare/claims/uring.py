@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 from aio.compare.claims.probing import NOWAIT
 from aio.compare.claims.readings import Reading, by_layers, experiment, why_no_experiment
 from aio.compare.claims.verdict import Check, Evidence, Finding, conclude
-from aio.compare.claims.words import amount, heading, us
+from aio.compare.claims.words import amount, us
 from aio.compare.document import Place
-from aio.compare.figures import Summary
+from aio.compare.figures import Summary, heading
 from aio.compare.workloads import KIB, MIB, Group
 
 _RIVALS = ("uring", "nowait+uring")

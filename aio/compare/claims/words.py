@@ -1,6 +1,6 @@
 """How sentences and evidence write amounts: three digits, and the unit that keeps them short."""
 
-from aio.compare.figures import UNITS, Summary
+from aio.compare.figures import Summary
 
 
 def us(microseconds: float) -> str:
@@ -34,8 +34,3 @@ def amounts(figure: str, summary: Summary) -> str:
         amount(figure, value) for value in (summary.median, summary.low, summary.high)
     )
     return middle if low == high else f"{middle} ({low} to {high})"
-
-
-def heading(figure: str) -> str:
-    """What tables call a figure; its unit is with the amount."""
-    return UNITS[figure][0].removesuffix(" us")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from math import floor, isfinite, log10
 
-from aio.compare.figures import UNITS, Summary
+from aio.compare.figures import Summary
 
 NOTHING = "-"
 ROUGH = 0.25  # what a round may differ from the median by, until a tilde says so
@@ -48,11 +48,6 @@ def figure(name: str, value: float) -> str:
     if name in {"switches", "hops"}:
         return f"{value:.2f}" if value else "0"
     return three_digits(value) if name == "mb_per_s" else count(value)
-
-
-def heading(name: str) -> str:
-    """What a figure's column is called."""
-    return UNITS[name][0].removesuffix(" us")
 
 
 def spread(name: str, summary: Summary) -> str:

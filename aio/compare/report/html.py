@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from aio.compare.claims import judge
 from aio.compare.document import Document
-from aio.compare.figures import UNITS
+from aio.compare.figures import UNITS, heading
 from aio.compare.report import verdicts
-from aio.compare.report.amounts import heading
 from aio.compare.report.markup import Markup, el, items, joined, link, table
 from aio.compare.report.section import PARTS, can_draw, place_section
 from aio.compare.report.style import CSS

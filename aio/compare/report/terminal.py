@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 
 from aio.compare.claims import Finding, Verdict, judge
 from aio.compare.document import Document, Layer, Place
-from aio.compare.figures import UNITS
+from aio.compare.figures import UNITS, heading
 from aio.compare.report.amounts import (
     NOTHING,
     ROUGH,
     duration,
     figure,
-    heading,
     roughly,
     with_spread,
 )
