@@ -1,8 +1,11 @@
 """Every engine in every form, as the tests take them."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +66,30 @@ FORMS = [
     Form("nowait", DONTCACHE),
 ]
 QUEUED = [form for form in FORMS if "libaio" in form.spec or "uring" in form.spec]
+
+
+@contextmanager
+def attached(engine: aio.Engine, path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
+    """An open file that the engine knows.
+
+    Closed whatever happens: one left open by a test that crashed keeps its file system mounted.
+    """
+    fd = os.open(path, flags)
+    try:
+        engine.attach(fd)
+        yield fd
+    finally:
+        engine.detach(fd)
+        os.close(fd)
+
+
+@contextmanager
+def a_file(engine: aio.Engine, folder: Path, content: bytes) -> Iterator[int]:
+    """A new file, open and attached."""
+    path = folder / "file"
+    path.write_bytes(content)
+    with attached(engine, path) as fd:
+        yield fd
 
 
 async def read(engine: aio.Engine, fd: int, length: int, offset: int) -> bytes:

@@ -1,11 +1,12 @@
 """File systems of our own, in files: mounted for a test, and gone after it."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -60,4 +61,19 @@ def _mounted(what: list[str], folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        done = subprocess.run(["umount", str(folder)], capture_output=True, check=False)
+        assert not done.returncode, f"{done.stderr.decode().strip()}; in use by {_users(folder)}"
+
+
+def _users(folder: Path) -> list[str]:
+    """Who keeps this file system mounted: process, what it holds, and the command."""
+    users = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            held = [process / "cwd", process / "root", *(process / "fd").iterdir()]
+            names = {str(link.readlink()) for link in held} | set(
+                re.findall(r"/.*", (process / "maps").read_text())
+            )
+            command = (process / "cmdline").read_text().replace("\0", " ")
+            users += [f"{process.name} {name} ({command})" for name in names if str(folder) in name]
+    return users

@@ -16,7 +16,7 @@ import aio
 from aio import direct
 from aio.kernel import Address
 from aio.ring import READ, WRITE, Request, Ring
-from tests.aio.engines import Form
+from tests.aio.engines import Form, attached
 from tests.aio.page_cache import resident_pages
 
 PAGE = mmap.PAGESIZE
@@ -39,13 +39,10 @@ def path(disk: Path) -> Path:
 
 @pytest.fixture
 def fd(engine: aio.Engine, path: Path) -> Iterator[int]:
-    opened = os.open(path, os.O_RDWR)
-    os.fsync(opened)
-    os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
-    engine.attach(opened)
-    yield opened
-    engine.detach(opened)
-    os.close(opened)
+    with attached(engine, path) as opened:
+        os.fsync(opened)
+        os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+        yield opened
 
 
 @pytest.fixture

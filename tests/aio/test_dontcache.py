@@ -11,7 +11,7 @@ import aio
 from aio.dontcache import try_dontcache
 from aio.kernel import cachestat
 from aio.ring import READ, Request, Ring
-from tests.aio.engines import Form, read, write
+from tests.aio.engines import Form, a_file, read, write
 from tests.aio.page_cache import make_cold, make_warm, resident_pages
 
 PAGE = 4096
@@ -36,16 +36,6 @@ async def threads() -> AsyncIterator[aio.Engine]:
     await opened.aclose()
 
 
-def opened(engine: aio.Engine, folder: Path) -> Iterator[int]:
-    path = folder / "file"
-    path.write_bytes(CONTENT)
-    fd = os.open(path, os.O_RDWR)
-    engine.attach(fd)
-    yield fd
-    engine.detach(fd)
-    os.close(fd)
-
-
 @pytest.fixture
 def can(disk: Path) -> Path:
     """A folder where it is to be had."""
@@ -62,7 +52,8 @@ def can(disk: Path) -> Path:
 
 @pytest.fixture
 def fd(engine: aio.Engine, can: Path) -> Iterator[int]:
-    yield from opened(engine, can)
+    with a_file(engine, can, CONTENT) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -141,7 +132,7 @@ async def test_what_is_written_goes_to_the_disk_at_once(engine: aio.Engine, fd: 
 
 async def test_what_is_written_to_xfs_leaves_the_cache(xfs: Path) -> None:
     engine = aio.open_engine("nowait", dontcache=LONG)
-    for fd in opened(engine, xfs):
+    with a_file(engine, xfs, CONTENT) as fd:
         try:
             try_dontcache(fd, writing=True)
         except OSError as error:
@@ -172,7 +163,7 @@ async def test_long_requests_have_the_flag_and_no_others(
 async def test_a_file_system_that_cannot_is_asked_once_for_each_direction(
     engine: aio.Engine, tmpfs: Path, flags: list[tuple[str, int]]
 ) -> None:
-    for fd in opened(engine, tmpfs):
+    with a_file(engine, tmpfs, CONTENT) as fd:
         for _ in range(2):
             into = memoryview(bytearray(LONG))
             assert await engine.read(fd, into, 0) == LONG
@@ -197,7 +188,7 @@ async def test_a_wrong_request_teaches_nothing(
 
 
 async def test_behind_the_probe_long_requests_are_not_tried(threads: aio.Engine, can: Path) -> None:
-    for fd in opened(threads, can):
+    with a_file(threads, can, CONTENT) as fd:
         make_warm(fd)
         assert threads.try_read(fd, memoryview(bytearray(LONG - 1)), 0) == LONG - 1
         assert threads.try_read(fd, memoryview(bytearray(LONG)), 0) is None
@@ -218,7 +209,7 @@ async def test_behind_the_probe_they_are_tried_where_it_is_not_to_be_had(
         return preadv(fd, into, offset, flags)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "preadv", refuse)
-    for fd in opened(threads, disk):
+    with a_file(threads, disk, CONTENT) as fd:
         make_warm(fd)
         into = memoryview(bytearray(LONG))
         assert threads.try_read(fd, into, 0) is None
@@ -231,7 +222,7 @@ async def test_an_engine_without_the_option_leaves_the_probe_as_it_is(
     no_uring: str, disk: Path
 ) -> None:
     engine = aio.open_engine("nowait+uring,sync", dontcache=LONG)
-    for fd in opened(engine, disk):
+    with a_file(engine, disk, CONTENT) as fd:
         make_warm(fd)
         assert engine.try_read(fd, memoryview(bytearray(LONG)), 0) == LONG
     await engine.aclose()

@@ -4,7 +4,6 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import trio.testing
 
 import aio
 from aio.ring import Request, Ring
-from tests.aio.engines import Form, read, write
+from tests.aio.engines import Form, a_file, read, write
 
 CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
 
@@ -21,25 +20,14 @@ CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
 @pytest.fixture
 def fd(engine: aio.Engine, place: Path) -> Iterator[int]:
     """A file on each file system: for what may depend on it."""
-    with attached(engine, place) as opened:
+    with a_file(engine, place, CONTENT) as opened:
         yield opened
 
 
 @pytest.fixture
 def any_fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
-    with attached(engine, tmp_path) as opened:
+    with a_file(engine, tmp_path, CONTENT) as opened:
         yield opened
-
-
-@contextmanager
-def attached(engine: aio.Engine, folder: Path) -> Iterator[int]:
-    path = folder / "file"
-    path.write_bytes(CONTENT)
-    fd = os.open(path, os.O_RDWR)
-    engine.attach(fd)
-    yield fd
-    engine.detach(fd)
-    os.close(fd)
 
 
 async def test_a_read_gives_what_was_asked_for(engine: aio.Engine, fd: int) -> None:

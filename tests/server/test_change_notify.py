@@ -61,7 +61,9 @@ def waits(watcher):
     """Whether there is still no answer; what may come has come, since the server is asked after."""
     opened = watcher.open
     opened.connection.echo(opened.tree_connect.session.session_id)
-    return not watcher.response_event.is_set()
+    # Set as it arrives, before the echo's; the watcher itself hears of it in a thread of its own.
+    answer = watcher._request.response
+    return answer is None or answer["status"].get_value() == NtStatus.PENDING
 
 
 def changes(opened, wanted=EVERYTHING, **how):
