@@ -81,7 +81,9 @@ class Probe:
         if length > self._plain_limit and self._is_too_long(fd, length, writing=False):
             return None
         started = perf_counter()
-        if started < self._probes_away_until and not self._storage.resident(file, offset, length):
+        if started < self._probes_away_until and not self._storage.resident(
+            file, offset, length, started
+        ):
             self._misses += 1
             return None
         try:
@@ -120,26 +122,30 @@ class Probe:
         if len(into) > self._inline_limit:
             self._oversize += 1
             return None
+        started = perf_counter()
         if file.reads_by == MEMORY:
-            return self._read_now(file, into, offset)
+            return self._read_now(file, into, offset, started)
         residency = file.residency
         assert file.reads_by == RESIDENCY
         assert residency is not None
-        resident = residency.resident(offset, len(into))
+        resident = residency.resident(offset, len(into), started)
         if resident:
-            return self._read_now(file, into, offset)
+            return self._read_now(file, into, offset, started)
         if resident is None:
             self._unknown += 1
         else:
             self._misses += 1
         return None
 
-    def _read_now(self, file: OpenFile, into: memoryview, offset: int) -> int | None:
+    def _read_now(
+        self, file: OpenFile, into: memoryview, offset: int, started: float
+    ) -> int | None:
         """A plain read of what is believed to be resident."""
-        started = perf_counter()
         count = _preadv(file.fd, (into,), offset)
         if perf_counter() - started > _SLEPT:
             self._slept += 1
+            if file.residency is not None:
+                file.residency.forget()
         if count != len(into) and offset + count < os.fstat(file.fd).st_size:
             self._misses += 1  # the file grew in between
             return None
@@ -184,7 +190,7 @@ class Probe:
         if file.file_system.nowait_write is not False:
             count = self._storage.write_nowait(file, data, offset)
         if count != len(data):
-            if not self._needs_no_read(file, offset, offset + len(data)):
+            if not self._needs_no_read(file, offset, offset + len(data), started):
                 self._deferred += 1
                 return None
             count = write_full(fd, data, offset)
@@ -192,17 +198,19 @@ class Probe:
         if ended - started > _STALL:
             self._stalls += 1
             self._writes_away_until = ended + _WRITES_AWAY * (ended - started)
+            if file.residency is not None:
+                file.residency.forget()
         self._inline += 1
         self._bytes_written += count
         return count
 
-    def _needs_no_read(self, file: OpenFile, offset: int, end: int) -> bool:
+    def _needs_no_read(self, file: OpenFile, offset: int, end: int, now: float) -> bool:
         if file.file_system.in_memory:
             return True
         # Not fstat: the write after one must give the inode a new timestamp (multigrain, 6.13;
         # measured on ext4: fstat and pwrite 3.9 us, lseek and pwrite 1.8).
         pages = _partial_pages(offset, end, os.lseek(file.fd, 0, os.SEEK_END))
-        return not pages or all(self._storage.page_resident(file, page) for page in pages)
+        return not pages or all(self._storage.page_resident(file, page, now) for page in pages)
 
     def read(self, fd: int, into: memoryview, offset: int) -> Coroutine[Any, Any, int]:
         """The engine's."""

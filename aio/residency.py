@@ -5,6 +5,10 @@ one that grows finds its pages mapped already: a mapping may be longer than its 
 overlayfs mincore looks at the real file's pages (measured: cold 0, warm all, for files of the upper
 and of a lower layer); a file copied up meanwhile keeps its old mapping, which is one way in which
 residency is a guess.
+
+To ask costs more than to read (measured: 1.9 us for a page), so what was found is believed for a
+tenth of a second, or until a read of it is seen to wait: 4 KiB of overlayfs cost 1.95 us instead of
+3.8, and served as much as on the file system below (99 % of its operations a second, before 91 %).
 """
 
 import os
@@ -16,43 +20,79 @@ from aio.kernel import PageVector, map_pages, mincore, unmap_pages
 # Moving a window costs 5 us (measured), which random reads of a giant file still bear.
 _LARGEST_WINDOW = 256 << 20
 _SMALLEST_WINDOW = 1 << 20
+# Asked for at once, and remembered: 16 pages cost 1.2 us more than one (measured), and of reads all
+# over a file of 64 MiB, at 50,000 a second, four of five find the answer there.
+_STRETCH = 16 * PAGESIZE
+_BELIEVED = 0.1  # seconds
 # Where no page can be: farther behind the end of file than the largest folio reaches.
 _NOWHERE = 1 << 30
+
+
+def vector_for(longest: int) -> PageVector:
+    """Room for the answer about `longest` bytes, which may begin and end within a stretch."""
+    return PageVector((longest // _STRETCH + 2) * _STRETCH // PAGESIZE)
 
 
 class Residency:
     """One open file's window.  Used by one thread at a time."""
 
-    __slots__ = ("_address", "_fd", "_length", "_start", "_vector", "trusted")
+    __slots__ = (
+        "_address",
+        "_fd",
+        "_found",
+        "_found_until",
+        "_length",
+        "_start",
+        "_vector",
+        "trusted",
+    )
 
     def __init__(self, fd: int, vector: PageVector) -> None:
         self._fd = fd
         self._vector = vector
+        self._found: set[int] = set()  # stretches that were resident as a whole
+        self._found_until = 0.0
         self._address = 0
         self._start = 0
         self._length = 0
         self.trusted = self._tells_the_truth()
 
-    def resident(self, offset: int, length: int) -> bool | None:
+    def resident(self, offset: int, length: int, now: float) -> bool | None:
         """Whether a read of this range would find every page; None: it cannot be told.
 
-        What lies behind the end of file needs no page.  `length` is at most the vector's pages.
+        What lies behind the end of file needs no page.  `length` is at most what the vector is for;
+        `now` is perf_counter's, in seconds.
         """
-        start = offset - offset % PAGESIZE
-        end = offset + length
-        pages = -(-(end - start) // PAGESIZE)
+        first = offset // _STRETCH
+        last = (offset + length - 1) // _STRETCH
+        if now >= self._found_until:
+            self._found.clear()
+            self._found_until = now + _BELIEVED
+        elif first in self._found and (first == last or self._has_found(first, last)):
+            return True
+        start, end = first * _STRETCH, (last + 1) * _STRETCH
+        pages = (end - start) // PAGESIZE
         try:
             if start < self._start or end > self._start + self._length:
                 self._move(start, end)
-            mincore(self._address + start - self._start, pages * PAGESIZE, self._vector)
-            if self._vector.all_resident(pages):
-                return True
-            size = os.fstat(self._fd).st_size
+            mincore(self._address + start - self._start, end - start, self._vector)
+            if not self._vector.all_resident(0, pages):
+                size = os.fstat(self._fd).st_size
+                pages = min(max(-(-(size - start) // PAGESIZE), 0), pages)
+                if not self._vector.all_resident(0, pages):
+                    wanted = min(-(-(offset + length - start) // PAGESIZE), pages)
+                    return self._vector.all_resident((offset - start) // PAGESIZE, wanted)
         except OSError:  # ENOMEM or EOVERFLOW for the mapping
             return None
-        if end <= size:
-            return False
-        return self._vector.all_resident(max(-(-(size - start) // PAGESIZE), 0))
+        self._found.update(range(first, last + 1))
+        return True
+
+    def _has_found(self, first: int, last: int) -> bool:
+        return self._found.issuperset(range(first, last + 1))
+
+    def forget(self) -> None:
+        """What was believed has turned out wrong."""
+        self._found.clear()
 
     def close(self) -> None:
         """Give the mapping back."""
@@ -90,4 +130,4 @@ class Residency:
             return False
         finally:
             unmap_pages(address, PAGESIZE)
-        return not self._vector.all_resident(1)
+        return not self._vector.all_resident(0, 1)

@@ -12,8 +12,8 @@ from mmap import PAGESIZE
 from pathlib import Path
 
 from aio.base import Data
-from aio.kernel import PageVector, cachestat, file_system_type
-from aio.residency import Residency
+from aio.kernel import cachestat, file_system_type
+from aio.residency import Residency, vector_for
 
 # How a read of an open file is probed.  Plain ints: one is compared in every read.
 FRESH = 0  # attached, not looked at: an open for metadata alone costs nothing here
@@ -92,8 +92,7 @@ class Storage:
     """The knowledge of one probe.  Used by one thread."""
 
     def __init__(self, longest: int) -> None:
-        # A read of `longest` bytes may begin at any byte of its first page.
-        self._vector = PageVector(longest // PAGESIZE + 2)
+        self._vector = vector_for(longest)
         self._one = bytearray(1)
         # By number and type: a number is used again after an unmount.
         self._file_systems: dict[tuple[int, int], FileSystem] = {}
@@ -165,13 +164,13 @@ class Storage:
         file_system.nowait_write = True
         return count
 
-    def resident(self, file: OpenFile, offset: int, length: int) -> bool:
+    def resident(self, file: OpenFile, offset: int, length: int, now: float) -> bool:
         """Whether a range is known to be cached; asking, unlike a probe, reads nothing."""
         if file.residency is None:
             file.residency = Residency(file.fd, self._vector)
-        return bool(file.residency.trusted and file.residency.resident(offset, length))
+        return bool(file.residency.trusted and file.residency.resident(offset, length, now))
 
-    def page_resident(self, file: OpenFile, page: int) -> bool | None:
+    def page_resident(self, file: OpenFile, page: int, now: float) -> bool | None:
         """Whether one page of existing data is in the page cache; None: it cannot be told."""
         offset = page * PAGESIZE
         if file.file_system.in_memory:
@@ -182,7 +181,7 @@ class Storage:
             except BlockingIOError:
                 return False
         if file.reads_by == RESIDENCY and file.residency is not None:
-            return file.residency.resident(offset, 1)
+            return file.residency.resident(offset, 1, now)
         try:  # a file open for writing only can still be asked by cachestat
             return cachestat(file.fd, offset, PAGESIZE).cached > 0
         except OSError:

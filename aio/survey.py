@@ -11,9 +11,9 @@ from pathlib import Path
 from aio.catalog import ENGINES, PROBE, Spec, check_options, parse_spec
 from aio.direct import try_direct
 from aio.dontcache import try_dontcache
-from aio.kernel import RESOLVE_BENEATH, PageVector, cachestat, file_system_type, openat2
+from aio.kernel import RESOLVE_BENEATH, cachestat, file_system_type, openat2
 from aio.opening import unavailable
-from aio.residency import Residency
+from aio.residency import Residency, vector_for
 from aio.storage import MEMORY, NOWAIT, RESIDENCY, FileSystem, OpenFile, Storage
 
 
@@ -92,7 +92,7 @@ def _try_nowait() -> None:
 
 
 def _try_mincore(fd: int) -> None:
-    residency = Residency(fd, PageVector(1))
+    residency = Residency(fd, vector_for(0))
     if not residency.trusted:
         raise OSError(errno.EPERM, "it says that pages are cached which are not there")
 

@@ -26,9 +26,12 @@ class PageVector:
         self.pages = bytearray(pages)
         self.pointer = ffi.from_buffer("unsigned char[]", self.pages)
 
-    def all_resident(self, pages: int) -> bool:
-        """Whether the first `pages` bytes each say "resident" (bits 1-7 are reserved, and 0)."""
-        return self.pages.count(1, 0, pages) == pages
+    def all_resident(self, first: int, end: int) -> bool:
+        """Whether the bytes from `first` to before `end`, if any, each say "resident".
+
+        Bits 1 to 7 are reserved, and 0.
+        """
+        return first >= end or self.pages.count(1, first, end) == end - first
 
 
 def map_pages(fd: int, offset: int, length: int) -> int:

@@ -84,11 +84,13 @@ def attached(engine: aio.Engine, path: Path, flags: int = os.O_RDWR) -> Iterator
 
 
 @contextmanager
-def a_file(engine: aio.Engine, folder: Path, content: bytes) -> Iterator[int]:
+def a_file(
+    engine: aio.Engine, folder: Path, content: bytes, flags: int = os.O_RDWR
+) -> Iterator[int]:
     """A new file, open and attached."""
     path = folder / "file"
     path.write_bytes(content)
-    with attached(engine, path) as fd:
+    with attached(engine, path, flags) as fd:
         yield fd
 
 

@@ -10,6 +10,7 @@ import pytest
 import aio
 import aio.probe
 from aio.kernel import cachestat
+from tests.aio.engines import a_file
 from tests.aio.page_cache import make_cold, make_warm, resident_pages
 
 PAGE = 4096
@@ -23,25 +24,16 @@ def engine() -> aio.Engine:
 
 @pytest.fixture
 def fd(engine: aio.Engine, folder: Path) -> Iterator[int]:
-    yield from opened(engine, folder, os.O_RDWR)
+    with a_file(engine, folder, CONTENT) as opened:
+        yield opened
 
 
 @pytest.fixture
 def cold(engine: aio.Engine, slow_folder: Path) -> Iterator[int]:
-    for fd in opened(engine, slow_folder, os.O_RDWR):
-        engine.try_read(fd, memoryview(bytearray(1)), 0)  # learning reads a byte, once
+    with a_file(engine, slow_folder, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)  # learning reads a byte, once
         make_cold(fd)
         yield fd
-
-
-def opened(engine: aio.Engine, folder: Path, flags: int) -> Iterator[int]:
-    path = folder / "file"
-    path.write_bytes(CONTENT)
-    fd = os.open(path, flags)
-    engine.attach(fd)
-    yield fd
-    engine.detach(fd)
-    os.close(fd)
 
 
 def test_a_write_onto_resident_data_is_inline(engine: aio.Engine, fd: int) -> None:
@@ -100,7 +92,7 @@ def test_a_page_of_an_unreadable_file_is_found_by_cachestat(engine: aio.Engine, 
             cachestat(probe.fileno(), 0, 1)
         except OSError as error:
             pytest.skip(f"cachestat: {error}")
-    for fd in opened(engine, disk, os.O_WRONLY):
+    with a_file(engine, disk, CONTENT, os.O_WRONLY) as fd:
         reader = os.open(disk / "file", os.O_RDONLY)
         make_cold(reader)
         assert engine.try_write(fd, b"here", 5000) is None
@@ -116,7 +108,7 @@ def test_where_nobody_can_tell_part_of_a_page_is_left_to_the_engine(
         raise OSError(errno.ENOSYS, "no cachestat")
 
     monkeypatch.setattr("aio.storage.cachestat", missing)
-    for fd in opened(engine, disk, os.O_WRONLY):
+    with a_file(engine, disk, CONTENT, os.O_WRONLY) as fd:
         assert engine.try_write(fd, b"here", 5000) is None
         assert engine.try_write(fd, bytes(PAGE), PAGE) == PAGE
 
@@ -125,7 +117,7 @@ def test_where_nobody_can_tell_part_of_a_page_is_left_to_the_engine(
 def test_a_file_whose_writes_wait_for_the_disk_is_never_written_inline(
     engine: aio.Engine, disk: Path, flag: int
 ) -> None:
-    for fd in opened(engine, disk, os.O_RDWR | flag):
+    with a_file(engine, disk, CONTENT, os.O_RDWR | flag) as fd:
         assert engine.try_write(fd, bytes(PAGE), 0) is None
     assert engine.statistics().writes_deferred == 1
 
@@ -149,7 +141,7 @@ async def test_writes_that_stall_move_to_the_engine_and_back(
     engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    for fd in opened(engine, tmpfs, os.O_RDWR):
+    with a_file(engine, tmpfs, CONTENT) as fd:
         clock.a_write_takes = 0.005
         assert engine.try_write(fd, b"slow", 0) == 4
         clock.a_write_takes = 0.100
@@ -181,7 +173,7 @@ def test_a_file_system_that_writes_without_waiting_is_asked_first(
         return os.pwrite(fd, data[0][: 3 * PAGE], offset)
 
     monkeypatch.setattr(os, "pwritev", pwritev)
-    for fd in opened(engine, disk, os.O_RDWR):
+    with a_file(engine, disk, CONTENT) as fd:
         make_cold(fd)
         assert engine.try_write(fd, b"x" * 10, 5000) == 10  # cold, and yet it did not wait
         assert engine.try_write(fd, b"y" * PAGE, len(CONTENT) - 1) is None  # cold, and refused
@@ -205,7 +197,7 @@ def test_a_file_system_that_cannot_is_asked_once(
 
     monkeypatch.setattr(os, "pwritev", pwritev)
     for _ in range(3):
-        for fd in opened(engine, disk, os.O_RDWR):
+        with a_file(engine, disk, CONTENT) as fd:
             assert engine.try_write(fd, b"x", 0) == 1
     assert asked == 1
 
@@ -217,6 +209,6 @@ def test_an_error_of_the_disk_is_the_error(
         raise OSError(errno.ENOSPC, "the disk is full")
 
     monkeypatch.setattr(os, "pwritev", pwritev)
-    for fd in opened(engine, disk, os.O_RDWR):
+    with a_file(engine, disk, CONTENT) as fd:
         with pytest.raises(OSError, match="full"):
             engine.try_write(fd, b"x", 0)

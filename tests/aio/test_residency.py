@@ -1,0 +1,172 @@
+"""Residency is believed for a tenth of a second: what that saves, and what a wrong belief costs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aio
+import aio.probe
+from aio import residency
+from aio.kernel import PageVector
+from tests.aio.engines import a_file
+from tests.aio.page_cache import make_cold, make_warm
+
+PAGE = 4096
+STRETCH = 16 * PAGE  # asked for at once
+CONTENT = os.urandom(3 * STRETCH + 5 * PAGE + 100)
+
+
+class Clock:
+    """perf_counter, which goes on when the test says so, or with each read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.a_read_takes = 0.0
+        self._preadv = aio.probe._preadv
+        monkeypatch.setattr(aio.probe, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(aio.probe, "_preadv", self._read)
+
+    def _read(self, fd: int, into: tuple[memoryview], offset: int, flags: int = 0) -> int:
+        self.now += self.a_read_takes
+        return self._preadv(fd, into, offset, flags)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pages each call of mincore was about."""
+    pages: list[int] = []
+    mincore = residency.mincore
+
+    def note(address: int, length: int, vector: PageVector) -> None:
+        pages.append(length // PAGE)
+        mincore(address, length, vector)
+
+    monkeypatch.setattr(residency, "mincore", note)
+    return pages
+
+
+@pytest.fixture
+def engine(asked: list[int]) -> aio.Engine:
+    """Never closed: no test here gives it a call for its threads."""
+    return aio.open_engine("nowait")
+
+
+@pytest.fixture
+def fd(engine: aio.Engine, overlay: Path, asked: list[int]) -> Iterator[int]:
+    """A warm file that the probe has learnt about, and nobody has asked about its pages."""
+    with a_file(engine, overlay, CONTENT) as opened:
+        engine.try_read(opened, memoryview(bytearray(0)), 0)
+        os.fsync(opened)
+        os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_RANDOM)
+        make_warm(opened)
+        asked.clear()
+        yield opened
+
+
+def read(engine: aio.Engine, fd: int, offset: int, length: int = PAGE) -> bytes | None:
+    into = memoryview(bytearray(length))
+    count = engine.try_read(fd, into, offset)
+    return None if count is None else bytes(into[:count])
+
+
+def test_one_question_answers_for_all_that_lies_together(
+    engine: aio.Engine, fd: int, asked: list[int]
+) -> None:
+    for offset in range(0, STRETCH, PAGE):
+        assert read(engine, fd, offset) == CONTENT[offset : offset + PAGE]
+    assert asked == [16]
+
+
+def test_what_was_found_is_believed_for_a_tenth_of_a_second(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    read(engine, fd, 0)
+    clock.now += 0.09
+    read(engine, fd, 0)
+    assert asked == [16]
+    clock.now += 0.02
+    read(engine, fd, 0)
+    assert asked == [16, 16]
+
+
+def test_what_was_evicted_meanwhile_costs_time_and_no_data(
+    engine: aio.Engine, fd: int, clock: Clock
+) -> None:
+    read(engine, fd, 0)
+    make_cold(fd)
+    assert read(engine, fd, PAGE) == CONTENT[PAGE : 2 * PAGE]  # believed: the loop has waited
+    make_cold(fd)
+    clock.now += 0.2
+    assert read(engine, fd, PAGE) is None
+
+
+def test_after_a_belief_that_was_wrong_everything_is_asked_anew(
+    engine: aio.Engine, fd: int, clock: Clock
+) -> None:
+    read(engine, fd, 0)
+    read(engine, fd, STRETCH)
+    make_cold(fd)
+    clock.a_read_takes = 0.005
+    assert read(engine, fd, 0) is not None
+    assert engine.statistics().slept == 1
+    assert read(engine, fd, STRETCH) is None
+
+
+def test_a_write_that_stalled_was_a_wrong_belief_too(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(fd: int, data: bytes, offset: int) -> int:
+        clock.now += 0.05
+        return os.pwrite(fd, data, offset)
+
+    monkeypatch.setattr(aio.probe, "write_full", slow)
+    read(engine, fd, 0)
+    assert engine.try_write(fd, b"part of a page", 10) == 14
+    assert engine.statistics().stalls == 1
+    read(engine, fd, 0)
+    assert asked == [16, 16]
+
+
+def test_where_a_page_is_missing_nothing_is_believed(
+    engine: aio.Engine, fd: int, asked: list[int]
+) -> None:
+    make_cold(fd)
+    for page in range(16):
+        if page != 5:
+            os.pread(fd, PAGE, page * PAGE)
+    for _ in range(2):
+        assert read(engine, fd, 0) == CONTENT[:PAGE]
+        assert read(engine, fd, 5 * PAGE) is None
+        assert read(engine, fd, 4 * PAGE, 2 * PAGE) is None
+        assert read(engine, fd, 6 * PAGE) == CONTENT[6 * PAGE : 7 * PAGE]
+    assert asked == [16] * 8
+
+
+def test_a_long_read_needs_every_stretch_that_it_touches(
+    engine: aio.Engine, fd: int, asked: list[int]
+) -> None:
+    read(engine, fd, 0)
+    read(engine, fd, STRETCH)
+    long = 2 * STRETCH - PAGE
+    assert read(engine, fd, 10, long) == CONTENT[10 : 10 + long]
+    assert asked == [16, 16]
+    assert read(engine, fd, 10, long + PAGE) == CONTENT[10 : 10 + long + PAGE]
+    assert read(engine, fd, 2 * STRETCH) == CONTENT[2 * STRETCH : 2 * STRETCH + PAGE]
+    assert asked == [16, 16, 48]
+
+
+def test_the_last_stretch_is_believed_as_far_as_the_file_goes(
+    engine: aio.Engine, fd: int, asked: list[int]
+) -> None:
+    for _ in range(2):
+        assert read(engine, fd, 3 * STRETCH) == CONTENT[3 * STRETCH : 3 * STRETCH + PAGE]
+        assert read(engine, fd, len(CONTENT) - 100, 8 * PAGE) == CONTENT[-100:]
+        assert read(engine, fd, len(CONTENT) + PAGE) == b""
+    assert asked == [16]
