@@ -33,7 +33,10 @@ class Progress(Protocol):
 
 
 class ProgressLine:
-    """On a terminal a bar, drawn again in its place; elsewhere a line per place and layer."""
+    """On a terminal a bar, drawn again in its place; elsewhere a line for whatever is new.
+
+    That is a place, a layer, and a tenth of the whole.
+    """
 
     def __init__(self, stream: TextIO, places: int = 1) -> None:
         self._stream = stream
@@ -42,6 +45,7 @@ class ProgressLine:
         self._places_done = 0
         self._place_began = monotonic()
         self._told: set[tuple[str, str]] = set()
+        self._tenths = 0  # told
         self._drawn = 0  # characters
 
     def __enter__(self) -> Self:
@@ -54,12 +58,14 @@ class ProgressLine:
         """As `Progress.begins`."""
         if not step.done:
             self._place_began = monotonic()
+        share, left = self._estimate(step)
         if self._live:
-            share, left = self._estimate(step)
             self._draw(_line(share, f"{step.place}, {step.layer}: {step.what}", left, self._width))
-        elif (step.place, step.layer) not in self._told:
+        elif (step.place, step.layer) not in self._told or int(share * 10) > self._tenths:
             self._told.add((step.place, step.layer))
-            print(f"{step.place}, {step.layer} ...", file=self._stream, flush=True)
+            self._tenths = int(share * 10)
+            line = f"{share:4.0%} {step.place}, {step.layer} - {_duration(left)} left"
+            print(line, file=self._stream, flush=True)
 
     def place_done(self) -> None:
         """As `Progress.place_done`."""

@@ -135,18 +135,24 @@ def test_a_shorter_line_leaves_nothing_of_the_longer_one_and_at_the_end_there_is
     assert "\n" not in terminal.getvalue()
 
 
-def test_elsewhere_there_is_one_plain_line_for_each_place_and_layer(clock: list[float]) -> None:
+def test_elsewhere_there_is_a_plain_line_for_each_place_layer_and_tenth(
+    clock: list[float],
+) -> None:
     out = io.StringIO()
-    with ProgressLine(out) as line:
+    with ProgressLine(out, places=2) as line:
         line.note("making ext4")
-        for layer in ("bare", "served", "bare", "served"):
-            line.begins(step(1, layer=layer))
+        for done, layer in ((0, "bare"), (0, "served"), (1, "bare"), (1, "served"), (2, "bare")):
+            line.begins(step(done, layer=layer))
+            clock[0] += 2.0
+        line.place_done()
+        line.begins(step(0, place="xfs"))
         line.begins(step(1, place="xfs"))
     assert out.getvalue().splitlines() == [
         "making ext4",
-        "ext4, bare ...",
-        "ext4, served ...",
-        "xfs, bare ...",
+        "  0% ext4, bare - 80 s left",
+        "  0% ext4, served - 80 s left",
+        " 10% ext4, bare - 54 s left",
+        " 50% xfs, bare - 40 s left",
     ]
 
 
