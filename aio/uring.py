@@ -103,7 +103,7 @@ class UringQueue:
         with it that came at that moment: it is found with the next one that needs a thread.
 
         Read in io_uring/io-wq.c (6.18: io_wq_activate_free_worker wakes a thread that is in
-        io_worker_exit), after a test that waited for ever.
+        io_worker_exit), after a test that waited for ever; never seen again in 4,500 tries.
         """
         self._lib.ring_nudge(self._ring)
         self._at = self._lib.ring_at(self._ring)

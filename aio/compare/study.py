@@ -130,7 +130,8 @@ def run_place(
     Workloads beyond the dirty limit run within `dirty_limit()`; without one they are skipped.
     """
     flood = _Flood(dirty_limit, why_no_dirty_limit)
-    steps = _Steps(plan, list(_in_order(layers, plan)))
+    before = max((len(each.rounds) for each in place.measurements), default=0)
+    steps = _Steps(plan, list(_in_order(layers, plan, before)))
     for known in place.skipped:  # by an earlier call
         steps.skip(known)
     while steps.left:
@@ -148,11 +149,17 @@ def run_place(
     progress.place_done()
 
 
-def _in_order(layers: Sequence[LayerRunner], plan: Plan) -> Iterator[_Step]:
+def _in_order(layers: Sequence[LayerRunner], plan: Plan, before: int) -> Iterator[_Step]:
+    """Each round begins with another form: who comes first, or after whom, is no property of his.
+
+    `before` is how many rounds there were in earlier calls.
+    """
     for number in range(1, plan.rounds + 1):
         for layer in layers:
             for workload in plan.workloads:
-                for form in plan.forms_of(workload):
+                forms = plan.forms_of(workload)
+                first = (before + number - 1) * max(len(forms) // 3, 1) % len(forms)
+                for form in [*forms[first:], *forms[:first]]:
                     yield _Step(number, layer, workload, form)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from aio.compare.document import Layer, Place, Skipped
 from aio.compare.figures import Figures, Latencies
-from aio.compare.forms import Form
+from aio.compare.forms import FORMS, Form
 from aio.compare.progress import Step
 from aio.compare.study import CannotRun, Plan, run_place
 from aio.compare.workloads import Load, Workload
@@ -107,17 +107,31 @@ def test_rounds_lie_apart_with_every_layer_workload_and_form_between_them(
     place: Place, told: Told, log: list[Run], bare: FakeLayer, served: FakeLayer
 ) -> None:
     run_place(place, [bare, served], plan(HITS, MISSES), told)
-    one_round = [
+    assert log == [*one_round("sync", "threads"), *one_round("threads", "sync")]
+    kept = [(each.layer, each.workload, each.form) for each in place.measurements]
+    assert kept == one_round("sync", "threads")
+    assert all(len(each.rounds) == 2 for each in place.measurements)
+    assert not place.skipped
+
+
+def one_round(*forms: str) -> list[Run]:
+    return [
         (layer, workload, form)
         for layer in ("bare", "served")
         for workload in ("hits", "misses")
-        for form in ("sync", "threads")
+        for form in forms
     ]
-    assert log == one_round * 2
-    kept = [(each.layer, each.workload, each.form) for each in place.measurements]
-    assert kept == one_round
-    assert all(len(each.rounds) == 2 for each in place.measurements)
-    assert not place.skipped
+
+
+def test_each_round_begins_with_another_form_also_in_calls_of_their_own(
+    place: Place, told: Told, log: list[Run], bare: FakeLayer
+) -> None:
+    for _ in range(3):
+        run_place(place, [bare], plan(HITS, rounds=1, forms=FORMS), told)
+    names = [form.name for form in FORMS]
+    firsts = [log[index * len(names)][2] for index in range(3)]
+    assert firsts == [names[0], names[len(names) // 3], names[2 * (len(names) // 3)]]
+    assert all(len(each.rounds) == 3 for each in place.measurements)
 
 
 def test_each_layer_gets_its_own_seconds(
