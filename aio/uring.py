@@ -102,8 +102,9 @@ class UringQueue:
         """An idle thread of the kernel's that ends, 5 s after its last work, may take a request
         with it that came at that moment: it is found with the next one that needs a thread.
 
-        Read in io_uring/io-wq.c (6.18: io_wq_activate_free_worker wakes a thread that is in
-        io_worker_exit), after a test that waited for ever; never seen again in 4,500 tries.
+        So says io_uring/io-wq.c, read after a test that waited for ever on 6.18:
+        io_wq_activate_free_worker is content with a thread that is in io_worker_exit.  Never seen
+        again, in 4,900 tries at that moment.
         """
         self._lib.ring_nudge(self._ring)
         self._at = self._lib.ring_at(self._ring)
