@@ -296,18 +296,31 @@ def test_a_mapping_that_cannot_be_made_leaves_the_answer_unknown(
     assert engine.statistics().unknown == 1
 
 
-def test_a_giant_file_is_seen_through_one_moving_window(
+def test_address_space_for_whole_files_is_shared_by_all_that_are_open(
     engine: aio.Engine, overlay: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aio.residency._LARGEST_WINDOW", 2 << 20)
+    """Who comes when it is used up sees the file through a small window that moves."""
+    monkeypatch.setattr("aio.residency._MOVING_WINDOW", 2 << 20)
+    monkeypatch.setattr("aio.residency._WHOLE_FILES", Residency._mapped + (1 << 30))
     with a_file(engine, overlay, b"") as fd:
         os.ftruncate(fd, 1 << 30)
-        for offset in (0, 900 << 20, (1 << 20) - PAGE, 500 << 20, 5 * PAGE):
-            os.pwrite(fd, CONTENT, offset)
-            assert try_read(engine, fd, len(CONTENT), offset) == CONTENT
-            assert try_read(engine, fd, PAGE, offset + (100 << 20)) is None  # a hole
-        assert mapped_bytes("file") == 2 << 20
+        read_all_over(engine, fd)
+        assert mapped_bytes("file") == 1 << 30
+        with attached(engine, overlay / "file") as late:
+            read_all_over(engine, late)
+            assert mapped_bytes("file") == (1 << 30) + (2 << 20)
+            engine.detach(fd)
+            engine.attach(late)
+            read_all_over(engine, late)
+            assert mapped_bytes("file") == 1 << 30
     assert mapped_bytes("file") == 0
+
+
+def read_all_over(engine: aio.Engine, fd: int) -> None:
+    for offset in (0, 900 << 20, (1 << 20) - PAGE, 500 << 20, 5 * PAGE):
+        os.pwrite(fd, CONTENT, offset)
+        assert try_read(engine, fd, len(CONTENT), offset) == CONTENT
+        assert try_read(engine, fd, PAGE, offset + (100 << 20)) is None  # a hole
 
 
 def mapped_bytes(name: str) -> int:
