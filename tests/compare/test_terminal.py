@@ -1,11 +1,11 @@
 import pytest
 
+from aio.compare.amounts import count, duration, figure, roughly, short, with_spread
 from aio.compare.claims import judge
 from aio.compare.document import Document, Skipped
 from aio.compare.figures import Summary
 from aio.compare.forms import FORMS
 from aio.compare.report import text
-from aio.compare.report.amounts import count, duration, figure, roughly, short, with_spread
 from aio.compare.report.grid import WIDTH, grid
 from aio.compare.report.reasons import reasons
 from aio.compare.report.trials import trial
@@ -62,9 +62,10 @@ def test_a_tilde_marks_what_rounds_do_not_agree_on():
 
 
 def test_ticks_lose_the_digits_that_say_nothing():
-    assert [short(each) for each in ("10.0 us", "1.20 ms", "1.25k", "200")] == [
+    assert [short(each) for each in ("10.0 us", "1.20 ms", "0.500 us", "1.25k", "200")] == [
         "10 us",
         "1.2 ms",
+        "0.5 us",
         "1.25k",
         "200",
     ]

@@ -1,19 +1,17 @@
-"""How sentences and evidence write amounts: three digits, and the unit that keeps them short."""
+"""How sentences and evidence write amounts: as tables do, without digits that say nothing."""
 
+from aio.compare.amounts import duration, short, three_digits
 from aio.compare.figures import Summary
 
 
 def us(microseconds: float) -> str:
     """Write 1.5 us, 140 us, 12.3 ms, 2 s."""
-    for size, unit in ((1e6, "s"), (1e3, "ms")):
-        if microseconds >= size:
-            return f"{digits(microseconds / size)} {unit}"
-    return f"{digits(microseconds)} us"
+    return short(duration(microseconds))
 
 
 def digits(value: float) -> str:
     """Write 12,345, 123, 1.25."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else short(three_digits(value))
 
 
 def percent(part: float) -> str:

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from aio.compare.amounts import count, duration, short
 from aio.compare.document import Layer, Measurement
 from aio.compare.figures import SHARES, Figures, Summary, distribution, heading
-from aio.compare.report.amounts import count, duration, short
 from aio.compare.report.drawing import PANEL, legend, look, panels
 from aio.compare.report.view import View
 from aio.compare.workloads import KIB, WORKLOADS, Workload

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aio.compare.amounts import NOTHING
 from aio.compare.claims import Finding
-from aio.compare.report.amounts import NOTHING
 
 
 @dataclass(frozen=True, slots=True)

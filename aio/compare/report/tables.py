@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from aio.compare.amounts import NOTHING, duration, figure, spread
 from aio.compare.document import Layer
 from aio.compare.figures import UNITS, Summary, heading
-from aio.compare.report.amounts import NOTHING, duration, figure, spread
 from aio.compare.report.markup import Cell, Markup, el, joined, table
 from aio.compare.report.view import Column, View, deciding_figure, figures_of, short_name
 

@@ -3,10 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from aio.compare.claims import Finding, Verdict, judge
-from aio.compare.document import Document, Layer, Place
-from aio.compare.figures import UNITS, heading
-from aio.compare.report.amounts import (
+from aio.compare.amounts import (
     NOTHING,
     ROUGH,
     duration,
@@ -14,6 +11,9 @@ from aio.compare.report.amounts import (
     roughly,
     with_spread,
 )
+from aio.compare.claims import Finding, Verdict, judge
+from aio.compare.document import Document, Layer, Place
+from aio.compare.figures import UNITS, heading
 from aio.compare.report.evidence import tables
 from aio.compare.report.grid import WIDTH, grid
 from aio.compare.report.reasons import reasons

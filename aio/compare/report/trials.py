@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aio.compare.report.amounts import NOTHING, duration, three_digits
+from aio.compare.amounts import NOTHING, duration, three_digits
 
 # A kind of call has all of these, as "cold_count", "cold_slept" ...
 _CALLS = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from aio.compare.amounts import NOTHING
 from aio.compare.claims import Finding, Verdict
 from aio.compare.document import Document
-from aio.compare.report.amounts import NOTHING
 from aio.compare.report.evidence import Table, tables
 from aio.compare.report.markup import Cell, Markup, el, joined, link, table
 

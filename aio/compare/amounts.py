@@ -33,8 +33,8 @@ def count(value: float) -> str:
 
 
 def short(amount: str) -> str:
-    """Without digits that say nothing, for the ticks of an axis: 10.0 us is 10 us."""
-    return re.sub(r"\.0+(?!\d)|(?<=\.\d)0(?!\d)", "", amount)
+    """Without zeros that say nothing, for sentences and the ticks of an axis: 10.0 us is 10 us."""
+    return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), amount)
 
 
 def figure(name: str, value: float) -> str:
