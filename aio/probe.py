@@ -24,6 +24,9 @@ _preadv = os.preadv
 # A cached read of 1 MiB takes 22 us, a disk's at least 100: a guess that took longer has slept, or
 # has waited for the GIL that long, which is as bad.
 _SLEPT = 0.001
+# What takes so long, and so much more a byte, may have: a fast disk's 4 KiB take 50 to 90 us, a hit
+# 2 to 5 (measured).  To doubt it costs little if it had not.
+_DOUBTFUL, _DOUBTFUL_A_BYTE = 40e-6, 0.5e-9
 # The kernel pauses a writer beyond the dirty limit for 10 to 200 ms; waiting for the GIL takes up
 # to 5 (the switch interval).
 _STALL = 0.008
@@ -142,16 +145,26 @@ class Probe:
     ) -> int | None:
         """A plain read of what is believed to be resident."""
         count = _preadv(file.fd, (into,), offset)
-        if perf_counter() - started > _SLEPT:
-            self._slept += 1
-            if file.residency is not None:
-                file.residency.forget()
+        took = perf_counter() - started
+        if took > _DOUBTFUL:
+            self._slept += took > _SLEPT
+            self._doubt(file, offset, len(into), took)
         if count != len(into) and offset + count < os.fstat(file.fd).st_size:
             self._misses += 1  # the file grew in between
             return None
         self._hits += 1
         self._bytes_read += count
         return count
+
+    def _doubt(self, file: OpenFile, offset: int, length: int, took: float) -> None:
+        """What was done because its pages were believed to be resident took so long."""
+        residency = file.residency
+        if residency is None:
+            return
+        if took > _SLEPT:
+            residency.forget()
+        elif took > _DOUBTFUL + length * _DOUBTFUL_A_BYTE:
+            residency.doubt(offset, length, self._hits)
 
     def _is_too_long(self, fd: int, length: int, *, writing: bool) -> bool:
         """Whether a request is not to be tried, since it would keep the loop for too long.
@@ -195,11 +208,12 @@ class Probe:
                 return None
             count = write_full(fd, data, offset)
         ended = perf_counter()
-        if ended - started > _STALL:
-            self._stalls += 1
-            self._writes_away_until = ended + _WRITES_AWAY * (ended - started)
-            if file.residency is not None:
-                file.residency.forget()
+        if ended - started > _DOUBTFUL:
+            if (offset | len(data)) % PAGESIZE:  # a part of a page may have been read
+                self._doubt(file, offset, len(data), ended - started)
+            if ended - started > _STALL:
+                self._stalls += 1
+                self._writes_away_until = ended + _WRITES_AWAY * (ended - started)
         self._inline += 1
         self._bytes_written += count
         return count

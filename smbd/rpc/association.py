@@ -7,29 +7,31 @@ one in progress.  No authentication: on a named pipe SMB has done that, and seal
 from collections.abc import Callable
 from itertools import count
 
-from smbd.rpc.interface import Interface
-from smbd.rpc.ndr import Reader, StubError
-from smbd.rpc.pdu import (
+from smbd.rpc.bind import (
     NDR,
     Bind,
     BindAck,
     ContextElement,
     ContextResult,
-    Fault,
-    Header,
-    PacketFlags,
-    PacketType,
     RejectionReason,
     RejectReason,
-    Request,
     Result,
     Syntax,
     is_feature_negotiation,
     pack_bind_ack,
     pack_bind_nak,
+    parse_bind,
+)
+from smbd.rpc.interface import Interface
+from smbd.rpc.ndr import Reader, StubError
+from smbd.rpc.pdu import (
+    Fault,
+    Header,
+    PacketFlags,
+    PacketType,
+    Request,
     pack_fault,
     pack_responses,
-    parse_bind,
     parse_request,
 )
 from smbd.rpc.view import ServerView

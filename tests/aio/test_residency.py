@@ -1,4 +1,4 @@
-"""Residency is believed for a tenth of a second: what that saves, and what a wrong belief costs."""
+"""Residency is believed for a while: what that saves, and what a wrong belief costs."""
 
 import os
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_one_question_answers_for_all_that_lies_together(
     assert asked == [16]
 
 
-def test_what_was_found_is_believed_for_a_tenth_of_a_second(
+def test_what_was_found_is_believed_for_a_tenth_of_a_second_at_first(
     engine: aio.Engine, fd: int, asked: list[int], clock: Clock
 ) -> None:
     read(engine, fd, 0)
@@ -94,6 +94,82 @@ def test_what_was_found_is_believed_for_a_tenth_of_a_second(
     clock.now += 0.02
     read(engine, fd, 0)
     assert asked == [16, 16]
+
+
+def test_and_twice_as_long_each_time_if_it_was_right(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    read(engine, fd, 0)
+    for times, believed in enumerate((0.1, 0.2, 0.4, 0.8, 1.6, 1.6), 1):
+        clock.now += 0.9 * believed
+        read(engine, fd, 0)
+        assert len(asked) == times
+        clock.now += 0.11 * believed
+        read(engine, fd, 0)
+        assert len(asked) == times + 1
+    make_cold(fd)
+    clock.now += 1.7
+    assert read(engine, fd, 0) is None
+    clock.now += 1.7
+    make_warm(fd)
+    asked.clear()
+    read(engine, fd, 0)
+    clock.now += 0.11
+    read(engine, fd, 0)
+    assert asked == [16, 16]
+
+
+def test_who_took_as_long_as_a_disk_is_believed_no_more(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    read(engine, fd, 0)
+    read(engine, fd, STRETCH)
+    clock.a_read_takes = 0.00007
+    make_cold(fd)
+    assert read(engine, fd, 0) == CONTENT[:PAGE]
+    clock.a_read_takes = 0
+    asked.clear()
+    assert read(engine, fd, PAGE) is None
+    assert asked == [16]
+    make_warm(fd)
+    assert read(engine, fd, STRETCH) == CONTENT[STRETCH : STRETCH + PAGE]
+    assert asked == [16]  # of the other stretch nothing was to be doubted
+    assert engine.statistics().slept == 0
+
+
+def test_doubts_in_a_row_end_every_belief(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    for stretch in range(3):
+        read(engine, fd, stretch * STRETCH)
+    clock.a_read_takes = 0.00007
+    for _ in range(3):
+        read(engine, fd, 0)
+    asked.clear()
+    read(engine, fd, STRETCH)
+    assert asked == [16]
+
+
+def test_an_interrupt_now_and_then_is_no_row(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    read(engine, fd, STRETCH)
+    for _ in range(10):
+        clock.a_read_takes = 0.00007
+        read(engine, fd, 0)
+        clock.a_read_takes = 0
+        for _ in range(20):
+            read(engine, fd, STRETCH)
+    assert asked == [16] * 11  # once for that which is never doubted
+
+
+def test_a_long_read_may_take_longer(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock
+) -> None:
+    clock.a_read_takes = 0.00007
+    for _ in range(2):
+        read(engine, fd, 0, 3 * STRETCH)
+    assert asked == [48]
 
 
 def test_what_was_evicted_meanwhile_costs_time_and_no_data(
@@ -130,6 +206,22 @@ def test_a_write_that_stalled_was_a_wrong_belief_too(
     read(engine, fd, 0)
     assert engine.try_write(fd, b"part of a page", 10) == 14
     assert engine.statistics().stalls == 1
+    read(engine, fd, 0)
+    assert asked == [16, 16]
+
+
+def test_a_part_of_a_page_that_took_long_to_write_was_not_there(
+    engine: aio.Engine, fd: int, asked: list[int], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(fd: int, data: bytes, offset: int) -> int:
+        clock.now += 0.00007
+        return os.pwrite(fd, data, offset)
+
+    monkeypatch.setattr(aio.probe, "write_full", slow)
+    read(engine, fd, 0)
+    assert engine.try_write(fd, bytes(PAGE), 0) == PAGE  # a whole one needs not be read
+    assert engine.try_write(fd, b"part of a page", 10) == 14
+    assert asked == [16]
     read(engine, fd, 0)
     assert asked == [16, 16]
 
