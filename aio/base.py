@@ -38,7 +38,6 @@ class Stats:
     max_submit_seconds: float = 0.0
     completions: int = 0  # taken out of a kernel's queue ...
     wakes: int = 0  # ... and how often the loop was woken for them
-    nudges: int = 0  # a request was in a queue for so long that the kernel was reminded
     bounced: int = 0  # requests with O_DIRECT that were copied to aligned memory or from it
     buffered: int = 0  # requests that went without O_DIRECT although it had been asked for
     seconds: float = 0.0  # in the engine, over all its calls; what the probe does is not timed

@@ -76,9 +76,6 @@ class LibaioQueue:
         count = io_getevents(self._context, self.depth, self._held[2].value)
         return IO_EVENT.iter_unpack(memoryview(self._events)[: count * IO_EVENT.size])
 
-    def nudge(self) -> None:
-        """There is nothing to be said."""
-
     def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002
         """libaio has nothing of the kind."""
         return False

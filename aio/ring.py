@@ -24,10 +24,6 @@ WRITE = 1
 FSYNC = 2
 
 
-# A request that the kernel has had for so many seconds may be lost (see UringQueue.nudge).  A slow
-# disk is reminded in vain, which costs 10 us.
-_FORGOTTEN = 0.25
-
 # Not done, and not refused.  io_uring cancels what it gets no thread for, because of signals.
 _AGAIN = {errno.EINTR, errno.ECANCELED}
 
@@ -79,9 +75,6 @@ class Queue(Protocol):
     def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:
         """The tag and result of all that has completed; the eventfd is cleared if `woken`."""
 
-    def nudge(self) -> None:
-        """Remind the kernel of what it has; `reap` is called afterwards."""
-
     def register(self, memory: Address, length: int) -> bool:
         """Prepare memory, once, for requests that say so; False if that is not to be had."""
 
@@ -108,8 +101,6 @@ class Ring:
         self._idle: trio.Event | None = None
         self._reaped = trio.Event()  # the task that takes completions has ended
         self._reaped.set()
-        # Of the task that looks after what the kernel may have lost, while there is one.
-        self._watch_scope: trio.CancelScope | None = None
         self._open = True
 
     def register(self, memory: Address, length: int) -> bool:
@@ -161,11 +152,6 @@ class Ring:
             self._run = run
             self._reaped = trio.Event()
             trio.lowlevel.spawn_system_task(self._reap, name=f"aio {self._queue.name}")
-            self._watch_scope = None
-        if self._watch_scope is None:
-            self._watch_scope = trio.CancelScope()
-            name = f"aio {self._queue.name} watch"
-            trio.lowlevel.spawn_system_task(self._watch, self._watch_scope, name=name)
 
     def _submit(self) -> None:
         """Submit what waits, as far as there is room; a completion makes room for the rest.
@@ -219,19 +205,6 @@ class Ring:
         finally:
             self._reaped.set()
 
-    async def _watch(self, scope: trio.CancelScope) -> None:
-        """Nudge the kernel while it has had a request for long; until nothing is pending."""
-        with scope:
-            while self.pending:
-                before = self._flying.copy()
-                await trio.sleep(_FORGOTTEN)
-                if any(self._flying.get(tag) is request for tag, request in before.items()):
-                    self._stats.nudges += 1
-                    self._queue.nudge()
-                    self._take(woken=False)
-                    self._submit()
-        self._watch_scope = None
-
     async def aclose(self) -> None:
         """Wait, cancelled or not, until nothing is pending; then give the queue back."""
         with trio.CancelScope(shield=True):
@@ -240,8 +213,6 @@ class Ring:
                 await self._idle.wait()
             if self._open:
                 self._open = False
-                if self._watch_scope is not None:
-                    self._watch_scope.cancel()
                 trio.lowlevel.notify_closing(self._queue.eventfd)
                 await self._reaped.wait()  # it may be about to look at the queue
                 # For libaio it takes 28 ms, even with nothing in flight (measured).

@@ -98,17 +98,6 @@ class UringQueue:
             raise OSError(-count, os.strerror(-count))
         return zip(self._unpack(self._tags, count), self._unpack(self._results, count), strict=True)
 
-    def nudge(self) -> None:
-        """An idle thread of the kernel's that ends, 5 s after its last work, may take a request
-        with it that came at that moment: it is found with the next one that needs a thread.
-
-        So says io_uring/io-wq.c, read after a test that waited for ever on 6.18:
-        io_wq_activate_free_worker is content with a thread that is in io_worker_exit.  Never seen
-        again, in 4,900 tries at that moment.
-        """
-        self._lib.ring_nudge(self._ring)
-        self._at = self._lib.ring_at(self._ring)
-
     def register(self, memory: Address, length: int) -> bool:
         """False beyond the limit of locked memory (ulimit -l), for one."""
         result: int = self._lib.ring_register(self._ring, memory.value, length)

@@ -32,7 +32,6 @@ _DECLARATIONS = """
     uintptr_t ring_entries(struct ring *ring);
     unsigned ring_at(struct ring *ring);
     int ring_submit(struct ring *ring, unsigned count);
-    void ring_nudge(struct ring *ring);
     int ring_reap(
         struct ring *ring, uint64_t *tags, int32_t *results, unsigned room, int woken
     );

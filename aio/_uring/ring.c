@@ -18,15 +18,11 @@
 #define IORING_SETUP_COOP_TASKRUN (1U << 8)
 #endif
 
-/* The user_data of a nudge, which is nobody's request. */
-#define NUDGE UINT64_MAX
-
 struct ring {
     int fd;
     int eventfd;
     unsigned depth;             /* entries of the submission ring, a power of two */
     unsigned at;                /* the next submission's first entry */
-    int nudging;                /* a nudge is under way */
     struct io_uring_sqe *entries;
     struct io_uring_cqe *completions;
     unsigned *sq_head, *sq_tail;
@@ -36,8 +32,8 @@ struct ring {
     size_t sq_length, cq_length, entries_length;
 };
 
-static int enter(int fd, unsigned submit, unsigned flags) {
-    return (int)syscall(__NR_io_uring_enter, fd, submit, 0, flags, NULL, 0);
+static int enter(int fd, unsigned submit) {
+    return (int)syscall(__NR_io_uring_enter, fd, submit, 0, 0, NULL, 0);
 }
 
 static int map_rings(struct ring *ring, const struct io_uring_params *params) {
@@ -105,7 +101,6 @@ int ring_open(struct ring *ring, unsigned depth, int eventfd) {
     if (ring->fd < 0)
         return -errno;
     ring->eventfd = eventfd;
-    ring->nudging = 0;
     ring->sq_map = ring->cq_map = ring->entries = MAP_FAILED;
     int result = can_read_and_write(ring->fd) ? map_rings(ring, &params) : -EOPNOTSUPP;
     if (!result
@@ -131,10 +126,10 @@ unsigned ring_at(struct ring *ring) { return ring->at; }
 
 /* Give the kernel the `count` entries from `at` on; how many it took.  What it did not take is taken
  * back, so that the next call begins with it. */
-static int submit(struct ring *ring, unsigned count, unsigned flags) {
+int ring_submit(struct ring *ring, unsigned count) {
     /* Release: the kernel, which acquires the tail, sees the entries whole. */
     __atomic_store_n(ring->sq_tail, ring->at + count, __ATOMIC_RELEASE);
-    int taken = enter(ring->fd, count, flags);
+    int taken = enter(ring->fd, count);
     int error = errno;
     /* The kernel reads the ring in `enter` alone (no SQPOLL), so between two calls it is ours. */
     unsigned head = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
@@ -144,23 +139,6 @@ static int submit(struct ring *ring, unsigned count, unsigned flags) {
     if (consumed)
         return (int)consumed;
     return taken < 0 ? -error : -EAGAIN;
-}
-
-int ring_submit(struct ring *ring, unsigned count) { return submit(ring, count, 0); }
-
-/* Submit nothing, but by the kernel's threads: whatever waits for one of them is found by the one
- * that this wakes or makes.  On the way the kernel hands out what it has completed. */
-void ring_nudge(struct ring *ring) {
-    if (ring->nudging) {
-        submit(ring, 0, IORING_ENTER_GETEVENTS);
-        return;
-    }
-    struct io_uring_sqe *entry = &ring->entries[ring->at & (ring->depth - 1)];
-    memset(entry, 0, sizeof *entry);
-    entry->opcode = IORING_OP_NOP;
-    entry->flags = IOSQE_ASYNC;
-    entry->user_data = NUDGE;
-    ring->nudging = submit(ring, 1, IORING_ENTER_GETEVENTS) == 1;
 }
 
 /* Take completions out, at most `room`, which is at least twice the depth: then none stays behind.
@@ -176,10 +154,6 @@ int ring_reap(struct ring *ring, uint64_t *tags, int32_t *results, unsigned room
     unsigned tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE), count = 0;
     while (head != tail && count < room) {
         const struct io_uring_cqe *completion = &ring->completions[head++ & ring->cq_mask];
-        if (completion->user_data == NUDGE) {
-            ring->nudging = 0;
-            continue;
-        }
         tags[count] = completion->user_data;
         results[count++] = completion->res;
     }

@@ -70,10 +70,17 @@ def _users(folder: Path) -> list[str]:
     users = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            held = [process / "cwd", process / "root", *(process / "fd").iterdir()]
-            names = {str(link.readlink()) for link in held} | set(
+            links = [process / "cwd", process / "root", *(process / "fd").iterdir()]
+            names = set(map(_target, links)) | set(
                 re.findall(r"/.*", (process / "maps").read_text())
             )
             command = (process / "cmdline").read_text().replace("\0", " ")
             users += [f"{process.name} {name} ({command})" for name in names if str(folder) in name]
     return users
+
+
+def _target(link: Path) -> str:
+    """Empty for a descriptor that is closed meanwhile, such as the one by which it was listed."""
+    with suppress(OSError):
+        return str(link.readlink())
+    return ""

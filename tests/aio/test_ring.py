@@ -35,7 +35,6 @@ class PaperQueue:
         self.calls: list[int] = []  # requests of each call that did not fail
         self.tags: list[int] = []
         self.done: list[tuple[int, int]] = []
-        self.nudges = 0
         self.open = True
         self._put: dict[int, int] = {}
 
@@ -65,10 +64,6 @@ class PaperQueue:
             os.eventfd_read(self.eventfd)
         done, self.done = self.done, []
         return done
-
-    def nudge(self) -> None:
-        assert self.open
-        self.nudges += 1
 
     def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002
         return False
@@ -216,62 +211,6 @@ async def test_an_interrupted_request_is_made_again(
         await trio.testing.wait_all_tasks_blocked()
         assert paper.calls == [1, 1]
         paper.complete(*paper.tags)
-
-
-async def test_a_completion_that_nobody_was_told_of_is_found(
-    paper: PaperQueue, autojump_clock: trio.testing.MockClock
-) -> None:
-    stats = Stats()
-    ring = Ring(paper, stats)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(ring.perform, request())
-        await trio.sleep(0.1)
-        paper.done.append((paper.tags.pop(), 0))
-    assert trio.current_time() < 1
-    assert (paper.nudges, stats.nudges, stats.wakes) == (1, 1, 0)
-    await ring.aclose()
-
-
-async def test_a_slow_kernel_is_reminded_and_one_that_works_is_not(
-    paper: PaperQueue, autojump_clock: trio.testing.MockClock
-) -> None:
-    ring = Ring(paper, Stats())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(ring.perform, request())
-        await trio.sleep(10)
-        assert 30 < paper.nudges <= 40
-        slow = paper.tags[0]
-        for _ in range(100):  # others come and go
-            nursery.start_soon(ring.perform, request())
-            await trio.sleep(0.1)
-            paper.complete(*(tag for tag in paper.tags.copy() if tag != slow))
-        assert 60 < paper.nudges <= 80
-        paper.complete(slow)
-        paper.nudges = 0
-        for _ in range(100):
-            nursery.start_soon(ring.perform, request())
-            await trio.sleep(0.1)
-            paper.complete(*paper.tags)
-    await trio.sleep(10)  # with nothing to wait for
-    assert paper.nudges == 0
-    await ring.aclose()
-
-
-async def test_a_request_that_is_lost_with_room_for_no_other_holds_up_nobody(
-    paper: PaperQueue, autojump_clock: trio.testing.MockClock
-) -> None:
-    ring = Ring(paper, Stats())
-    async with trio.open_nursery() as nursery:
-        for _ in range(6):
-            nursery.start_soon(ring.perform, request())
-        await trio.testing.wait_all_tasks_blocked()
-        assert paper.calls == [4]
-        paper.done += [(tag, 0) for tag in paper.tags]
-        paper.tags.clear()
-        await trio.sleep(0.5)
-        assert paper.calls == [4, 2]
-        paper.complete(*paper.tags)
-    await ring.aclose()
 
 
 async def test_aclose_waits_for_what_is_in_flight_even_when_it_is_cancelled(

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from aio._uring import build
-from aio.kernel import address_of
 from aio.opening import unavailable
-from aio.ring import READ, Request
 from aio.uring import _REFUSALS, UringQueue
 
 ROOT = Path(__file__).parents[2]
@@ -185,29 +183,6 @@ def test_what_the_kernel_says_of_a_ring_is_an_oserror() -> None:
     assert caught.value.errno == errno.EBUSY
     with pytest.raises(OSError, match="Bad file descriptor"):
         queue.reap(woken=False)
-    queue.close()
-
-
-def test_a_nudge_is_nobodys_completion_and_requests_go_on_in_their_order(tmp_path: Path) -> None:
-    if unavailable("uring"):
-        pytest.skip("there is no ring to be nudged")
-    content = os.urandom(1000)
-    (tmp_path / "file").write_bytes(content)
-    queue = UringQueue(2)
-    into = bytearray(10)
-    with (tmp_path / "file").open("rb") as file:
-        for offset in range(0, 100, 10):
-            queue.nudge()
-            queue.nudge()
-            request = Request(READ, file.fileno(), address_of(into, writable=True), 10, offset)
-            queue.put(0, offset, request)
-            assert queue.submit(1) == 1
-            came: list[tuple[int, int]] = []
-            while not came:
-                came += queue.reap(woken=False)
-            assert came == [(offset, 10)]
-            assert into == content[offset : offset + 10]
-    assert list(queue.reap(woken=False)) == []
     queue.close()
 
 

@@ -1,0 +1,145 @@
+"""Compare file systems and engines under the server, in turns: for differences below the noise.
+
+  python -m tests.bench.in_turns ext4 tmpfs overlayfs
+  python -m tests.bench.in_turns here:sync here --depths 1 --rounds 40
+
+A side is a file system (one that is made for this, which needs root, or "here", that of
+/var/tmp), and maybe an engine. Each has a server of its own, with a file of 64 MiB in the page
+cache. The machine's moods last for seconds, so the load goes around all sides in half a second
+each, and every slice is compared with the first side's of the same round: shown are the median and
+the quartiles of those ratios and differences.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from aio.compare.places import KINDS, PlaceError, made_place
+from smbd.load import LoadError, Target
+from tests.conformance.servers import PASSWORD, SHARE, USER, CannotStartError, ours
+
+from .tasks import Cost, Load, Task
+
+_FILES_IN = Path("/var/tmp")  # not /tmp, which may be a tmpfs
+_HERE = "here"
+
+
+class Side(NamedTuple):
+    """What is compared: a file system, and the engine on it."""
+
+    place: str
+    engine: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Side":
+        """Take "ext4" or "ext4:threads"; ArgumentTypeError for a file system that there is not."""
+        place, _, engine = text.partition(":")
+        if place not in {_HERE, *KINDS}:
+            raise argparse.ArgumentTypeError(f"{place!r} is none of {_HERE}, {', '.join(KINDS)}")
+        return cls(place, engine or "nowait")
+
+    def __str__(self) -> str:
+        return f"{self.place}:{self.engine}"
+
+
+class Beside(NamedTuple):
+    """One slice beside the first side's of the same round."""
+
+    ops: float  # of its operations a second
+    cpu_us: float  # of the server's CPU an operation, more than there
+
+    @classmethod
+    def of(cls, cost: Cost, first: Cost) -> "Beside":
+        """Compare two slices."""
+        mine, its = cost.as_dict(), first.as_dict()
+        key = "server_us_per_op"
+        return cls(mine["ops_per_s"] / its["ops_per_s"], mine[key] - its[key])
+
+
+@contextmanager
+def served(sides: Sequence[Side]) -> Iterator[list[Load]]:
+    """A running server for each side, its file filled."""
+    with ExitStack() as stack:
+        folders = {
+            name: Path(
+                stack.enter_context(tempfile.TemporaryDirectory(dir=_FILES_IN))
+                if name == _HERE
+                else stack.enter_context(made_place(name, _FILES_IN)).folder
+            )
+            for name in dict.fromkeys(side.place for side in sides)
+        }
+        loads = []
+        for number, side in enumerate(sides):
+            work = folders[side.place] / str(number)
+            work.mkdir()
+            server = stack.enter_context(ours(work, engine=side.engine))
+            target = Target(server.port, SHARE, USER, PASSWORD)
+            load = Load(target, "load.bin", pid=server.pid)
+            load.fill(Task().file_size)
+            loads.append(load)
+        yield loads
+
+
+def measure(loads: Sequence[Load], task: Task, rounds: int, seconds: float) -> list[list[Cost]]:
+    """Return what each side's slices cost; who begins a round changes from one to the next."""
+    costs: list[list[Cost]] = [[] for _ in loads]
+    for number in range(rounds):
+        for turn in range(len(loads)):
+            side = (number + turn) % len(loads)
+            costs[side].append(loads[side].run(task, seconds))
+    return costs
+
+
+def line(side: Side, costs: Sequence[Cost], first: Sequence[Cost]) -> str:
+    """Return a side's line of the table."""
+    rows = [cost.as_dict() for cost in costs]
+    ops = statistics.median(row["ops_per_s"] for row in rows)
+    cpu = statistics.median(row["server_us_per_op"] for row in rows)
+    text = f"  {side!s:22}{ops:9.0f} ops/s {cpu:7.2f} us"
+    if costs is first:
+        return text
+    beside = [Beside.of(*pair) for pair in zip(costs, first, strict=True)]
+    low, middle, high = statistics.quantiles((each.ops for each in beside), n=4)
+    less, more, most = statistics.quantiles((each.cpu_us for each in beside), n=4)
+    return (
+        f"{text}   {middle:.0%} ({low:.0%} to {high:.0%}) of the operations, "
+        f"{more:+.1f} us ({less:+.1f} to {most:+.1f}) of CPU"
+    )
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.in_turns",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("sides", nargs="+", type=Side.parse, metavar="SIDE", help="FILE-SYSTEM[:ENGINE]")
+    add("--depths", nargs="+", type=int, default=[1, 4, 16, 64], help="(default: 1 4 16 64)")
+    add("--rounds", type=int, default=20, help="at least 2 (default: 20)")
+    add("--seconds", type=float, default=0.5, help="of one slice (default: 0.5)")
+    arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error("--rounds must be 2 or more: quartiles need them")
+    try:
+        with served(arguments.sides) as loads:
+            for depth in arguments.depths:
+                task = Task(depth=depth)
+                costs = measure(loads, task, arguments.rounds, arguments.seconds)
+                print(task.name)
+                for side, of_side in zip(arguments.sides, costs, strict=True):
+                    print(line(side, of_side, costs[0]), flush=True)
+    except (CannotStartError, LoadError, PlaceError, OSError) as error:
+        print(f"in_turns: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
