@@ -56,6 +56,7 @@ class Residency:
         "_found",
         "_found_until",
         "_length",
+        "_size",
         "_start",
         "_vector",
         "trusted",
@@ -72,6 +73,7 @@ class Residency:
         self._address = 0
         self._start = 0
         self._length = 0
+        self._size = 0  # of the file, when it was last asked for
         self.trusted = self._tells_the_truth()
 
     def resident(self, offset: int, length: int, now: float) -> bool | None:
@@ -93,8 +95,9 @@ class Residency:
                 self._move(start, end)
             mincore(self._address + start - self._start, end - start, self._vector)
             if not self._vector.all_resident(0, pages):
-                size = os.fstat(self._fd).st_size
-                pages = min(max(-(-(size - start) // PAGESIZE), 0), pages)
+                if end > self._size:  # a file that is shorter by now costs a thread, no data
+                    self._size = os.fstat(self._fd).st_size
+                    pages = min(max(-(-(self._size - start) // PAGESIZE), 0), pages)
                 if not self._vector.all_resident(0, pages):
                     wanted = min(-(-(offset + length - start) // PAGESIZE), pages)
                     return self._vector.all_resident((offset - start) // PAGESIZE, wanted)

@@ -262,3 +262,17 @@ def test_the_last_stretch_is_believed_as_far_as_the_file_goes(
         assert read(engine, fd, len(CONTENT) - 100, 8 * PAGE) == CONTENT[-100:]
         assert read(engine, fd, len(CONTENT) + PAGE) == b""
     assert asked == [16]
+
+
+def test_a_file_that_was_cut_short_meanwhile_ends_where_it_ends(
+    engine: aio.Engine, fd: int
+) -> None:
+    make_cold(fd)
+    assert read(engine, fd, 0) is None  # from here on its size is known
+    os.ftruncate(fd, STRETCH + 100)
+    assert read(engine, fd, 2 * STRETCH) is None  # a thread will say so
+    assert read(engine, fd, 4 * STRETCH) == b""
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, CONTENT + CONTENT, 0)
+    at = len(CONTENT) + 2 * PAGE
+    assert read(engine, fd, at) == CONTENT[2 * PAGE : 3 * PAGE]
