@@ -10,7 +10,7 @@ To ask costs more than to read (measured: 1.9 us for a page), so what was found 
 tenth of a second, then twice as long each time if nothing was wrong with it, at most 1.6 s.  What
 took long enough to have waited is believed no more, and if that happens again at once, nothing is:
 so what another process evicts costs the loop a few reads.  Served 4 KiB hits all over 64 MiB of
-overlayfs reach 91 to 97 % of the operations a second of the file system below (85 to 94 if it is a
+overlayfs reach 88 to 97 % of the operations a second of the file system below (85 to 94 if it is a
 tenth of a second always).
 """
 
