@@ -208,12 +208,13 @@ class Probe:
                 return None
             count = write_full(fd, data, offset)
         ended = perf_counter()
-        if ended - started > _DOUBTFUL:
+        took = ended - started
+        if took > _DOUBTFUL:
             if (offset | len(data)) % PAGESIZE:  # a part of a page may have been read
-                self._doubt(file, offset, len(data), ended - started)
-            if ended - started > _STALL:
+                self._doubt(file, offset, len(data), took)
+            if took > _STALL:
                 self._stalls += 1
-                self._writes_away_until = ended + _WRITES_AWAY * (ended - started)
+                self._writes_away_until = ended + _WRITES_AWAY * took
         self._inline += 1
         self._bytes_written += count
         return count

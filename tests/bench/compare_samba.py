@@ -13,7 +13,6 @@ import argparse
 import fnmatch
 import itertools
 import json
-import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -32,6 +31,7 @@ from tests.conformance.servers import (
     samba,
 )
 
+from .measure import medians
 from .tasks import Load, Task
 
 _KIB, _MIB = 1 << 10, 1 << 20
@@ -100,11 +100,6 @@ def _loads(
             continue
         loads[signing, name] = load
     return loads
-
-
-def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Return each figure's median."""
-    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
 
 
 def table(found: Rounds) -> str:

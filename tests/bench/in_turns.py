@@ -23,10 +23,14 @@ from aio.compare.places import KINDS, PlaceError, made_place
 from smbd.load import LoadError, Target
 from tests.conformance.servers import PASSWORD, SHARE, USER, CannotStartError, ours
 
-from .tasks import Cost, Load, Task
+from .measure import medians
+from .tasks import Load, Task
 
 _FILES_IN = Path("/var/tmp")  # not /tmp, which may be a tmpfs
 _HERE = "here"
+
+# What each slice of one side measured, in the order of the rounds.
+Slices = list[dict[str, float]]
 
 
 class Side(NamedTuple):
@@ -45,20 +49,6 @@ class Side(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.place}:{self.engine}"
-
-
-class Beside(NamedTuple):
-    """One slice beside the first side's of the same round."""
-
-    ops: float  # of its operations a second
-    cpu_us: float  # of the server's CPU an operation, more than there
-
-    @classmethod
-    def of(cls, cost: Cost, first: Cost) -> "Beside":
-        """Compare two slices."""
-        mine, its = cost.as_dict(), first.as_dict()
-        key = "server_us_per_op"
-        return cls(mine["ops_per_s"] / its["ops_per_s"], mine[key] - its[key])
 
 
 @contextmanager
@@ -85,29 +75,28 @@ def served(sides: Sequence[Side]) -> Iterator[list[Load]]:
         yield loads
 
 
-def measure(loads: Sequence[Load], task: Task, rounds: int, seconds: float) -> list[list[Cost]]:
-    """Return what each side's slices cost; who begins a round changes from one to the next."""
-    costs: list[list[Cost]] = [[] for _ in loads]
+def measure(loads: Sequence[Load], task: Task, rounds: int, seconds: float) -> list[Slices]:
+    """Return each side's slices; who begins a round changes from one to the next."""
+    found: list[Slices] = [[] for _ in loads]
     for number in range(rounds):
         for turn in range(len(loads)):
             side = (number + turn) % len(loads)
-            costs[side].append(loads[side].run(task, seconds))
-    return costs
+            found[side].append(loads[side].run(task, seconds).as_dict())
+    return found
 
 
-def line(side: Side, costs: Sequence[Cost], first: Sequence[Cost]) -> str:
+def line(side: Side, slices: Slices, first: Slices) -> str:
     """Return a side's line of the table."""
-    rows = [cost.as_dict() for cost in costs]
-    ops = statistics.median(row["ops_per_s"] for row in rows)
-    cpu = statistics.median(row["server_us_per_op"] for row in rows)
-    text = f"  {side!s:22}{ops:9.0f} ops/s {cpu:7.2f} us"
-    if costs is first:
+    ops, cpu = "ops_per_s", "server_us_per_op"
+    middle = medians(slices)
+    text = f"  {side!s:22}{middle[ops]:9.0f} ops/s {middle[cpu]:7.2f} us"
+    if slices is first:
         return text
-    beside = [Beside.of(*pair) for pair in zip(costs, first, strict=True)]
-    low, middle, high = statistics.quantiles((each.ops for each in beside), n=4)
-    less, more, most = statistics.quantiles((each.cpu_us for each in beside), n=4)
+    pairs = list(zip(slices, first, strict=True))
+    low, half, high = statistics.quantiles((mine[ops] / its[ops] for mine, its in pairs), n=4)
+    less, more, most = statistics.quantiles((mine[cpu] - its[cpu] for mine, its in pairs), n=4)
     return (
-        f"{text}   {middle:.0%} ({low:.0%} to {high:.0%}) of the operations, "
+        f"{text}   {half:.0%} ({low:.0%} to {high:.0%}) of the operations, "
         f"{more:+.1f} us ({less:+.1f} to {most:+.1f}) of CPU"
     )
 
@@ -131,10 +120,10 @@ def main() -> int:
         with served(arguments.sides) as loads:
             for depth in arguments.depths:
                 task = Task(depth=depth)
-                costs = measure(loads, task, arguments.rounds, arguments.seconds)
+                found = measure(loads, task, arguments.rounds, arguments.seconds)
                 print(task.name)
-                for side, of_side in zip(arguments.sides, costs, strict=True):
-                    print(line(side, of_side, costs[0]), flush=True)
+                for side, slices in zip(arguments.sides, found, strict=True):
+                    print(line(side, slices, found[0]), flush=True)
     except (CannotStartError, LoadError, PlaceError, OSError) as error:
         print(f"in_turns: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """What a process and its descendants cost: CPU time and switches, as /proc tells them."""
 
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,3 +65,8 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     if not ordered:
         return float("nan")
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return each figure's median."""
+    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}

@@ -3,9 +3,8 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.conformance.servers import CHECKOUT
 
 
 def in_turns(*arguments: str) -> subprocess.CompletedProcess[str]:
