@@ -1,0 +1,1 @@
+"""Attacks on a running server, each with figures and their bars; README.md tells how."""

@@ -1,0 +1,74 @@
+"""The program that a campaign serves with: smbd, its loop's turns written down.
+
+`python -m tests.campaign.turning FILE serve ...` is `smbd serve ...`, and each turn of the loop
+that takes longer than a millisecond becomes a line of FILE: milliseconds, and the task that took
+most of it.  What the turn waited for a processor (`run_delay` of /proc/PID/schedstat) is other
+programs' doing and is taken off.  Waiting for the GIL is not: the server's own threads hold it.
+"""
+
+import os
+import sys
+from time import perf_counter
+
+import trio
+from trio.abc import Instrument
+
+from smbd.cli import main
+
+_WORTH_A_LINE = 0.001  # seconds
+
+
+class Turns(Instrument):
+    """Writes down long turns."""
+
+    def __init__(self, path: str) -> None:
+        self._out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._delays = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._began = self._step_began = perf_counter()
+        self._delayed = self._delay()
+        self._longest = 0.0
+        self._task = ""
+
+    def _delay(self) -> float:
+        """For how many seconds this thread has waited for a processor until now."""
+        return int(os.pread(self._delays, 100, 0).split()[1]) / 1e9
+
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002
+        """A turn begins."""
+        self._delayed = self._delay()
+        self._began = perf_counter()
+        self._longest = 0.0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
+        """A task's part of the turn begins."""
+        self._step_began = perf_counter()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """It has ended."""
+        took = perf_counter() - self._step_began
+        if took > self._longest:
+            self._longest, self._task = took, task.name
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002
+        """A turn has ended."""
+        took = perf_counter() - self._began
+        if took < _WORTH_A_LINE:
+            return
+        took -= self._delay() - self._delayed
+        os.write(self._out, f"{took * 1000:.2f} {self._task.replace(' ', '')}\n".encode())
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with the instrument in its loop."""
+    path, *rest = arguments
+    plain = trio.run
+
+    def watched(function, *args):
+        return plain(function, *args, instruments=[Turns(path)])
+
+    trio.run = watched  # type: ignore[assignment]
+    return main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
