@@ -221,7 +221,7 @@ def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) ->
     kept = wanted.attributes & vfs.SETTABLE_ATTRIBUTES & ~FileAttribute.ARCHIVE
     if kept:
         kept |= 0 if file.is_directory else FileAttribute.ARCHIVE
-        vfs.set_attributes(file, kept | _hidden_by_name(file))
+        vfs.give_attributes(file, kept)
     _set_contents(file, wanted)
     if descriptor is not None:
         # Where there is no place for it the volume says so, and it is let be, as on Windows' FAT.
@@ -235,15 +235,9 @@ def truncate(file: File, wanted: Wanted) -> FileInformation:
     Its EAs stay, as with Samba: cifs.ko says O_TRUNC so, which takes no attributes away.
     """
     vfs.set_end_of_file(file, 0)
-    attributes = (wanted.attributes & vfs.SETTABLE_ATTRIBUTES) | FileAttribute.ARCHIVE
-    vfs.set_attributes(file, attributes | _hidden_by_name(file))
+    vfs.give_attributes(file, wanted.attributes | FileAttribute.ARCHIVE)
     _set_contents(file, wanted)
     return vfs.information(file)
-
-
-def _hidden_by_name(file: File) -> int:
-    """HIDDEN, if a file is to stay so without a record that says it."""
-    return FileAttribute.HIDDEN if vfs.hidden_by_name(file) else 0
 
 
 def _set_contents(file: File, wanted: Wanted) -> None:

@@ -7,6 +7,7 @@ OSError for the one table (smbd.ntstatus).
 from smbd.vfs.attributes import (
     SETTABLE_ATTRIBUTES,
     get_ea,
+    give_attributes,
     list_eas,
     set_attributes,
     set_ea,
@@ -48,6 +49,7 @@ __all__ = [
     "find_name",
     "fold",
     "get_ea",
+    "give_attributes",
     "has_wildcards",
     "hidden_by_name",
     "information",

@@ -7,7 +7,13 @@ import stat
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time, dosattrib
-from smbd.vfs.information import STORED_ATTRIBUTES, information, is_client_ea
+from smbd.vfs.information import (
+    STORED_ATTRIBUTES,
+    Attributes,
+    information,
+    is_client_ea,
+    known_attributes,
+)
 from smbd.vfs.root import File
 from smbd.wire.filetime import unix_from_filetime
 from smbd.wire.fscc import ExtendedAttribute, FileAttribute
@@ -32,7 +38,8 @@ def set_times(
     file.root.check_writable()
     now = information(file)
     if creation is not None and now.creation_time != creation:
-        _store(file, now.attributes & STORED_ATTRIBUTES, creation)
+        known = known_attributes(file)
+        _store(file, known.stored, creation, known.cleared)
     if access is not None or write is not None:
         target = file.target if isinstance(file.target, int) else os.fsencode(file.target)
         access_ns = None if access is None else unix_from_filetime(access)
@@ -46,26 +53,39 @@ def set_times(
                 raise
 
 
-def set_attributes(file: File, attributes: int) -> None:
-    """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them, the computed ones stay.
+def set_attributes(file: File, wanted: int) -> None:
+    """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them.
 
-    Where no extended attribute can hold them READONLY becomes the write bits of the mode; HIDDEN
-    and SYSTEM, which somebody would miss, are NtError(NOT_SUPPORTED); the others are hints to
-    backup and indexing, set with every copy by Explorer and cifs.ko, and are dropped.  Raises
-    NtError(ACCESS_DENIED) in a read-only share; OSError.
+    Only what differs from what the file shows is a change: clients hand back what they have read,
+    and what the file says itself must not become what a client has set.  READONLY is taken away
+    from the mode too.  Where no extended attribute can hold them READONLY becomes the write bits of
+    the mode; HIDDEN and SYSTEM, which somebody would miss, are NtError(NOT_SUPPORTED); the others
+    are hints to backup and indexing, set with every copy by Explorer and cifs.ko, and are dropped.
+    Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
     file.root.check_writable()
-    now = information(file)
-    wanted = attributes & SETTABLE_ATTRIBUTES
-    if wanted == now.attributes & SETTABLE_ATTRIBUTES:
+    now = known_attributes(file)
+    changed = (wanted ^ now.shown) & SETTABLE_ATTRIBUTES
+    if not changed:
         return
-    if FileAttribute.READONLY & now.attributes & ~wanted and not file.is_directory:
-        # A mode without the owner's write bit shows as READONLY, and the record alone would only
-        # change what is shown; nor does Linux let the owner set user.* attributes of such a file.
+    gone = changed & ~wanted
+    if gone & now.computed & FileAttribute.READONLY:
+        # A mode without the owner's write bit shows as READONLY, whatever the record says; nor does
+        # Linux let the owner set user.* attributes of such a file.
         _let_owner_write(file)
-    sparse = now.attributes & FileAttribute.SPARSE_FILE
-    if not _store(file, wanted | sparse, now.creation_time):
-        _set_by_mode(file, wanted & ~now.attributes, readonly=bool(wanted & FileAttribute.READONLY))
+    _change(file, now, now.stored & ~changed | changed & wanted, gone & now.computed)
+
+
+def give_attributes(file: File, wanted: int) -> None:
+    """Set the FILE_ATTRIBUTE_* that a CREATE brings: all of them were said by the client.
+
+    What the file says itself stays as it is.  Errors as `set_attributes`.
+    """
+    file.root.check_writable()
+    now = known_attributes(file)
+    stored = wanted & SETTABLE_ATTRIBUTES | now.stored & FileAttribute.SPARSE_FILE
+    if stored != now.stored:
+        _change(file, now, stored, 0)
 
 
 def set_sparse(file: File, sparse: bool) -> None:
@@ -75,22 +95,31 @@ def set_sparse(file: File, sparse: bool) -> None:
     OSError.
     """
     file.root.check_writable()
-    now = information(file)
-    attributes = now.attributes & SETTABLE_ATTRIBUTES
-    if sparse:
-        attributes |= FileAttribute.SPARSE_FILE
-    if attributes == now.attributes & STORED_ATTRIBUTES:
+    now = known_attributes(file)
+    bit = FileAttribute.SPARSE_FILE
+    # Said of a file that only has holes it is stored all the same: they may be filled meanwhile.
+    if (now.stored if sparse else now.shown) & bit == (bit if sparse else 0):
         return
-    if not _store(file, attributes, now.creation_time):
+    cleared = 0 if sparse else now.computed & bit
+    stored = now.stored | bit if sparse else now.stored & ~bit
+    if not _store(file, stored, now.creation_time, now.cleared & ~stored | cleared):
         raise NtError(NtStatus.NOT_SUPPORTED)
 
 
-def _store(file: File, attributes: int, creation_time: int) -> bool:
+def _change(file: File, now: Attributes, stored: int, cleared: int) -> None:
+    """Store other attributes; `cleared` are computed ones that go."""
+    cleared = (now.cleared & ~stored | cleared) & ~FileAttribute.READONLY  # the mode has that
+    if not _store(file, stored, now.creation_time, cleared):
+        readonly = bool(stored & FileAttribute.READONLY)
+        _set_by_mode(file, stored & ~now.shown, readonly=readonly)
+
+
+def _store(file: File, stored: int, creation_time: int | None, cleared: int) -> bool:
     """Write the record; False where this file system has no place for it."""
     if file.is_directory:
-        attributes |= FileAttribute.DIRECTORY  # as Samba writes it
+        stored |= FileAttribute.DIRECTORY  # as Samba writes it
     try:
-        os.setxattr(file.target, dosattrib.NAME, dosattrib.pack(attributes, creation_time))
+        os.setxattr(file.target, dosattrib.NAME, dosattrib.pack(stored, creation_time, cleared))
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise

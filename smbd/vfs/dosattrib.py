@@ -13,6 +13,9 @@ NAME = "user.DOSATTRIB"
 
 _ATTRIB_VALID = 0x01
 _CREATE_TIME_VALID = 0x10
+# Samba has given a meaning to seven of the 32 flags, and reads no others: the upper half holds the
+# FILE_ATTRIBUTE_* of `Record.cleared`.
+_CLEARED_SHIFT = 16
 
 _VERSION = Struct("<HH")
 _INFO_1 = Struct(
@@ -56,15 +59,23 @@ _WRITTEN = Struct("<2xHH2xIIQ")  # an empty string, 5, 5, then _INFO_5
 
 @dataclass(slots=True)
 class Record:
-    """What is stored; None is what the record does not say."""
+    """What is stored; None is what the record does not say.
+
+    `cleared` are the attributes that the file would show by itself (HIDDEN, as its name begins with
+    a dot; SPARSE_FILE, as it has holes), and that a client has taken away.  Samba ignores them.
+    """
 
     attributes: int | None  # FILE_ATTRIBUTE_*
     creation_time: int | None  # FILETIME
+    cleared: int = 0
 
 
-def pack(attributes: int, creation_time: int) -> bytes:
+def pack(attributes: int, creation_time: int | None, cleared: int = 0) -> bytes:
     """The extended attribute's value."""
-    return _WRITTEN.pack(5, 5, _ATTRIB_VALID | _CREATE_TIME_VALID, attributes, creation_time)
+    flags = _ATTRIB_VALID | cleared << _CLEARED_SHIFT
+    if creation_time is not None:
+        flags |= _CREATE_TIME_VALID
+    return _WRITTEN.pack(5, 5, flags, attributes, creation_time or 0)
 
 
 def parse(data: bytes) -> Record | None:
@@ -107,6 +118,7 @@ def _flagged(layout: Struct) -> Callable[[bytes, int], Record]:
         return Record(
             attributes if valid & _ATTRIB_VALID else None,
             creation_time if valid & _CREATE_TIME_VALID and creation_time else None,
+            valid >> _CLEARED_SHIFT,
         )
 
     return parse_flagged

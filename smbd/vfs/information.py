@@ -1,10 +1,10 @@
 """What SMB says of a file: one statx, and what its extended attributes hold.
 
-A file that no SMB server has touched has no DOSATTRIB record.  It is shown as ARCHIVE, since
+The DOSATTRIB record holds what clients have set.  A file without one is shown as ARCHIVE, since
 nothing has ever backed it up and since CREATE gives every new file just that, so that creating one
-writes no record; as READONLY if even its owner may not write; as HIDDEN if its name begins with a
-dot, which is how Unix says it; as SPARSE_FILE if it has real holes.  Where there is a record, it
-decides.
+writes no record.  To what is stored comes what the file says itself, at each look: READONLY if even
+its owner may not write; HIDDEN if its name begins with a dot, which is how Unix says it;
+SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a mode changes later.
 """
 
 import contextlib
@@ -62,6 +62,17 @@ class Ownership:
     mode: int
 
 
+@dataclass(slots=True)
+class Attributes:
+    """The FILE_ATTRIBUTE_* of a file by their origin, and what else its record holds."""
+
+    shown: int  # what clients see
+    stored: int  # what clients have set
+    computed: int  # what the file says itself
+    cleared: int  # what of the computed ones a client has taken away
+    creation_time: int | None  # FILETIME that a client has set
+
+
 def is_client_ea(attribute: str) -> bool:
     """Whether an extended attribute on disk is an EA to clients: "user.NAME", as in Samba."""
     return attribute.startswith(_USER) and not attribute.lower().startswith(_HIDDEN_EAS)
@@ -80,6 +91,20 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     kept = _from_attributes(file.target, follow_symlinks=True)
     descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
     return _describe(status, kept, file.path.rpartition("/")[2]), descriptor
+
+
+def known_attributes(file: File) -> Attributes:
+    """The attributes of an open file or folder, by their origin; OSError."""
+    status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
+    record = _from_attributes(file.target, follow_symlinks=True).record
+    name = file.path.rpartition("/")[2]
+    return Attributes(
+        shown=_attributes(status, record, name),
+        stored=_stored(record, is_directory=file.is_directory),
+        computed=_computed(status, name),
+        cleared=record.cleared if record else 0,
+        creation_time=record.creation_time if record else None,
+    )
 
 
 def ownership(file: File) -> Ownership:
@@ -119,16 +144,22 @@ def _birth(status: kernel.Statx) -> int:
 
 
 def _attributes(status: kernel.Statx, record: dosattrib.Record | None, name: str) -> int:
-    if record is None or record.attributes is None:
-        attributes = _default_attributes(status, name)
-    else:
-        attributes = record.attributes & STORED_ATTRIBUTES
-    if stat.S_ISDIR(status.mode):
+    is_directory = stat.S_ISDIR(status.mode)
+    attributes = _stored(record, is_directory=is_directory) | _computed(status, name)
+    if record is not None:
+        attributes &= ~record.cleared
+    if is_directory:
         attributes |= FileAttribute.DIRECTORY
     return attributes or FileAttribute.NORMAL
 
 
-def _default_attributes(status: kernel.Statx, name: str) -> int:
+def _stored(record: dosattrib.Record | None, *, is_directory: bool) -> int:
+    if record is None or record.attributes is None:
+        return 0 if is_directory else FileAttribute.ARCHIVE
+    return record.attributes & STORED_ATTRIBUTES
+
+
+def _computed(status: kernel.Statx, name: str) -> int:
     attributes = FileAttribute.HIDDEN if name.startswith(".") else 0
     if stat.S_ISDIR(status.mode):
         return attributes
@@ -136,7 +167,7 @@ def _default_attributes(status: kernel.Statx, name: str) -> int:
         attributes |= FileAttribute.READONLY
     if status.size - status.blocks * BLOCK >= _LEAST_HOLE:
         attributes |= FileAttribute.SPARSE_FILE
-    return attributes | FileAttribute.ARCHIVE
+    return attributes
 
 
 @dataclass(slots=True)
@@ -223,7 +254,7 @@ def hidden_by_name(file: File) -> bool:
     if not file.path.rpartition("/")[2].startswith("."):
         return False
     record = _from_attributes(file.target, follow_symlinks=True).record
-    return record is None or record.attributes is None
+    return not _stored(record, is_directory=file.is_directory) & FileAttribute.HIDDEN
 
 
 def is_empty(directory: File) -> bool:
