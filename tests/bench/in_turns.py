@@ -2,12 +2,14 @@
 
   python -m tests.bench.in_turns ext4 tmpfs overlayfs
   python -m tests.bench.in_turns here:sync here --depths 1 --rounds 40
+  python -m tests.bench.in_turns here@../before here --write
 
 A side is a file system (one that is made for this, which needs root, or "here", that of
-/var/tmp), and maybe an engine. Each has a server of its own, with a file of 64 MiB in the page
-cache. The machine's moods last for seconds, so the load goes around all sides in half a second
-each, and every slice is compared with the first side's of the same round: shown are the median and
-the quartiles of those ratios and differences.
+/var/tmp), and maybe an engine, and maybe another checkout with a .venv of its own, whose code
+serves: so a change is measured before and after. Each has a server of its own, with a file of
+64 MiB in the page cache. The machine's moods last for seconds, so the load goes around all
+sides in half a second each, and every slice is compared with the first side's of the same
+round: shown are the median and the quartiles of those ratios and differences.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from typing import NamedTuple
 
 from aio.compare.places import KINDS, PlaceError, made_place
 from smbd.load import LoadError, Target
-from tests.conformance.servers import PASSWORD, SHARE, USER, CannotStartError, ours
+from tests.conformance.servers import CHECKOUT, PASSWORD, SHARE, USER, CannotStartError, ours
 
 from .measure import medians
 from .tasks import Load, Task
@@ -34,21 +36,27 @@ Slices = list[dict[str, float]]
 
 
 class Side(NamedTuple):
-    """What is compared: a file system, and the engine on it."""
+    """What is compared: a file system, the engine on it, and whose code serves it."""
 
     place: str
     engine: str
+    checkout: Path = CHECKOUT
 
     @classmethod
     def parse(cls, text: str) -> "Side":
-        """Take "ext4" or "ext4:threads"; ArgumentTypeError for a file system that there is not."""
-        place, _, engine = text.partition(":")
+        """Take "ext4", "ext4:threads" or "ext4@CHECKOUT"; ArgumentTypeError if it is not there."""
+        what, _, checkout = text.partition("@")
+        place, _, engine = what.partition(":")
         if place not in {_HERE, *KINDS}:
             raise argparse.ArgumentTypeError(f"{place!r} is none of {_HERE}, {', '.join(KINDS)}")
-        return cls(place, engine or "nowait")
+        tree = Path(checkout).resolve() if checkout else CHECKOUT
+        if tree != CHECKOUT and not (tree / ".venv/bin/python").exists():
+            raise argparse.ArgumentTypeError(f"{tree} has no .venv: run its tests/run once")
+        return cls(place, engine or "nowait", tree)
 
     def __str__(self) -> str:
-        return f"{self.place}:{self.engine}"
+        whose = "" if self.checkout == CHECKOUT else f"@{self.checkout.name}"
+        return f"{self.place}:{self.engine}{whose}"
 
 
 @contextmanager
@@ -67,7 +75,7 @@ def served(sides: Sequence[Side]) -> Iterator[list[Load]]:
         for number, side in enumerate(sides):
             work = folders[side.place] / str(number)
             work.mkdir()
-            server = stack.enter_context(ours(work, engine=side.engine))
+            server = stack.enter_context(ours(work, engine=side.engine, checkout=side.checkout))
             target = Target(server.port, SHARE, USER, PASSWORD)
             load = Load(target, "load.bin", pid=server.pid)
             load.fill(Task().file_size)
@@ -109,7 +117,8 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("sides", nargs="+", type=Side.parse, metavar="SIDE", help="FILE-SYSTEM[:ENGINE]")
+    add("sides", nargs="+", type=Side.parse, metavar="SIDE", help="FILE-SYSTEM[:ENGINE][@CHECKOUT]")
+    add("--write", action="store_true", help="WRITE instead of READ")
     add("--depths", nargs="+", type=int, default=[1, 4, 16, 64], help="(default: 1 4 16 64)")
     add("--rounds", type=int, default=20, help="at least 2 (default: 20)")
     add("--seconds", type=float, default=0.5, help="of one slice (default: 0.5)")
@@ -119,7 +128,7 @@ def main() -> int:
     try:
         with served(arguments.sides) as loads:
             for depth in arguments.depths:
-                task = Task(depth=depth)
+                task = Task("write" if arguments.write else "read", depth=depth)
                 found = measure(loads, task, arguments.rounds, arguments.seconds)
                 print(task.name)
                 for side, slices in zip(arguments.sides, found, strict=True):

@@ -74,6 +74,7 @@ class Server:
     folder: Path
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    checkout: Path = CHECKOUT
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -90,7 +91,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=CHECKOUT,
+                cwd=self.checkout,
                 env={**os.environ, **self.environment},
                 start_new_session=True,
             )
@@ -149,10 +150,13 @@ def _shared_folder(work: Path) -> Path:
     return folder
 
 
-def ours(work: Path, signing: str = "enabled", engine: str = "nowait") -> Server:
+def ours(
+    work: Path, signing: str = "enabled", engine: str = "nowait", checkout: Path = CHECKOUT
+) -> Server:
     """Return our server, configured by a shares.toml in `work`, for `work`/share.
 
     Signing is "enabled" so that clients which sign and clients which do not are both served.
+    Another checkout serves with its own code, by the Python of its own .venv.
     """
     folder, port = _shared_folder(work), free_port()
     # smb2.ioctl.bug14788 connects to a share in whose folder nobody may do anything.
@@ -176,9 +180,10 @@ path = "{barred}"
 """
     )
     configuration.chmod(0o600)
-    command = [sys.executable, "-m", "smbd", "serve", "--config", str(configuration)]
+    python = sys.executable if checkout == CHECKOUT else str(checkout / ".venv/bin/python")
+    command = [python, "-m", "smbd", "serve", "--config", str(configuration)]
     name = "smbd" if engine == "nowait" else f"smbd {engine}"
-    return Server(name, command, port, folder, work / "smbd.log")
+    return Server(name, command, port, folder, work / "smbd.log", checkout=checkout)
 
 
 def samba(work: Path) -> Server:
