@@ -72,6 +72,10 @@ class Served:
         """Threads of the process."""
         return len(os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
 
+    def tasks(self) -> int:
+        """Tasks in its event loop."""
+        return int.from_bytes((self.state / "tasks").read_bytes(), "little")
+
     def cpu(self) -> float:
         """CPU seconds used until now."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -163,7 +167,7 @@ path = "{folder}"
 
 def _start(state: Path, folder: Path, port: int) -> Served:
     (state / "turns").touch()
-    words = [sys.executable, "-m", "tests.campaign.turning", str(state / "turns")]
+    words = [sys.executable, "-m", "tests.campaign.turning", str(state)]
     with (state / "log").open("ab") as log:
         process = subprocess.Popen(
             [*words, "serve", "--config", str(state / "shares.toml")],
@@ -174,7 +178,7 @@ def _start(state: Path, folder: Path, port: int) -> Served:
         )
     running = Served(folder, port, state, process)
     give_up = time.monotonic() + _START_WITHIN
-    while not running.alive():
+    while not (running.alive() and (state / "control").exists()):
         if process.poll() is not None or time.monotonic() > give_up:
             running.stop()
             raise RuntimeError(f"the server did not start: {running.log()[-2000:]}")

@@ -1,13 +1,15 @@
 """The program that a campaign serves with: smbd, its loop's turns written down.
 
-`python -m tests.campaign.turning FILE serve ...` is `smbd serve ...`, and each turn of the loop
-that takes longer than a millisecond becomes a line of FILE: milliseconds, and the task that took
-most of it.  What the turn waited for a processor (`run_delay` of /proc/PID/schedstat) is other
-programs' doing and is taken off.  Waiting for the GIL is not: the server's own threads hold it.
+`python -m tests.campaign.turning FOLDER serve ...` is `smbd serve ...`, and each turn of the loop
+that takes longer than a millisecond becomes a line of FOLDER/turns: milliseconds, and the task
+that took most of it.  FOLDER/tasks is how many tasks there are, in eight bytes. What the turn
+waited for a processor (`run_delay` of /proc/PID/schedstat) is other programs' doing and is taken
+off.  Waiting for the GIL is not: the server's own threads hold it.
 """
 
 import os
 import sys
+from mmap import mmap
 from time import perf_counter
 
 import trio
@@ -19,10 +21,13 @@ _WORTH_A_LINE = 0.001  # seconds
 
 
 class Turns(Instrument):
-    """Writes down long turns."""
+    """Writes down long turns, and counts tasks."""
 
-    def __init__(self, path: str) -> None:
-        self._out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self, folder: str) -> None:
+        self._out = os.open(f"{folder}/turns", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        tasks = os.open(f"{folder}/tasks", os.O_RDWR | os.O_CREAT, 0o600)
+        os.truncate(tasks, 8)
+        self._tasks = memoryview(mmap(tasks, 8)).cast("q")
         self._delays = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         self._began = self._step_began = perf_counter()
         self._delayed = self._delay()
@@ -38,6 +43,14 @@ class Turns(Instrument):
         self._delayed = self._delay()
         self._began = perf_counter()
         self._longest = 0.0
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
+        """One more."""
+        self._tasks[0] += 1
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
+        """One less."""
+        self._tasks[0] -= 1
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
         """A task's part of the turn begins."""
@@ -60,11 +73,11 @@ class Turns(Instrument):
 
 def run(arguments: list[str]) -> int:
     """Run the command line with the instrument in its loop."""
-    path, *rest = arguments
+    folder, *rest = arguments
     plain = trio.run
 
     def watched(function, *args):
-        return plain(function, *args, instruments=[Turns(path)])
+        return plain(function, *args, instruments=[Turns(folder)])
 
     trio.run = watched  # type: ignore[assignment]
     return main(rest)
