@@ -61,6 +61,16 @@ class WorkerPool:
             raise trio.ClosedResourceError("this worker pool is closed")
         return await self._completions.wait(_Job(function, args), self._submit)
 
+    async def run_for(self, turn: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
+        """Call `function(*args)` in a worker."""
+        del turn
+        return await self.run(function, *args)
+
+    async def run_long(self, turn: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
+        """The same for what may take long by its nature."""
+        del turn
+        return await self.run(function, *args)
+
     def _submit(self, job: _Job[Any]) -> None:
         # `pending` counts this job too.  It falls in the loop, a little after a worker got idle:
         # at worst a thread is started that was not needed, never one missing.

@@ -1,12 +1,13 @@
 """A request as commands see it, and the reply that they make of it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
+from smbd.share import Share
 from smbd.state import Open, PipeOpen
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import ANY_FILE_ID, FILE_ID_AT, parse_file_id
@@ -14,6 +15,9 @@ from smbd.wire.header import HEADER_SIZE
 
 if TYPE_CHECKING:
     from smbd.connection import Connection
+
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
 
 # What every reply's buffer keeps free in front of its body: NetBIOS length and SMB2 header.
 HEADROOM = 4 + HEADER_SIZE
@@ -116,6 +120,20 @@ class Request:
         """The tree connect, for a command whose row says that it needs one."""
         assert self.tree is not None
         return self.tree
+
+    def live_share(self) -> Share:
+        """The share, for a command that comes to no tree connect of IPC$."""
+        share = self.live_tree().share
+        assert share is not None, "IPC$ has rows of its own"
+        return share
+
+    def blocking(self, function: Callable[[*Args], R], *args: *Args) -> Awaitable[R]:
+        """Await `function(*args)`, run in a worker of the share, in this connection's turn."""
+        return self.live_share().workers.run_for(self.connection, function, *args)
+
+    def blocking_long(self, function: Callable[[*Args], R], *args: *Args) -> Awaitable[R]:
+        """The same for what may take long by its nature: such calls get half of the workers."""
+        return self.live_share().workers.run_long(self.connection, function, *args)
 
     def keep_frame(self) -> None:
         """Copy the frame out of the receive buffer, which a long wait would keep alive."""

@@ -20,7 +20,7 @@ _SPARE_BYTES = 64 << 20
 
 
 class Blocking(Protocol):
-    """Runs a blocking function away from the event loop (aio's WorkerPool.run)."""
+    """Runs a blocking function that is no share's away from the event loop."""
 
     def __call__(self, function: Callable[..., T], /, *args: object) -> Awaitable[T]:
         """Await `function(*args)`, run in a worker."""

@@ -1,10 +1,32 @@
-"""A share as it is served: its configuration, its folder and its I/O engine."""
+"""A share as it is served: its configuration, its folder, its I/O engine and its workers."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar, TypeVarTuple
 
 from aio import Engine
 from smbd.config import ShareConfig
 from smbd.vfs import Root
+
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
+
+
+class Workers(Protocol):
+    """Threads for calls that may block (aio.WorkerPool)."""
+
+    def run_for(
+        self, turn: object, function: Callable[[*Args], R], /, *args: *Args
+    ) -> Awaitable[R]:
+        """Await `function(*args)`; those who wait with different `turn`s take turns."""
+
+    def run_long(
+        self, turn: object, function: Callable[[*Args], R], /, *args: *Args
+    ) -> Awaitable[R]:
+        """The same for what may take long by its nature: such calls get half of the workers."""
+
+    async def aclose(self) -> None:
+        """Wait for the calls in flight, then end the threads."""
 
 
 @dataclass(slots=True, eq=False)
@@ -14,6 +36,7 @@ class Share:
     config: ShareConfig
     root: Root
     engine: Engine
+    workers: Workers  # for all but READ, WRITE and FLUSH: a share whose disk hangs holds no other
 
     @property
     def name(self) -> str:

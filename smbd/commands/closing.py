@@ -36,7 +36,7 @@ async def close_open(service: Service, session: Session, open_: Open) -> None:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that
             # was filled meanwhile stays, as on Windows.  Nor can it be cancelled half-way.
             with contextlib.suppress(NtError, OSError), trio.CancelScope(shield=True):
-                await service.blocking(open_.file.root.remove, open_.file)
+                await open_.share.workers.run_long(session, open_.file.root.remove, open_.file)
                 service.notify.removed(open_.file)
         finally:
             service.files.forget(doomed)

@@ -102,7 +102,7 @@ async def _copy_chunks(
             target, target_start, length, writing=True
         ):
             return pack_copychunk(written, 0, total), NtStatus.FILE_LOCK_CONFLICT
-        count = await request.service.blocking(
+        count = await request.blocking_long(
             vfs.copy_range, source.file, target.file, start, target_start, length
         )
         total += count

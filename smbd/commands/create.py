@@ -52,8 +52,7 @@ def try_now(request: Request) -> Reply | None:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    share = request.live_tree().share
-    assert share is not None, "IPC$ has rows of its own"
+    share = request.live_share()
     found = open_cached(share.root, _wanted(request, message, asked))
     if found is None:
         return None
@@ -89,16 +88,15 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
 
 async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
     """Open in a worker, then agree on share modes without an await between check and entry."""
-    service, share = request.service, request.live_tree().share
-    assert share is not None, "IPC$ has rows of its own"
+    service, share = request.service, request.live_share()
     _check_limits(request)  # also before: who is refused must not leave a new file behind
-    found = await service.blocking(open_or_create, share.root, wanted)
+    found = await request.blocking(open_or_create, share.root, wanted)
     open_ = _enter(request, share, message, found)
     if found.action == CreateAction.CREATED:
         service.notify.added(found.file)
     elif wanted.truncates:
         async with closed_on_error(service, request.live_session(), open_):
-            found.information = await service.blocking(truncate, found.file, wanted)
+            found.information = await request.blocking_long(truncate, found.file, wanted)
             service.notify.modified(found.file, WRITTEN | CompletionFilter.ATTRIBUTES)
             superseded = wanted.disposition == CreateDisposition.SUPERSEDE
             found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN

@@ -16,7 +16,7 @@ async def run(request: Request) -> Reply:
     # [MS-FSA] 2.1.5.7 asks for no right; Windows and Samba want one that could have written.
     open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
     if open_.file.is_directory:
-        await request.service.blocking(sync, open_.file)
+        await request.blocking_long(sync, open_.file)
     else:
         await open_.share.engine.fsync(open_.file.fd)
         # Who writes a log may never close it.

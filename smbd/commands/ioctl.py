@@ -102,7 +102,7 @@ async def _object_id(request: Request, open_: Open, message: IoctlRequest) -> Re
     if message.max_output_response < _OBJECT_ID_SIZE:
         raise NtError(NtStatus.INVALID_PARAMETER)
     root, file = open_.share.root, open_.file
-    volume = await request.service.blocking(root.volume)
+    volume = await request.blocking(root.volume)
     object_id = file.inode.to_bytes(8, "little") + file.device.to_bytes(8, "little")
     return ioctl_reply(request, message, pack_object_id(object_id, volume.guid))
 

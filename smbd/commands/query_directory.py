@@ -44,9 +44,9 @@ async def run(request: Request) -> Reply:
     async with open_.listing:
         if open_.enumeration is None or message.flags & _RESTARTS:
             pattern = _pattern(open_, message)
-            names = await request.service.blocking(_matching, open_.file, pattern)
+            names = await request.blocking_long(_matching, open_.file, pattern)
             open_.enumeration = Enumeration(pattern, names)
-        output = await request.service.blocking(_fill, open_, open_.enumeration, message)
+        output = await request.blocking(_fill, open_, open_.enumeration, message)
     return Reply(pack_output_response(output))
 
 

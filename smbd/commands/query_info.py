@@ -40,7 +40,7 @@ async def run(request: Request) -> Reply:
     answer = _ANSWERS.get(message.info_type)
     if answer is None:
         raise NtError(NtStatus.NOT_SUPPORTED)  # quotas
-    return await request.service.blocking(answer, request, open_, message)
+    return await request.blocking(answer, request, open_, message)
 
 
 def _prepare(request: Request, message: QueryInfoRequest) -> Open:

@@ -23,7 +23,7 @@ async def rename(request: Request, open_: Open, value: Rename) -> None:
     if file.is_directory and any(one.file.path for one in service.files.below(open_)):
         raise NtError(NtStatus.ACCESS_DENIED)  # [MS-FSA]: a directory in which something is open
     old = file.path
-    await service.blocking(file.root.rename, file, target, value.replace)
+    await request.blocking(file.root.rename, file, target, value.replace)
     state = service.files.of(file)
     if state is not None:  # else a CLOSE came meanwhile
         state.renamed(old, file.path)
@@ -34,7 +34,7 @@ async def link(request: Request, open_: Open, value: Rename) -> None:
     """Give the file one more name."""
     target = _target(value)
     await _check_target(request, open_, target, replace=value.replace)
-    await request.service.blocking(open_.file.root.link, open_.file, target, value.replace)
+    await request.blocking(open_.file.root.link, open_.file, target, value.replace)
     request.service.notify.added(open_.file, target)
 
 
@@ -50,7 +50,7 @@ async def _check_target(request: Request, open_: Open, target: str, *, replace: 
     """The folder must take the name, and what stands there be nobody's open file, nor READONLY."""
     files, file = request.service.files, open_.file
     token = security.token_of(request.live_session())
-    place = await request.service.blocking(_look, file, target, token)
+    place = await request.blocking(_look, file, target, token)
     # [MS-FSA] opens the folder to add to it, sharing neither its deletion nor its renaming.
     files.check(place.folder, Access.FILE_ADD_FILE, ShareAccess.READ | ShareAccess.WRITE)
     if place.there is None or place.there.identity == file.identity:

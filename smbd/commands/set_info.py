@@ -53,14 +53,14 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
     token = security.token_of(request.live_session())
-    await request.service.blocking(security.change, open_, parts, new, token)
+    await request.blocking(security.change, open_, parts, new, token)
     request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
 
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
     write_time.restore(request.service, open_)  # before -2 ends it
-    await request.service.blocking(_set_basic, open_, value)
+    await request.blocking(_set_basic, open_, value)
     write_time.steer(request.service, open_, value.last_write_time)
     changed = 0
     for field, bit in (
@@ -97,7 +97,7 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
     if value:
-        await request.service.blocking(_check_deletable, open_)
+        await request.blocking(_check_deletable, open_)
     state = request.service.files.of(open_.file)
     if open_.closed or state is None:
         raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
@@ -122,13 +122,13 @@ def _check_deletable(open_: Open) -> None:
 
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
-    await request.service.blocking(vfs.set_end_of_file, open_.file, value)
+    await request.blocking_long(vfs.set_end_of_file, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.SIZE)
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
-    await request.service.blocking(vfs.allocate, open_.file, value)
+    await request.blocking_long(vfs.allocate, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.SIZE)
 
 
@@ -150,7 +150,7 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
     for attribute in value:
-        await request.service.blocking(
+        await request.blocking(
             vfs.set_ea, open_.file, bytes(attribute.name), bytes(attribute.value)
         )
     request.service.notify.modified(open_.file, CompletionFilter.EA)

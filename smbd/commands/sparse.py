@@ -31,7 +31,7 @@ async def set_sparse(request: Request, open_: Open, message: IoctlRequest) -> Re
     open_.require_any(
         Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA | Access.FILE_WRITE_ATTRIBUTES
     )
-    await request.service.blocking(vfs.set_sparse, open_.file, parse_set_sparse(message.input))
+    await request.blocking(vfs.set_sparse, open_.file, parse_set_sparse(message.input))
     request.service.notify.modified(open_.file, CompletionFilter.ATTRIBUTES)
     return ioctl_reply(request, message)
 
@@ -43,9 +43,7 @@ async def set_zero_data(request: Request, open_: Open, message: IoctlRequest) ->
     asked = parse_zero_data(message.input)
     length = asked.beyond_final_zero - asked.offset
     open_.locks.check(open_, asked.offset, length, writing=True)
-    await request.service.blocking(
-        vfs.zero_range, open_.file, asked.offset, asked.beyond_final_zero
-    )
+    await request.blocking_long(vfs.zero_range, open_.file, asked.offset, asked.beyond_final_zero)
     open_.unreported |= WRITTEN
     return ioctl_reply(request, message)
 
@@ -56,7 +54,7 @@ async def query_allocated_ranges(request: Request, open_: Open, message: IoctlRe
     open_.require(Access.FILE_READ_DATA)
     start, length = parse_query_allocated_ranges(message.input)
     limit = min(message.max_output_response, _MOST_RANGES * _RANGE_SIZE)
-    ranges = await request.service.blocking(
+    ranges = await request.blocking(
         vfs.allocated_ranges, open_.file, start, length, limit // _RANGE_SIZE + 1
     )
     output, complete = pack_allocated_ranges(ranges, limit)

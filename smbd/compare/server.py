@@ -68,7 +68,7 @@ class _Desk:
         """Serve one share more; why that cannot be, or nothing."""
         config = ShareConfig(name, self._folder, engine=engine, engine_options=options)
         try:
-            self._service.shares |= await open_shares([config], {}, self._service.blocking)
+            self._service.shares |= await open_shares([config], {})
         except OSError as error:
             return error.strerror or str(error)
         except ValueError as error:  # an option that this engine does not have

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import trio
 
-from aio import open_engine
+from aio import WorkerPool, open_engine
 from smbd.auth import Account, Authenticator, nt_hash
 from smbd.config import Config, ShareConfig, UserConfig
 from smbd.server.descriptors import most_opens
@@ -15,10 +15,13 @@ from smbd.share import Share
 from smbd.state import OpenTable
 from smbd.vfs import Root
 
+# A share's, for calls that go to the file system's metadata; its engine has its own.
+_SHARE_WORKERS = 16
+
 
 async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a folder cannot be."""
-    shares = await open_shares(config.shares, {}, blocking)
+    shares = await open_shares(config.shares, {})
     opens = OpenTable(most_opens(config))
     return Service(config, authenticator(config), shares, blocking, opens)
 
@@ -34,7 +37,7 @@ def authenticator(config: Config) -> Authenticator:
 
 
 async def open_shares(
-    wanted: Iterable[ShareConfig], running: Mapping[str, Share], blocking: Blocking
+    wanted: Iterable[ShareConfig], running: Mapping[str, Share]
 ) -> dict[str, Share]:
     """The shares by name in lower case: those that run as wanted already, and new ones.
 
@@ -45,8 +48,8 @@ async def open_shares(
     try:
         for config in wanted:
             share = running.get(config.name.lower())
-            if share is None or not await blocking(_same_storage, share, config):
-                share = await _open_share(config, blocking)
+            if share is None or not await share.workers.run_for(None, _same_storage, share, config):
+                share = await _open_share(config)
                 opened.append(share)
             shares[config.name.lower()] = share
     except BaseException:
@@ -60,6 +63,7 @@ async def close_share(share: Share) -> None:
     """End a share of a server that has ended; it cannot be cancelled."""
     with trio.CancelScope(shield=True):
         await share.engine.aclose()
+        await share.workers.aclose()
     share.root.close()
 
 
@@ -75,12 +79,17 @@ async def retire_share(share: Share) -> None:
         await share.engine.aclose()
 
 
-async def _open_share(config: ShareConfig, blocking: Blocking) -> Share:
-    root = await blocking(Root, config.path, config.read_only)
+async def _open_share(config: ShareConfig) -> Share:
+    workers = WorkerPool(_SHARE_WORKERS, f"smbd-{config.name}")
     try:
-        return Share(config, root, open_engine(config.engine, **config.engine_options))
+        root = await workers.run(Root, config.path, config.read_only)
+        try:
+            return Share(config, root, open_engine(config.engine, **config.engine_options), workers)
+        except BaseException:
+            root.close()
+            raise
     except BaseException:
-        root.close()
+        await workers.aclose()
         raise
 
 

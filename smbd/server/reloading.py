@@ -28,7 +28,7 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
     """
     try:
         config = await service.blocking(reread)
-        shares = await open_shares(config.shares, service.shares, service.blocking)
+        shares = await open_shares(config.shares, service.shares)
     except ConfigError as error:
         for problem in error.problems:
             _log.error("%s", problem)

@@ -16,8 +16,8 @@ from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
 from smbd.service import Service
 
-# For calls that go to the file system's metadata; READ and WRITE have their engine's own workers.
-_METADATA_WORKERS = 16
+# For what is no share's: shares.toml read again, the announcement.  A share has its own workers.
+_WORKERS = 4
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
     Raises OSError if a share's folder cannot be opened or an address not be bound.
     """
     async with AsyncExitStack() as stack:
-        pool = WorkerPool(_METADATA_WORKERS, "smbd")
+        pool = WorkerPool(_WORKERS, "smbd")
         stack.push_async_callback(_close_pool, pool)
         service = await build_service(config, pool.run)
         stack.push_async_callback(_close_shares, service)

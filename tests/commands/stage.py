@@ -111,13 +111,13 @@ def _deliver(data, into):
 
 
 class HeldCalls:
-    """Service.blocking: calls at once, in the loop, until a test says `hold`."""
+    """A share's workers: call at once, in the loop, until a test says `hold`."""
 
     def __init__(self):
         self.holding = False
         self.held = []
 
-    async def __call__(self, function, *args):
+    async def run_for(self, _turn, function, *args):
         if self.holding:
             call = Held(function.__name__)
             self.held.append(call)
@@ -129,6 +129,8 @@ class HeldCalls:
             return result
         await trio.lowlevel.checkpoint()
         return function(*args)
+
+    run_long = run_for
 
 
 class Wire:
@@ -160,11 +162,11 @@ class Stage:
         self.calls = HeldCalls()
         self.engine = engine or HeldEngine()
         config = ShareConfig(name="share", path=path)
-        self.share = Share(config, Root(path), self.engine)
+        self.share = Share(config, Root(path), self.engine, self.calls)
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
         opens = OpenTable(limit=100)
-        self.service = Service(Config(), authenticator, shares, self.calls, opens)
+        self.service = Service(Config(), authenticator, shares, None, opens)
         window = CommandSequenceWindow(8192)
         self.connection = Connection(self.service, "test:1", "test", window)
         self.connection.dialect = 0x0302
