@@ -161,7 +161,9 @@ class Connection:
             if session.signer is not None and not session.signer.verify(request.frame):
                 request.refusal = NtStatus.ACCESS_DENIED
         elif guarded:
-            if session.signing_required:
+            # In a session that encrypts, a SESSION_SETUP may come signed instead of sealed; with
+            # neither anybody on the way could take its rights from it.
+            if session.signing_required or session.encrypt:
                 request.refusal = NtStatus.ACCESS_DENIED
             elif (
                 request.command == Command.TREE_CONNECT

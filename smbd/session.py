@@ -17,8 +17,8 @@ class Tree:
     share: Share | None  # None: IPC$, which has pipes and no folder
     maximal_access: int
     encrypt: bool = False
-    # The session has proved itself again as somebody who may not enter here: what is open stays
-    # so, as on Windows, and nothing more is opened.
+    # The session has proved itself again as a guest, and guests may not enter here: what is open
+    # stays so, as on Windows; nothing more is opened, and nothing gets a new name.
     barred: bool = False
 
 
@@ -36,6 +36,7 @@ class Session:
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
     identity: Identity | None = None
+    first_identity: Identity | None = None  # of its first login: the keys are this account's
     suspended: bool = False  # it has to prove itself again, or has ended
     signing_required: bool = False
     encrypt: bool = False  # EncryptData: every request must come sealed

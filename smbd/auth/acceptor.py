@@ -6,6 +6,7 @@ client knows the server; Windows checks it if told to (SmbServerNameHardeningLev
 default), and it would keep out everybody who comes by another name, through a tunnel or an
 address translation. What both are meant to stop, a login that somebody relays, gains nothing
 here as long as signing is required or the share is sealed: the relay does not have the key.
+Nor does it help to relay it into a session whose key one has: see session_setup's `_renew`.
 """
 
 import hmac

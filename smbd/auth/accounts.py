@@ -29,6 +29,26 @@ class Identity:
     is_guest: bool = False
     is_anonymous: bool = False
 
+    @property
+    def is_account(self) -> bool:
+        """Whether a password proved an account.  A guest and an anonymous client prove nothing."""
+        return not (self.is_guest or self.is_anonymous)
+
+    def is_same_account(self, other: "Identity") -> bool:
+        """Whether both are one account.  A guest is not the account that is named "guest"."""
+        same_name = self.user.casefold() == other.user.casefold()
+        return self.is_account and other.is_account and same_name
+
+    def adds_nothing_to(self, first: "Identity") -> bool:
+        """Whether a session that began as `first` may go on as this.
+
+        The same account may, and whatever has fewer rights: a guest has fewer than an account, an
+        anonymous client has fewer than a guest.
+        """
+        if self.is_account:
+            return self.is_same_account(first)
+        return self.is_anonymous or not first.is_anonymous
+
 
 class Accounts:
     """Accounts by name, in any case, with or without a domain behind an @."""

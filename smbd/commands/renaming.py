@@ -48,6 +48,9 @@ def _target(value: Rename) -> str:
 
 async def _check_target(request: Request, open_: Open, target: str, *, replace: bool) -> None:
     """The folder must take the name, and what stands there be nobody's open file, nor READONLY."""
+    if request.live_tree().barred:
+        # A new name is a right over the folder, which the handle does not have.
+        raise NtError(NtStatus.ACCESS_DENIED)
     files, file = request.service.files, open_.file
     token = security.token_of(request.live_session())
     place = await request.blocking(_look, file, target, token)

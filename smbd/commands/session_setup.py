@@ -54,7 +54,8 @@ async def run(request: Request) -> Reply:
     if first:
         await _begin(request, session, message, step.identity)
     else:
-        _renew(request, session, step.identity)
+        await _renew(request, session, step.identity)
+    session.exchange = None
     reply = Reply(pack_session_setup_response(_flags(session), step.token))
     reply.signed = session.has_key
     return reply
@@ -98,10 +99,18 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
         raise
     if step.identity is not None:
         await _hold_back(connection, brake.delay(connection.address, now))
-        if connection.sessions.get(session.session_id) is not session:
-            raise NtError(NtStatus.USER_SESSION_DELETED)  # it was ended meanwhile
-        session.exchange = None
+        _check_alive(connection, session)
     return step
+
+
+def _check_alive(connection: Connection, session: Session) -> None:
+    """Whether a session outlived a wait.
+
+    Its exchange stays until all is settled, and answers no token any more: so a SESSION_SETUP
+    that comes meanwhile ends the session.  Otherwise it would begin a second login in it.
+    """
+    if connection.sessions.get(session.session_id) is not session:
+        raise NtError(NtStatus.USER_SESSION_DELETED)
 
 
 async def _hold_back(connection: Connection, delay: float) -> None:
@@ -127,15 +136,16 @@ async def _begin(
     if previous is not None and previous is not session and _is_same(previous, identity):
         # A client that comes back after its connection broke.
         await end_session(service, previous)
+        _check_alive(connection, session)
     _establish(connection, session, message, identity)
     connection.logged_in()
-    _log.info("%s: %s logged in", connection.peer, identity.user or "anonymous")
+    _log.info("%s: %s logged in", connection.peer, _name(identity))
 
 
 def _is_same(previous: Session, identity: Identity) -> bool:
-    """Whether a session is this user's.  Guests prove nothing: they end nobody's session."""
-    known = not (identity.is_guest or identity.is_anonymous)
-    return known and previous.user == identity.user
+    """Whether the account's own login began a session, whatever it has become since."""
+    first = previous.first_identity
+    return first is not None and first.is_same_account(identity)
 
 
 def _establish(
@@ -143,7 +153,7 @@ def _establish(
 ) -> None:
     """What a login gives: its keys, and whether they must be used."""
     server = connection.service.config.server
-    session.identity = identity
+    session.identity = session.first_identity = identity
     if not identity.session_key:
         return
     keys = derive_keys(
@@ -159,20 +169,33 @@ def _establish(
         session.encrypt = server.encryption in {"desired", "required"}
 
 
-def _renew(request: Request, session: Session, identity: Identity) -> None:
+async def _renew(request: Request, session: Session, identity: Identity) -> None:
     """A session has proved itself again; its keys stay ([MS-SMB2] 3.3.5.5.2).
 
-    It may be somebody else now.  What is open stays open, as on Windows and Samba, but the new
-    user opens nothing in a share that is not for him.
+    The keys are those of its first login.  Whoever has them would otherwise become anybody whose
+    login he can relay: NTLM's messages prove an account, but not to whom.  So the account of the
+    first login alone may have rights here.  Clients do give them up for a while and take them
+    again: as anonymous, and then as the same account.  What is open stays open meanwhile, as on
+    Windows and Samba, but a guest opens nothing in a share that is not for him.
     """
-    before = session.user
+    before, first = session.user, session.first_identity
+    assert first is not None
+    if not identity.adds_nothing_to(first):
+        peer = request.connection.peer
+        _log.warning("%s: the session of %s may not become %s", peer, _name(first), _name(identity))
+        await end_session(request.service, session)
+        raise NtError(NtStatus.ACCESS_DENIED)
     session.identity = identity
     session.suspended = False
     for tree in session.trees.values():
         tree.barred = tree.share is not None and not may_enter(tree.share, identity)
     if identity.user != before:
         peer = request.connection.peer
-        _log.info("%s: %s is now %s", peer, before, identity.user or "anonymous")
+        _log.info("%s: %s is now %s", peer, before or "anonymous", _name(identity))
+
+
+def _name(identity: Identity) -> str:
+    return identity.user or "anonymous"
 
 
 def _must_seal(connection: Connection) -> bool:

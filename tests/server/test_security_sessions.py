@@ -202,42 +202,6 @@ async def test_who_fails_to_prove_himself_loses_the_session_and_all_that_it_held
     assert (await client.log_in()).status == 0
 
 
-async def test_somebody_else_keeps_what_is_open_and_enters_only_what_is_his(client):
-    login, file_id = client.login, await opened(client)
-    assert (await client.log_in("second", "second")).status == 0
-    assert (await client.enter("theirs")).status == 0
-    theirs = client.login
-    his = await opened(client)
-    assert (await client.log_in(again=theirs)).status == 0  # as "test"
-    assert (await client.ask(QUERY_INFO, standard(his), login=theirs)).status == 0
-    answer = await client.ask(CREATE, frames.everything("new"), login=theirs)
-    assert answer.status == NtStatus.ACCESS_DENIED
-    assert (await client.enter("theirs", theirs)).status == NtStatus.ACCESS_DENIED
-    assert (await client.enter("share", theirs)).status == 0
-    await opened(client, "shared", login=theirs)
-    assert (await client.ask(QUERY_INFO, standard(file_id), login=login)).status == 0
-
-
-async def test_he_who_comes_back_may_open_again(client):
-    await client.log_in("second", "second")
-    await client.enter("theirs")
-    assert (await client.log_in(again=client.login)).status == 0
-    answer = await client.ask(CREATE, frames.everything("new"))
-    assert answer.status == NtStatus.ACCESS_DENIED
-    assert (await client.log_in("second", "second", again=client.login)).status == 0
-    await opened(client)
-
-
-async def test_a_reauthentication_that_nobody_signed_is_denied_where_signing_is_required(folder):
-    async with serve(folder) as server, modern_client(server) as client:
-        await client.arrive()
-        token = Pyspnego("test", "test").context.step()
-        answer = await client.ask(SESSION_SETUP, messages.session_setup(token), signed=False)
-        assert answer.status == NtStatus.ACCESS_DENIED
-        assert (await client.ask(ECHO)).status == 0
-        await opened(client)
-
-
 async def test_two_rounds_of_one_login_at_once_do_not_make_two_of_it(client):
     """The second comes out of turn: there is no login then, and the server is none the wiser."""
     context = Pyspnego("test", "test").context
