@@ -8,6 +8,7 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import TypeAlias, TypeVar
 
 import outcome
@@ -18,7 +19,7 @@ from smbd.connection import Connection
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.session import Session
-from smbd.transport import Transport
+from smbd.transport import Handled, Transport
 from smbd.wire.header import Command
 
 T = TypeVar("T")
@@ -63,8 +64,11 @@ class Dispatch:
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task works on
 
-    def frame(self, frame: memoryview) -> bool:
-        """Carry out one frame; whether something of it is still at work (and uses `frame`)."""
+    def frame(self, frame: memoryview) -> Handled:
+        """Carry out one frame; whether something of it is still at work (and uses `frame`).
+
+        What takes longer than a turn goes on when that is awaited.
+        """
         requests = self._connection.receive(frame)
         if len(requests) > 1:
             return self._compound(requests)
@@ -77,19 +81,42 @@ class Dispatch:
             self._transport.send(self._connection.finish(request, reply))
         return False
 
-    def _compound(self, requests: list[Request]) -> bool:
+    def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""
         _bound(requests)
         answers: Answers = []
-        for at, request in enumerate(requests):
+        at, used = self._answer_some(requests, answers, 0)
+        if used or at == len(requests):
+            return used
+        return self._answer_rest(requests, answers, at)
+
+    async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:
+        """Go on with a long compound in the connection's next turns, before its next frame."""
+        used = False
+        while not used and at < len(requests):
+            await self._transport.turn.give_way()
+            at, used = self._answer_some(requests, answers, at)
+        return used
+
+    def _answer_some(self, requests: list[Request], answers: Answers, at: int) -> tuple[int, bool]:
+        """Answer one request, and more until the turn is over; send the frame with the last one.
+
+        Returns where to go on, and whether a task does so.
+        """
+        over = self._transport.turn.over
+        while at < len(requests):
+            request = requests[at]
             reply = self._at_once(request)
             if reply is None:
                 self._begin(requests, answers, at)
-                return True
+                return at, True
             _note(request, reply, answers)
-        if answers:
+            at += 1
+            if perf_counter() > over:
+                break
+        if at == len(requests) and answers:
             self._transport.send(self._connection.finish_compound(answers))
-        return False
+        return at, False
 
     def _at_once(self, request: Request) -> Reply | None:
         """What can be answered now; None if a task must go on with it, and one more may."""
@@ -126,15 +153,19 @@ class Dispatch:
     ) -> None:
         try:
             reply: Reply | None = None
+            turn = self._transport.turn.another()
             for index in range(at, len(requests)):
                 request = requests[index]
                 if index > at:
+                    if perf_counter() > turn.over:
+                        await turn.give_way()
                     reply = self._settle(request, _now, request)
                     if reply is None:
                         scope = self._started(request)
                 if reply is None:
                     last = index == len(requests) - 1
                     reply = await self._later(request, answers, scope, last=last)
+                    turn.begin()
                 _note(request, reply, answers)
                 reply = None
             self._send(answers)

@@ -12,6 +12,7 @@ from smbd.config import Config
 from smbd.session import Session
 from smbd.share import Share
 from smbd.state import ChangeNotifyList, FileTable, OpenTable
+from smbd.turns import Turns
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Service:
     blocking: Blocking
     opens: OpenTable
     brake: FailureBrake = field(default_factory=FailureBrake)
+    turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     files: FileTable = field(default_factory=FileTable)
     notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)

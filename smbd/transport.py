@@ -7,29 +7,39 @@ not one a frame.
 
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from struct import Struct
+from time import perf_counter
+from typing import TypeAlias
 
 import trio
 
 from smbd.buffers import LARGE, SpareBuffers
 from smbd.connection import Buffer
 from smbd.ntstatus import ProtocolError
+from smbd.turns import Turn, Turns
 
+# What a frame's handler says: whether the frame is still in use when it returns; or, of one that
+# takes longer than a turn, what goes on with it and says so in the end.
+Handled: TypeAlias = bool | Awaitable[bool]
 _LENGTH = Struct(">I")
 _SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no message at all
 # Sixteen 4 KiB WRITEs fit: measured, larger makes no burst cheaper.
 _BUFFER = 128 * 1024
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
+# Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
+# (measured): a turn is over after so many bytes in and out, however quickly they were come by.
+_TURN_BYTES = 1 << 20
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
 class Transport:
     """One connection's socket with its receive buffer and its unsent replies."""
 
-    def __init__(self, sock: socket.socket, memory: int, spare: SpareBuffers) -> None:
+    def __init__(self, sock: socket.socket, memory: int, spare: SpareBuffers, turns: Turns) -> None:
         self._sock = sock
+        self.turn = Turn(turns)
         self._spare = spare
         self._memory = memory  # bytes: requests in work and unsent replies beyond it stop reading
         self.maximum_frame = 65536 + 1024  # until a login is done nobody needs more
@@ -43,11 +53,11 @@ class Transport:
 
     # --- in ---
 
-    async def receive(self, handle: Callable[[memoryview], bool]) -> None:
+    async def receive(self, handle: Callable[[memoryview], Handled]) -> None:
         """Give every whole frame to `handle`, until the peer ends.
 
-        `handle` says whether somebody still uses the frame when it returns: then its buffer is
-        left to them and the next bytes go into a new one.
+        The buffer of a frame that is still in use is left to its users, and the next bytes go
+        into a new one.
         """
         buffer = bytearray(_BUFFER)
         have = 0
@@ -73,14 +83,16 @@ class Transport:
             have = rest
 
     async def _burst(
-        self, view: memoryview, handle: Callable[[memoryview], bool]
+        self, view: memoryview, handle: Callable[[memoryview], Handled]
     ) -> tuple[int, int, bool]:
-        """Handle the whole frames in `view`.
+        """Handle the whole frames in `view`, in turns with the other connections.
 
         Returns where the rest begins, how many bytes the frame that begins there has (0:
         unknown), and whether a frame is still in use.
         """
         at, have, held = 0, len(view), False
+        turn, most = self.turn, self._unsent + _TURN_BYTES
+        turn.begin()
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
             if length > self.maximum_frame or length < _SMALLEST_FRAME:
@@ -88,12 +100,18 @@ class Transport:
             end = at + 4 + length
             if end > have:
                 return at, 4 + length, held
-            if handle(view[at + 4 : end]):
-                held = True
+            used = handle(view[at + 4 : end])
+            if used:
+                held = used is True or await used or held
             at = end
             if self._unsent + self._in_work > self._memory:
                 self.flush()
                 await self._room()
+            if perf_counter() > turn.over or at + self._unsent > most:
+                self.flush()
+                await turn.give_way()
+                await trio.lowlevel.checkpoint_if_cancelled()
+                most = at + self._unsent + _TURN_BYTES
         return at, 0, held
 
     async def _room(self) -> None:

@@ -33,7 +33,7 @@ class Peer:
         self._stranger = True
         self._login_scope = trio.CancelScope(deadline=trio.current_time() + limits.login_time)
         self._service = service
-        self.transport = Transport(sock, limits.memory, service.buffers)
+        self.transport = Transport(sock, limits.memory, service.buffers, service.turns)
         self.connection = Connection(
             service,
             str(address),

@@ -22,6 +22,7 @@ from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
 from smbd.state import OpenTable
+from smbd.turns import Turn, Turns
 from smbd.vfs import Root
 from tests.core import messages
 from tests.core.messages import CREATE, answers
@@ -139,6 +140,7 @@ class Wire:
     def __init__(self):
         self.frames = []
         self.in_work = 0
+        self.turn = Turn(Turns())
 
     def send(self, buffers):
         frame = b"".join(bytes(one) for one in buffers)
@@ -180,11 +182,15 @@ class Stage:
         window.grant(512)
         self.wire = Wire()
         self.dispatch: Dispatch
+        self.nursery: trio.Nursery
 
     def burst(self, *frames):
         """Frames that came in one receive; a late task of one finds the others done."""
         for frame in frames:
-            self.dispatch.frame(memoryview(bytearray(frame)))
+            self.wire.turn.begin()
+            handled = self.dispatch.frame(memoryview(bytearray(frame)))
+            if not isinstance(handled, bool):
+                self.nursery.start_soon(_until_handled, handled)
 
     def ask(self, command, body=messages.EMPTY, **fields):
         """Send one request; its message id."""
@@ -214,11 +220,16 @@ class Stage:
         return sorted(one.file.fd for one in self.service.opens)
 
 
+async def _until_handled(rest):
+    await rest
+
+
 @asynccontextmanager
 async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
     """A stage; at its end nothing may be left of what was opened on it."""
     stage = Stage(path, engine)
     async with trio.open_nursery() as nursery:
+        stage.nursery = nursery
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
         nursery.start_soon(stage.dispatch.send_interims)
         try:

@@ -1,0 +1,172 @@
+"""A burst is carried out in turns: what one connection sends at once makes no other one wait."""
+
+import socket
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from smbd import turns
+from smbd.buffers import SpareBuffers
+from smbd.transport import Transport
+from smbd.turns import Turn, Turns
+from tests.commands.stage import on_stage
+from tests.core.messages import ECHO
+
+FRAME = bytes(64)
+MIB = 1 << 20
+
+
+def sockets():
+    pair = socket.socketpair()
+    for one in pair:
+        one.settimeout(0)
+    return pair
+
+
+@asynccontextmanager
+async def two_connections(handle, *, memory=64 * MIB):
+    """Both ends of two connections; `handle(name, transport)` gets each of their frames."""
+    shared, spare = Turns(), SpareBuffers(0)
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            clients = []
+            for name in "ab":
+                client, server = sockets()
+                transport = Transport(server, memory, spare, shared)
+
+                def receive(transport=transport, name=name):
+                    return transport.receive(lambda frame: handle(name, transport, frame))
+
+                nursery.start_soon(receive)
+                clients += client, server
+            yield clients[::2]
+            scope.cancel()
+    for one in clients:
+        one.close()
+
+
+def frames(count):
+    return (len(FRAME).to_bytes(4, "big") + FRAME) * count
+
+
+@pytest.fixture
+def short_turns(monkeypatch):
+    """A turn is one frame."""
+    monkeypatch.setattr(turns, "_TURN", -1.0)
+    monkeypatch.setattr(turns, "_SHORTEST", -1.0)
+
+
+@pytest.fixture
+def long_turns(monkeypatch):
+    """No turn ends by its time."""
+    monkeypatch.setattr(turns, "_TURN", 1e9)
+
+
+def longest_run(names):
+    """How many frames in a row were of one connection while the other had some left."""
+    left = Counter(names)
+    longest = run = 0
+    before = ""
+    for name in names:
+        run = run + 1 if name == before else 1
+        before = name
+        left[name] -= 1
+        if all(left[one] for one in "ab"):
+            longest = max(longest, run)
+    return longest
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_two_connections_with_a_long_burst_each_take_turns():
+    order = []
+
+    def handle(name, _transport, _frame):
+        order.append(name)
+        return False
+
+    async with two_connections(handle) as (one, other):
+        one.send(frames(100))
+        other.send(frames(100))
+        await wait_all_tasks_blocked()
+    assert Counter(order) == {"a": 100, "b": 100}
+    assert longest_run(order) <= 2  # in which order trio goes round is its own choice
+
+
+@pytest.mark.usefixtures("long_turns")
+async def test_a_turn_is_over_when_a_mebibyte_was_answered_however_quickly():
+    order = []
+
+    def handle(name, transport, _frame):
+        order.append(name)
+        transport.send([bytes(MIB)])
+        return False
+
+    async with two_connections(handle) as (one, other):
+        one.send(frames(20))
+        other.send(frames(20))
+        await wait_all_tasks_blocked()
+    assert Counter(order) == {"a": 20, "b": 20}
+    assert longest_run(order) <= 3
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_replies_leave_at_the_end_of_each_turn():
+    seen = []
+
+    client, server = sockets()
+    transport = Transport(server, MIB, SpareBuffers(0), Turns())
+
+    def handle(_frame):
+        seen.append(len(client.recv(MIB)) if seen else 0)
+        transport.send([b"reply"])
+        return False
+
+    with client, server:
+        client.send(frames(3))
+        client.shutdown(socket.SHUT_WR)
+        await transport.receive(handle)
+    assert seen == [0, 5, 5]
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_long_compound_gives_way_between_its_requests(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        echoes = stage.peer.compound(*[(ECHO, b"\4\0\0\0")] * 20)
+        stage.burst(echoes)
+        assert not stage.wire.frames  # it is not carried out within one step of the loop
+        assert len(await stage.answers()) == 20
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_long_compound_is_carried_out_before_the_next_frame(tmp_path):
+    """A name that it makes is there for what was sent behind it."""
+    async with on_stage(tmp_path) as stage:
+
+        def handle(_name, _transport, frame):
+            return stage.dispatch.frame(frame)
+
+        echoes = stage.peer.compound(*[(ECHO, b"\4\0\0\0")] * 20)
+        late = stage.peer.request(ECHO, b"\4\0\0\0")
+        async with two_connections(handle) as (one, _):
+            one.send(b"".join(len(f).to_bytes(4, "big") + f for f in (echoes, late)))
+            await wait_all_tasks_blocked()
+        assert [len(frame) > 200 for frame in stage.wire.frames] == [True, False]
+
+
+async def test_connections_that_wait_to_go_on_share_the_time_of_a_turn():
+    shared = Turns()
+    alone = shared.length
+    seen = []
+
+    async def wait():
+        await Turn(shared).give_way()
+        seen.append(shared.length)  # all have begun to wait, some go on already
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(wait)
+    assert seen == pytest.approx([alone / others for others in range(10, 0, -1)])
+    assert shared.length == alone
