@@ -83,7 +83,9 @@ def _check_rights(source: Open, target: Open, code: int) -> None:
     if source.file.is_directory or target.file.is_directory:
         raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
     source.require_any(Access.FILE_READ_DATA | Access.FILE_EXECUTE)
-    target.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
+    # 3.3.5.15.6 takes FILE_APPEND_DATA as well, which is for what lies behind the end: a chunk that
+    # goes there is refused with the others, and the client copies it by WRITEs.
+    target.require(Access.FILE_WRITE_DATA)
     if code == Fsctl.SRV_COPYCHUNK:
         target.require(Access.FILE_READ_DATA)
 

@@ -14,8 +14,24 @@ from smbd.wire.dtyp import Control, SecurityDescriptor, pack_security_descriptor
 from smbd.wire.query_info import SecurityInformation
 
 _OWNED = SecurityInformation.OWNER | SecurityInformation.GROUP
-# Integrity labels and central policies ask for lists that no file here has: nothing is in them.
-_READ_CONTROL = _OWNED | SecurityInformation.DACL | SecurityInformation.LABEL
+_ALL = _OWNED | SecurityInformation.DACL | SecurityInformation.SACL
+_KEPT = _OWNED | SecurityInformation.DACL
+# Which parts need which right ([MS-SMB2] 3.3.5.20.3, 3.3.5.21.3; SECURITY_INFORMATION).
+_TO_READ = (
+    (
+        _KEPT
+        | SecurityInformation.LABEL
+        | SecurityInformation.ATTRIBUTE
+        | SecurityInformation.SCOPE,
+        Access.READ_CONTROL,
+    ),
+    (SecurityInformation.SACL, Access.ACCESS_SYSTEM_SECURITY),
+)
+_TO_SET = (
+    (_OWNED | SecurityInformation.LABEL, Access.WRITE_OWNER),
+    (SecurityInformation.DACL | SecurityInformation.ATTRIBUTE, Access.WRITE_DAC),
+    (SecurityInformation.SACL | SecurityInformation.SCOPE, Access.ACCESS_SYSTEM_SECURITY),
+)
 _LISTS = Control.DACL_PRESENT | Control.DACL_AUTO_INHERITED | Control.DACL_PROTECTED
 
 
@@ -32,10 +48,7 @@ def describe(open_: Open, parts: int) -> bytes:
 
     Raises NtError(ACCESS_DENIED) without the right to read them.
     """
-    if parts & _READ_CONTROL:
-        open_.require(Access.READ_CONTROL)
-    if parts & SecurityInformation.SACL:
-        open_.require(Access.ACCESS_SYSTEM_SECURITY)
+    parts = _required(open_, parts, _TO_READ)
     whole = _descriptor(open_.file)
     has_dacl = parts & SecurityInformation.DACL
     return pack_security_descriptor(
@@ -48,21 +61,33 @@ def describe(open_: Open, parts: int) -> bytes:
     )
 
 
-def change(open_: Open, parts: int, new: SecurityDescriptor, token: Token) -> None:
-    """Set parts of the descriptor of an open file.  Blocks.
+def change(open_: Open, parts: int, new: SecurityDescriptor, token: Token) -> bool:
+    """Set parts of the descriptor of an open file; whether there was anything to set.  Blocks.
 
     Raises NtError: ACCESS_DENIED without the right to, INVALID_OWNER, NOT_SUPPORTED where this
-    file system has no place for one; OSError.
+    file system has no place for one and for labels, attributes and policies; OSError.
     """
-    if parts & (_OWNED | SecurityInformation.LABEL):
-        open_.require(Access.WRITE_OWNER)
-    if parts & SecurityInformation.DACL:
-        open_.require(Access.WRITE_DAC)
-    if parts & SecurityInformation.SACL:
-        open_.require(Access.ACCESS_SYSTEM_SECURITY)
+    parts = _required(open_, parts, _TO_SET)
+    if not parts & _KEPT:
+        # Nothing that a file here has is named: nothing is stored, as on Windows and Samba.  But
+        # a client that brings a label or the like must not believe that it is kept.
+        if parts and new.sacl:
+            raise NtError(NtStatus.NOT_SUPPORTED)
+        return False
     changed = acl.changed(_descriptor(open_.file), new, parts, token)
     if not acl.store(open_.file, changed):
         raise NtError(NtStatus.NOT_SUPPORTED)
+    return True
+
+
+def _required(open_: Open, parts: int, table: tuple[tuple[int, int], ...]) -> int:
+    """The parts asked about, once the open has the right to each; BACKUP stands for four."""
+    if parts & SecurityInformation.BACKUP:
+        parts |= _ALL
+    for needing, right in table:
+        if parts & needing:
+            open_.require(right)
+    return parts
 
 
 def _descriptor(file: File) -> SecurityDescriptor:

@@ -53,8 +53,8 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
     token = security.token_of(request.live_session())
-    await request.blocking(security.change, open_, parts, new, token)
-    request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
+    if await request.blocking(security.change, open_, parts, new, token):
+        request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
 
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:

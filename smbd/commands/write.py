@@ -1,9 +1,12 @@
 """WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
 
+import trio
+
+from smbd import vfs
 from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Open
+from smbd.state import WRITTEN, Line, LinePlace, Open
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.write import WriteFlags, WriteRequest, pack_write_response, parse_write_request
@@ -15,6 +18,11 @@ def try_now(request: Request) -> Reply | None:
     """Write at once, if the engine sees that it will not wait."""
     message = parse_write_request(request.frame)
     open_ = _prepare(request, message)
+    if not open_.granted_access & Access.FILE_WRITE_DATA:
+        # The next one begins where this one ends: they are carried out as they came.
+        open_.appends = open_.appends or Line()
+        request.place = open_.appends.join()
+        return None
     if _through(open_, message):
         return None
     count = open_.share.engine.try_write(open_.file.fd, message.data, message.offset)
@@ -28,10 +36,28 @@ async def run(request: Request) -> Reply:
     message = parse_write_request(request.frame)
     open_ = _prepare(request, message)
     engine = open_.share.engine
-    count = await engine.write(open_.file.fd, message.data, message.offset)
+    if open_.granted_access & Access.FILE_WRITE_DATA:
+        count = await engine.write(open_.file.fd, message.data, message.offset)
+    else:
+        count = await _append(request, open_, message)
     if _through(open_, message):
         await engine.fsync(open_.file.fd)
     return _finish(open_, message, count)
+
+
+async def _append(request: Request, open_: Open, message: WriteRequest) -> int:
+    """Write at the end of the file, the only place for whoever has FILE_APPEND_DATA alone.
+
+    3.3.5.13 has ACCESS_DENIED for what lies within the file; what would leave a gap behind its
+    end gets the same.  The place is given up with the answer (`let_go`).
+    """
+    place = request.place
+    assert isinstance(place, LinePlace)
+    first = trio.Event()
+    place.wake = first.set
+    if not place.is_first:
+        await first.wait()
+    return await request.blocking(vfs.append, open_.file, message.data, message.offset)
 
 
 def _through(open_: Open, message: WriteRequest) -> bool:

@@ -1,6 +1,7 @@
 """What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
 
 from smbd.state.files import FileState, FileTable
+from smbd.state.line import Line, LinePlace
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
 from smbd.state.open import Enumeration, Open, OpenTable
@@ -15,6 +16,8 @@ __all__ = [
     "Enumeration",
     "FileState",
     "FileTable",
+    "Line",
+    "LinePlace",
     "LockWait",
     "NotifyWait",
     "Open",

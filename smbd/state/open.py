@@ -8,6 +8,7 @@ from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
+from smbd.state.line import Line
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
@@ -48,6 +49,7 @@ class Open:
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     enumeration: Enumeration | None = None
+    appends: Line | None = None  # of one that may append and not write
     listing: AbstractAsyncContextManager[object] | None = None  # whose turn it is to go on with it
     notify: ChangeNotifyEntry | None = None  # of a directory that is watched
     unreported: int = 0  # CompletionFilter of what WRITE did, which CLOSE and FLUSH report

@@ -31,7 +31,14 @@ from smbd.vfs.names import fold, name_to_path, parse_name, path_to_name, to_disk
 from smbd.vfs.permission import may_own, may_read, may_remove, may_write
 from smbd.vfs.root import File, Root
 from smbd.vfs.short_names import short_name
-from smbd.vfs.storage import allocate, allocated_ranges, set_end_of_file, sync, zero_range
+from smbd.vfs.storage import (
+    allocate,
+    allocated_ranges,
+    append,
+    set_end_of_file,
+    sync,
+    zero_range,
+)
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
@@ -42,6 +49,7 @@ __all__ = [
     "Root",
     "allocate",
     "allocated_ranges",
+    "append",
     "copy_range",
     "entries",
     "entry",

@@ -1,6 +1,7 @@
 """The space of a file: end of file, allocation, zeroed ranges, holes; and FLUSH."""
 
 import errno
+import fcntl
 import os
 
 from aio import kernel
@@ -16,6 +17,24 @@ _ZEROS = bytes(1 << 20)
 def set_end_of_file(file: File, end: int) -> None:
     """Make a file (open for writing) end at `end`; NtError(ACCESS_DENIED), OSError."""
     os.ftruncate(_writable(file), end)
+
+
+def append(file: File, data: memoryview, offset: int) -> int:
+    """Write at the end of a file (open for writing), and nowhere else; the count.
+
+    NtError(ACCESS_DENIED) if `offset` is not its end, OSError.  The end is looked at first, and
+    others may move it before the write.  O_APPEND has the kernel write behind what they wrote.
+    """
+    fd = _writable(file)
+    if not data:
+        return 0
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
+    if os.fstat(fd).st_size != offset:
+        raise NtError(NtStatus.ACCESS_DENIED)
+    done = 0
+    while done < len(data):
+        done += os.write(fd, data[done:])
+    return done
 
 
 def allocate(file: File, size: int) -> None:
