@@ -6,6 +6,7 @@ what lies here. The one address that it reaches, 10.0.2.100:445, is the server's
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import re
 import shlex
@@ -31,6 +32,7 @@ _BUSYBOX = Path("/bin/busybox")  # static: package busybox-static
 _TUN = Path("/dev/net/tun")
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smbd" / PACKAGE
 _INIT = Path(__file__).with_name("init.sh")
+_XSTATE = Path(__file__).with_name("xstate.c")  # which says what it is for
 
 _PT_INTERP = 3
 _CLONE_NEWNET = 0x40000000
@@ -63,9 +65,29 @@ def why_not() -> str | None:
         return "there is no static /bin/busybox: package busybox-static"
     try:
         fetch()
+        _preloaded()
     except NoGuestError as error:
         return str(error)
     return None
+
+
+def _preloaded() -> str:
+    """Return the library that the guest needs on this processor, built at its first use, or ""."""
+    if "amx_tile" not in Path("/proc/cpuinfo").read_text().split():
+        return ""
+    library = fetch() / f"xstate-{hashlib.sha256(_XSTATE.read_bytes()).hexdigest()[:16]}.so"
+    if not library.exists():
+        built = library.with_suffix(f".{os.getpid()}")
+        try:
+            subprocess.run(
+                ["cc", "-shared", "-fPIC", "-O2", "-o", built, _XSTATE],
+                capture_output=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NoGuestError(f"this processor has AMX, and for that: {error}") from None
+        built.rename(library)
+    return str(library)
 
 
 def _is_static(program: Path) -> bool:
@@ -211,7 +233,8 @@ def _boot(kernel: Path, initramfs: Path, folder: Path, output: int) -> "_Guest":
                     stderr=log,
                     pass_fds=[output],
                     start_new_session=True,
-                    env={**os.environ, "TMPDIR": "/dev/shm"},  # its memory is a file there
+                    # Its memory is a file in /dev/shm.
+                    env={**os.environ, "TMPDIR": "/dev/shm", "LD_PRELOAD": _preloaded()},
                 )
             started.put(_Guest(process, listener))
         except (NoGuestError, OSError) as error:
