@@ -22,8 +22,7 @@ def try_now(request: Request) -> Reply | None:
     """
     message = parse_change_notify_request(request.frame)
     open_ = _prepare(request, message)
-    state = request.service.files.of(open_.file)
-    if state is not None and state.delete_pending:
+    if open_.link is not None and open_.link.delete_pending:
         raise NtError(NtStatus.DELETE_PENDING)
     entry = _entry(request, open_, message)
     if entry.ready and not entry.waits:

@@ -10,10 +10,10 @@ from smbd.commands import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import FileState, Open
+from smbd.state import Link, Open
 
 
-def drop_open(service: Service, session: Session, open_: Open) -> FileState | None:
+def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
     """Take an Open out of every table; what is to be deleted with it, if anything."""
     write_time.restore(service, open_)
     open_.closed = True

@@ -73,10 +73,11 @@ def _view(request: Request, open_: Open) -> FileView:
     file = open_.file
     write_time.restore(request.service, open_)
     information = vfs.information(file)
-    state = request.service.files.of(file)
-    if state is not None and state.delete_pending:
-        information.delete_pending = True
-        information.number_of_links -= 1  # [MS-FSA] 2.1.5.12.27: not the one that goes
+    if open_.link is not None and open_.link.state.doomed:
+        # [MS-FSA] 2.1.5.12.27: the mark is the link's; those that go are not counted.
+        links_left = information.number_of_links - open_.link.state.links_that_go()
+        information.number_of_links = max(0, links_left)
+        information.delete_pending = open_.link.delete_pending
     return FileView(
         information,
         name=vfs.path_to_name(file.path),

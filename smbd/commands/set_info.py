@@ -98,10 +98,9 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
     if value:
         await request.blocking(_check_deletable, open_)
-    state = request.service.files.of(open_.file)
-    if open_.closed or state is None:
+    if open_.closed or open_.link is None:
         raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
-    state.doom(doomed=value)
+    open_.link.doom(doomed=value)
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
@@ -112,11 +111,14 @@ async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
 
 
 def _check_deletable(open_: Open) -> None:
-    """A directory must be empty, nothing may be READONLY, and the root stays.  Blocks."""
+    """A directory must be empty, nothing may be READONLY, and the root stays.  Blocks.
+
+    Of a symbolic link to a directory only the link goes.
+    """
     file = open_.file
     if not file.path or vfs.information(file).attributes & FileAttribute.READONLY:
         raise NtError(NtStatus.CANNOT_DELETE)
-    if file.is_directory and not vfs.is_empty(file):
+    if file.is_directory and not file.is_symlink and not vfs.is_empty(file):
         raise NtError(NtStatus.DIRECTORY_NOT_EMPTY)
 
 

@@ -1,6 +1,6 @@
 """What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
 
-from smbd.state.files import FileState, FileTable
+from smbd.state.files import FileState, FileTable, Link
 from smbd.state.line import Line, LinePlace
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
@@ -18,6 +18,7 @@ __all__ = [
     "FileTable",
     "Line",
     "LinePlace",
+    "Link",
     "LockWait",
     "NotifyWait",
     "Open",

@@ -1,6 +1,7 @@
-"""What all opens of one file must agree on: share modes and the deletion that waits.
+"""What all opens of one file must agree on: share modes, and the deletions that wait.
 
-Keyed by (device, inode), so that names, links and letter case make no difference.
+A file is known by (device, inode), so that names and letter case make no difference to share modes
+and locks.  A deletion is of a name: each name by which the file is open is a Link.
 """
 
 from dataclasses import dataclass, field
@@ -8,64 +9,93 @@ from dataclasses import dataclass, field
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.open import Open
+from smbd.state.sharing import WRITES, ShareModes
 from smbd.vfs import File
-from smbd.wire.access import Access
-from smbd.wire.create import ShareAccess
-
-# Who reads or writes attributes only takes part in no share mode ([MS-FSA] 2.1.5.1.2.2).
-_SHARED = (
-    (Access.FILE_READ_DATA | Access.FILE_EXECUTE, ShareAccess.READ),
-    (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA, ShareAccess.WRITE),
-    (Access.DELETE, ShareAccess.DELETE),
-)
-_WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
-_DATA = _SHARED[0][0] | _SHARED[1][0] | _SHARED[2][0]
-
-
-def share_modes_conflict(access: int, sharing: int, held: int, held_sharing: int) -> bool:
-    """Whether an open for `access` that shares `sharing` collides with one that is held."""
-    if not access & _DATA or not held & _DATA:
-        return False
-    return any(
-        (access & rights and not held_sharing & shared) or (held & rights and not sharing & shared)
-        for rights, shared in _SHARED
-    )
 
 
 @dataclass(slots=True, eq=False)
-class FileState:
-    """One file or directory that somebody has open."""
+class Link:
+    """One name of an open file, and who opened it by that ([MS-FSA] 2.1.1.5 and 2.1.1.6).
 
-    key: tuple[int, int]
+    A symbolic link is a name of its own: its deletion leaves the file that it leads to.
+    """
+
+    state: "FileState"
+    file: File  # of one open; of the last one when there are no more
     opens: list[Open] = field(default_factory=list)
-    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     delete_pending: bool = False
-    writers: int = 0  # the opens that could write, counted as they came
-
-    def has_other_writer(self, open_: Open) -> bool:
-        """Whether somebody beside this open could write now."""
-        return any(held is not open_ and held.granted_access & _WRITES for held in self.opens)
-
-    def check(self, access: int, sharing: int) -> None:
-        """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
-        if self.delete_pending:
-            raise NtError(NtStatus.DELETE_PENDING)
-        for held in self.opens:
-            if share_modes_conflict(access, sharing, held.granted_access, held.share_access):
-                raise NtError(NtStatus.SHARING_VIOLATION)
 
     def doom(self, *, doomed: bool = True) -> None:
         """Mark for deletion, or take the mark off; who watches a doomed directory is told."""
+        self.state.doomed += doomed - self.delete_pending
         self.delete_pending = doomed
         for held in self.opens if doomed else ():
             if held.notify is not None:
                 held.notify.end(NtStatus.DELETE_PENDING)
 
-    def renamed(self, old: str, new: str) -> None:
-        """Keep the paths of all opens of this file with its name."""
-        for held in self.opens:
-            if held.file.path == old:
-                held.file.path = new
+    def renamed(self, path: str) -> None:
+        """The name is another now, for all who opened the file by it.
+
+        It may be one that the file had already: then the two names have become one.
+        """
+        for file in (self.file, *(held.file for held in self.opens)):
+            file.path = path
+        if not self.opens:
+            return  # closed meanwhile
+        for other in self.state.links:
+            if other is not self and other.opens and other.file.is_by_link_of(self.file):
+                self.state.merge(other, self)
+                return
+
+
+@dataclass(slots=True, eq=False)
+class FileState:
+    """One file or directory that somebody has open, or that is being deleted."""
+
+    key: tuple[int, int]
+    links: list[Link] = field(default_factory=list)
+    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
+    modes: ShareModes = field(default_factory=ShareModes)
+    doomed: int = 0  # how many of the links are marked for deletion
+    writers: int = 0  # the opens that could write, counted as they came
+
+    def link_of(self, file: File) -> Link | None:
+        """The link by which this file was opened, if others have opened it by the same."""
+        for link in self.links:
+            if link.file.is_by_link_of(file):
+                return link
+        return None
+
+    def links_that_go(self) -> int:
+        """How many of the file's hard links are marked for deletion."""
+        if not self.doomed:
+            return 0
+        return sum(link.delete_pending and not link.file.is_symlink for link in self.links)
+
+    def has_other_writer(self, open_: Open) -> bool:
+        """Whether somebody beside this open could write now."""
+        return any(
+            held is not open_ and held.granted_access & WRITES
+            for link in self.links
+            for held in link.opens
+        )
+
+    def check(self, file: File, access: int, sharing: int) -> None:
+        """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
+        if self.doomed:
+            link = self.link_of(file)
+            if link is not None and link.delete_pending:
+                raise NtError(NtStatus.DELETE_PENDING)
+        if self.modes.forbid(access, sharing):
+            raise NtError(NtStatus.SHARING_VIOLATION)
+
+    def merge(self, link: Link, into: Link) -> None:
+        """Two names have become one."""
+        self.links.remove(link)
+        self.doomed -= link.delete_pending
+        into.opens += link.opens
+        for held in link.opens:
+            held.link, held.file.path = into, into.file.path
 
 
 @dataclass(slots=True)
@@ -82,51 +112,72 @@ class FileTable:
         """Whether one more open of this file agrees with those held."""
         state = self.of(file)
         if state is not None:
-            state.check(access, sharing)
+            state.check(file, access, sharing)
 
-    def add(self, open_: Open) -> FileState:
+    def add(self, open_: Open) -> Link:
         """Count an open in; its share modes were checked without an await between."""
-        key = (open_.file.device, open_.file.inode)
-        state = self._files.setdefault(key, FileState(key))
-        state.opens.append(open_)
-        state.writers += bool(open_.granted_access & _WRITES)
-        open_.locks = state.locks
-        return state
+        file = open_.file
+        key = (file.device, file.inode)
+        state = self._files.get(key)
+        if state is None:
+            state = self._files[key] = FileState(key)
+        link = state.link_of(file)
+        if link is None:
+            link = Link(state, file)
+            state.links.append(link)
+        link.opens.append(open_)
+        state.modes.count(open_.granted_access, open_.share_access)
+        state.writers += bool(open_.granted_access & WRITES)
+        open_.locks, open_.link = state.locks, link
+        return link
 
     def goes_with(self, open_: Open) -> bool:
-        """Whether closing this open deletes its file."""
-        state = self._files[open_.file.device, open_.file.inode]
-        return len(state.opens) == 1 and (state.delete_pending or open_.delete_on_close)
+        """Whether closing this open deletes a name of its file."""
+        link = open_.link
+        if link is None or not (link.delete_pending or open_.delete_on_close):
+            return False
+        return len(link.opens) == 1
 
-    def remove(self, open_: Open) -> FileState | None:
-        """Count an open out; the file's state if the file is now to be deleted.
+    def remove(self, open_: Open) -> Link | None:
+        """Count an open out; its link if that name is now to be deleted.
 
-        [MS-FSA] 2.1.5.5: a handle's delete-on-close becomes the file's when that handle closes,
-        and the file goes with its last handle.  Until `forget` the table goes on saying
-        DELETE_PENDING: a CREATE that comes while a worker unlinks must not get a dying file.
+        [MS-FSA] 2.1.5.5: a handle's delete-on-close becomes the link's when that handle closes,
+        and the link goes with the last handle that was opened by it.  Until `forget` the table
+        goes on saying DELETE_PENDING: a CREATE that comes while a worker unlinks must not get a
+        dying file.
         """
-        state = self._files[open_.file.device, open_.file.inode]
-        state.opens.remove(open_)
+        link = open_.link
+        assert link is not None, "it was added"
+        state = link.state
+        link.opens.remove(open_)
+        state.modes.count(open_.granted_access, open_.share_access, -1)
         state.locks.drop(open_)
         if open_.delete_on_close:
-            state.doom()
-        if state.opens:
+            link.doom()
+        if link.opens:
+            link.file = link.opens[0].file
             return None
-        if state.delete_pending:
-            return state
-        del self._files[state.key]
+        link.file = open_.file
+        if link.delete_pending:
+            return link
+        self.forget(link)
         return None
 
-    def forget(self, state: FileState) -> None:
-        """The file of a state that `remove` gave is deleted, or could not be."""
-        del self._files[state.key]
+    def forget(self, link: Link) -> None:
+        """The name that `remove` gave is deleted, or could not be."""
+        state = link.state
+        state.links.remove(link)
+        state.doomed -= link.delete_pending
+        if not state.links:
+            del self._files[state.key]
 
     def below(self, open_: Open) -> list[Open]:
         """The opens of whatever lies inside a directory."""
-        prefix = open_.file.path + "/"
+        prefix = open_.file.place + "/"
         return [
             held
             for state in self._files.values()
-            for held in state.opens
-            if held.file.root is open_.file.root and held.file.path.startswith(prefix)
+            for link in state.links
+            for held in link.opens
+            if held.file.place.startswith(prefix)
         ]

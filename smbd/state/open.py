@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
@@ -12,6 +12,9 @@ from smbd.state.line import Line
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
+
+if TYPE_CHECKING:
+    from smbd.state.files import Link
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Open:
     share_access: int
     create_options: int
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)  # the file's, once it is entered
+    link: "Link | None" = None  # the name by which it was opened, once it is entered
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     enumeration: Enumeration | None = None

@@ -12,35 +12,48 @@ from collections.abc import Callable
 
 from aio import kernel
 
-Finder = Callable[[int, str], int]
+# A descriptor, and whether a symbolic link was on the way to it.
+Finding = tuple[int, bool]
+Finder = Callable[[int, str], Finding]
 
 _CONFINED = kernel.RESOLVE_BENEATH | kernel.RESOLVE_NO_MAGICLINKS
-_CACHED = _CONFINED | kernel.RESOLVE_CACHED
+_PLAIN = _CONFINED | kernel.RESOLVE_NO_SYMLINKS
 # EAGAIN says that something, anywhere on the machine, was renamed while the kernel stepped through
 # "..".  Somebody who renames in a loop can keep that up; walking always gets an answer.
 _ATTEMPTS = 32
 _MAXIMUM_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
 
 
-def find_by_openat2(root: int, path: str) -> int:
+def find_by_openat2(root: int, path: str) -> Finding:
     """The O_PATH descriptor of what `path` names beneath the folder `root`; OSError as open(2)."""
     for _ in range(_ATTEMPTS):
         try:
-            return kernel.openat2(path or ".", os.O_PATH, resolve=_CONFINED, dir_fd=root)
+            return _open_path(root, path, 0)
         except BlockingIOError:
             continue
     return find_by_walking(root, path)
 
 
-def find_cached(root: int, path: str) -> int | None:
+def find_cached(root: int, path: str) -> Finding | None:
     """As `find_by_openat2`, by what the kernel holds in its dentry cache: never waits for a disk.
 
     None for whatever else there is to say: that is `find`'s, with all the time it takes.
     """
     try:
-        return kernel.openat2(path or ".", os.O_PATH, resolve=_CACHED, dir_fd=root)
+        return _open_path(root, path, kernel.RESOLVE_CACHED)
     except OSError:
         return None
+
+
+def _open_path(root: int, path: str, flags: int) -> Finding:
+    """Without symbolic links first: that there was none on the way costs nothing to know so."""
+    path = path or "."
+    try:
+        return kernel.openat2(path, os.O_PATH, resolve=_PLAIN | flags, dir_fd=root), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    return kernel.openat2(path, os.O_PATH, resolve=_CONFINED | flags, dir_fd=root), True
 
 
 def openat2_works(root: int) -> bool:
@@ -52,9 +65,10 @@ def openat2_works(root: int) -> bool:
     return True
 
 
-def find_by_walking(root: int, path: str) -> int:
+def find_by_walking(root: int, path: str) -> Finding:
     """As `find_by_openat2`, by one O_NOFOLLOW open for each component."""
-    return walk(root, path)[0]
+    fd, plain_path = walk(root, path)
+    return fd, plain_path != path
 
 
 def walk(root: int, path: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
@@ -19,16 +20,28 @@ def join(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent else name
 
 
+def place_of(fd: int) -> str:
+    """The absolute path by which the kernel knows an open file now; "" without /proc.
+
+    It is the name by which the file was opened: of several hard links, that one, wherever it was
+    moved since.  Asks no disk; 2 us (measured).
+    """
+    try:
+        return os.readlink(f"{PROC_FDS}/{fd}")  # noqa: PTH115 -- a Path costs twice as much
+    except OSError:
+        return ""
+
+
 def closed_after(fd: int) -> contextlib.AbstractContextManager[int]:
     """A descriptor for the length of a block."""
     return _Closing(fd)
 
 
 def _can_find_cached(root: int) -> bool:
-    fd = confine.find_cached(root, "")
-    if fd is None:
+    found = confine.find_cached(root, "")
+    if found is None:
         return False
-    os.close(fd)
+    os.close(found[0])
     return True
 
 
@@ -45,6 +58,14 @@ class _Closing:
 
     def __exit__(self, *_exc_info: object) -> None:
         os.close(self._fd)
+
+
+class Found(NamedTuple):
+    """What a path led to; the caller closes the descriptor."""
+
+    fd: int  # O_PATH
+    path: str  # as it is spelled on disk
+    crossed: bool  # whether a symbolic link was on the way, or is what the path names
 
 
 class Lookup:
@@ -77,6 +98,9 @@ class Lookup:
         is not "not found": the name is taken, and a client told that it is free would try to
         create it, only to be told that it is not.  OSError for the rest.
         """
+        return self._exact(path)[0]
+
+    def _exact(self, path: str) -> confine.Finding:
         try:
             return self._finder(self.fd, path)
         except OSError as error:
@@ -84,20 +108,27 @@ class Lookup:
                 raise NtError(NtStatus.ACCESS_DENIED) from error
             raise
 
-    def cached(self, path: str) -> int | None:
-        """As `exact`, if that waits for nothing; None if it might, or if there is no such name."""
-        return confine.find_cached(self.fd, path) if self.has_cache else None
+    def cached(self, path: str) -> Found | None:
+        """As `find`, for a name as spelled, if that waits for nothing; None if it might."""
+        found = confine.find_cached(self.fd, path) if self.has_cache else None
+        return None if found is None else Found(found[0], path, found[1])
 
-    def find(self, path: str) -> tuple[int, str]:
-        """The O_PATH descriptor (the caller closes it) and the path on disk of what exists.
+    def is_symlink(self, path: str) -> bool:
+        """Whether `path` itself names a symbolic link; OSError."""
+        parent, _, name = path.rpartition("/")
+        with closed_after(self.exact(parent)) as fd:
+            return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+
+    def find(self, path: str) -> Found:
+        """What exists as `path`, in this spelling or else in another.
 
         Raises NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND, ACCESS_DENIED; OSError.
         """
         try:
-            return self.exact(path), path
+            return self._found(path)
         except (FileNotFoundError, NotADirectoryError):
             parent, _, name = path.rpartition("/")
-        found = self._find_component(*self._find_folder(parent), name)
+        found = self._find_component(self._find_folder(parent), name)
         if found is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return found
@@ -105,40 +136,43 @@ class Lookup:
     @contextlib.contextmanager
     def folder(self, path: str) -> Iterator[tuple[int, str]]:
         """As `find`, for the length of a block and for a parent: OBJECT_PATH_NOT_FOUND if none."""
-        fd, path = self._find_folder(path)
-        with closed_after(fd):
-            yield fd, path
+        found = self._find_folder(path)
+        with closed_after(found.fd):
+            yield found.fd, found.path
 
-    def _find_folder(self, path: str) -> tuple[int, str]:
+    def _found(self, path: str) -> Found:
+        fd, crossed = self._exact(path)
+        return Found(fd, path, crossed)
+
+    def _find_folder(self, path: str) -> Found:
         """From the deepest part that is there as spelled, down by the indexes of the folders."""
         known, missing = path, []
         while True:
             try:
-                found = self.exact(known), known
+                found = self._found(known)
                 break
             except (FileNotFoundError, NotADirectoryError):
                 known, _, name = known.rpartition("/")
                 missing.append(name)
         while True:
-            if not stat.S_ISDIR(os.fstat(found[0]).st_mode):
-                os.close(found[0])
+            if not stat.S_ISDIR(os.fstat(found.fd).st_mode):
+                os.close(found.fd)
                 raise NtError(NtStatus.OBJECT_PATH_NOT_FOUND)
             if not missing:
                 return found
-            below = self._find_component(*found, missing.pop())
+            below = self._find_component(found, missing.pop())
             if below is None:
                 raise NtError(NtStatus.OBJECT_PATH_NOT_FOUND)
             found = below
 
-    def _find_component(self, parent_fd: int, parent: str, name: str) -> tuple[int, str] | None:
+    def _find_component(self, parent: Found, name: str) -> Found | None:
         """As `find`, for an entry of a folder (closed here); None if it has none such."""
-        with closed_after(parent_fd), self.index.folder(parent_fd) as folder:
+        with closed_after(parent.fd), self.index.folder(parent.fd) as folder:
             on_disk = folder.find(name)
         if on_disk is None:
             return None
-        path = join(parent, on_disk)
         try:
-            return self.exact(path), path
+            return self._found(join(parent.path, on_disk))
         except (FileNotFoundError, NotADirectoryError):  # a dangling symlink, or gone meanwhile
             return None
 
@@ -166,10 +200,6 @@ class Lookup:
         For when a folder above it was renamed, maybe by another process.  Only a hint: the caller
         compares what is found there with the file before anything is done.
         """
-        try:
-            root = str(Path(PROC_FDS, str(self.fd)).readlink())
-            path = str(Path(PROC_FDS, str(fd)).readlink())
-        except OSError:
-            return ""
+        root, path = place_of(self.fd), place_of(fd)
         prefix = root.rstrip("/") + "/"
         return path.removeprefix(prefix) if path.startswith(prefix) else ""

@@ -14,7 +14,7 @@ from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.changes import Entry, replace_by_link, replace_by_rename, take_by_rename
-from smbd.vfs.lookup import PROC_FDS, Lookup, closed_after, join
+from smbd.vfs.lookup import PROC_FDS, Found, Lookup, closed_after, join, place_of
 from smbd.vfs.names import path_to_name
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
@@ -35,10 +35,12 @@ class File:
     """
 
     __slots__ = (
+        "crossed",
         "device",
         "fd",
         "inode",
         "is_directory",
+        "is_symlink",
         "path",
         "readable",
         "root",
@@ -58,6 +60,8 @@ class File:
     ) -> None:
         self.root = root
         self.path = path
+        self.crossed = False  # a symbolic link was on the way
+        self.is_symlink = False  # the name by which it was opened is a symbolic link
         self.fd = fd
         self.is_directory = stat.S_ISDIR(status.st_mode)
         self.device = status.st_dev
@@ -70,6 +74,26 @@ class File:
     def identity(self) -> tuple[int, int]:
         """(device, inode): equal for every open of one file, whatever its name."""
         return self.device, self.inode
+
+    @property
+    def place(self) -> str:
+        """The absolute path of the name by which it was opened, one for all shares."""
+        if self.crossed and not self.is_symlink:
+            return place_of(self.fd)
+        return f"{self.root.place}/{self.path}" if self.path else self.root.place
+
+    def is_by_link_of(self, other: "File") -> bool:
+        """Whether both, which are one file, were opened by one name of it.  Waits for nothing.
+
+        A symbolic link is a name of its own.
+        """
+        if self.root is other.root and self.path == other.path:
+            return True
+        if self.is_symlink or other.is_symlink:
+            return self.is_symlink and other.is_symlink and self.place == other.place
+        if self.is_directory or os.fstat(self.fd).st_nlink == 1:
+            return True  # there is but one
+        return place_of(self.fd) == place_of(other.fd)
 
     @property
     def name(self) -> str:
@@ -114,6 +138,12 @@ class Root:
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
+    @property
+    def place(self) -> str:
+        """The absolute path of the folder, by the kernel."""
+        place = place_of(self.lookup.fd)
+        return "" if place == "/" else place or str(self.path)
+
     def check_writable(self) -> None:
         """Raises NtError(ACCESS_DENIED) in a read-only share, as its maximal access says too."""
         if self.read_only:
@@ -131,8 +161,7 @@ class Root:
         ACCESS_DENIED (a symlink out of the share; neither file nor folder; `write` in a read-only
         share); OSError for the rest.
         """
-        fd, path = self.lookup.find(path)
-        return self._opened(fd, path, read=read, write=write)
+        return self._opened(self.lookup.find(path), read=read, write=write)
 
     def open_cached(self, path: str, read: bool, write: bool) -> File | None:
         """As `open`, for who cannot wait; None: try again with `open`.
@@ -144,10 +173,10 @@ class Root:
         began = monotonic()
         if began < self._cached_again_at:
             return None
-        fd = self.lookup.cached(path)
-        if fd is None:
+        found = self.lookup.cached(path)
+        if found is None:
             return None
-        file = self._opened(fd, path, read=read, write=write)
+        file = self._opened(found, read=read, write=write)
         if monotonic() - began < _SLOW:
             self._pause = _FIRST_PAUSE
         else:
@@ -155,24 +184,30 @@ class Root:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return file
 
-    def _opened(self, fd: int, path: str, *, read: bool, write: bool) -> File:
-        """The File of what `fd` (O_PATH, closed or kept here) is."""
+    def _opened(self, found: Found, *, read: bool, write: bool) -> File:
+        """The File of what was found, whose descriptor is closed or kept here."""
+        fd, path, crossed = found
         if not self.lookup.has_proc:
             read = True  # where metadata cannot be reached through O_PATH
         try:
+            is_symlink = crossed and self.lookup.is_symlink(path)
             status = os.fstat(fd)  # once: what is opened below is the same inode
             write = _is_regular(status.st_mode) and write
             if write:
                 self.check_writable()
-            if not (read or write):
-                return File(self, path, fd, status, read=False, write=False)
-            flags = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
-            opened = self.lookup.reopen(fd, path, flags, status)
+            opened = fd
+            if read or write:
+                flags = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
+                opened = self.lookup.reopen(fd, path, flags, status)
         except BaseException:
             os.close(fd)
             raise
-        os.close(fd)
-        return File(self, path, opened, status, read=read, write=write)
+        if opened != fd:
+            os.close(fd)
+        file = File(self, path, opened, status, read=read, write=write)
+        if crossed:
+            file.crossed, file.is_symlink = crossed, is_symlink
+        return file
 
     def create(self, path: str, directory: bool) -> File:
         """Make a file (open for reading and writing) or a folder (for reading), exclusively.
@@ -287,7 +322,7 @@ class Root:
         if not file.path:
             raise NtError(NtStatus.ACCESS_DENIED)
         parent_fd = self._parent(file, file.path)
-        if parent_fd is None:
+        if parent_fd is None and not file.is_symlink:  # else the kernel knows what it leads to
             parent_fd = self._parent(file, self.lookup.current_path(file.fd))
         if parent_fd is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
@@ -297,8 +332,8 @@ class Root:
     def _parent(self, file: File, path: str) -> int | None:
         """The folder that holds `file` as `path`, which becomes `file.path`; None if it does not.
 
-        A name that is a symlink is the file's if it leads there: then it is the link that gets
-        renamed or removed, as the client saw only the one thing.
+        A file that was opened by a symbolic link is held by that link, if it still leads there: it
+        is the link that gets renamed or removed.
         """
         parent, _, name = path.rpartition("/")
         if not name:
@@ -307,7 +342,9 @@ class Root:
             try:
                 fd = stack.enter_context(closed_after(self.lookup.exact(parent)))
                 status = Entry(fd, name).status()
-                if stat.S_ISLNK(status.st_mode):
+                if stat.S_ISLNK(status.st_mode) != file.is_symlink:
+                    return None
+                if file.is_symlink:
                     status = os.fstat(stack.enter_context(closed_after(self.lookup.exact(path))))
             except (FileNotFoundError, NotADirectoryError, NtError):
                 return None

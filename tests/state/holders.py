@@ -11,15 +11,33 @@ ALL_SHARED = 7
 
 
 @dataclass(eq=False)
+class PaperRoot:
+    place: str = "/share"
+
+
+_ROOT = PaperRoot()
+
+
+@dataclass(eq=False)
 class PaperFile:
     """What state needs of a smbd.vfs.File."""
 
     inode: int = 1
     path: str = "a"
     device: int = 1
-    root: object = None
+    root: object = _ROOT
     fd: int = 100
     closed: int = 0
+
+    names: int = 1  # its hard links
+    is_symlink: bool = False
+
+    @property
+    def place(self):
+        return f"{self.root.place}/{self.path}"
+
+    def is_by_link_of(self, other):
+        return self.place == other.place or self.names == 1
 
     def close(self):
         self.closed += 1

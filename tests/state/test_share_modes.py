@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import FileTable
-from smbd.state.files import share_modes_conflict
+from smbd.state.sharing import ShareModes
 from smbd.wire.access import Access
 from smbd.wire.create import ShareAccess
 from tests.state.holders import ALL_SHARED, PaperFile, an_open
@@ -30,6 +30,12 @@ OUTSIDE = (
     Access.WRITE_OWNER,
     Access.SYNCHRONIZE,
 )
+
+
+def share_modes_conflict(access, sharing, held, held_sharing):
+    modes = ShareModes()
+    modes.count(held, held_sharing)
+    return modes.forbid(access, sharing)
 
 
 @pytest.mark.parametrize("right", NEEDS)
@@ -109,3 +115,15 @@ def test_what_is_closed_hinders_nobody():
     assert table.remove(held) is None
     table.check(file, Access.FILE_WRITE_DATA, 0)
     assert table.of(file) is None
+
+
+@given(st.lists(st.tuples(accesses, sharings), max_size=6), accesses, sharings)
+def test_many_opens_counted_say_what_they_say_one_by_one(held, access, sharing):
+    modes = ShareModes()
+    for one in held:
+        modes.count(*one)
+    expected = any(conflict_by_the_book(access, sharing, *one) for one in held)
+    assert modes.forbid(access, sharing) is expected
+    for one in held:
+        modes.count(*one, -1)
+    assert not modes.forbid(access, sharing)

@@ -1,0 +1,47 @@
+"""Share modes: what the opens of one file do with it and let others do ([MS-FSA] 2.1.5.1.2.2)."""
+
+from smbd.wire.access import Access
+from smbd.wire.create import ShareAccess
+
+# An open for attributes alone takes part in no share mode.
+_SHARED = (
+    (Access.FILE_READ_DATA | Access.FILE_EXECUTE, ShareAccess.READ),
+    (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA, ShareAccess.WRITE),
+    (Access.DELETE, ShareAccess.DELETE),
+)
+WRITES = _SHARED[1][0]
+_DATA = _SHARED[0][0] | _SHARED[1][0] | _SHARED[2][0]
+
+
+class ShareModes:
+    """The opens of one file, counted: one more is answered in the same time whatever their number.
+
+    For each of reading, writing and deleting: how many do it, and how many let nobody do it.
+    """
+
+    __slots__ = ("_denying", "_using")
+
+    def __init__(self) -> None:
+        self._using = [0, 0, 0]
+        self._denying = [0, 0, 0]
+
+    def forbid(self, access: int, sharing: int) -> bool:
+        """Whether an open for `access` that shares `sharing` collides with one that is held."""
+        if not access & _DATA:
+            return False
+        return any(
+            bool((access & rights and denying) or (using and not sharing & shared))
+            for (rights, shared), using, denying in zip(
+                _SHARED, self._using, self._denying, strict=True
+            )
+        )
+
+    def count(self, access: int, sharing: int, by: int = 1) -> None:
+        """Count an open in, or out by -1."""
+        if not access & _DATA:
+            return
+        for at, (rights, shared) in enumerate(_SHARED):
+            if access & rights:
+                self._using[at] += by
+            if not sharing & shared:
+                self._denying[at] += by
