@@ -94,6 +94,7 @@ _CLIENT_CHALLENGE = Struct(
     "4x"   # Reserved3; then the AV pairs
 )  # fmt: skip
 _AV_PAIR = Struct("<HH")  # AvId, AvLen
+_MOST_AV_PAIRS = 64  # there are eleven kinds; empty ones alone would be 16,000 in a message
 
 
 @dataclass(slots=True)
@@ -206,11 +207,15 @@ def split_mic(message: bytes) -> tuple[bytes, bytes]:
 def _parse_av_pairs(data: bytes, at: int) -> dict[int, bytes]:
     """AvId -> value, to the end mark ([MS-NLMP] 2.2.2.1) or the end of the data."""
     pairs: dict[int, bytes] = {}
+    count = 0
     while at + _AV_PAIR.size <= len(data):
         av_id, length = _AV_PAIR.unpack_from(data, at)
         at += _AV_PAIR.size
         if av_id == _AV_EOL:
             break
+        count += 1
+        if count > _MOST_AV_PAIRS:
+            raise NtError(NtStatus.LOGON_FAILURE)
         pairs[av_id] = _field(data, length, at)
         at += length
     return pairs

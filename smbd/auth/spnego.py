@@ -26,6 +26,7 @@ _ENUMERATED = 0x0A
 _GENERAL_STRING = 0x1B
 _SEQUENCE = 0x30
 _APPLICATION_0 = 0x60
+_MOST_ELEMENTS = 64  # of one sequence: a client has a handful of mechanisms
 _CONTEXT = 0xA0  # constructed; [n] is _CONTEXT + n
 
 
@@ -122,9 +123,10 @@ def _only(data: bytes, tag: int) -> bytes:
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(tag, value) of DER elements one after the other; lengths of up to four bytes."""
-    at = 0
+    at = count = 0
     while at < len(data):
-        if at + 2 > len(data):
+        count += 1
+        if at + 2 > len(data) or count > _MOST_ELEMENTS:
             raise NtError(NtStatus.INVALID_PARAMETER)
         tag, length = data[at], data[at + 1]
         at += 2

@@ -9,6 +9,7 @@ from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Open
 from smbd.wire.access import Access
 from smbd.wire.fsctl import (
+    MOST_CHUNKS,
     CopyChunk,
     Fsctl,
     pack_copychunk,
@@ -18,10 +19,9 @@ from smbd.wire.fsctl import (
 from smbd.wire.ioctl import IoctlRequest
 
 # [MS-SMB2] 3.3.3: what Windows allows, and clients begin with.
-_MOST_CHUNKS = 256
 _LARGEST_CHUNK = 1 << 20
 _MOST_BYTES = 16 << 20
-_LIMITS = pack_copychunk(_MOST_CHUNKS, _LARGEST_CHUNK, _MOST_BYTES)
+_LIMITS = pack_copychunk(MOST_CHUNKS, _LARGEST_CHUNK, _MOST_BYTES)
 
 _KEY = Struct(
     "<"
@@ -49,7 +49,7 @@ async def copy(request: Request, target: Open, message: IoctlRequest) -> Reply:
     source = _find_source(request, asked.source_key)
     if message.max_output_response < len(_LIMITS):
         raise NtError(NtStatus.INVALID_PARAMETER)
-    if _beyond_limits(asked.chunks):
+    if asked.chunks is None or _beyond_limits(asked.chunks):
         return ioctl_reply(request, message, _LIMITS, NtStatus.INVALID_PARAMETER)
     _check_rights(source, target, message.ctl_code)
     with source:
@@ -72,8 +72,7 @@ def _key(open_: Open) -> bytes:
 
 def _beyond_limits(chunks: list[CopyChunk]) -> bool:
     return (
-        len(chunks) > _MOST_CHUNKS
-        or any(not 0 < chunk.length <= _LARGEST_CHUNK for chunk in chunks)
+        any(not 0 < chunk.length <= _LARGEST_CHUNK for chunk in chunks)
         or sum(chunk.length for chunk in chunks) > _MOST_BYTES
     )
 

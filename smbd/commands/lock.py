@@ -11,8 +11,6 @@ from smbd.wire.lock import LockElement, LockFlags, LockRequest, parse_lock_reque
 
 _KINDS = frozenset((LockFlags.SHARED, LockFlags.EXCLUSIVE))
 _LAST_BYTE = 0xFFFFFFFFFFFFFFFF
-# cifs.ko sends as many as fit into 4 KiB, 166; Windows sends one.  The loop deals with all.
-_MOST_AT_ONCE = 256
 
 
 def try_now(request: Request) -> Reply | None:
@@ -49,7 +47,7 @@ async def run(request: Request) -> Reply:
 
 def _prepare(request: Request, message: LockRequest) -> Open:
     open_ = request.find_open(message)
-    if not 0 < len(message.locks) <= _MOST_AT_ONCE or open_.file.is_directory:
+    if open_.file.is_directory:
         raise NtError(NtStatus.INVALID_PARAMETER)
     # As NtLockFile: who may do nothing with the data hinders nobody who may.
     open_.require_any(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)

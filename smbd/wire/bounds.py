@@ -5,11 +5,14 @@ part starts behind the fixed part and ends inside the frame ([MS-SMB2] 3.3.5.2).
 """
 
 import struct
+from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
 from smbd.ntstatus import NtError, NtStatus
 
+_NEXT = Struct("<I")  # the offset of a chain's next entry
+_MOST_NUMBERS = 64  # there are six dialects, and fewer algorithms of any kind
 BODY = 64  # where a body starts: behind the header ([MS-SMB2] 2.2.1)
 
 
@@ -42,6 +45,39 @@ def cut(frame: memoryview, start: int, length: int, fixed_end: int) -> memoryvie
     return frame[start : start + length]
 
 
+def at_most(most: int, count: int, status: int = NtStatus.INVALID_PARAMETER) -> None:
+    """Refuse a list of more entries than anybody has a use for, before one of them is parsed.
+
+    Each costs the server some microseconds, its sender some bytes, and all of them come at once.
+    """
+    if count > most:
+        raise NtError(status)
+
+
+def chain_entries(
+    data: memoryview,
+    most: int,
+    *,
+    align: int,
+    least: int,
+    status: int = NtStatus.INVALID_PARAMETER,
+) -> Iterator[memoryview]:
+    """The entries of a chain, at most so many; each begins with the offset of the next, the last 0.
+
+    An entry has at least `least` bytes and the next one stands at a multiple of `align`; `status`
+    is what a chain gets that breaks a rule.
+    """
+    count = 0
+    while data:
+        count += 1
+        at_most(most, count, status)
+        (following,) = unpack_payload(_NEXT, data, status)
+        if following and (following % align or not least <= following <= len(data)):
+            raise NtError(status)
+        yield data[: following or len(data)]
+        data = data[following:] if following else data[:0]
+
+
 def text(data: memoryview) -> str:
     """UTF-16-LE as Windows has it: lone surrogates are legal in a name and must come back whole."""
     try:
@@ -56,7 +92,8 @@ def encode(name: str) -> bytes:
 
 
 def numbers(data: memoryview, start: int, count: int) -> list[int]:
-    """An array of `count` 16-bit integers at `start`."""
+    """An array of `count` 16-bit integers at `start`: dialects, algorithms."""
+    at_most(_MOST_NUMBERS, count)
     end = start + 2 * count
     if end > len(data):
         raise NtError(NtStatus.INVALID_PARAMETER)

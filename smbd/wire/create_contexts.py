@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import cut, unpack_payload
+from smbd.wire.bounds import chain_entries, cut, unpack_payload
 
 
 class ContextName:
@@ -43,24 +43,19 @@ _CONTEXT = Struct(
 )  # fmt: skip
 
 
+_MOST = 64  # the specification knows sixteen, and none of them makes sense twice
 _SHORTEST_NAME = 4  # Windows refuses shorter ones, and lets unknown ones pass
 
 
 def parse_create_contexts(data: memoryview) -> list[tuple[bytes, memoryview]]:
     """The chain, in its order; offsets count from the context that has them."""
     contexts = []
-    while data:
-        following, name_offset, name_length, data_offset, data_length = unpack_payload(
-            _CONTEXT, data
-        )
-        if following and (following % 8 or not _CONTEXT.size <= following <= len(data)):
-            raise NtError(NtStatus.INVALID_PARAMETER)
-        context = data[: following or len(data)]
+    for context in chain_entries(data, _MOST, align=8, least=_CONTEXT.size):
+        _, name_offset, name_length, data_offset, data_length = unpack_payload(_CONTEXT, context)
         name = bytes(cut(context, name_offset, name_length, _CONTEXT.size))
         if len(name) < _SHORTEST_NAME:
             raise NtError(NtStatus.INVALID_PARAMETER)
         contexts.append((name, cut(context, data_offset, data_length, _CONTEXT.size)))
-        data = data[following:] if following else data[:0]
     return contexts
 
 

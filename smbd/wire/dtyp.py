@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import unpack_payload
+from smbd.wire.bounds import at_most, unpack_payload
 
 
 class Control:
@@ -92,6 +92,9 @@ _ACE = Struct(
     "H"  # AceSize
     "I"  # Mask
 )  # fmt: skip
+# A list of 64 KiB has room for 1,820 ACEs of domain accounts, and for 4,095 of the shortest.  What
+# a file system keeps of an ACL is less.
+_MOST_ACES = 1024
 _ACL_REVISION = 2
 _ACL_REVISIONS = (2, 4)  # 4 is that of a list that may have object ACEs
 _ACE_TYPES = frozenset(number for name, number in vars(AceType).items() if name.isupper())
@@ -194,6 +197,7 @@ def _parse_acl(data: memoryview) -> list[Ace]:
     if revision not in _ACL_REVISIONS or not _ACL.size <= size <= len(data):
         raise NtError(NtStatus.INVALID_PARAMETER)
     acl = data[_ACL.size : size]
+    at_most(_MOST_ACES, count)
     aces = []
     for _ in range(count):
         ace_size = unpack_payload(_ACE, acl)[2]

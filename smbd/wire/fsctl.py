@@ -91,6 +91,8 @@ def pack_validate_negotiate(
     return _VALIDATE_NEGOTIATE.pack(capabilities, guid, security_mode, dialect)
 
 
+MOST_CHUNKS = 256  # [MS-SMB2] 3.3.3: what Windows allows, and clients begin with
+
 _COPYCHUNK = Struct(
     "<"
     "24s"  # SourceKey
@@ -132,12 +134,14 @@ class CopyChunkRequest:
     """[MS-SMB2] 2.2.31.1; the key is the one of SRV_REQUEST_RESUME_KEY."""
 
     source_key: bytes
-    chunks: list[CopyChunk]
+    chunks: list[CopyChunk] | None  # None: more than MOST_CHUNKS
 
 
 def parse_copychunk(data: memoryview) -> CopyChunkRequest:
     """[MS-SMB2] 2.2.31.1."""
     source_key, count = unpack_payload(_COPYCHUNK, data)
+    if count > MOST_CHUNKS:
+        return CopyChunkRequest(source_key, None)
     end = _COPYCHUNK.size + count * _CHUNK.size
     if end > len(data):
         raise NtError(NtStatus.INVALID_PARAMETER)

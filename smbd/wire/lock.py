@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from struct import Struct
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import BODY, unpack_body
+from smbd.wire.bounds import BODY, at_most, unpack_body
+
+# cifs.ko sends as many as fit into 4 KiB, 166; Windows sends one.
+_MOST = 256
 
 
 class LockFlags:
@@ -54,6 +57,7 @@ class LockRequest:
 def parse_lock_request(frame: memoryview) -> LockRequest:
     """[MS-SMB2] 2.2.26; a request for no lock at all is refused (3.3.5.14)."""
     _, count, lock_sequence, persistent_id, volatile_id = unpack_body(_REQUEST, frame, 48)
+    at_most(_MOST, count)
     start = BODY + _REQUEST.size
     end = start + count * _ELEMENT.size
     if not count or end > len(frame):

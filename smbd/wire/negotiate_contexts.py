@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from struct import Struct, pack
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import cut, numbers, text, unpack_payload
+from smbd.wire.bounds import at_most, cut, numbers, text, unpack_payload
 
 
 class ContextType:
@@ -66,6 +66,7 @@ _CONTEXT = Struct(
     "4x"  # Reserved
 )  # fmt: skip
 
+_MOST = 64  # there are eight types
 _COUNT = Struct("<H")
 _PREAUTH = Struct(
     "<"
@@ -88,6 +89,7 @@ _FLAGS = Struct("<I")
 
 def parse_negotiate_contexts(data: memoryview, count: int) -> list[tuple[int, memoryview]]:
     """The list from its first byte on; each context starts at a multiple of 8 ([MS-SMB2] 2.2.3)."""
+    at_most(_MOST, count)
     contexts = []
     at = 0
     for _ in range(count):

@@ -233,3 +233,39 @@ def test_no_byte_of_a_sealed_frame_can_be_changed(place, difference):
     frame[place % len(frame)] ^= difference
     with pytest.raises(ProtocolError):
         received(connection, frame)
+
+
+def test_a_compound_has_a_greatest_number_of_requests():
+    connection = a_connection(held=3000)
+    peer = Peer()
+    assert len(received(connection, peer.compound(*[ECHOES] * 1024))) == 1024
+    with pytest.raises(ProtocolError):
+        received(connection, peer.compound(*[ECHOES] * 1025))
+
+
+def test_a_compound_of_cancels_which_cost_no_credit_has_it_too():
+    with pytest.raises(ProtocolError):
+        received(a_connection(), Peer().compound(*[(CANCEL, messages.EMPTY)] * 1025))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "charge", "length", "refused"),
+    [
+        (0x0302, 1, 65536, False),
+        (0x0302, 1, 65537, True),
+        (0x0302, 0, 65537, True),
+        (0x0302, 2, 65537, False),
+        (0x0302, 16, 1 << 20, False),
+        (0x0302, 16, (1 << 20) + 1, True),
+        (0x0202, 0, 65536, False),
+        (0x0202, 9, 65537, True),  # no dialect of several credits: what it says does not count
+    ],
+)
+def test_a_message_longer_than_its_credits_pay_for_is_refused(dialect, charge, length, refused):
+    """Whatever the command: [MS-SMB2] 3.3.5.2.5."""
+    connection = a_connection(dialect)
+    for command in (messages.CREATE, messages.LOCK, messages.TREE_CONNECT, ECHO):
+        message_id = connection.window._low
+        frame = message(command, bytes(1024 + length - 64), charge=charge, message_id=message_id)
+        (request,) = received(connection, frame)
+        assert request.refusal == (NtStatus.INVALID_PARAMETER if refused else 0)
