@@ -20,6 +20,9 @@ _log = logging.getLogger("smbd")
 
 # What a frame may hold beside the largest payload: headers, names, contexts, a compound.
 _FRAME_OVERHEAD = 65536
+# Until a login is done: a login takes four messages, one after the other.  ECHOs and half logins are
+# all that more credits would be good for.
+_CREDITS_OF_STRANGERS = 16
 
 
 class Peer:
@@ -38,7 +41,7 @@ class Peer:
             service,
             str(address),
             address.host,
-            CommandSequenceWindow(limits.credits),
+            CommandSequenceWindow(min(limits.credits, _CREDITS_OF_STRANGERS)),
             on_login=self._logged_in,
         )
         self._dispatch: Dispatch | None = None
@@ -120,6 +123,7 @@ class Peer:
             self._admission.strangers -= 1
             self._login_scope.deadline = float("inf")
         connection = self.connection
+        connection.window.maximum = self._service.config.server.limits.credits
         largest = max(connection.max_write, connection.max_transact)
         self.transport.maximum_frame = largest + _FRAME_OVERHEAD
 

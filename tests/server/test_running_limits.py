@@ -262,3 +262,17 @@ async def test_an_ipv6_peer_has_a_name_that_can_be_read(tmp_path):
             await wait_all_tasks_blocked(0.01)
             [peer] = server._peers
             assert peer.name == f"[::1]:{stream.socket.getsockname()[1]}"
+
+
+async def test_credits_are_few_until_somebody_has_logged_in(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.send(client.peer.negotiate(asked=8000))
+        answer = await client.answer()
+        assert answer.granted <= 16
+        client.peer.negotiated(answer)
+        echo = await client.ask(ECHO, asked=8000)
+        assert answer.granted + echo.granted <= 17
+        assert await client.authenticate(credits_asked=500) == 0
+        first = await client.ask(ECHO, asked=1)
+        assert first.granted == 1
+        assert (await client.ask(ECHO, asked=8000)).granted > 7000
