@@ -46,6 +46,11 @@ class Turn:
         turn.begin()
         return turn
 
+    async def pause(self) -> None:
+        """Give way if the turn is over: between the steps of what goes on for long."""
+        if perf_counter() > self.over:
+            await self.give_way()
+
     async def give_way(self) -> None:
         """Let all others that can go on do so; then the next turn begins.
 

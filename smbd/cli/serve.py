@@ -18,6 +18,8 @@ from smbd.cli.status import shares_table
 from smbd.config import (
     Address,
     Config,
+    ConfigError,
+    Problem,
     ServerConfig,
     ShareConfig,
     UserConfig,
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             config,
             started=started,
             stopped=stopped,
-            reread=None if config.source is None else partial(_prepared, arguments),
+            reread=None if config.source is None else partial(_prepared_again, arguments),
         )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -64,8 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _prepared_again(arguments: argparse.Namespace) -> Config:
+    """The same while the server runs: what is wrong with it is for the log."""
+    try:
+        return _prepared(arguments)
+    except UsageError as error:  # shares.toml is away: an editor may be about to write it anew
+        name = str(arguments.config or DEFAULT_CONFIG)
+        raise ConfigError((Problem(name, None, "", str(error)),)) from None
+
+
 def _prepared(arguments: argparse.Namespace) -> Config:
-    """What is to be served: at the start, and again at each SIGHUP."""
+    """What is to be served."""
     prepared = prepare(configuration(arguments))
     for note in prepared.notes:
         print(note, flush=True)  # with new passwords: for the terminal, not for the log

@@ -1,7 +1,13 @@
-"""The ends of things: an Open, a tree connect, a session, with all that hangs on them."""
+"""The ends of things: an Open, a tree connect, a session, with all that hangs on them.
+
+Several tasks may end the same thing: a CLOSE, a LOGOFF, `smbd disconnect` and the loss of the
+connection, each with an await in the middle.  So an end is made once, whoever comes first; it
+goes on whatever one of its steps raises; and it is not cancelled half-way, because what it has
+taken out of its table nobody else would find.
+"""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -10,36 +16,48 @@ from smbd.commands import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import Link, Open
+from smbd.state import Link, Open, PipeOpen
+from smbd.turns import Turn
+from smbd.wall import wall
 
 
 def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
-    """Take an Open out of every table; what is to be deleted with it, if anything."""
-    write_time.restore(service, open_)
+    """Take an Open out of every table; what is to be deleted with it, if anything.
+
+    A second call does nothing.
+    """
+    if open_.closed:
+        return None
     open_.closed = True
     service.opens.remove(open_)
     session.opens.pop(open_.volatile_id, None)
-    if open_.unreported:
-        service.notify.modified(open_.file, open_.unreported)
-    if open_.notify is not None:
-        service.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)
+    with wall("keeping a file's write time"):
+        write_time.restore(service, open_)
+    with wall("telling of a closed file"):
+        if open_.unreported:
+            service.notify.modified(open_.file, open_.unreported)
+        if open_.notify is not None:
+            service.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)
     return service.files.remove(open_)
 
 
 async def close_open(service: Service, session: Session, open_: Open) -> None:
     """Close an Open, deleting the file if this was what its deletion waited for."""
-    with open_:
+    with open_, trio.CancelScope(shield=True):
         doomed = drop_open(service, session, open_)
-        if doomed is None:
-            return
-        try:
-            # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that
-            # was filled meanwhile stays, as on Windows.  Nor can it be cancelled half-way.
-            with contextlib.suppress(NtError, OSError), trio.CancelScope(shield=True):
-                await open_.share.workers.run_long(session, open_.file.root.remove, open_.file)
-                service.notify.removed(open_.file)
-        finally:
-            service.files.forget(doomed)
+        if doomed is not None:
+            await _delete(service, session, open_, doomed)
+
+
+async def _delete(service: Service, session: Session, open_: Open, doomed: Link) -> None:
+    try:
+        # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
+        # filled meanwhile stays, as on Windows.
+        with contextlib.suppress(NtError, OSError):
+            await open_.share.workers.run_long(session, open_.file.root.remove, open_.file)
+            service.notify.removed(open_.file)
+    finally:
+        service.files.forget(doomed)
 
 
 @asynccontextmanager
@@ -58,11 +76,7 @@ async def closed_on_error(service: Service, session: Session, open_: Open) -> As
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:
     """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
     session.trees.pop(tree.tree_id, None)
-    for pipe in [one for one in session.pipes.values() if one.tree_id == tree.tree_id]:
-        session.pipes.pop(pipe.volatile_id).close()
-    for open_ in [one for one in session.opens.values() if one.tree_id == tree.tree_id]:
-        await close_open(service, session, open_)
-    service.dispose_unused()
+    await _close_all(service, session, lambda one: one.tree_id == tree.tree_id)
 
 
 async def end_session(service: Service, session: Session) -> None:
@@ -70,8 +84,40 @@ async def end_session(service: Service, session: Session) -> None:
     service.sessions.pop(session.session_id, None)
     session.forget()
     session.trees.clear()
-    while session.pipes:
-        session.pipes.popitem()[1].close()
-    for open_ in list(session.opens.values()):
-        await close_open(service, session, open_)
-    service.dispose_unused()
+    await _close_all(service, session, lambda _: True)
+
+
+async def _close_all(
+    service: Service, session: Session, meant: Callable[[Open | PipeOpen], bool]
+) -> None:
+    """Close the pipes and files of a session that are meant, until there are none.
+
+    Share modes, locks and names are free first, for whoever waits for them; what takes a worker's
+    time comes after that.
+    """
+    with trio.CancelScope(shield=True):
+        while pipes := [one for one in session.pipes.values() if meant(one)]:
+            for pipe in pipes:
+                del session.pipes[pipe.volatile_id]
+                with wall("closing a pipe"):
+                    pipe.close()
+        while opens := [one for one in session.opens.values() if meant(one)]:
+            await _close_each(service, session, opens)
+        service.dispose_unused()
+
+
+async def _close_each(service: Service, session: Session, opens: list[Open]) -> None:
+    turn = Turn(service.turns)
+    turn.begin()
+    doomed: list[tuple[Open, Link]] = []
+    # The last ones first: what lies in a folder was opened after it, and goes before it.
+    for open_ in reversed(opens):
+        with wall("closing a file"), open_:
+            link = drop_open(service, session, open_)
+            if link is not None:
+                doomed.append((open_.__enter__(), link))
+        await turn.pause()
+    for open_, link in doomed:
+        with wall("deleting a closed file"), contextlib.ExitStack() as use:
+            use.push(open_)
+            await _delete(service, session, open_, link)

@@ -25,9 +25,11 @@ class Document:
         text = self._read()
         try:
             self.top: Mapping[str, object] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            self._lines = find_lines(text)
+        except RecursionError:
+            raise ConfigError((Problem(self._name, None, "", "nested too deeply"),)) from None
+        except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
             raise ConfigError((self._syntax_problem(str(error), text),)) from None
-        self._lines = find_lines(text)
 
     def _read(self) -> str:
         try:

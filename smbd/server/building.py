@@ -14,6 +14,7 @@ from smbd.service import Blocking, Service
 from smbd.share import Share
 from smbd.state import OpenTable
 from smbd.vfs import Root
+from smbd.wall import wall
 
 # A share's, for calls that go to the file system's metadata; its engine has its own.
 _SHARE_WORKERS = 16
@@ -54,7 +55,8 @@ async def open_shares(
             shares[config.name.lower()] = share
     except BaseException:
         for share in opened:
-            await close_share(share)
+            with wall(f"the end of share {share.name}"):
+                await close_share(share)
         raise
     return shares
 

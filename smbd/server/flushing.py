@@ -6,6 +6,7 @@ import trio
 
 from smbd.service import Service
 from smbd.state import Open
+from smbd.wall import behind_wall
 
 _log = logging.getLogger("smbd")
 
@@ -18,7 +19,8 @@ async def flush(service: Service) -> None:
             files.setdefault(open_.file.identity, open_)
     async with trio.open_nursery() as nursery:
         for open_ in files.values():
-            nursery.start_soon(_sync, open_)
+            what = f"{open_.share.name}: the flush of {open_.file.path}"
+            nursery.start_soon(behind_wall, what, _sync, open_)
 
 
 async def _sync(open_: Open) -> None:

@@ -11,30 +11,30 @@ from typing import Any
 import trio
 
 from aio import Stats
+from smbd.server.accepting import talk_to_each
 
 Document = Mapping[str, Any]
 
 _LONGEST_REQUEST = 8192
 _PATIENCE = 5.0  # seconds, for the request and its answer
+_MOST_ASKING = 32  # at a time: each is a descriptor, and anybody may connect
 
 
 async def serve(listener: socket.socket, document: Callable[[], Document]) -> None:
     """Answer GET /metrics at a listener."""
 
     async def talk(stream: trio.SocketStream) -> None:
-        async with stream:
-            with trio.move_on_after(_PATIENCE):
-                try:
-                    await stream.send_all(_response(await _request(stream), document))
-                    await stream.send_eof()
-                    # Closed with something unread, a connection is reset, and the answer is lost.
-                    while await stream.receive_some():
-                        pass
-                except trio.BrokenResourceError:
-                    pass  # went away without waiting for the answer
+        with trio.move_on_after(_PATIENCE):
+            try:
+                await stream.send_all(_response(await _request(stream), document))
+                await stream.send_eof()
+                # Closed with something unread, a connection is reset, and the answer is lost.
+                while await stream.receive_some():
+                    pass
+            except trio.BrokenResourceError:
+                pass  # went away without waiting for the answer
 
-    stream_listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
-    await trio.serve_listeners(talk, [stream_listener])
+    await talk_to_each("the answer at the metrics port", listener, talk, _MOST_ASKING)
 
 
 async def _request(stream: trio.SocketStream) -> bytes:

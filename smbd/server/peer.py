@@ -15,6 +15,7 @@ from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
 from smbd.transport import Transport
+from smbd.wall import wall
 
 _log = logging.getLogger("smbd")
 
@@ -55,8 +56,18 @@ class Peer:
         return self.connection.peer
 
     async def serve(self) -> None:
-        """Serve it until it ends, whichever side ends it."""
+        """Serve it until it ends, whichever side ends it.  Nothing that it raises leaves it."""
         _log.info("%s: connected", self.name)
+        try:
+            # The wall between connections: a bug of ours outside of any request (dispatch answers
+            # for those) costs this client the connection, and must not cost the others theirs.
+            with wall(f"{self.name}: the connection"):
+                await self._until_lost()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._clean_up()
+
+    async def _until_lost(self) -> None:
         level = logging.WARNING
         try:
             with self._scope:
@@ -66,13 +77,6 @@ class Peer:
         except* OSError as group:
             self._why = f"lost: {_first(group)}"
             level = logging.INFO  # clients go away without a word every day
-        except* Exception:  # noqa: BLE001 - the wall between connections
-            # Our bug, outside of any request: dispatch answers for those.  It costs this client
-            # the connection, and must not cost the others theirs.
-            _log.exception("%s: dropped", self.name)
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._clean_up()
         _log.log(level if self._why else logging.DEBUG, "%s: %s", self.name, self._why or "closed")
 
     def end(self, why: str = "") -> None:
@@ -144,9 +148,14 @@ class Peer:
 
     async def _clean_up(self) -> None:
         """Close all that the client held: also that which a deletion waits for."""
-        self.transport.close()
-        for session in list(self.connection.sessions.values()):
-            await end_session(self._service, session)
+        with wall(f"{self.name}: hanging up"):
+            self.transport.close()
+        sessions = self.connection.sessions
+        while sessions:
+            session = next(iter(sessions.values()))
+            with wall(f"{self.name}: the end of a session"):
+                await end_session(self._service, session)
+            sessions.pop(session.session_id, None)
         self._admission.leave(self.connection.address, stranger=self._stranger)
 
 

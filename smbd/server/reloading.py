@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from smbd.auth import Authenticator
 from smbd.config import Config, ConfigError, ServerConfig
 from smbd.server.building import authenticator, open_shares
 from smbd.server.descriptors import most_opens
@@ -28,6 +29,7 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
     """
     try:
         config = await service.blocking(reread)
+        users = authenticator(config)
         shares = await open_shares(config.shares, service.shares)
     except ConfigError as error:
         for problem in error.problems:
@@ -38,19 +40,22 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
         for warning in config.warnings:
             _log.warning("%s", warning)
         _log.info("shares.toml was read again: %s", _changes(service.shares, shares))
-        _apply(service, config, shares)
+        _apply(service, config, users, shares)
         return True
     _log.error("shares.toml was read again, and nothing was changed")
     return False
 
 
-def _apply(service: Service, config: Config, shares: dict[str, Share]) -> None:
+def _apply(
+    service: Service, config: Config, users: Authenticator, shares: dict[str, Share]
+) -> None:
+    """Serve what is there; nothing here fails, so that no half of it is ever served."""
     running = service.config.server
     for key in _FIXED:
         if getattr(config.server, key) != getattr(running, key):
             _log.warning("server.%s: a change counts from the next start on", key)
     service.config = replace(config, server=_with_fixed(config.server, running))
-    service.authenticator = authenticator(config)
+    service.authenticator = users
     service.opens.limit = most_opens(config)
     for wanted in config.shares:
         shares[wanted.name.lower()].config = wanted

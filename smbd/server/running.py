@@ -14,6 +14,7 @@ from smbd.config import Address, Config
 from smbd.server import descriptors
 from smbd.server.server import Server
 from smbd.server.serving import serving
+from smbd.wall import behind_wall, wall
 
 _log = logging.getLogger("smbd")
 
@@ -48,11 +49,10 @@ async def _run(
             _warn_if_short(config)
             started(server.addresses)
             settle()
-            number = await _until_the_end(server, signals, reread)
-            _end_in_time()
-            _log.info("%s: ending", signal.Signals(number).name)
+            await _until_the_end(server, signals, reread)
             await server.drain()
-            stopped(server.document())
+            with wall("the last word"):
+                stopped(server.document())
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -68,15 +68,17 @@ def settle() -> None:
 
 async def _until_the_end(
     server: Server, signals: AsyncIterator[int], reread: Callable[[], Config] | None
-) -> int:
-    """The signal that ends the server; until it comes SIGHUP loads shares.toml again."""
+) -> None:
+    """Return when a signal ends the server; until it comes SIGHUP loads shares.toml again."""
     async with trio.open_nursery() as nursery:
         async for number in signals:
             if number != signal.SIGHUP or reread is None:
+                # Before anything is awaited: a reload may be waiting for a disk that hangs.
+                _end_in_time()
+                _log.info("%s: ending", signal.Signals(number).name)
                 nursery.cancel_scope.cancel()
-                break
-            nursery.start_soon(_reload, server, reread)
-    return number
+                return
+            nursery.start_soon(behind_wall, "reading shares.toml again", _reload, server, reread)
 
 
 async def _reload(server: Server, reread: Callable[[], Config]) -> None:

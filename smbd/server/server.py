@@ -1,6 +1,5 @@
 """A running server: who is connected, and what can be asked of it while it runs."""
 
-import errno
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -9,22 +8,22 @@ from typing import Any
 import trio
 
 from smbd.config import Address, Config
-from smbd.server import reloading, status
+from smbd.server import accepting, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
 from smbd.server.flushing import flush
 from smbd.server.listening import bound_address
 from smbd.server.peer import Peer
 from smbd.service import Service
+from smbd.session import Session
+from smbd.share import Share
+from smbd.wall import behind_wall, wall
 
 _log = logging.getLogger("smbd")
 
 # Requests in work and replies under way get this long; with the flush and the engines' own end it
 # stays below the 10 s that a container is given.
 _DRAIN_SECONDS = 5.0
-# Out of descriptors or memory: accepting again at once would only spin.
-_ACCEPT_PAUSE = 0.1
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _ENDED_BY_HAND = "ended by smbd disconnect"
 
 
@@ -42,39 +41,32 @@ class Server:
         self._peers: set[Peer] = set()
         self._admission = Admission(service.config.server.limits)
         self._reloading = trio.Lock()
-        service.dispose = lambda share: connections.start_soon(retire_share, share)
+        self._drained = False
+        service.dispose = self._dispose
+
+    def _dispose(self, share: Share) -> None:
+        what = f"the end of share {share.name}"
+        self._connections.start_soon(behind_wall, what, retire_share, share)
 
     # --- who comes ---
 
     async def accept(self, listener: socket.socket) -> None:
         """Take connections from one listener until the server ends."""
-        with listener, self._accepting:
-            while True:
-                await trio.lowlevel.wait_readable(listener)
-                try:
-                    sock, name = listener.accept()
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    # A peer that went away before it was accepted, or no descriptors left.
-                    if error.errno in _PASSING:
-                        _log.warning("cannot accept: %s", error.strerror)
-                        await trio.sleep(_ACCEPT_PAUSE)
-                    continue
-                self._welcome(sock, Address(name[0], name[1]))
+        with self._accepting:
+            await accepting.accept(listener, self._welcome)
 
-    def _welcome(self, sock: socket.socket, address: Address) -> None:
+    def _welcome(self, sock: socket.socket, name: Sequence[Any]) -> None:
+        address = Address(name[0], name[1])
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         refusal = self._admission.admit(address.host)
         if refusal:
             _log.warning("%s: refused: %s", address, refusal)
             sock.close()
             return
-        sock.settimeout(0)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peer = Peer(self.service, self._admission, sock, address)
         self._peers.add(peer)
-        self._connections.start_soon(self._serve, peer)
+        self._connections.start_soon(behind_wall, str(address), self._serve, peer)
 
     async def _serve(self, peer: Peer) -> None:
         try:
@@ -104,16 +96,21 @@ class Server:
         "192.0.2.7:50000".
         """
         ended = []
-        for peer in list(self._peers):
-            if who in {peer.name, peer.connection.address}:
-                peer.end(_ENDED_BY_HAND)
-                ended.append(f"the connection of {peer.name}")
-                continue
-            for session in status.logged_in(peer):
-                if who.casefold() in {hex(session.session_id), session.user.casefold()}:
-                    ended.append(f"{session.user} on {peer.name}")
-                    await peer.end_session(session, _ENDED_BY_HAND)
+        async with trio.open_nursery() as nursery:  # the end of one may wait for a disk
+            for peer in self._peers:
+                if who in {peer.name, peer.connection.address}:
+                    peer.end(_ENDED_BY_HAND)
+                    ended.append(f"the connection of {peer.name}")
+                    continue
+                for session in status.logged_in(peer):
+                    if who.casefold() in {hex(session.session_id), session.user.casefold()}:
+                        ended.append(f"{session.user} on {peer.name}")
+                        nursery.start_soon(self._end_session, peer, session)
         return ended
+
+    async def _end_session(self, peer: Peer, session: Session) -> None:
+        with wall(f"{peer.name}: the end of a session"), trio.CancelScope(shield=True):
+            await peer.end_session(session, _ENDED_BY_HAND)
 
     async def reload(self, reread: Callable[[], Config]) -> bool:
         """Serve the configuration that `reread` gives; False if that cannot be."""
@@ -125,12 +122,19 @@ class Server:
     # --- the end ---
 
     async def drain(self) -> None:
-        """Take nothing new, let what is in work end and its replies leave, flush, hang up."""
+        """Take nothing new, let what is in work end and its replies leave, flush, hang up.
+
+        Once: a second call finds nothing to do.
+        """
+        if self._drained:
+            return
+        self._drained = True
         self._accepting.cancel()
         deadline = trio.current_time() + _DRAIN_SECONDS
         async with trio.open_nursery() as nursery:
             for peer in self._peers:
-                nursery.start_soon(peer.finish, deadline)
-        await flush(self.service)
+                nursery.start_soon(behind_wall, f"{peer.name}: the end", peer.finish, deadline)
+        with wall("flushing"):
+            await flush(self.service)
         for peer in self._peers:
             peer.end()

@@ -15,6 +15,7 @@ from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
 from smbd.service import Service
+from smbd.wall import behind_wall, wall
 
 # For what is no share's: shares.toml read again, the announcement.  A share has its own workers.
 _WORKERS = 4
@@ -44,9 +45,9 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             for listener in sockets.metrics:
                 helping.start_soon(metrics.serve, listener, server.document)
             if config.server.mdns:
-                helping.start_soon(
-                    announcing.announce, config.server.name, server.addresses, pool.run
-                )
+                name, addresses = config.server.name, server.addresses
+                announce = announcing.announce
+                helping.start_soon(behind_wall, "mDNS", announce, name, addresses, pool.run)
             with body:
                 yield server
             with trio.CancelScope(shield=True):
@@ -107,4 +108,5 @@ async def _close_pool(pool: WorkerPool) -> None:
 
 async def _close_shares(service: Service) -> None:
     for share in (*service.shares.values(), *service.retired):
-        await close_share(share)
+        with wall(f"the end of share {share.name}"):
+            await close_share(share)

@@ -240,6 +240,41 @@ async def test_sighup_reads_shares_toml_again(tmp_path):
             assert (await client.answer()).status == 0
 
 
+async def test_sighup_while_shares_toml_is_away_changes_nothing(tmp_path):
+    with process(tmp_path) as program:
+        async with raw_client(Place(program)) as client:
+            await client.connect()
+            (tmp_path / "shares.toml").rename(tmp_path / "away")
+            program.send_signal(signal.SIGHUP)
+            line = await trio.to_thread.run_sync(logged, program, "error")
+            assert "there is no shares.toml here" in line
+            (tmp_path / "away").rename(tmp_path / "shares.toml")
+            program.send_signal(signal.SIGHUP)
+            await trio.to_thread.run_sync(logged, program, "read again: the same shares")
+            assert await client.works()
+
+
+async def test_a_reload_that_hangs_does_not_keep_the_process(tmp_path):
+    # As above, the clock that ends it is set to a blink.
+    program = (
+        "import logging, sys, time, smbd.cli.serve as serve, smbd.server.running as running\n"
+        "running._END_SECONDS = 0.3\n"
+        "def hang(_):\n"
+        "    logging.getLogger('smbd').info('reading')\n"
+        "    time.sleep(60)\n"
+        "serve._prepared_again = hang\n"
+        "from smbd.cli import main\n"
+        "sys.exit(main(['serve']))\n"
+    )
+    with process(tmp_path, "-c", program) as stuck:
+        Place(stuck)
+        stuck.send_signal(signal.SIGHUP)
+        await trio.to_thread.run_sync(logged, stuck, "reading")
+        stuck.send_signal(signal.SIGTERM)
+        _, errors = await trio.to_thread.run_sync(stuck.communicate)
+    assert stuck.returncode == 128 + signal.SIGALRM, errors
+
+
 async def test_a_second_signal_ends_at_once(tmp_path):
     (tmp_path / "big").write_bytes(bytes(MIB))
     with process(tmp_path) as program:

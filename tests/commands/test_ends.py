@@ -1,0 +1,143 @@
+"""LOGOFF, TREE_DISCONNECT and CLOSE at the same time: each end comes once, and leaves nothing."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from smbd.commands.closing import end_session
+from smbd.ntstatus import NtStatus
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import (
+    CANCEL,
+    CLOSE,
+    CREATE,
+    DELETE_ON_CLOSE,
+    LOGOFF,
+    TREE_DISCONNECT,
+)
+
+DOOMED = ("a", "b", "c", "d")
+
+
+def names(folder):
+    return sorted(one.name for one in folder.iterdir())
+
+
+async def open_doomed(stage):
+    return [await stage.open(name, options=DELETE_ON_CLOSE) for name in DOOMED]
+
+
+@pytest.mark.parametrize("command", [LOGOFF, TREE_DISCONNECT])
+async def test_an_end_in_one_burst_with_closes_that_delete_closes_everything_once(
+    tmp_path, mock_clock, command
+):
+    async with on_stage(tmp_path) as stage:
+        file_ids = await open_doomed(stage)
+        await stage.open("kept")
+        closes = [stage.peer.request(CLOSE, messages.close(one)) for one in file_ids[1:]]
+        stage.burst(stage.peer.request(command), *closes)
+        told = {one.status for one in await stage.answers()}
+        assert told <= {0, NtStatus.FILE_CLOSED}
+        assert not stage.session.opens
+        assert not stage.fds
+        assert names(tmp_path) == ["kept"]
+
+
+async def test_two_ends_of_one_session_at_once_close_each_file_once(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await open_doomed(stage)
+        stage.calls.holding = True
+        stage.ask(LOGOFF)
+        async with trio.open_nursery() as nursery:  # as `smbd disconnect` does
+            nursery.start_soon(end_session, stage.service, stage.session)
+            await wait_all_tasks_blocked()
+            stage.calls.holding = False
+            for call in stage.calls.held:
+                call.finish()
+        assert {one.status for one in await stage.answers()} <= {0, NtStatus.PENDING}
+        assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", [LOGOFF, TREE_DISCONNECT])
+async def test_an_end_that_is_cancelled_half_way_is_made_to_its_end(tmp_path, mock_clock, command):
+    async with on_stage(tmp_path) as stage:
+        await open_doomed(stage)
+        stage.calls.holding = True
+        ended = stage.ask(command)
+        await stage.answers()
+        stage.ask(CANCEL, message_id=ended)
+        stage.calls.holding = False
+        stage.calls.held[0].finish()
+        assert not [one for one in await stage.answers() if one.status]
+        assert not stage.fds
+        assert names(tmp_path) == []
+
+
+async def test_share_modes_and_locks_are_free_before_the_first_file_is_deleted(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        await open_doomed(stage)
+        await stage.open("kept", share=0)
+        stage.calls.holding = True
+        stage.ask(LOGOFF)
+        await stage.answers()
+        assert len(stage.calls.held) == 1
+        assert not stage.fds
+        stage.calls.holding = False
+        stage.calls.held[0].finish()
+        await stage.answers()
+        assert names(tmp_path) == ["kept"]
+
+
+async def test_a_close_that_fails_leaves_none_of_the_others(
+    tmp_path, mock_clock, monkeypatch, caplog
+):
+    async with on_stage(tmp_path) as stage:
+        await open_doomed(stage)
+        removed = stage.service.notify.removed
+        failed = []
+
+        def failing(file):
+            if not failed:
+                failed.append(file)
+                raise RuntimeError("our bug")
+            removed(file)
+
+        monkeypatch.setattr(type(stage.service.notify), "removed", lambda _, file: failing(file))
+        stage.ask(LOGOFF)
+        assert (await stage.answer()).status == 0
+        assert not stage.fds
+        assert names(tmp_path) == []
+        assert "our bug" in caplog.text
+
+
+async def test_a_folder_goes_after_the_files_in_it(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await stage.open("folder", options=DELETE_ON_CLOSE | 1)
+        await stage.open("folder\\file", options=DELETE_ON_CLOSE)
+        stage.ask(LOGOFF)
+        await stage.answers()
+        assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", [LOGOFF, TREE_DISCONNECT])
+async def test_a_create_that_is_in_a_worker_when_the_end_comes_opens_nothing(
+    tmp_path, mock_clock, command
+):
+    async with on_stage(tmp_path) as stage:
+        stage.calls.holding = True
+        stage.ask(CREATE, messages.create("late"))
+        await wait_all_tasks_blocked()
+        stage.calls.holding = False
+        stage.ask(command)
+        await wait_all_tasks_blocked()
+        stage.calls.held[0].finish()
+        told = {one.command: one.status for one in await stage.answers()}
+        gone = {
+            LOGOFF: NtStatus.USER_SESSION_DELETED,
+            TREE_DISCONNECT: NtStatus.NETWORK_NAME_DELETED,
+        }
+        assert told == {command: 0, CREATE: gone[command]}
+        assert not stage.fds
