@@ -29,6 +29,8 @@ _log = logging.getLogger("smbd")
 # Below this an interim response would cost both sides more than the wait: a worker's read from
 # a fast disk takes 0.1-0.2 ms here (measured).
 INTERIM_AFTER = 0.0005
+# Bytes beside frame and data, measured: a task with its scopes, and a request's objects.
+_TASK, _REQUEST = 5120, 1024
 # In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
 _MOST_DATA = 15 << 20
 # For a lock or a change that may never come; and the answer to a login may be held back.
@@ -65,7 +67,7 @@ class Dispatch:
         self.in_work = 0  # frames that a task works on
 
     def frame(self, frame: memoryview) -> Handled:
-        """Carry out one frame; whether something of it is still at work (and uses `frame`).
+        """Carry out one frame; whether something that is still at work uses `frame`.
 
         What takes longer than a turn goes on when that is awaited.
         """
@@ -75,8 +77,7 @@ class Dispatch:
         request = requests[0]
         reply = self._at_once(request)
         if reply is None:
-            self._begin(requests, [], 0)
-            return True
+            return self._begin(requests, [], 0)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
         return False
@@ -86,14 +87,14 @@ class Dispatch:
         _bound(requests)
         answers: Answers = []
         at, used = self._answer_some(requests, answers, 0)
-        if used or at == len(requests):
+        if at == len(requests):
             return used
         return self._answer_rest(requests, answers, at)
 
     async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a long compound in the connection's next turns, before its next frame."""
         used = False
-        while not used and at < len(requests):
+        while at < len(requests):
             await self._transport.turn.give_way()
             at, used = self._answer_some(requests, answers, at)
         return used
@@ -101,15 +102,14 @@ class Dispatch:
     def _answer_some(self, requests: list[Request], answers: Answers, at: int) -> tuple[int, bool]:
         """Answer one request, and more until the turn is over; send the frame with the last one.
 
-        Returns where to go on, and whether a task does so.
+        Returns where to go on, and whether a task, which does the rest, uses the frame.
         """
         over = self._transport.turn.over
         while at < len(requests):
             request = requests[at]
             reply = self._at_once(request)
             if reply is None:
-                self._begin(requests, answers, at)
-                return at, True
+                return len(requests), self._begin(requests, answers, at)
             _note(request, reply, answers)
             at += 1
             if perf_counter() > over:
@@ -127,15 +127,21 @@ class Dispatch:
             return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
         return reply
 
-    def _begin(self, requests: list[Request], answers: Answers, at: int) -> None:
-        """Go on with a chain in a task, from the request that could not be answered at once."""
+    def _begin(self, requests: list[Request], answers: Answers, at: int) -> bool:
+        """Go on with a chain in a task, from the request that could not be answered at once.
+
+        Returns whether the task uses the receive buffer.
+        """
+        pinned = [request.keep_frame() for request in requests]
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
-        size = sum(len(request.frame) + _largest_payload(request) for request in requests[at:])
+        size = _TASK + sum(request.kept + _REQUEST for request in requests)
+        size += sum(_largest_payload(request) for request in requests[at:])
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(size)
         self.in_work += 1
         scope = self._started(requests[at])
         self._nursery.start_soon(self._chain, requests, answers, at, size, scope)
+        return any(pinned)
 
     def _started(self, request: Request) -> trio.CancelScope:
         """What cancels it from now on: a CANCEL may come before its task begins."""

@@ -1,8 +1,8 @@
 """A request as commands see it, and the reply that they make of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
@@ -135,9 +135,21 @@ class Request:
         """The same for what may take long by its nature: such calls get half of the workers."""
         return self.live_share().workers.run_long(self.connection, function, *args)
 
-    def keep_frame(self) -> None:
-        """Copy the frame out of the receive buffer, which a long wait would keep alive."""
-        self.frame = memoryview(bytes(self.frame))
+    def keep_frame(self) -> bool:
+        """Make ready to outlive the burst; whether the frame still lies in the receive buffer.
+
+        A small one is copied: it would keep alive a buffer of 128 KiB, or of what the largest
+        frame in it needed.  One that is most of its buffer is not: 1 MiB takes 0.1 ms.
+        """
+        if 2 * len(self.frame) < self.kept:
+            self.frame = memoryview(bytes(self.frame))
+            return False
+        return not self.sealed
+
+    @property
+    def kept(self) -> int:
+        """Bytes of the memory that its frame lies in."""
+        return len(cast("Sized", self.frame.obj))
 
     def find_open(self, message: NamesFile) -> Open:
         """The Open that a FileId names; for a related request, that of the one before.

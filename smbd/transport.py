@@ -18,6 +18,7 @@ import trio
 from smbd.buffers import LARGE, SpareBuffers
 from smbd.connection import Buffer
 from smbd.ntstatus import ProtocolError
+from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.turns import Turn, Turns
 
 # What a frame's handler says: whether the frame is still in use when it returns; or, of one that
@@ -25,8 +26,10 @@ from smbd.turns import Turn, Turns
 Handled: TypeAlias = bool | Awaitable[bool]
 _LENGTH = Struct(">I")
 _SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no message at all
-# Sixteen 4 KiB WRITEs fit: measured, larger makes no burst cheaper.
-_BUFFER = 128 * 1024
+# Until a login is done: NTLM's longest message has its user's, domain's and computer's names, and
+# what the server said of itself, each below 1 KiB.
+_STRANGERS_FRAME = 8192
+_SETTLED = 1.0  # seconds without a byte
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
@@ -42,10 +45,13 @@ class Transport:
         self.turn = Turn(turns)
         self._spare = spare
         self._memory = memory  # bytes: requests in work and unsent replies beyond it stop reading
-        self.maximum_frame = 65536 + 1024  # until a login is done nobody needs more
+        self._maximum_frame = _STRANGERS_FRAME
+        self._incoming = ReceiveBuffer()
         self._out: list[Buffer] = []
         self._unsent = 0  # bytes in _out
         self._in_work = 0  # bytes that requests in work may need
+        self._settled = 0.0  # what last_frame was then
+        self._handling = False  # frames lie in the receive buffer and are not handled yet
         self._blocked = trio.Event()  # set: the socket is full, write_later takes over
         self._progress = trio.Event()  # set when _unsent or _in_work went down
         self.last_frame = trio.current_time()
@@ -59,28 +65,34 @@ class Transport:
         The buffer of a frame that is still in use is left to its users, and the next bytes go
         into a new one.
         """
-        buffer = bytearray(_BUFFER)
-        have = 0
+        incoming = self._incoming
         while True:
             await trio.lowlevel.wait_readable(self._sock)
-            view = memoryview(buffer)
             try:
-                count = self._sock.recv_into(view[have:])
+                count = self._sock.recv_into(incoming.free)
             except BlockingIOError:
                 continue
             if not count:
                 return
             self.last_frame = trio.current_time()
-            have += count
-            at, wanted, held = await self._burst(view[:have], handle)
+            incoming.have += count
+            self._handling = True
+            at, wanted, pinned = await self._burst(incoming.received, handle)
             self.flush()
-            rest = have - at
-            if held or wanted > len(buffer):
-                buffer = bytearray(max(_BUFFER, wanted))
-                buffer[:rest] = view[at:have]
-            elif at and rest:
-                view[:rest] = view[at:have]
-            have = rest
+            incoming.keep(at, wanted, pinned=pinned)
+            self._handling = False
+
+    def admit(self, maximum_frame: int) -> None:
+        """Somebody has logged in: frames may be as long as that, and buffers as large as usual."""
+        self._maximum_frame = maximum_frame
+        self._incoming.usual = USUAL
+
+    def settle(self) -> None:
+        """Give back the memory of a burst that is over, if nothing has come since a while."""
+        quiet = trio.current_time() - self.last_frame >= _SETTLED
+        if quiet and not self._handling and self._settled != self.last_frame:
+            self._settled = self.last_frame
+            self._incoming.settle()
 
     async def _burst(
         self, view: memoryview, handle: Callable[[memoryview], Handled]
@@ -95,7 +107,7 @@ class Transport:
         turn.begin()
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
-            if length > self.maximum_frame or length < _SMALLEST_FRAME:
+            if length > self._maximum_frame or length < _SMALLEST_FRAME:
                 raise ProtocolError(f"a frame of {length} bytes")
             end = at + 4 + length
             if end > have:
@@ -202,7 +214,7 @@ class Transport:
         with contextlib.suppress(OSError):  # nothing more there, or the peer is gone
             self._sock.shutdown(socket.SHUT_WR)
             for _ in range(_UNREAD_READS):
-                if not self._sock.recv(_BUFFER):
+                if not self._sock.recv(USUAL):
                     break
         self._sock.close()
 

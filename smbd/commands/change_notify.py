@@ -36,7 +36,6 @@ async def run(request: Request) -> Reply:
     message = parse_change_notify_request(request.frame)
     place, request.place = request.place, None
     assert isinstance(place, NotifyWait)
-    request.keep_frame()
     turn = trio.Event()
     place.wake = turn.set
     place.entry.wake()  # for what came between try_now and here

@@ -34,7 +34,6 @@ async def run(request: Request) -> Reply:
     """Wait until the range comes free; CANCEL ends the wait, and so does a CLOSE."""
     place, request.place = request.place, None
     assert isinstance(place, LockWait)
-    request.keep_frame()
     over = trio.Event()
     place.wake = over.set
     with place:

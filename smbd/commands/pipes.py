@@ -90,7 +90,6 @@ def read(request: Request) -> Reply | None:
 async def read_later(request: Request) -> Reply:
     """Wait for a message; CANCEL ends the wait, and so does a CLOSE."""
     found = _find(request, parse_read_request(request.frame).volatile_id)
-    request.keep_frame()
     request.pipe = found  # a CLOSE takes it out of the session's table
     while (reply := read(request)) is None:
         came = trio.Event()

@@ -129,7 +129,7 @@ class Peer:
         connection = self.connection
         connection.window.maximum = self._service.config.server.limits.credits
         largest = max(connection.max_write, connection.max_transact)
-        self.transport.maximum_frame = largest + _FRAME_OVERHEAD
+        self.transport.admit(largest + _FRAME_OVERHEAD)
 
     async def finish(self, deadline: float) -> None:
         """Take no more requests; let those in work end, and their replies leave."""

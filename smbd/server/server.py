@@ -74,6 +74,11 @@ class Server:
         finally:
             self._peers.discard(peer)
 
+    def settle(self) -> None:
+        """Give back the memory of what is over and was kept for the next of its kind."""
+        for peer in self._peers:
+            peer.transport.settle()
+
     # --- what can be asked ---
 
     def document(self) -> dict[str, Any]:

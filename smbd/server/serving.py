@@ -14,8 +14,9 @@ from smbd.server import announcing, control, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
+from smbd.server.tending import tend
 from smbd.service import Service
-from smbd.wall import behind_wall, wall
+from smbd.wall import behind_wall, kept_running, wall
 
 # For what is no share's: shares.toml read again, the announcement.  A share has its own workers.
 _WORKERS = 4
@@ -40,6 +41,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             server.metrics_addresses += map(bound_address, sockets.metrics)
             for listener in sockets.smb:
                 helping.start_soon(server.accept, listener)
+            helping.start_soon(kept_running, "tending", tend, server)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)
             for listener in sockets.metrics:
