@@ -5,7 +5,7 @@ FROM ${PYTHON} AS build
 # [mdns] adds what `mdns = true` needs.
 ARG EXTRAS=""
 WORKDIR /src
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY aio aio
 COPY smbd smbd
 RUN python3 -m venv /opt/smbd \

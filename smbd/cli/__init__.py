@@ -1,4 +1,4 @@
-"""The command `smbd`: what it can be asked, and which module answers.
+"""The command `tsmbd`, `smbd` for short: what it can be asked, and which module answers.
 
 Only argparse is imported here. Each command imports what it needs when it is chosen, so that none
 waits for another's.
@@ -13,6 +13,9 @@ from typing import Any
 
 from smbd import __version__
 
+# Trio's smbd.  Where Samba is installed, `smbd serve DIR` by root starts Samba's daemon, without a
+# word and on every address: so each command that is printed has the name that nobody else has.
+PROGRAM = "tsmbd"
 DEFAULT_CONFIG = Path("shares.toml")
 
 
@@ -39,10 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the whole command line."""
     parser = argparse.ArgumentParser(
-        prog="smbd",
+        prog=PROGRAM,
         description="A small SMB2/3 file server that answers reads straight from the page cache.",
     )
-    parser.add_argument("--version", action="version", version=f"smbd {__version__}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_check(commands)
@@ -180,7 +183,7 @@ def _add_disconnect(commands: Any) -> None:
     disconnect = commands.add_parser(
         "disconnect",
         help="end a login, all of a user, or the connections of an address",
-        description="End what WHO names, as `smbd status` shows it. A client may come back: to "
+        description="End what WHO names, as `tsmbd status` shows it. A client may come back: to "
         "keep a user out, change shares.toml and send the server SIGHUP first.",
     )
     disconnect.add_argument("who", metavar="SESSION|USER|ADDRESS")

@@ -62,7 +62,7 @@ def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
             progress.clear()
             print("interrupted: this is what was measured until then", file=sys.stderr)
         except (PlaceError, OSError) as error:
-            raise UsageError(f"smbd compare: {error}") from None
+            raise UsageError(f"tsmbd compare: {error}") from None
         finally:
             if document.places:
                 document.write(figures)

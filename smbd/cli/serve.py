@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aio import DEFAULT_SPEC, parse_spec
-from smbd.cli import DEFAULT_CONFIG, UsageError
+from smbd.cli import DEFAULT_CONFIG, PROGRAM, UsageError
 from smbd.cli.logs import start_logging
 from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.cli.status import shares_table
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"smbd: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     return 0
 
@@ -101,8 +101,8 @@ def configuration(arguments: argparse.Namespace) -> Config:
 def _config_file(path: Path | None) -> Path:
     if path is None and not DEFAULT_CONFIG.exists():
         raise UsageError(
-            "there is no shares.toml here: `smbd serve --config FILE` serves another one, "
-            "and `smbd serve DIR` a folder without any"
+            "there is no shares.toml here: `tsmbd serve --config FILE` serves another one, "
+            "and `tsmbd serve DIR` a folder without any"
         )
     return path or DEFAULT_CONFIG
 
@@ -185,7 +185,7 @@ def announcement(config: Config, addresses: Sequence[Address]) -> str:
     for share in config.shares:
         lines += ["", *_share_lines(config, share, address)]
     lines += ["", *_passwords(config)]
-    lines += ["", "Ctrl-C ends it; `smbd status` shows what it does."]
+    lines += ["", "Ctrl-C ends it; `tsmbd status` shows what it does."]
     return "\n".join(lines)
 
 

@@ -161,7 +161,7 @@ def nt_hash(value: object) -> bytes:
     """Take an NT hash. The text is not repeated: a hash is as good as the password."""
     digits = string(value)
     if not re.fullmatch(r"[0-9A-Fa-f]{32}", digits):
-        raise CheckError('must be 32 hexadecimal digits, as "smbd user NAME" prints them')
+        raise CheckError('must be 32 hexadecimal digits, as "tsmbd user NAME" prints them')
     return bytes.fromhex(digits)
 
 

@@ -28,7 +28,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"smbd {__version__}\n"
+    assert capsys.readouterr().out == f"tsmbd {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_wrong_command_line_is_usage_on_stderr(
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: smbd")
+    assert capsys.readouterr().err.startswith("usage: tsmbd")
 
 
 def test_ctrl_c_is_no_traceback(

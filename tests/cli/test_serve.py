@@ -208,7 +208,7 @@ def test_an_address_that_cannot_be_had_is_told(
 ) -> None:
     server.failure = OSError(98, "Address already in use", "127.0.0.1:4450")
     assert main(["serve", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == "smbd: 127.0.0.1:4450: Address already in use\n"
+    assert capsys.readouterr().err == "tsmbd: 127.0.0.1:4450: Address already in use\n"
 
 
 def test_a_wrong_file_is_told_line_by_line(

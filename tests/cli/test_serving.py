@@ -78,7 +78,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         with smbd("serve", str(tmp_path), "--listen", address) as program:
             _, errors = program.communicate()
     assert program.returncode == 1
-    assert errors == f"smbd: {address}: Address already in use\n"
+    assert errors == f"tsmbd: {address}: Address already in use\n"
 
 
 def test_shares_toml_is_served_from_its_folder(

@@ -125,7 +125,7 @@ def test_the_server_table(
     [
         ("ann", "", "ann: must have exactly one of password, password_file and nt_hash, not none"),
         ("ann", "password = 'a'\nnt_hash = '" + "0" * 32 + "'", "ann: must have exactly one of"),
-        ("ann", "nt_hash = '8846'", 'ann.nt_hash: must be 32 hexadecimal digits, as "smbd user'),
+        ("ann", "nt_hash = '8846'", 'ann.nt_hash: must be 32 hexadecimal digits, as "tsmbd user'),
         ("ann", "password = 5", 'ann.password: must be a string ("..."), not an integer'),
         ("ann", "password = ''", "ann.password: must not be empty"),
         ("ann", "password = 'a'\ngenerate = true", "ann.generate: needs a password_file to write"),
