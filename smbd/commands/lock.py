@@ -1,5 +1,7 @@
 """LOCK ([MS-SMB2] 3.3.5.14): byte ranges, taken or given up, at once or when they come free."""
 
+from collections.abc import Iterator
+
 import trio
 
 from smbd.ntstatus import NtError, NtStatus
@@ -21,7 +23,7 @@ def try_now(request: Request) -> Reply | None:
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
     if message.locks[0].flags & LockFlags.UNLOCK:
-        _unlock_all(open_, message.locks)
+        open_.locks.unlock_all(open_, _unlocked(message.locks))
     elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
@@ -39,8 +41,8 @@ async def run(request: Request) -> Reply:
     with place:
         if not place.over:
             await over.wait()
-    if not place.granted:
-        raise NtError(NtStatus.RANGE_NOT_LOCKED)
+    if place.refusal:
+        raise NtError(place.refusal)
     return Reply(EMPTY_RESPONSE)
 
 
@@ -53,13 +55,13 @@ def _prepare(request: Request, message: LockRequest) -> Open:
     return open_
 
 
-def _unlock_all(open_: Open, elements: list[LockElement]) -> None:
-    """One by one: those before one that is not locked stay unlocked ([MS-SMB2] 3.3.5.14.1)."""
+def _unlocked(elements: list[LockElement]) -> Iterator[tuple[int, int]]:
+    """One by one: those before a wrong one stay unlocked ([MS-SMB2] 3.3.5.14.1)."""
     for element in elements:
         if element.flags != LockFlags.UNLOCK:
             raise NtError(NtStatus.INVALID_PARAMETER)
         _check_range(element)
-        open_.locks.unlock(open_, element.offset, element.length)
+        yield element.offset, element.length
 
 
 def _lock_all(open_: Open, elements: list[LockElement]) -> bool:

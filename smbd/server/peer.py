@@ -21,7 +21,7 @@ _log = logging.getLogger("smbd")
 
 # What a frame may hold beside the largest payload: headers, names, contexts, a compound.
 _FRAME_OVERHEAD = 65536
-# Until a login is done: a login takes four messages, one after the other.  ECHOs and half logins are
+# Until a login is done: it takes four messages, one after the other.  ECHOs and half logins are
 # all that more credits would be good for.
 _CREDITS_OF_STRANGERS = 16
 

@@ -7,7 +7,7 @@ and locks.  A deletion is of a name: each name by which the file is open is a Li
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.state.locks import ByteRangeLocks
+from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
 from smbd.state.sharing import WRITES, ShareModes
 from smbd.vfs import File
@@ -102,6 +102,7 @@ class FileState:
 class FileTable:
     """The files that are open, for the whole server."""
 
+    lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
 
     def of(self, file: File) -> FileState | None:
@@ -120,7 +121,7 @@ class FileTable:
         key = (file.device, file.inode)
         state = self._files.get(key)
         if state is None:
-            state = self._files[key] = FileState(key)
+            state = self._files[key] = FileState(key, locks=ByteRangeLocks(self.lock_budget))
         link = state.link_of(file)
         if link is None:
             link = Link(state, file)

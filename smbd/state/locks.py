@@ -4,16 +4,19 @@ Mandatory: READ and WRITE of others honour them.  Held here alone, not with fcnt
 knows one owner, this process, and would let every client through.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.ranges import RangeCounts
 
-# On one file, for the memory's sake.
+# On one file, for the memory's sake; and the whole line is looked through when a lock goes.
 _MOST_HELD = 8192
+_MOST_WAITS = 1024
+# To take one lock out costs as much as to look at so many others and put them together anew.
+_DEARER = 8
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,77 +36,19 @@ class ByteRange:
         return self.offset < offset + length and offset < self.offset + self.length
 
 
-class _Ranges:
-    """Locks of one kind, sorted by offset, so that others' READs feel nothing of 1,000 of them.
+@dataclass(slots=True, eq=False)
+class _Owned:
+    """What one Open holds: equal locks are counted, for nothing tells them apart."""
 
-    `_reach` has for each lock the furthest end of all up to it: where that does not reach an
-    offset, neither it nor any before it meets what begins there.
-    """
+    locks: Counter[ByteRange] = field(default_factory=Counter)
+    exclusive: RangeCounts = field(default_factory=RangeCounts)
 
-    __slots__ = ("_reach", "_starts", "locks")
 
-    def __init__(self) -> None:
-        self.locks: list[ByteRange] = []
-        self._starts: list[int] = []
-        self._reach: list[int] = []
+@dataclass(slots=True)
+class LockBudget:
+    """How many locks all files together may have: each costs some 300 bytes."""
 
-    def meet(self, offset: int, length: int) -> bool:
-        """Whether some lock meets a range."""
-        before = bisect_left(self._starts, offset + length)
-        return before > 0 and self._reach[before - 1] > offset
-
-    def meeting(self, offset: int, length: int) -> Iterator[ByteRange]:
-        """The locks that meet a range."""
-        at = bisect_left(self._starts, offset + length)
-        while at and self._reach[at - 1] > offset:
-            at -= 1
-            lock = self.locks[at]
-            if lock.meets(offset, length):
-                yield lock
-
-    def find(self, owner: object, offset: int, length: int) -> ByteRange | None:
-        """An owner's lock of exactly this range."""
-        at = bisect_left(self._starts, offset)
-        while at < len(self.locks) and self._starts[at] == offset:
-            lock = self.locks[at]
-            if lock.length == length and lock.owner is owner:
-                return lock
-            at += 1
-        return None
-
-    def add(self, lock: ByteRange) -> None:
-        at = bisect_left(self._starts, lock.offset)
-        self.locks.insert(at, lock)
-        self._starts.insert(at, lock.offset)
-        self._reach.insert(at, -1)
-        self._extend(at)
-
-    def remove(self, lock: ByteRange) -> bool:
-        """Whether it was there."""
-        at = bisect_left(self._starts, lock.offset)
-        while at < len(self.locks) and self._starts[at] == lock.offset:
-            if self.locks[at] is lock:
-                del self.locks[at], self._starts[at], self._reach[at]
-                self._extend(at)
-                return True
-            at += 1
-        return False
-
-    def drop(self, owner: object) -> None:
-        self.locks = [lock for lock in self.locks if lock.owner is not owner]
-        self._starts = [lock.offset for lock in self.locks]
-        self._reach = [-1] * len(self.locks)
-        self._extend(0)
-
-    def _extend(self, at: int) -> None:
-        """Make `_reach` right again from a place on where a lock came or went."""
-        furthest = self._reach[at - 1] if at else -1
-        for place in range(at, len(self.locks)):
-            lock = self.locks[place]
-            furthest = max(furthest, lock.offset + lock.length)
-            if place > at and self._reach[place] == furthest:
-                return  # and so are all that follow
-            self._reach[place] = furthest
+    left: int = 1 << 18
 
 
 @dataclass(slots=True, eq=False)
@@ -115,20 +60,25 @@ class LockWait:
 
     locks: "ByteRangeLocks"
     wanted: ByteRange
-    granted: bool = False
     over: bool = False
+    refusal: int = 0  # once it is over: the status that it is refused with, 0 where it is granted
     wake: Callable[[], None] = lambda: None  # called once, when it is over
 
-    def end(self, *, granted: bool) -> None:
-        """Tell who waits."""
-        self.granted, self.over = granted, True
+    @property
+    def granted(self) -> bool:
+        """Whether the lock is held now."""
+        return self.over and not self.refusal
+
+    def end(self, refusal: int = 0) -> None:
+        """Wake the request that waits here."""
+        self.over, self.refusal = True, refusal
         self.wake()
 
     def give_up(self) -> None:
         """Leave the line, or give back the lock that was granted meanwhile."""
         if not self.over:
-            self.locks.waits.remove(self)
-        elif self.granted:
+            del self.locks.waits[self]
+        elif not self.refusal:
             self.locks.release(self.wanted)
 
     def __enter__(self) -> Self:
@@ -141,87 +91,109 @@ class LockWait:
 
 @dataclass(slots=True, eq=False)
 class ByteRangeLocks:
-    """The locks held on one file, and who waits for some of them to go, in the order they came.
+    """The locks held on one file, and the line of those that wait, in the order they came.
 
-    Two kinds, asked differently.  Exclusive locks never meet one another, so that few can meet
-    any one range; a shared one is in the way of whatever asks for it, whoever its owner is.
+    What is asked for each READ is counted, not listed: how many exclusive locks meet a range, and
+    how many of those are the caller's own.
     """
 
+    budget: LockBudget = field(default_factory=LockBudget)
     held: int = 0  # how many: READ and WRITE ask nothing more where there are none
-    waits: list[LockWait] = field(default_factory=list)
-    _exclusive: _Ranges = field(default_factory=_Ranges)
-    _shared: _Ranges = field(default_factory=_Ranges)
+    waits: dict[LockWait, None] = field(default_factory=dict)
+    _exclusive: RangeCounts = field(default_factory=RangeCounts)
+    _shared: RangeCounts = field(default_factory=RangeCounts)
+    _owned: dict[object, _Owned] = field(default_factory=dict)
 
     def try_lock(self, wanted: ByteRange) -> bool:
         """Hold a lock, unless one that is held conflicts.
 
-        Shared ones go together; and who holds a range exclusively may take it shared as well.
-        INSUFFICIENT_RESOURCES if this file has more locks than is good for anybody.
+        Shared ones go together; and the owner of an exclusive one may take it shared as well.
+        INSUFFICIENT_RESOURCES if this file or the server has more locks than is good for anybody.
         """
         offset, length = wanted.offset, wanted.length
         if wanted.exclusive:
-            if self._shared.meet(offset, length) or self._exclusive.meet(offset, length):
+            if self._shared.meeting(offset, length) or self._exclusive.meeting(offset, length):
                 return False
         elif self._meets_anothers(wanted.owner, offset, length):
             return False
-        if self.held >= _MOST_HELD:
+        if self.held >= _MOST_HELD or self.budget.left <= 0:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        self._kind(wanted).add(wanted)
-        self.held += 1
+        self._add(wanted)
         return True
 
-    def try_all(self, wanted: list[ByteRange]) -> bool:
+    def try_all(self, wanted: Sequence[ByteRange]) -> bool:
         """Hold all of them or none."""
-        with ExitStack() as undo:
+        taken = 0
+        try:
             for lock in wanted:
                 if not self.try_lock(lock):
                     return False
-                undo.callback(self.release, lock)
-            undo.pop_all()
+                taken += 1
+        finally:
+            if taken < len(wanted):
+                for lock in wanted[:taken]:
+                    self._remove(lock)
         return True
 
     def wait(self, wanted: ByteRange) -> LockWait:
-        """Stand in line for a lock that cannot be had now."""
+        """Stand in line for a lock that cannot be had now; INSUFFICIENT_RESOURCES in a long one."""
+        if len(self.waits) >= _MOST_WAITS:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         place = LockWait(self, wanted)
-        self.waits.append(place)
+        self.waits[place] = None
         return place
 
     def unlock(self, owner: object, offset: int, length: int) -> None:
-        """Give up one lock of exactly this range; RANGE_NOT_LOCKED if there is none.
+        """Give up one lock of exactly this range; RANGE_NOT_LOCKED if there is none."""
+        self.unlock_all(owner, [(offset, length)])
+
+    def unlock_all(self, owner: object, ranges: Iterable[tuple[int, int]]) -> None:
+        """Give up locks one by one, up to the first that is not held: RANGE_NOT_LOCKED.
 
         Of an exclusive and a shared one on top of each other the exclusive one goes first, as
-        on Windows.
+        on Windows.  The line is looked through once, at the end.
         """
-        lock = self._exclusive.find(owner, offset, length) or self._shared.find(
-            owner, offset, length
-        )
-        if lock is None:
-            raise NtError(NtStatus.RANGE_NOT_LOCKED)
-        self.release(lock)
+        freed: list[ByteRange] = []
+        mine = self._owned.get(owner)
+        try:
+            for offset, length in ranges:
+                lock = ByteRange(owner, offset, length, exclusive=True)
+                if mine is None or lock not in mine.locks:
+                    lock = ByteRange(owner, offset, length, exclusive=False)
+                    if mine is None or lock not in mine.locks:
+                        raise NtError(NtStatus.RANGE_NOT_LOCKED)
+                self._remove(lock)
+                freed.append(lock)
+        finally:
+            self._grant(freed)
 
     def release(self, lock: ByteRange) -> None:
         """Give up just this lock, if its owner's CLOSE has not done so."""
-        if self._kind(lock).remove(lock):
-            self.held -= 1
-            self._grant([one for one in self.waits if one.wanted.meets(lock.offset, lock.length)])
+        mine = self._owned.get(lock.owner)
+        if mine is not None and lock in mine.locks:
+            self._remove(lock)
+            self._grant([lock])
 
     def drop(self, owner: object) -> None:
         """Give up all locks of an Open that closes, and its places in the line."""
         if self.waits:
-            mine = [one for one in self.waits if one.wanted.owner is owner]
-            self.waits = [one for one in self.waits if one.wanted.owner is not owner]
-            for one in mine:
-                one.end(granted=False)
-        if self.held:
-            self._exclusive.drop(owner)
-            self._shared.drop(owner)
-            self.held = len(self._exclusive.locks) + len(self._shared.locks)
-            self._grant(self.waits)
+            for one in [one for one in self.waits if one.wanted.owner is owner]:
+                del self.waits[one]
+                one.end(NtStatus.RANGE_NOT_LOCKED)
+        mine = self._owned.get(owner)
+        if mine is not None:
+            freed = list(mine.locks.elements())
+            if len(freed) * _DEARER < self.held:
+                for lock in freed:
+                    self._remove(lock)
+            else:
+                self._remove_owner(owner, len(freed))
+            self._grant(freed)
 
     def of(self, owner: object) -> list[ByteRange]:
         """The locks that an Open holds, for people."""
-        held = (*self._exclusive.locks, *self._shared.locks)
-        return [lock for lock in held if lock.owner is owner]
+        mine = self._owned.get(owner)
+        return [] if mine is None else list(mine.locks.elements())
 
     def forbid(self, owner: object, offset: int, length: int, *, writing: bool) -> bool:
         """Whether a READ or WRITE of `owner` meets a lock that forbids it.
@@ -231,7 +203,7 @@ class ByteRangeLocks:
         """
         return bool(length) and (
             self._meets_anothers(owner, offset, length)
-            or (writing and self._shared.meet(offset, length))
+            or (writing and self._shared.meeting(offset, length) > 0)
         )
 
     def check(self, owner: object, offset: int, length: int, *, writing: bool) -> None:
@@ -241,14 +213,65 @@ class ByteRangeLocks:
 
     def _meets_anothers(self, owner: object, offset: int, length: int) -> bool:
         """Whether somebody else's exclusive lock is in the way."""
-        return any(lock.owner is not owner for lock in self._exclusive.meeting(offset, length))
+        count = self._exclusive.meeting(offset, length)
+        if not count:
+            return False
+        mine = self._owned.get(owner)
+        return mine is None or count > mine.exclusive.meeting(offset, length)
 
-    def _kind(self, lock: ByteRange) -> _Ranges:
-        return self._exclusive if lock.exclusive else self._shared
+    def _add(self, lock: ByteRange) -> None:
+        mine = self._owned.setdefault(lock.owner, _Owned())
+        mine.locks[lock] += 1
+        if lock.exclusive:
+            self._exclusive.add(lock.offset, lock.length)
+            mine.exclusive.add(lock.offset, lock.length)
+        else:
+            self._shared.add(lock.offset, lock.length)
+        self._count(1)
 
-    def _grant(self, places: list[LockWait]) -> None:
-        """Some lock went: whoever can have his now gets it, first come, first served."""
-        for place in list(places):
-            if self.held < _MOST_HELD and self.try_lock(place.wanted):
-                self.waits.remove(place)
-                place.end(granted=True)
+    def _remove(self, lock: ByteRange) -> None:
+        mine = self._owned[lock.owner]
+        mine.locks[lock] -= 1
+        if not mine.locks[lock]:
+            del mine.locks[lock]
+        if lock.exclusive:
+            self._exclusive.remove(lock.offset, lock.length)
+            mine.exclusive.remove(lock.offset, lock.length)
+        else:
+            self._shared.remove(lock.offset, lock.length)
+        if not mine.locks:
+            del self._owned[lock.owner]
+        self._count(-1)
+
+    def _remove_owner(self, owner: object, count: int) -> None:
+        """What an owner of many holds goes at once: the others' locks are put together anew."""
+        del self._owned[owner]
+        rest = [lock for other in self._owned.values() for lock in other.locks.elements()]
+        self._exclusive, self._shared = (
+            RangeCounts.of((one.offset, one.length) for one in rest if one.exclusive is exclusive)
+            for exclusive in (True, False)
+        )
+        self._count(-count)
+
+    def _count(self, more: int) -> None:
+        self.held += more
+        self.budget.left -= more
+
+    def _grant(self, freed: Sequence[ByteRange]) -> None:
+        """Some locks went: those that wait for their ranges get them now, first come first."""
+        if not self.waits or not freed:
+            return
+        free = RangeCounts.of((lock.offset, lock.length) for lock in freed)
+        for place in [
+            one for one in self.waits if free.meeting(one.wanted.offset, one.wanted.length)
+        ]:
+            try:
+                granted = self.try_lock(place.wanted)
+            except NtError as error:
+                # There is room for no more locks: better to say so than to wait for more room.
+                del self.waits[place]
+                place.end(error.status)
+                continue
+            if granted:
+                del self.waits[place]
+                place.end()
