@@ -15,6 +15,9 @@ from smbd.ntstatus import NtError, NtStatus
 SIGNATURE = b"NTLMSSP\0"
 
 UNICODE: int = ntlm.NTLMSSP_NEGOTIATE_UNICODE
+OEM: int = ntlm.NTLM_NEGOTIATE_OEM
+# The code page of OEM strings.  Nothing says which it is; Samba takes this one ("dos charset").
+_CODE_PAGE = "cp850"
 KEY_EXCH: int = ntlm.NTLMSSP_NEGOTIATE_KEY_EXCH
 EXTENDED_SESSIONSECURITY: int = ntlm.NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
 
@@ -89,7 +92,7 @@ _CLIENT_CHALLENGE = Struct(
     "16s"  # NTProofStr
     "BB"   # RespType, HiRespType, both 1
     "6x"   # Reserved1, Reserved2
-    "Q"    # TimeStamp
+    "8x"   # TimeStamp
     "8x"   # ChallengeFromClient
     "4x"   # Reserved3; then the AV pairs
 )  # fmt: skip
@@ -115,7 +118,6 @@ class Response:
 
     proof: bytes = field(repr=False)
     blob: bytes = field(repr=False)  # all that follows the proof, and that it proves
-    timestamp: int  # FILETIME
     has_mic: bool
 
 
@@ -123,7 +125,7 @@ def parse_negotiate(message: bytes) -> int:
     """NegotiateFlags of a NEGOTIATE_MESSAGE ([MS-NLMP] 2.2.1.1)."""
     _check(message, _NEGOTIATE, 1)
     flags = int(_NEGOTIATE.unpack_from(message)[2])
-    if not flags & UNICODE:  # nobody since Windows 95; names would need a code page
+    if not flags & (UNICODE | OEM):
         raise NtError(NtStatus.INVALID_PARAMETER)
     return flags
 
@@ -133,10 +135,13 @@ def pack_challenge(
 ) -> bytes:
     """CHALLENGE_MESSAGE ([MS-NLMP] 2.2.1.2, 3.2.5.1.1). `timestamp` is a FILETIME.
 
-    The timestamp asks the client for a MIC ([MS-NLMP] 3.1.5.1.2).
+    The timestamp asks the client for a MIC ([MS-NLMP] 3.1.5.1.2).  Strings are Unicode, and OEM
+    for a client that has nothing else; TargetInfo is Unicode always ([MS-NLMP] 2.2.2.1).
     """
     flags = asked & _GRANTED | _ALWAYS
-    target = _encode(names.computer) if flags & ntlm.NTLMSSP_REQUEST_TARGET else b""
+    if not flags & UNICODE:
+        flags |= OEM
+    target = _target(names.computer, flags) if flags & ntlm.NTLMSSP_REQUEST_TARGET else b""
     info = b"".join(
         _AV_PAIR.pack(av_id, len(value)) + value
         for av_id, value in (
@@ -172,7 +177,10 @@ class TargetNames:
 
 
 def parse_authenticate(message: bytes) -> Authenticate:
-    """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER."""
+    """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER.
+
+    Its own flags say how its names are written ([MS-NLMP] 2.2.1.3).
+    """
     _check(message, _AUTHENTICATE, 3)
     _, _, *places, flags = _AUTHENTICATE.unpack_from(message)
     lm_response, nt_response, domain, user, session_key = (
@@ -180,7 +188,12 @@ def parse_authenticate(message: bytes) -> Authenticate:
         for length, offset in zip(places[::2], places[1::2], strict=True)
     )
     return Authenticate(
-        flags, _decode(user), _decode(domain), lm_response, nt_response, session_key
+        flags,
+        _decode(user, flags),
+        _decode(domain, flags),
+        lm_response,
+        nt_response,
+        session_key,
     )
 
 
@@ -188,12 +201,12 @@ def parse_response(nt_response: bytes) -> Response:
     """NtChallengeResponse of NTLMv2. NTLMv1's 24 bytes, or none, are a failed login."""
     if len(nt_response) < _CLIENT_CHALLENGE.size:
         raise NtError(NtStatus.LOGON_FAILURE)
-    proof, version, highest_version, timestamp = _CLIENT_CHALLENGE.unpack_from(nt_response)
+    proof, version, highest_version = _CLIENT_CHALLENGE.unpack_from(nt_response)
     if version != 1 or highest_version != 1:
         raise NtError(NtStatus.LOGON_FAILURE)
     pairs = _parse_av_pairs(nt_response, _CLIENT_CHALLENGE.size)
     av_flags = int.from_bytes(pairs.get(_AV_FLAGS, b""), "little")
-    return Response(proof, nt_response[16:], timestamp, bool(av_flags & _AV_FLAG_MIC))
+    return Response(proof, nt_response[16:], bool(av_flags & _AV_FLAG_MIC))
 
 
 def split_mic(message: bytes) -> tuple[bytes, bytes]:
@@ -240,7 +253,14 @@ def _encode(name: str) -> bytes:
     return name.encode("utf-16-le", "surrogatepass")
 
 
-def _decode(name: bytes) -> str:
+def _target(name: str, flags: int) -> bytes:
+    """TargetName, which is written as both sides have agreed; what a code page lacks is "?"."""
+    return _encode(name) if flags & UNICODE else name.encode(_CODE_PAGE, "replace")
+
+
+def _decode(name: bytes, flags: int) -> str:
+    if not flags & UNICODE:
+        return name.decode(_CODE_PAGE)  # in which every byte is a character
     try:
         return name.decode("utf-16-le", "surrogatepass")
     except UnicodeDecodeError:  # half a character at the end

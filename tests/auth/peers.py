@@ -1,11 +1,15 @@
 """Clients of other people's making, driven in memory against an `Exchange`."""
 
+import hmac
+from struct import pack
+
 import spnego
 from impacket import ntlm
 from impacket.spnego import SPNEGO_NegTokenInit, SPNEGO_NegTokenResp, TypesMech
 
 from smbd.auth import Account, Authenticator, Exchange, Identity, Step, nt_hash
 
+OEM = ntlm.NTLM_NEGOTIATE_OEM
 NTLMSSP = TypesMech["NTLMSSP - Microsoft NTLM Security Support Provider"]
 KERBEROS = TypesMech["MS KRB5 - Microsoft Kerberos 5"]
 
@@ -81,6 +85,34 @@ class Impacket:
         assert last.token == b""
         assert last.identity is not None
         return last.identity
+
+
+class Oem:
+    """A client that knows no Unicode: names in code page 850, and the proof over Unicode ones."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self.user, self.password = user, password
+        self.session_key = b""
+
+    def negotiate(self) -> bytes:
+        return pack("<8sII", b"NTLMSSP\0", 1, OEM | ntlm.NTLMSSP_REQUEST_TARGET)
+
+    def authenticate(self, challenge: bytes) -> bytes:
+        blob = b"\1\1" + bytes(6 + 8) + b"client's" + bytes(4) + bytes(4)
+        key = hmac.digest(nt_hash(self.password), self.user.upper().encode("utf-16-le"), "md5")
+        proof = hmac.digest(key, challenge[24:32] + blob, "md5")
+        self.session_key = hmac.digest(key, proof, "md5")
+        name, response = self.user.encode("cp850"), proof + blob
+        places = (
+            (0, 64),
+            (len(response), 64 + len(name)),
+            (0, 64),
+            (len(name), 64),
+            (0, 64),
+            (0, 64),
+        )
+        fields = b"".join(pack("<HHI", length, length, at) for length, at in places)
+        return pack("<8sI", b"NTLMSSP\0", 3) + fields + pack("<I", OEM) + name + response
 
 
 def init_token(*mechanisms: bytes, token: bytes = b"") -> bytes:
