@@ -5,6 +5,7 @@ known from the whole folder, and every CREATE of a new file asks just that; so a
 once, and the index then follows what we ourselves do in it.
 """
 
+import itertools
 import math
 import os
 import threading
@@ -13,13 +14,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from smbd.vfs.names import comparison_key, comparison_keys, to_wire
+from smbd.vfs.name_set import NameSet
+from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
 
-# All indexes of one share together.  Measured: 190 bytes a name (26 characters), so 190 MB at most;
-# a folder of 100,000 takes 19 MB, and 100 ms to read.
-MAXIMUM_NAMES = 1_000_000
-_FOLDER_NAMES = 4  # an empty index takes as much memory as these
+# All indexes of one share together: 2.4 million names of 26 characters.  One folder with more stays
+# all the same: without its index every new name would cost reading it again.
+MAXIMUM_BYTES = 128 << 20
+_FOLDER_BYTES = 500  # beside the names
 
 # A folder's times are its version, but two changes within one tick of the kernel's clock (10 ms at
 # HZ=100) can look the same.  A folder read this soon after its last change may hide a second one.
@@ -30,10 +32,7 @@ _TICK_NS = 100_000_000
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
-_INDEXED_AT_ONCE = 4096  # 1 ms, for which no other thread can run Python
-
-# comparison_key of a name -> the name on disk, or the several that SMB takes for one.
-_Names = dict[str, str | list[str]]
+_READ_AT_ONCE = 4096
 
 
 class Folder:
@@ -55,13 +54,15 @@ class Folder:
         self.users = 0
         self.counted = 0  # what the Index has it down for
         self.fd = -1  # the holder's descriptor (O_PATH will do)
-        self._names: _Names | None = None
+        self._names: NameSet | None = None
         self._version = (0, 0)
         self._doubted_at = math.inf
         self._scan_seconds = 0.0
 
-    def __len__(self) -> int:
-        return len(self._names or ())
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return _FOLDER_BYTES + (self._names.size if self._names else 0)
 
     def find(self, name: str) -> str | None:
         """The entry on disk that a client means by `name` (a component on disk); None if none.
@@ -72,37 +73,25 @@ class Folder:
         self._refresh()
         if self._names is None:
             return name if os.access(name, os.F_OK, dir_fd=self.fd, follow_symlinks=False) else None
-        found = self._names.get(comparison_key(name))
-        if found is None and could_be_short(name):
-            return find_by_short_name(name, self._all_names())
-        if found is None or isinstance(found, str):
-            return found
+        found = self._names.equal(name)
+        if not found:
+            return (
+                find_by_short_name(name, self._names.portions()) if could_be_short(name) else None
+            )
         wire = to_wire(name)
         return min(found, key=lambda one: (one != name, to_wire(one) != wire, one))
-
-    def _all_names(self) -> list[str]:
-        names: list[str] = []
-        for found in (self._names or {}).values():
-            names += [found] if isinstance(found, str) else found
-        return names
 
     def added(self, name: str) -> None:
         """`name` was created by the holder."""
         if self._names is not None:
-            _put(self._names, comparison_key(name), name)
+            self._names.add(name)
             self._follow()
 
     def removed(self, name: str) -> None:
         """`name` was removed by the holder."""
-        if self._names is None:
-            return
-        key = comparison_key(name)
-        found = self._names.get(key)
-        if isinstance(found, list) and name in found:
-            found.remove(name)
-        if found in (name, []):
-            del self._names[key]
-        self._follow()
+        if self._names is not None:
+            self._names.remove(name)
+            self._follow()
 
     def check(self) -> None:
         """Forget what was changed by others: to be called before a change of our own."""
@@ -131,10 +120,10 @@ class Folder:
             return
         try:
             version = _version(self.fd)
-            listed = os.listdir(readable)  # noqa: PTH208 (a descriptor)
+            names = _read(readable)
         finally:
             os.close(readable)
-        self._names = _index(listed)
+        self._names = names
         self._version = version
         self._scan_seconds = time.monotonic() - began
         settled = began_ns - version[1] > _TICK_NS  # mtime can be set to anything
@@ -146,37 +135,20 @@ def _version(fd: int) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_ctime_ns
 
 
-def _index(listed: list[str]) -> _Names:
-    names: _Names = {}
-    for start in range(0, len(listed), _INDEXED_AT_ONCE):
-        some = listed[start : start + _INDEXED_AT_ONCE]
-        before = len(names)
-        keys = comparison_keys(some)
-        if names.keys().isdisjoint(keys):
-            names.update(zip(keys, some, strict=True))
-        if len(names) < before + len(some):  # several that SMB takes for one
-            for key, name in zip(keys, some, strict=True):
-                _put(names, key, name)
-        time.sleep(0)  # lets the event loop have the GIL
+def _read(fd: int) -> NameSet:
+    names = NameSet()
+    with os.scandir(fd) as entries:
+        while some := [entry.name for entry in itertools.islice(entries, _READ_AT_ONCE)]:
+            names.extend(some)
     return names
-
-
-def _put(names: _Names, key: str, name: str) -> None:
-    there = names.setdefault(key, name)
-    if there == name:
-        return
-    if isinstance(there, str):
-        names[key] = [there, name]
-    elif name not in there:
-        there.append(name)
 
 
 class Index:
     """The folders of one share that were asked about last, as many as memory allows."""
 
-    def __init__(self, maximum_names: int = MAXIMUM_NAMES) -> None:
-        self._maximum_names = maximum_names
-        self._names = 0
+    def __init__(self, maximum_bytes: int = MAXIMUM_BYTES) -> None:
+        self._maximum = maximum_bytes
+        self._size = 0
         self._folders: OrderedDict[tuple[int, int], Folder] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -214,19 +186,20 @@ class Index:
         with self._lock:
             for folder in folders:
                 folder.users -= 1
-                size = _FOLDER_NAMES + len(folder)
-                self._names += size - folder.counted
+                size = folder.size
+                self._size += size - folder.counted
                 folder.counted = size
-            if self._names > self._maximum_names:
+            if self._size > self._maximum:
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        for key, folder in list(self._folders.items()):
+        *older, _last = self._folders.items()
+        for key, folder in older:
             # One in use stays: its holder's change would be unseen by a second index of it.
             if not folder.users:
-                self._names -= folder.counted
+                self._size -= folder.counted
                 del self._folders[key]
-            if self._names <= self._maximum_names:
+            if self._size <= self._maximum:
                 return
 
 

@@ -8,6 +8,7 @@ deleted by it too.
 
 import re
 import zlib
+from collections.abc import Iterable
 
 from smbd.vfs.names import fold, to_wire
 
@@ -40,12 +41,13 @@ def could_be_short(name: str) -> bool:
     return "~" in name and _MADE.fullmatch(name.upper()) is not None
 
 
-def find_by_short_name(short: str, names: list[str]) -> str | None:
-    """The one of `names` (components on disk) that has this short name; None if not just one."""
+def find_by_short_name(short: str, portions: Iterable[list[str]]) -> str | None:
+    """The one of many names (components on disk) that has this short name; None if not just one."""
     wanted = short.upper()
     start = wanted[0]
     found = [
         name
+        for names in portions
         for name in names
         # A look at the first character spares most of a large folder the hash.
         if (start == "_" or start in name.upper()) and short_name(to_wire(name)) == wanted

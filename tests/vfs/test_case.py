@@ -12,6 +12,7 @@ from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import index as index_module
 from smbd.vfs.index import Index
+from smbd.vfs.name_set import NameSet
 from tests.vfs.conftest import read, refused, stat_of
 
 
@@ -19,13 +20,14 @@ from tests.vfs.conftest import read, refused, stat_of
 def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One element for each time that a folder was read for its names."""
     seen: list[int] = []
-    original = index_module._index
+    original = index_module._read
 
-    def counted(listed: list[str]) -> dict[str, str | list[str]]:
-        seen.append(len(listed))
-        return original(listed)
+    def counted(fd: int) -> NameSet:
+        names = original(fd)
+        seen.append(len(names))
+        return names
 
-    monkeypatch.setattr(index_module, "_index", counted)
+    monkeypatch.setattr(index_module, "_read", counted)
     return seen
 
 
@@ -228,19 +230,61 @@ def test_renames_between_two_folders_both_ways_do_not_wait_for_each_other(
         assert not thread.is_alive()
 
 
+def _folder_of(tmp_path: Path, number: int, *, names: int) -> int:
+    """The descriptor of a new folder with names of seven characters or so."""
+    folder = tmp_path / str(number)
+    folder.mkdir()
+    for name in range(names):
+        (folder / f"Name{name}").touch()
+    return os.open(folder, os.O_PATH)
+
+
 def test_the_memory_of_the_indexes_is_bounded(tmp_path: Path) -> None:
-    index = Index(maximum_names=100)
+    index = Index(maximum_bytes=5_000)
     for number in range(30):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        for name in range(20):
-            (folder / f"Name{name}").touch()
-        fd = os.open(folder, os.O_PATH)
+        fd = _folder_of(tmp_path, number, names=20)
         with index.folder(fd) as indexed:
             assert indexed.find("NAME7") == "Name7"
         os.close(fd)
-    assert sum(len(folder) for folder in index._folders.values()) <= 100
-    assert len(index._folders) == 4
+    assert sum(folder.size for folder in index._folders.values()) <= 5_000
+    assert 2 <= len(index._folders) < 10
+
+
+def test_a_folder_beyond_the_bound_is_read_once_for_many_new_names(
+    tmp_path: Path, scans: list[int]
+) -> None:
+    """Else each CREATE in a folder of millions would read all of it."""
+    index = Index(maximum_bytes=5_000)
+    fds = [_folder_of(tmp_path, number, names=1000) for number in range(2)]
+    for number in range(100):
+        with index.folder(fds[0]) as indexed:
+            assert indexed.find(f"new{number}") is None
+            indexed.added(f"new{number}")
+    assert scans == [1000]
+    with index.folder(fds[1]) as indexed:
+        assert indexed.find("NAME999") == "Name999"
+    assert len(index._folders) == 1  # nor does a second such folder stay beside it
+    for fd in fds:
+        os.close(fd)
+
+
+def test_a_set_of_names_holds_what_was_put_in_and_nothing_else() -> None:
+    choose = random.Random(5)
+    names, model = NameSet(), set[str]()
+    for _ in range(3000):
+        name = choose.choice("aAbBäÄ") + str(choose.randrange(200))
+        if choose.random() < 0.6:
+            names.add(name)
+            model.add(name)
+        else:
+            names.remove(name)
+            model.discard(name)
+        assert len(names) == len(model)
+        assert set(names.equal(name)) == {one for one in model if _key(one) == _key(name)}
+    assert {name for portion in names.portions() for name in portion} == model
+    names.extend([f"more {number}" for number in range(10_000)])
+    assert names.equal("MORE 9999") == ["more 9999"]
+    assert names.size < 10_300 * 70
 
 
 def _key(name: str) -> str:

@@ -56,6 +56,7 @@ def test_a_file_is_opened_by_its_short_name(root: vfs.Root, share: Path) -> None
 def test_a_short_name_of_two_is_nobodys() -> None:
     short = short_name("a long name.document")
     names = ["a long name.document", "A long name.document", "other"]
-    assert find_by_short_name(short, names[:1]) == names[0]
-    assert find_by_short_name(short, names) is None
+    assert find_by_short_name(short, [names[:1], names[2:]]) == names[0]
+    assert find_by_short_name(short, [names]) is None
+    assert find_by_short_name(short, [names[:1], names[1:]]) is None
     assert find_by_short_name(short, []) is None

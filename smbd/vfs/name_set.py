@@ -1,0 +1,95 @@
+"""The names of one folder, found by what SMB takes for the same name, in little memory."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from smbd.vfs.names import comparison_key, comparison_keys
+
+# Measured with 1.2 million names of 26 characters: 55 bytes a name, where a dict from key to name
+# takes 190.
+_NAMES_A_BUCKET = 16
+_GROWTH = 8
+_FIRST_BUCKETS = 8
+_STR_BYTES = 57  # of a str's object, and the list's pointer to it
+_AT_ONCE = 4096  # names, 2 ms: for that long no other thread can run Python
+
+
+class NameSet:
+    """A hash table whose buckets are names joined by slashes, which no name contains."""
+
+    __slots__ = ("_buckets", "_characters", "_count")
+
+    def __init__(self) -> None:
+        self._buckets = [""] * _FIRST_BUCKETS
+        self._count = 0
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return self._characters + len(self._buckets) * _STR_BYTES
+
+    def extend(self, names: Sequence[str]) -> None:
+        """Add names, none of which is there yet."""
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            self._put(some)
+            self._count += len(some)
+            self._characters += sum(map(len, some)) + len(some)
+            if self._count > len(self._buckets) * _NAMES_A_BUCKET:
+                self._grow()
+            time.sleep(0)  # lets the event loop have the GIL
+
+    def add(self, name: str) -> None:
+        """Add one name, which may be there."""
+        if name not in self._buckets[self._place(comparison_key(name))].split("/"):
+            self.extend([name])
+
+    def remove(self, name: str) -> None:
+        """Take one name out, if it is there."""
+        place = self._place(comparison_key(name))
+        names = self._buckets[place].split("/")
+        if name in names:
+            names.remove(name)
+            self._buckets[place] = "/".join(names)
+            self._count -= 1
+            self._characters -= len(name) + 1
+
+    def equal(self, name: str) -> list[str]:
+        """The names that SMB takes for `name`."""
+        key = comparison_key(name)
+        bucket = self._buckets[self._place(key)]
+        if not bucket:
+            return []
+        names = bucket.split("/")
+        return [one for one, its in zip(names, comparison_keys(names), strict=True) if its == key]
+
+    def portions(self) -> Iterator[list[str]]:
+        """All names, some at a time; between two of them other threads may run."""
+        step = max(_AT_ONCE // _NAMES_A_BUCKET, 1)
+        for start in range(0, len(self._buckets), step):
+            some = [bucket for bucket in self._buckets[start : start + step] if bucket]
+            if some:
+                yield "/".join(some).split("/")
+            time.sleep(0)
+
+    def _place(self, key: str) -> int:
+        return hash(key) & len(self._buckets) - 1
+
+    def _put(self, names: Sequence[str]) -> None:
+        buckets = self._buckets
+        mask = len(buckets) - 1
+        for name, key in zip(names, comparison_keys(list(names)), strict=True):
+            place = hash(key) & mask
+            there = buckets[place]
+            buckets[place] = f"{there}/{name}" if there else name
+
+    def _grow(self) -> None:
+        grown = NameSet()
+        grown._buckets = [""] * (len(self._buckets) * _GROWTH)
+        for names in self.portions():
+            grown._put(names)
+        self._buckets = grown._buckets
