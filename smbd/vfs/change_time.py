@@ -9,6 +9,7 @@ import time
 from struct import Struct, error
 
 from smbd.vfs.root import File
+from smbd.wire.filetime import LAST_FILETIME
 
 NAME = "user.smbd.ChangeTime"
 
@@ -33,4 +34,6 @@ def still_valid(record: bytes, ctime_ns: int) -> int | None:
         change_time, moment = _RECORD.unpack(record)
     except error:
         return None
-    return int(change_time) if abs(ctime_ns - moment) < _SAME_MOMENT_NS else None
+    if change_time > LAST_FILETIME or abs(ctime_ns - moment) >= _SAME_MOMENT_NS:
+        return None
+    return int(change_time)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct, error
 
+from smbd.wire.filetime import LAST_FILETIME
+
 NAME = "user.DOSATTRIB"
 
 _ATTRIB_VALID = 0x01
@@ -102,14 +104,19 @@ def _parse_text(text: bytes) -> Record | None:
         return None
 
 
+def _told(creation_time: int) -> int | None:
+    """A FILETIME; None for 0 and for what is none."""
+    return creation_time if 0 < creation_time <= LAST_FILETIME else None
+
+
 def _parse_1(data: bytes, at: int) -> Record:
     attributes, creation_time = _INFO_1.unpack_from(data, at)
-    return Record(attributes, creation_time or None)
+    return Record(attributes, _told(creation_time))
 
 
 def _parse_2(data: bytes, at: int) -> Record:
     attributes, creation_time = _INFO_2.unpack_from(data, at)
-    return Record(attributes, creation_time or None)
+    return Record(attributes, _told(creation_time))
 
 
 def _flagged(layout: Struct) -> Callable[[bytes, int], Record]:
@@ -117,7 +124,7 @@ def _flagged(layout: Struct) -> Callable[[bytes, int], Record]:
         valid, attributes, creation_time = layout.unpack_from(data, at)
         return Record(
             attributes if valid & _ATTRIB_VALID else None,
-            creation_time if valid & _CREATE_TIME_VALID and creation_time else None,
+            _told(creation_time) if valid & _CREATE_TIME_VALID else None,
             valid >> _CLEARED_SHIFT,
         )
 

@@ -41,6 +41,8 @@ STORED_ATTRIBUTES = (
 _LEAST_HOLE = 65_536
 BLOCK = 512  # st_blocks counts these, whatever the file system's own
 
+_LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
+
 _USER = "user."
 # What servers keep in extended attributes is not the client's to see or to break.
 _HIDDEN_EAS = (
@@ -125,8 +127,8 @@ def _describe(status: kernel.Statx, kept: "_Kept", name: str) -> FileInformation
         filetime_from_timespec(status.atime, status.atime_nsec),
         filetime_from_timespec(status.mtime, status.mtime_nsec),
         change_time or filetime_from_timespec(status.ctime, status.ctime_nsec),
-        0 if is_directory else status.blocks * BLOCK,
-        0 if is_directory else status.size,
+        0 if is_directory else min(status.blocks * BLOCK, _LARGEST),
+        0 if is_directory else min(status.size, _LARGEST),
         _attributes(status, record, name),
         1 if is_directory else status.nlink,
         status.ino,

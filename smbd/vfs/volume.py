@@ -8,11 +8,14 @@ from pathlib import Path
 from aio import kernel
 from smbd.vfs import dosattrib
 from smbd.vfs.lookup import PROC_FDS
+from smbd.vfs.names import MAXIMUM_COMPONENT
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.fscc import FileSystemAttribute, Volume
 
 # 512 and not the disk's own: a client only multiplies it with sectors_per_unit.
 _BYTES_PER_SECTOR = 512
+# Counts are signed on the wire ([MS-FSCC] 2.5.8), and "no limit" is 2^64-1 on some file systems.
+_MOST_UNITS = 0x7FFF_FFFF_FFFF_FFFF
 _WITHOUT_HARD_LINKS = {0x4D44, 0x2011BAB0}  # vfat, exfat: statfs's f_type
 
 
@@ -33,15 +36,15 @@ def describe_volume(fd: int, path: Path, label: str, *, read_only: bool) -> Volu
         serial_number=int.from_bytes(digest[16:20], "little"),
         creation_time=filetime_from_unix(born),
         label=label,
-        total_units=space.f_blocks // scale,
-        caller_free_units=space.f_bavail // scale,
-        free_units=space.f_bfree // scale,
+        total_units=min(space.f_blocks // scale, _MOST_UNITS),
+        caller_free_units=min(space.f_bavail // scale, _MOST_UNITS),
+        free_units=min(space.f_bfree // scale, _MOST_UNITS),
         sectors_per_unit=unit // _BYTES_PER_SECTOR,
         bytes_per_sector=_BYTES_PER_SECTOR,
         file_system_name="NTFS",
         attributes=_attributes(fd, read_only=read_only or bool(space.f_flag & os.ST_RDONLY)),
         guid=digest[:16],
-        maximum_name_length=space.f_namemax,
+        maximum_name_length=min(space.f_namemax, MAXIMUM_COMPONENT),
     )
 
 

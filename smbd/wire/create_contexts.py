@@ -111,6 +111,8 @@ def pack_query_on_disk_id(index_number: int, volume_id: int) -> bytes:
 def parse_allocation_size(data: memoryview) -> int:
     """[MS-SMB2] 2.2.13.2.6, in bytes."""
     size: int = unpack_payload(_QWORD, data)[0]
+    if size >= 1 << 63:  # a LARGE_INTEGER, which is signed
+        raise NtError(NtStatus.INVALID_PARAMETER)
     return size
 
 

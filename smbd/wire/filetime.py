@@ -1,17 +1,22 @@
 """FILETIME ([MS-DTYP] 2.3.3): 100 ns steps since 1601, against Unix nanoseconds since 1970."""
 
 _UNIX_EPOCH = 116_444_736_000_000_000  # 1970 as a FILETIME
+# FILETIMEs are signed where [MS-FSCC] 2.1.1 says what a negative one means.  A file system's times
+# go further: tmpfs and btrfs keep any 64 bits of seconds.
+LAST_FILETIME = 0x7FFF_FFFF_FFFF_FFFF  # in the year 30828
 
 
 def filetime_from_unix(nanoseconds: int) -> int:
     """Rounded down; what lies before 1601 becomes 1601, which clients show as "no time"."""
-    return max(nanoseconds // 100 + _UNIX_EPOCH, 0)
+    return min(max(nanoseconds // 100 + _UNIX_EPOCH, 0), LAST_FILETIME)
 
 
 def filetime_from_timespec(seconds: int, nanoseconds: int) -> int:
     """The same from Unix time as the kernel has it: twice as fast, four times a CREATE."""
     filetime = seconds * 10_000_000 + nanoseconds // 100 + _UNIX_EPOCH
-    return filetime if filetime > 0 else 0  # noqa: FURB136 (max() takes three times as long)
+    if 0 < filetime <= LAST_FILETIME:
+        return filetime
+    return 0 if filetime <= 0 else LAST_FILETIME
 
 
 def unix_from_filetime(filetime: int) -> int:

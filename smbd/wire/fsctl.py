@@ -58,6 +58,12 @@ def _refuse_negative(*values: int) -> None:
         raise NtError(NtStatus.INVALID_PARAMETER)
 
 
+def _refuse_far(offset: int, length: int) -> None:
+    """No range of a file ends beyond what 63 bits can say."""
+    if offset + length >= 1 << 63:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+
+
 _VALIDATE_NEGOTIATE = Struct(
     "<"
     "I"    # Capabilities
@@ -101,8 +107,8 @@ _COPYCHUNK = Struct(
 )  # fmt: skip
 _CHUNK = Struct(
     "<"
-    "Q"   # SourceOffset
-    "Q"   # TargetOffset
+    "q"   # SourceOffset
+    "q"   # TargetOffset
     "I"   # Length
     "4x"  # Reserved
 )  # fmt: skip
@@ -138,7 +144,7 @@ class CopyChunkRequest:
 
 
 def parse_copychunk(data: memoryview) -> CopyChunkRequest:
-    """[MS-SMB2] 2.2.31.1."""
+    """[MS-SMB2] 2.2.31.1; of too many chunks none is looked at."""
     source_key, count = unpack_payload(_COPYCHUNK, data)
     if count > MOST_CHUNKS:
         return CopyChunkRequest(source_key, None)
@@ -146,6 +152,9 @@ def parse_copychunk(data: memoryview) -> CopyChunkRequest:
     if end > len(data):
         raise NtError(NtStatus.INVALID_PARAMETER)
     chunks = [CopyChunk(*fields) for fields in _CHUNK.iter_unpack(data[_COPYCHUNK.size : end])]
+    for chunk in chunks:
+        _refuse_negative(chunk.source_offset, chunk.target_offset)
+        _refuse_far(max(chunk.source_offset, chunk.target_offset), chunk.length)
     return CopyChunkRequest(source_key, chunks)
 
 
@@ -192,8 +201,7 @@ def parse_query_allocated_ranges(data: memoryview) -> tuple[int, int]:
     """[MS-FSCC] 2.3, FSCTL_QUERY_ALLOCATED_RANGES Request: (offset, length)."""
     offset, length = unpack_payload(_RANGE, data)
     _refuse_negative(offset, length)
-    if offset + length >= 1 << 63:
-        raise NtError(NtStatus.INVALID_PARAMETER)
+    _refuse_far(offset, length)
     return offset, length
 
 
@@ -307,4 +315,5 @@ def parse_duplicate_extents(data: memoryview) -> DuplicateExtents:
     """[MS-FSCC] 2.3, FSCTL_DUPLICATE_EXTENTS_TO_FILE Request."""
     fields = unpack_payload(_DUPLICATE_EXTENTS, data)
     _refuse_negative(*fields[2:])
+    _refuse_far(max(fields[2:4]), fields[4])
     return DuplicateExtents(*fields)

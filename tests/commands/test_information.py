@@ -46,6 +46,16 @@ async def test_a_link_that_will_go_is_not_counted(tmp_path, mock_clock):
             assert unpack_from("<IB", data, 16) == (links, doomed)
 
 
+async def test_a_doomed_file_that_somebody_else_removed_has_no_links(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        assert await me.set(file, DISPOSITION, b"\1") == 0
+        (tmp_path / "a").unlink()
+        status, data = await me.query(file, STANDARD)
+        assert status == 0
+        assert unpack_from("<IB", data, 16) == (0, 1)
+
+
 async def test_a_disposition_with_flags_that_are_not_offered(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         file = await me.open("a")

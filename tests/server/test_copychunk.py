@@ -105,6 +105,15 @@ def test_who_breaks_a_limit_is_told_the_limits(folder, source, target, chunks):
     assert (folder / "target").read_bytes() == b""
 
 
+@pytest.mark.parametrize(
+    "chunk",
+    [(0, 1 << 63, 50), (0, (1 << 64) - 1, 50), (1 << 63, 0, 50), (0, (1 << 63) - 50, 50)],
+)
+def test_no_chunk_is_beyond_what_a_file_can_have(folder, source, target, chunk):
+    assert copy(source, target, (0, 0, 1), chunk) == (NtStatus.INVALID_PARAMETER, None)
+    assert (folder / "target").read_bytes() == b""
+
+
 def test_the_limits_themselves_are_within_them(folder, data, source, target):
     assert copy(source, target, *[(0, 0, MIB)] * 16) == copied(16, 0, 16 * MIB)
     assert copy(source, target, *[(0, 0, 1)] * 256) == copied(256, 0, 256)

@@ -43,3 +43,12 @@ def test_a_write_of_a_megabyte_is_not_copied() -> None:
     frame[112] = 0x77
     assert request.data[0] == 0x77
     assert len(request.data) == 1 << 20
+
+
+def test_of_349_000_chunks_none_is_looked_at() -> None:
+    from smbd.wire.fsctl import MOST_CHUNKS, parse_copychunk
+
+    head, chunk = b"k" * 24, bytes(24)
+    for count, looked_at in ((MOST_CHUNKS, True), (MOST_CHUNKS + 1, False), (349_000, False)):
+        data = head + count.to_bytes(8, "little") + chunk * count
+        assert (parse_copychunk(memoryview(data)).chunks is not None) == looked_at
