@@ -242,7 +242,7 @@ def truncate(file: File, wanted: Wanted) -> FileInformation:
 
 def _set_contents(file: File, wanted: Wanted) -> None:
     """What the create contexts ExtA and AlSi add to a file that is empty."""
-    for attribute in wanted.eas:
-        vfs.set_ea(file, attribute.name, attribute.value)
+    if wanted.eas:
+        vfs.set_eas(file, wanted.eas)
     if wanted.allocation and not file.is_directory:
         vfs.allocate(file, wanted.allocation)

@@ -10,7 +10,7 @@ from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.create import FILE_MODES
-from smbd.wire.fscc import ExtendedAttribute, FileClass, FileView
+from smbd.wire.fscc import FileClass, FileView
 from smbd.wire.header import Dialect
 from smbd.wire.output import pack_output_response
 from smbd.wire.query_info import (
@@ -100,9 +100,9 @@ def _fill_eas(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
     """All, or those that the input names ([MS-FSA] 2.1.5.12.13): one that is not there is empty."""
     names = fscc.parse_get_ea(message.input)
     if names:
-        view.eas = [ExtendedAttribute(name, vfs.get_ea(open_.file, name) or b"") for name in names]
+        view.eas = vfs.find_eas(open_.file, names)
         return
-    view.eas = vfs.list_eas(open_.file)
+    view.eas = vfs.list_eas(open_.file, message.output_buffer_length)
     if not view.eas:
         raise NtError(NtStatus.NO_EAS_ON_FILE)
     if message.flags & QueryInfoFlags.RETURN_SINGLE_ENTRY:

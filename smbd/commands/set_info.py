@@ -151,10 +151,7 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
-    for attribute in value:
-        await request.blocking(
-            vfs.set_ea, open_.file, bytes(attribute.name), bytes(attribute.value)
-        )
+    await request.blocking(vfs.set_eas, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.EA)
 
 

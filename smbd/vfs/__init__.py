@@ -6,15 +6,13 @@ OSError for the one table (smbd.ntstatus).
 
 from smbd.vfs.attributes import (
     SETTABLE_ATTRIBUTES,
-    get_ea,
     give_attributes,
-    list_eas,
     set_attributes,
-    set_ea,
     set_sparse,
     set_times,
 )
 from smbd.vfs.copying import copy_range
+from smbd.vfs.eas import find_eas, list_eas, set_eas
 from smbd.vfs.information import (
     Ownership,
     entries,
@@ -54,9 +52,9 @@ __all__ = [
     "entries",
     "entry",
     "examine",
+    "find_eas",
     "find_name",
     "fold",
-    "get_ea",
     "give_attributes",
     "has_wildcards",
     "hidden_by_name",
@@ -75,7 +73,7 @@ __all__ = [
     "parse_name",
     "path_to_name",
     "set_attributes",
-    "set_ea",
+    "set_eas",
     "set_end_of_file",
     "set_sparse",
     "set_times",

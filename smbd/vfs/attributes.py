@@ -11,12 +11,11 @@ from smbd.vfs.information import (
     STORED_ATTRIBUTES,
     Attributes,
     information,
-    is_client_ea,
     known_attributes,
 )
 from smbd.vfs.root import File
 from smbd.wire.filetime import unix_from_filetime
-from smbd.wire.fscc import ExtendedAttribute, FileAttribute
+from smbd.wire.fscc import FileAttribute
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 SETTABLE_ATTRIBUTES = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
@@ -142,75 +141,3 @@ def _set_by_mode(file: File, added: int, *, readonly: bool) -> None:
 
 def _set_mode(file: File, mode: int) -> None:
     os.chmod(file.target, mode)  # noqa: PTH101 (a descriptor)
-
-
-# -- EAs: NAME to a client is user.NAME on disk, as in Samba -------------------------------------
-
-
-def list_eas(file: File) -> list[ExtendedAttribute]:
-    """Every EA of an open file, in the file system's order; OSError."""
-    eas = []
-    for attribute in _client_eas(file):
-        value = _value(file, attribute)
-        if value is not None:
-            eas.append(ExtendedAttribute(_ea_name(attribute), value))
-    return eas
-
-
-def get_ea(file: File, name: bytes) -> bytes | None:
-    """The value of one EA, whatever the case of its name; None if there is none; OSError."""
-    attribute = _spelled(file, name)
-    return None if attribute is None else _value(file, attribute)
-
-
-def set_ea(file: File, name: bytes, value: bytes) -> None:
-    """Set one EA; an empty value removes it ([MS-FSA] 2.1.5.15.5).
-
-    Raises NtError: ACCESS_DENIED for a name that servers keep to themselves and in a read-only
-    share, EA_TOO_LARGE, NOT_SUPPORTED where the file system has none; OSError.
-    """
-    file.root.check_writable()
-    there = _spelled(file, name)
-    attribute = there or f"user.{os.fsdecode(name)}"
-    if not is_client_ea(attribute):
-        raise NtError(NtStatus.ACCESS_DENIED)
-    try:
-        if value:
-            os.setxattr(file.target, attribute, value)
-        elif there is not None:
-            os.removexattr(file.target, attribute)
-    except OSError as error:
-        if error.errno in {errno.E2BIG, errno.ERANGE}:
-            raise NtError(NtStatus.EA_TOO_LARGE) from error
-        raise
-
-
-def _client_eas(file: File) -> list[str]:
-    try:
-        return [name for name in os.listxattr(file.target) if is_client_ea(name)]
-    except OSError as error:
-        if error.errno != errno.EOPNOTSUPP:
-            raise
-        return []
-
-
-def _spelled(file: File, name: bytes) -> str | None:
-    """The attribute on disk that an EA name means; [MS-FSCC] 2.4.16 compares without case."""
-    exact = f"user.{os.fsdecode(name)}"
-    attributes = _client_eas(file)
-    if exact in attributes:
-        return exact
-    return next((one for one in attributes if one.upper() == exact.upper()), None)
-
-
-def _value(file: File, attribute: str) -> bytes | None:
-    try:
-        return os.getxattr(file.target, attribute)
-    except OSError as error:
-        if error.errno != errno.ENODATA:
-            raise
-        return None
-
-
-def _ea_name(attribute: str) -> bytes:
-    return os.fsencode(attribute.removeprefix("user."))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 
 from smbd.ntstatus import NtError, NtStatus
@@ -92,14 +93,15 @@ _ACE = Struct(
     "H"  # AceSize
     "I"  # Mask
 )  # fmt: skip
-# A list of 64 KiB has room for 1,820 ACEs of domain accounts, and for 4,095 of the shortest.  What
-# a file system keeps of an ACL is less.
-_MOST_ACES = 1024
+_LARGEST = 0xFFFF  # AclSize and AceSize have 16 bits
+# A list of 64 KiB has room for 1,820 ACEs of domain accounts, and for 4,095 of the shortest.
+_MOST_ACES = 2048
 _ACL_REVISION = 2
 _ACL_REVISIONS = (2, 4)  # 4 is that of a list that may have object ACEs
 _ACE_TYPES = frozenset(number for name, number in vars(AceType).items() if name.isupper())
 
 
+@lru_cache(1024)
 def sid_to_bytes(sid: str) -> bytes:
     """[MS-DTYP] 2.4.2.1 -> 2.4.2.2: "S-1-5-32-544" as it stands on the wire."""
     match = _SID_TEXT.fullmatch(sid)
@@ -115,12 +117,21 @@ def sid_to_bytes(sid: str) -> bytes:
 
 def sid_from_bytes(data: memoryview | bytes) -> str:
     """[MS-DTYP] 2.4.2.2 -> 2.4.2.1; what follows the SID is not looked at."""
-    revision, count, high, low = unpack_payload(_SID, memoryview(data))
+    count = unpack_payload(_SID, memoryview(data))[1]
     end = _sid_size(count)
-    if revision != 1 or count > _MOST_SUB_AUTHORITIES or end > len(data):
+    if end > len(data):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return _sid_text(bytes(data[:end]))
+
+
+@lru_cache(1024)  # the same few stand in list after list
+def _sid_text(sid: bytes) -> str:
+    """The text of a SID whose bytes are as many as it says."""
+    revision, count, high, low = _SID.unpack_from(sid)
+    if revision != 1 or count > _MOST_SUB_AUTHORITIES:
         raise NtError(NtStatus.INVALID_PARAMETER)
     authority = f"0x{high:04X}{low:08X}" if high else str(low)
-    numbers = (number for (number,) in _SUB_AUTHORITY.iter_unpack(data[_SID.size : end]))
+    numbers = (number for (number,) in _SUB_AUTHORITY.iter_unpack(sid[_SID.size :]))
     return "-".join(("S-1", authority, *map(str, numbers)))
 
 
@@ -153,16 +164,24 @@ class SecurityDescriptor:
 def _pack_ace(ace: Ace) -> bytes:
     body = sid_to_bytes(ace.sid) + ace.data
     body += bytes(-len(body) % 4)
+    if _ACE.size + len(body) > _LARGEST:
+        raise NtError(NtStatus.ALLOTTED_SPACE_EXCEEDED)
     return _ACE.pack(ace.type, ace.flags, _ACE.size + len(body), ace.mask) + body
 
 
 def _pack_acl(aces: list[Ace]) -> bytes:
     body = b"".join(map(_pack_ace, aces))
+    if _ACL.size + len(body) > _LARGEST:
+        raise NtError(NtStatus.ALLOTTED_SPACE_EXCEEDED)
     return _ACL.pack(_ACL_REVISION, _ACL.size + len(body), len(aces)) + body
 
 
 def pack_security_descriptor(descriptor: SecurityDescriptor) -> bytes:
-    """[MS-DTYP] 2.4.6, self-relative.  The PRESENT bits of lists that are there are set here."""
+    """[MS-DTYP] 2.4.6, self-relative.  The PRESENT bits of lists that are there are set here.
+
+    Raises NtError(ALLOTTED_SPACE_EXCEEDED) for a list of more than 64 KiB.  One that was parsed
+    may have been shorter: entries are padded here, and a folder's count twice in its folders.
+    """
     control = descriptor.control | Control.SELF_RELATIVE
     if descriptor.dacl is not None:
         control |= Control.DACL_PRESENT
@@ -183,29 +202,32 @@ def pack_security_descriptor(descriptor: SecurityDescriptor) -> bytes:
     return bytes(out)
 
 
-def _parse_ace(ace: memoryview) -> Ace:
-    ace_type, flags, _size, mask = unpack_payload(_ACE, ace)
-    if ace_type not in _ACE_TYPES:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    sid = sid_from_bytes(ace[_ACE.size :])
-    end = _ACE.size + _sid_size(ace[_ACE.size + 1])
-    return Ace(ace_type, flags, mask, sid, bytes(ace[end:]))
-
-
 def _parse_acl(data: memoryview) -> list[Ace]:
     revision, size, count = unpack_payload(_ACL, data)
     if revision not in _ACL_REVISIONS or not _ACL.size <= size <= len(data):
         raise NtError(NtStatus.INVALID_PARAMETER)
-    acl = data[_ACL.size : size]
     at_most(_MOST_ACES, count)
+    acl = bytes(data[:size])
     aces = []
+    at = _ACL.size
     for _ in range(count):
-        ace_size = unpack_payload(_ACE, acl)[2]
-        if not _ACE.size <= ace_size <= len(acl):
-            raise NtError(NtStatus.INVALID_PARAMETER)
-        aces.append(_parse_ace(acl[:ace_size]))
-        acl = acl[ace_size:]
+        ace = _parse_ace(acl, at)
+        aces.append(ace)
+        at += _ACE.unpack_from(acl, at)[2]
     return aces
+
+
+def _parse_ace(acl: bytes, at: int) -> Ace:
+    """The entry at `at`; a list may have 4,000 of them, so that this one counts microseconds."""
+    if at + _ACE.size + _SID.size > len(acl):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    ace_type, flags, size, mask = _ACE.unpack_from(acl, at)
+    sid_at = at + _ACE.size
+    data_at = sid_at + _sid_size(acl[sid_at + 1])
+    end = at + size
+    if ace_type not in _ACE_TYPES or data_at > end or end > len(acl):
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return Ace(ace_type, flags, mask, _sid_text(acl[sid_at:data_at]), acl[data_at:end])
 
 
 def _part(data: memoryview, offset: int) -> memoryview | None:

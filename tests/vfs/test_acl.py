@@ -20,6 +20,7 @@ from smbd.wire.access import (
     Access,
 )
 from smbd.wire.dtyp import Ace, AceFlags, AceType, Control, SecurityDescriptor
+from smbd.wire.fscc import ExtendedAttribute
 from tests.vfs.conftest import another_user, stat_of
 
 ALLOW, DENY = AceType.ACCESS_ALLOWED, AceType.ACCESS_DENIED
@@ -253,10 +254,10 @@ def test_a_descriptor_stays_with_its_file(root: vfs.Root, share: Path) -> None:
         read = acl.load(file)
         assert read is not None
         assert (read.owner, read.group, read.dacl) == (kept.owner, kept.group, kept.dacl)
-        assert vfs.list_eas(file) == []
+        assert vfs.list_eas(file, 65536) == []
         assert vfs.information(file).ea_size == 0
         with pytest.raises(NtError):
-            vfs.set_ea(file, b"NTACL", b"mine")
+            vfs.set_eas(file, [ExtendedAttribute(b"NTACL", b"mine")])
 
 
 def test_a_null_list_is_not_an_empty_one(root: vfs.Root, share: Path) -> None:

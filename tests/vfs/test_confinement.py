@@ -14,6 +14,7 @@ import pytest
 from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
+from smbd.wire.fscc import ExtendedAttribute
 from tests.vfs.conftest import another_user, content, read, refused, stat_of
 
 
@@ -281,7 +282,7 @@ def test_a_read_only_share_changes_nothing(share: Path) -> None:
             lambda: vfs.set_attributes(file, 1),
             lambda: vfs.set_sparse(file, sparse=True),
             lambda: vfs.set_times(file, 1, None, None, None),
-            lambda: vfs.set_ea(file, b"A", b"1"),
+            lambda: vfs.set_eas(file, [ExtendedAttribute(b"A", b"1")]),
             lambda: vfs.set_end_of_file(file, 0),
         ]
         for attempt in attempts:

@@ -12,7 +12,7 @@ from smbd.ntstatus import NtStatus
 from smbd.vfs import attributes as attributes_module
 from smbd.vfs import change_time, dosattrib
 from smbd.wire.filetime import filetime_from_unix
-from smbd.wire.fscc import FileAttribute
+from smbd.wire.fscc import ExtendedAttribute, FileAttribute
 from tests.vfs.conftest import another_user, refused, stat_of
 
 _READONLY, _HIDDEN, _SYSTEM = 0x1, 0x2, 0x4
@@ -281,9 +281,9 @@ def test_where_nothing_can_be_stored_readonly_is_the_mode(root: vfs.Root, share:
             vfs.set_attributes(file, _HIDDEN)
         with refused(NtStatus.NOT_SUPPORTED):
             vfs.set_sparse(file, sparse=True)
-        assert vfs.list_eas(file) == []
+        assert vfs.list_eas(file, 65536) == []
         with refused(NtStatus.NOT_SUPPORTED):
-            vfs.set_ea(file, b"A", b"1")
+            vfs.set_eas(file, [ExtendedAttribute(b"A", b"1")])
     (share / ".dot").touch()
     with stat_of(root, ".dot") as file:
         vfs.set_attributes(file, _HIDDEN | _ARCHIVE)

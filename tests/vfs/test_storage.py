@@ -8,7 +8,7 @@ import pytest
 
 from smbd import vfs
 from smbd.ntstatus import NtStatus
-from smbd.vfs import attributes, storage
+from smbd.vfs import storage
 from smbd.wire.fscc import ExtendedAttribute, FileSystemAttribute
 from tests.vfs.conftest import another_user, refused, stat_of
 
@@ -149,21 +149,21 @@ def test_eas_are_user_attributes(root: vfs.Root, share: Path, read: bool) -> Non
     (share / "file").touch()
     os.setxattr(share / "file", "user.Local", b"set by hand")
     with root.open("file", read=read, write=False) as file:
-        vfs.set_ea(file, b"NAME", b"\0binary\xff")
-        vfs.set_ea(file, b"LOCAL", b"changed")
+        vfs.set_eas(file, [ExtendedAttribute(b"NAME", b"\0binary\xff")])
+        vfs.set_eas(file, [ExtendedAttribute(b"LOCAL", b"changed")])
         vfs.set_attributes(file, 2)
-        eas = sorted(vfs.list_eas(file), key=lambda ea: ea.name)
+        eas = sorted(vfs.list_eas(file, 65536), key=lambda ea: ea.name)
         assert eas == [
             ExtendedAttribute(b"Local", b"changed"),
             ExtendedAttribute(b"NAME", b"\0binary\xff"),
         ]
         # 8 + "Local" + NUL + "changed" = 21, padded to 24; 8 + "NAME" + NUL + 8 bytes = 21
         assert vfs.information(file).ea_size in {24 + 21, 21 + 3 + 21}
-        assert vfs.get_ea(file, b"name") == b"\0binary\xff"
-        assert vfs.get_ea(file, b"missing") is None
-        vfs.set_ea(file, b"name", b"")
-        vfs.set_ea(file, b"never was", b"")
-        assert [ea.name for ea in vfs.list_eas(file)] == [b"Local"]
+        assert vfs.find_eas(file, [b"name"]) == [ExtendedAttribute(b"name", b"\0binary\xff")]
+        assert vfs.find_eas(file, [b"missing"]) == [ExtendedAttribute(b"missing", b"")]
+        vfs.set_eas(file, [ExtendedAttribute(b"name", b"")])
+        vfs.set_eas(file, [ExtendedAttribute(b"never was", b"")])
+        assert [ea.name for ea in vfs.list_eas(file, 65536)] == [b"Local"]
     assert os.getxattr(share / "file", "user.Local") == b"changed"
 
 
@@ -172,12 +172,12 @@ def test_what_servers_keep_for_themselves_is_no_ea(root: vfs.Root, share: Path) 
     for name in ("user.DOSATTRIB", "user.DosStream.a:$DATA", "user.SAMBA_PAI"):
         os.setxattr(share / "file", name, b"server's")
     with stat_of(root, "file") as file:
-        assert vfs.list_eas(file) == []
+        assert vfs.list_eas(file, 65536) == []
         assert vfs.information(file).ea_size == 0
         for name in (b"DOSATTRIB", b"dosattrib", b"DosStream.b:$DATA", b"dosstream.c"):
-            assert vfs.get_ea(file, name) is None
+            assert vfs.find_eas(file, [name]) == [ExtendedAttribute(name, b"")]
             with refused(NtStatus.ACCESS_DENIED):
-                vfs.set_ea(file, name, b"x")
+                vfs.set_eas(file, [ExtendedAttribute(name, b"x")])
 
 
 def test_an_ea_that_goes_while_the_list_is_read_is_left_out(
@@ -185,16 +185,16 @@ def test_an_ea_that_goes_while_the_list_is_read_is_left_out(
 ) -> None:
     (share / "file").touch()
     os.setxattr(share / "file", "user.KEPT", b"1")
-    monkeypatch.setattr(attributes.os, "listxattr", lambda *_, **__: ["user.GONE", "user.KEPT"])
+    monkeypatch.setattr(os, "listxattr", lambda *_, **__: ["user.GONE", "user.KEPT"])
     with stat_of(root, "file") as file:
-        assert vfs.list_eas(file) == [ExtendedAttribute(b"KEPT", b"1")]
+        assert vfs.list_eas(file, 65536) == [ExtendedAttribute(b"KEPT", b"1")]
         assert vfs.information(file).ea_size == 8 + 5 + 1
 
 
 def test_an_ea_can_be_too_large(root: vfs.Root, share: Path) -> None:
     (share / "file").touch()
     with stat_of(root, "file") as file, refused(NtStatus.EA_TOO_LARGE):
-        vfs.set_ea(file, b"HUGE", bytes(70_000))
+        vfs.set_eas(file, [ExtendedAttribute(b"HUGE", bytes(70_000))])
 
 
 def test_somebody_elses_file_keeps_its_attributes(root: vfs.Root, share: Path) -> None:
@@ -204,7 +204,7 @@ def test_somebody_elses_file_keeps_its_attributes(root: vfs.Root, share: Path) -
     with another_user(), stat_of(root, "file") as file:
         for attempt in (
             lambda: vfs.set_attributes(file, 2),
-            lambda: vfs.set_ea(file, b"A", b"1"),
+            lambda: vfs.set_eas(file, [ExtendedAttribute(b"A", b"1")]),
             lambda: vfs.set_times(file, None, 1, 1, None),
         ):
             with refused(NtStatus.ACCESS_DENIED):

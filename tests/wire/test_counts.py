@@ -84,7 +84,7 @@ def mechanisms(count):
         (dialects, 64, NtStatus.INVALID_PARAMETER),
         (dialects_again, 64, NtStatus.INVALID_PARAMETER),
         (locks, 256, NtStatus.INVALID_PARAMETER),
-        (entries_of_an_acl, 1024, NtStatus.INVALID_PARAMETER),
+        (entries_of_an_acl, 2048, NtStatus.INVALID_PARAMETER),
         (mechanisms, 64, NtStatus.INVALID_PARAMETER),
     ],
 )

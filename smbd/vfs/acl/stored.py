@@ -14,7 +14,8 @@ import errno
 import os
 from struct import Struct, error
 
-from smbd.ntstatus import NtError
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import xattrs
 from smbd.vfs.root import File
 from smbd.wire.dtyp import SecurityDescriptor, pack_security_descriptor, parse_security_descriptor
 
@@ -40,10 +41,13 @@ def load(file: File) -> SecurityDescriptor | None:
 
 
 def store(file: File, descriptor: SecurityDescriptor) -> bool:
-    """Keep a descriptor with an open file; False where there is no place for one; OSError."""
+    """Keep a descriptor with an open file; False where there is no place for one.
+
+    Raises NtError(ALLOTTED_SPACE_EXCEEDED) for one that is too large for its place; OSError.
+    """
     file.root.check_writable()
     try:
-        os.setxattr(file.target, NAME, pack(descriptor))
+        xattrs.write(file, NAME, pack(descriptor), NtStatus.ALLOTTED_SPACE_EXCEEDED)
     except OSError as refusal:
         if refusal.errno != errno.EOPNOTSUPP:
             raise

@@ -8,7 +8,13 @@ from smbd.wire.fscc.classes import (
     truncate,
 )
 from smbd.wire.fscc.directory import DIRECTORY_CLASSES, pack_directory_entries
-from smbd.wire.fscc.ea import ExtendedAttribute, pack_full_ea, parse_full_ea, parse_get_ea
+from smbd.wire.fscc.ea import (
+    LARGEST_EA_VALUE,
+    ExtendedAttribute,
+    pack_full_ea,
+    parse_full_ea,
+    parse_get_ea,
+)
 from smbd.wire.fscc.file_system import FILE_SYSTEM_QUERIES, FileSystemQuery
 from smbd.wire.fscc.information import (
     FileAttribute,
@@ -48,6 +54,7 @@ __all__ = [
     "FILE_QUERIES",
     "FILE_SETS",
     "FILE_SYSTEM_QUERIES",
+    "LARGEST_EA_VALUE",
     "BasicInformation",
     "DispositionFlags",
     "ExtendedAttribute",

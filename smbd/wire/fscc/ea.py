@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import chain_entries, unpack_payload
+from smbd.wire.bounds import at_most, chain_entries, unpack_payload
 
 _FULL_EA = Struct(
     "<"
@@ -23,8 +23,11 @@ _GET_EA = Struct(
     "B"  # EaNameLength
 )  # fmt: skip
 _NEXT_ENTRY = Struct("<I")
-# In one request.  A file has 64 KiB of attributes on Windows, and 4 KiB on ext4.
+LARGEST_EA_VALUE = 0xFFFF  # EaValueLength has 16 bits
+# In one request.  A file has 64 KiB of attributes on Windows, and 4 KiB on ext4; elsewhere on Linux
+# one value may have 64 KiB.
 _MOST = 1024
+_LARGEST_LIST = 128 << 10
 
 
 @dataclass(slots=True)
@@ -40,8 +43,25 @@ def _entries(data: memoryview, fixed: Struct) -> Iterator[memoryview]:
     return chain_entries(data, _MOST, align=4, least=fixed.size, status=NtStatus.EA_CORRUPT_ERROR)
 
 
+def _name(data: memoryview) -> bytes:
+    """A name without control characters, of which NUL would end it on disk.
+
+    [MS-FSCC] 2.4.16 takes more out of it, as do Windows and Samba: but what Linux programs have
+    named so is shown to clients, and they may write what they have read.
+    """
+    name = bytes(data)
+    if min(name) < 0x20:
+        raise NtError(NtStatus.INVALID_EA_NAME)
+    return name
+
+
 def parse_full_ea(data: memoryview) -> list[ExtendedAttribute]:
-    """The list of a SET_INFO or an ExtA context; a broken one is EA_CORRUPT_ERROR."""
+    """The list of a SET_INFO or an ExtA context.
+
+    Raises NtError: EA_CORRUPT_ERROR for a broken one, INVALID_EA_NAME, EA_TOO_LARGE for one that
+    is longer than there is a use for.
+    """
+    at_most(_LARGEST_LIST, len(data), NtStatus.EA_TOO_LARGE)
     attributes = []
     for entry in _entries(data, _FULL_EA):
         _, flags, name_length, value_length = unpack_payload(
@@ -51,7 +71,7 @@ def parse_full_ea(data: memoryview) -> list[ExtendedAttribute]:
         end = name_end + 1 + value_length
         if not name_length or end > len(entry) or entry[name_end]:
             raise NtError(NtStatus.EA_CORRUPT_ERROR)
-        name = bytes(entry[_FULL_EA.size : name_end])
+        name = _name(entry[_FULL_EA.size : name_end])
         attributes.append(ExtendedAttribute(name, bytes(entry[name_end + 1 : end]), flags))
     return attributes
 
@@ -73,12 +93,12 @@ def pack_full_ea(attributes: Iterable[ExtendedAttribute]) -> bytes:
 
 
 def parse_get_ea(data: memoryview) -> list[bytes]:
-    """The names that a QUERY_INFO asks for, from its input."""
+    """The names that a QUERY_INFO asks for, from its input; NtError as `parse_full_ea`."""
     names = []
     for entry in _entries(data, _GET_EA):
         _, length = unpack_payload(_GET_EA, entry, NtStatus.EA_CORRUPT_ERROR)
         end = _GET_EA.size + length
         if not length or end > len(entry):
             raise NtError(NtStatus.EA_CORRUPT_ERROR)
-        names.append(bytes(entry[_GET_EA.size : end]))
+        names.append(_name(entry[_GET_EA.size : end]))
     return names

@@ -1,0 +1,30 @@
+"""Writing extended attributes, which have little room: what to say where there is not enough.
+
+ext4 keeps all of a file in one block, 4 KiB in most file systems, and says ENOSPC when they fill
+it: the same as when the disk is full.
+"""
+
+import errno
+import os
+
+from smbd.ntstatus import NtError
+from smbd.vfs.root import File
+
+LARGEST_LIST = 65_536  # XATTR_LIST_MAX: the kernel gives no list of names that is longer
+LONGEST_NAME = 255  # XATTR_NAME_MAX, "user." included
+_TOO_LARGE = frozenset((errno.E2BIG, errno.ERANGE))
+
+
+def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
+    """Set an extended attribute of an open file.
+
+    Raises NtError with the status `no_room` where it is too large for its place; OSError, of which
+    ENOSPC says that the disk is full.
+    """
+    try:
+        os.setxattr(file.target, attribute, value)
+    except OSError as error:
+        out_of_place = error.errno == errno.ENOSPC and os.fstatvfs(file.fd).f_bavail
+        if out_of_place or error.errno in _TOO_LARGE:
+            raise NtError(no_room) from error
+        raise
