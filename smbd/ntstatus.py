@@ -98,7 +98,14 @@ class NtError(Exception):
 
 
 class ProtocolError(Exception):
-    """The peer broke framing, sealing or message ids: the connection is dropped."""
+    """The peer broke framing, sealing or message ids: the connection is dropped.
+
+    `last_words` is a frame that is sent before: for a client that would wait for an answer.
+    """
+
+    def __init__(self, why: str, last_words: bytes = b"") -> None:
+        super().__init__(why)
+        self.last_words = last_words
 
 
 # EACCES and EPERM both say ACCESS_DENIED; EROFS has a status of its own, which Windows words as

@@ -29,6 +29,10 @@ _SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no messa
 # Until a login is done: NTLM's longest message has its user's, domain's and computer's names, and
 # what the server said of itself, each below 1 KiB.
 _STRANGERS_FRAME = 8192
+# NetBIOS' session service ([RFC1002] 4.3.1), from a time when it carried SMB on port 139.  Some
+# clients still begin with it on any port, and some keep a connection alive by it.
+_SESSION_REQUEST, _POSITIVE_RESPONSE, _KEEP_ALIVE = 0x81, b"\x82\0\0\0", 0x85
+_TWO_NAMES = 128  # bytes: 34 each without a scope, and nobody has one
 _SETTLED = 1.0  # seconds without a byte
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
@@ -108,14 +112,19 @@ class Transport:
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
             if length > self._maximum_frame or length < _SMALLEST_FRAME:
-                raise ProtocolError(f"a frame of {length} bytes")
-            end = at + 4 + length
-            if end > have:
-                return at, 4 + length, held
-            used = handle(view[at + 4 : end])
-            if used:
-                held = used is True or await used or held
-            at = end
+                length, answer = _session_service(length)
+                if at + 4 + length > have:
+                    return at, 4 + length, held
+                self.send(answer)
+                at += 4 + length
+            else:
+                end = at + 4 + length
+                if end > have:
+                    return at, 4 + length, held
+                used = handle(view[at + 4 : end])
+                if used:
+                    held = used is True or await used or held
+                at = end
             if self._unsent + self._in_work > self._memory:
                 self.flush()
                 await self._room()
@@ -223,3 +232,13 @@ class Transport:
         if self._progress.is_set():
             self._progress = trio.Event()
         await self._progress.wait()
+
+
+def _session_service(prefix: int) -> tuple[int, Sequence[Buffer]]:
+    """How long the rest of a message is that is not SMB's, and the answer to it."""
+    kind, length = prefix >> 24, prefix & 0xFFFFFF
+    if kind == _SESSION_REQUEST and length <= _TWO_NAMES:
+        return length, (_POSITIVE_RESPONSE,)
+    if kind == _KEEP_ALIVE and not length:
+        return 0, ()
+    raise ProtocolError(f"a frame of {prefix} bytes")

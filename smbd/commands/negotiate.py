@@ -20,7 +20,7 @@ from smbd.wire.negotiate import (
     parse_negotiate_request,
 )
 from smbd.wire.negotiate_contexts import ContextType, HashAlgorithm
-from smbd.wire.smb1 import parse_smb1_negotiate
+from smbd.wire.smb1 import pack_no_common_dialect, parse_smb1_negotiate
 
 _SALT_SIZE = 32  # as Windows sends; the specification leaves it open
 
@@ -65,7 +65,8 @@ def _smb1(request: Request) -> Reply:
         chosen = Chosen(signing_algorithm(Dialect.SMB_2_0_2))
         _agree(connection, message, Dialect.SMB_2_0_2, chosen)
         return Reply(_response(connection, Dialect.SMB_2_0_2, []))
-    raise ProtocolError("an SMB1 client that knows no SMB2")
+    # curl's SMB1 client would try again for ever on a connection that is closed without a word.
+    raise ProtocolError("an SMB1 client that knows no SMB2", pack_no_common_dialect(request.frame))
 
 
 def _choose(connection: Connection, offered: list[int]) -> int:

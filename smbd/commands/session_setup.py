@@ -48,6 +48,7 @@ async def run(request: Request) -> Reply:
         session.preauth = extend_preauth_hash(session.preauth, request.frame)
     step = await _step(request, session, message)
     if step.identity is None:
+        request.credit_request = 1  # as Windows and Samba grant in the middle of a login
         reply = Reply(pack_session_setup_response(0, step.token), NtStatus.MORE_PROCESSING_REQUIRED)
         reply.preauth = hashed
         return reply

@@ -73,7 +73,11 @@ class Peer:
             with self._scope:
                 await self._converse()
         except* ProtocolError as group:
-            self._why = f"dropped: {_first(group)}"
+            error = _first(group)
+            self._why = f"dropped: {error}"
+            if isinstance(error, ProtocolError) and error.last_words:
+                self.transport.send([error.last_words])
+                self.transport.flush()
         except* OSError as group:
             self._why = f"lost: {_first(group)}"
             level = logging.INFO  # clients go away without a word every day

@@ -1,6 +1,6 @@
 """The one SMB1 message that is answered: NEGOTIATE, by which older clients find SMB2.
 
-[MS-CIFS] 2.2.4.52.1; [MS-SMB2] 3.3.5.3 says what becomes of it.
+[MS-CIFS] 2.2.4.52; [MS-SMB2] 3.3.5.3 says what becomes of it.
 """
 
 from struct import Struct
@@ -18,7 +18,16 @@ _NEGOTIATE = Struct(
     "H"    # ByteCount
 )  # fmt: skip
 
+_NO_COMMON_DIALECT = Struct(
+    "<"
+    "32s"  # the request's header, with SMB_FLAGS_REPLY
+    "B"    # WordCount, 1
+    "H"    # DialectIndex, 0xFFFF
+    "H"    # ByteCount, 0
+)  # fmt: skip
+
 _SMB_COM_NEGOTIATE = 0x72
+_FLAGS_AT, _SMB_FLAGS_REPLY = 9, 0x80
 _BUFFER_FORMAT_DIALECT = b"\x02"
 
 
@@ -38,3 +47,11 @@ def parse_smb1_negotiate(frame: memoryview) -> list[str]:
     if not all(string.startswith(_BUFFER_FORMAT_DIALECT) for string in strings):
         raise NtError(NtStatus.INVALID_PARAMETER)
     return [string[1:].decode("latin-1") for string in strings]
+
+
+def pack_no_common_dialect(frame: memoryview) -> bytes:
+    """The NEGOTIATE response, 4 bytes of length in front, to a client that speaks SMB1 alone."""
+    header = bytearray(frame[:32])
+    header[_FLAGS_AT] |= _SMB_FLAGS_REPLY
+    message = _NO_COMMON_DIALECT.pack(header, 1, 0xFFFF, 0)
+    return len(message).to_bytes(4, "big") + message

@@ -53,8 +53,8 @@ class RawClient:
         await self.send(self.peer.request(command, body, **fields))
         return await self.answer()
 
-    async def negotiate(self):
-        await self.send(self.peer.negotiate())
+    async def negotiate(self, **fields):
+        await self.send(self.peer.negotiate(**fields))
         self.peer.negotiated(await self.answer())
 
     async def log_in(self, user="test", password="test", *, credits_asked=64):

@@ -7,6 +7,8 @@ from smbd.testing import serve
 from smbd.wire.header import Command
 from tests.server.clients import ImpacketClient, SambaClient
 from tests.server.clients.refusals import SambaError
+from tests.server.frames import smb1_negotiate
+from tests.server.raw import raw_client
 from tests.server.tap import PLAIN, SMB1, tapped
 
 WILDCARD = 0x02FF
@@ -56,7 +58,17 @@ async def test_where_the_server_speaks_2_0_2_only_the_first_answer_is_the_last(f
         assert dialect_of(negotiations[0]) == 0x0202
 
 
-async def test_a_client_that_speaks_smb1_only_is_turned_away(folder):
+async def test_a_client_that_speaks_smb1_only_is_told_that_there_is_no_common_dialect(folder):
+    frame = smb1_negotiate("NT LM 0.12")
+    async with serve(folder) as server, raw_client(server) as client:
+        await client.send(frame)
+        answer = b"".join([part async for part in client.stream])
+        assert answer[:9] == b"\0\0\0\x25\xffSMB\x72"
+        assert answer[4 + 9] & 0x80, "SMB_FLAGS_REPLY"
+        assert answer[4 + 32 :] == b"\1\xff\xff\0\0"
+
+
+async def test_samba_s_client_that_may_speak_smb1_only_gives_up(folder):
     async with serve(folder) as server, tapped(server) as tap:
 
         def story():
@@ -64,6 +76,5 @@ async def test_a_client_that_speaks_smb1_only_is_turned_away(folder):
                 client.run("ls")
 
         await trio.to_thread.run_sync(story)
-        assert tap.kinds("client")[0] == SMB1
-        assert tap.kinds("server") == []
-        assert PLAIN not in tap.kinds("client")
+        assert tap.kinds("client") == [SMB1]
+        assert tap.kinds("server") == [SMB1]
