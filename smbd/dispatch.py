@@ -15,6 +15,7 @@ import outcome
 import trio
 
 from smbd.commands import NO_REPLY, TABLE, row_of
+from smbd.commands.closing import close_unused
 from smbd.connection import Connection
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
@@ -200,7 +201,9 @@ class Dispatch:
                 return self._settle(request, result.unwrap)
             finally:
                 self._connection.ended(request)
-                request.let_go()
+                unused = request.let_go()
+                if unused is not None:
+                    await close_unused(unused)
         return Reply.of_error(NtStatus.CANCELLED)
 
     async def finish(self) -> None:

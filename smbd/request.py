@@ -180,14 +180,12 @@ class Request:
         """
         if self.held is None and self.command in FILE_ID_AT:
             found = self.find_open(FileId(*parse_file_id(self.frame, self.command)))
-            found.__enter__()
-            self.held = found
+            self.held = found.hold()
 
-    def let_go(self) -> None:
-        """The request is answered."""
+    def let_go(self) -> Open | None:
+        """The request is answered; the Open whose descriptor is to be closed now, if any."""
         place, self.place = self.place, None
         if place is not None:
             place.give_up()
         held, self.held = self.held, None
-        if held is not None:
-            held.__exit__()
+        return held if held is not None and held.leave() else None

@@ -1,7 +1,12 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
 from smbd.commands import write_time
-from smbd.commands.closing import close_open, drop_open
+from smbd.commands.closing import (
+    close_at_once,
+    close_descriptor,
+    close_open,
+    closes_at_once,
+)
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -11,25 +16,27 @@ from smbd.wire.fscc import FileInformation
 
 
 def try_now(request: Request) -> Reply | None:
-    """Close at once; only a deletion needs a worker."""
+    """Close at once, if that waits for nothing: no name to delete, no disk to ask."""
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
-    if request.service.files.goes_with(open_):
+    if not closes_at_once(request.service, open_):
         return None
     known = _information(request, open_, message.flags)
-    with open_:
-        drop_open(request.service, request.live_session(), open_)
+    close_at_once(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
 
 
 async def run(request: Request) -> Reply:
-    """Close, and delete what waited for this close."""
+    """Close in a worker, and delete what waited for this close."""
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
     if open_.closed:
         raise NtError(NtStatus.FILE_CLOSED)  # by another CLOSE of the same burst
     known = _information(request, open_, message.flags)
     await close_open(request.service, request.live_session(), open_)
+    unused = request.let_go()
+    if unused is not None:
+        await close_descriptor(unused)
     return Reply(pack_close_response(known))
 
 

@@ -7,6 +7,7 @@ taken out of its table nobody else would find.
 """
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,7 +19,10 @@ from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.state import Link, Open, PipeOpen
 from smbd.turns import Turn
+from smbd.vfs.closes import close_and_learn, close_may_wait
 from smbd.wall import wall
+
+_log = logging.getLogger("smbd")
 
 
 def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
@@ -42,11 +46,78 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
 
 
 async def close_open(service: Service, session: Session, open_: Open) -> None:
-    """Close an Open, deleting the file if this was what its deletion waited for."""
-    with open_, trio.CancelScope(shield=True):
-        doomed = drop_open(service, session, open_)
-        if doomed is not None:
-            await _delete(service, session, open_, doomed)
+    """Close an Open, deleting the file if this was what its deletion waited for.
+
+    OSError of close(2): what was written may be lost.
+    """
+    with trio.CancelScope(shield=True):
+        open_.hold()
+        try:
+            link = drop_open(service, session, open_)
+            if link is not None:
+                await _delete(service, session, open_, link)
+        finally:
+            if open_.leave():
+                await close_descriptor(open_)
+
+
+def closes_at_once(service: Service, open_: Open) -> bool:
+    """Whether closing an Open waits for nothing: there is no name to delete, no disk to ask.
+
+    OSError: EBADF.
+    """
+    return not service.files.goes_with(open_) and (open_.users > 0 or not _may_wait(open_))
+
+
+def close_at_once(service: Service, session: Session, open_: Open) -> None:
+    """Close an Open of which `closes_at_once` says that it can be.  OSError as `close_open`."""
+    open_.hold()
+    try:
+        drop_open(service, session, open_)
+    finally:
+        if open_.leave():
+            open_.share.engine.detach(open_.file.fd)
+            open_.file.close()
+
+
+def _may_wait(open_: Open) -> bool:
+    link = open_.link
+    return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
+
+
+async def close_descriptor(open_: Open) -> None:
+    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `close_open`."""
+    open_.share.engine.detach(open_.file.fd)
+    try:
+        if _may_wait(open_):
+            workers, turn = open_.share.workers, open_.session_id
+            await workers.run_long(turn, close_and_learn, open_.file)
+    finally:
+        open_.file.close()  # if it is not closed by now
+
+
+async def close_unused(open_: Open) -> None:
+    """Close the descriptor of an Open that was closed before, and that nobody uses any more.
+
+    Its client is told no more; whoever runs the server must know if data is lost.
+    """
+    try:
+        with trio.CancelScope(shield=True):
+            await close_descriptor(open_)
+    except OSError as error:
+        where = f"{open_.share.name}: {open_.file.path}"
+        _log.error("%s: while it was closed: %s", where, error.strerror)
+
+
+@asynccontextmanager
+async def in_use(open_: Open) -> AsyncIterator[None]:
+    """Count one more operation in flight for as long as the block lasts."""
+    open_.hold()
+    try:
+        yield
+    finally:
+        if open_.leave():
+            await close_unused(open_)
 
 
 async def _delete(service: Service, session: Session, open_: Open, doomed: Link) -> None:
@@ -63,7 +134,7 @@ async def _delete(service: Service, session: Session, open_: Open, doomed: Link)
 @asynccontextmanager
 async def closed_on_error(service: Service, session: Session, open_: Open) -> AsyncIterator[None]:
     """Close an Open again if the rest of its CREATE fails; its file stays."""
-    with open_:
+    async with in_use(open_):
         try:
             yield
         except BaseException:
@@ -110,14 +181,24 @@ async def _close_each(service: Service, session: Session, opens: list[Open]) -> 
     turn = Turn(service.turns)
     turn.begin()
     doomed: list[tuple[Open, Link]] = []
+    in_worker: list[Open] = []
     # The last ones first: what lies in a folder was opened after it, and goes before it.
     for open_ in reversed(opens):
-        with wall("closing a file"), open_:
+        await turn.pause()
+        with wall("closing a file"):
+            if open_.closed:
+                continue  # by somebody else, meanwhile
+            if closes_at_once(service, open_):
+                close_at_once(service, session, open_)
+                continue
+            in_worker.append(open_.hold())
             link = drop_open(service, session, open_)
             if link is not None:
-                doomed.append((open_.__enter__(), link))
-        await turn.pause()
+                doomed.append((open_, link))
     for open_, link in doomed:
-        with wall("deleting a closed file"), contextlib.ExitStack() as use:
-            use.push(open_)
+        with wall("deleting a closed file"):
             await _delete(service, session, open_, link)
+    for open_ in in_worker:
+        if open_.leave():
+            with wall("closing a file"):
+                await close_unused(open_)

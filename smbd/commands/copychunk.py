@@ -3,6 +3,7 @@
 from struct import Struct
 
 from smbd import vfs
+from smbd.commands.closing import in_use
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -52,7 +53,7 @@ async def copy(request: Request, target: Open, message: IoctlRequest) -> Reply:
     if asked.chunks is None or _beyond_limits(asked.chunks):
         return ioctl_reply(request, message, _LIMITS, NtStatus.INVALID_PARAMETER)
     _check_rights(source, target, message.ctl_code)
-    with source:
+    async with in_use(source):
         progress, status = await _copy_chunks(request, source, target, asked.chunks)
     return ioctl_reply(request, message, progress, status)
 

@@ -4,6 +4,7 @@ import logging
 
 import trio
 
+from smbd.commands.closing import in_use
 from smbd.service import Service
 from smbd.state import Open
 from smbd.wall import behind_wall
@@ -26,7 +27,7 @@ async def flush(service: Service) -> None:
 async def _sync(open_: Open) -> None:
     if open_.closed:
         return  # its client has hung up since
-    with open_:
+    async with in_use(open_):
         try:
             await open_.share.engine.fsync(open_.file.fd)
         except OSError as error:

@@ -36,7 +36,8 @@ class Open:
     """[MS-SMB2] 3.3.1.10, less what other rooms hold.
 
     `users` counts the operations in flight.  CLOSE takes the Open out of its table at once; the
-    descriptor closes with the last operation that still uses it, never under one.
+    descriptor closes with the last operation that still uses it, never under one: whoever hears
+    from `leave` that he was that one closes it (commands.closing).
     """
 
     persistent_id: int
@@ -72,16 +73,15 @@ class Open:
         if not self.granted_access & access:
             raise NtError(NtStatus.ACCESS_DENIED)
 
-    def __enter__(self) -> Self:
+    def hold(self) -> Self:
         """Count one more operation in flight; a CLOSE counts itself too."""
         self.users += 1
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self) -> bool:
+        """Count one less; whether it was the last, with which the descriptor is to be closed."""
         self.users -= 1
-        if self.closed and not self.users:
-            self.share.engine.detach(self.file.fd)
-            self.file.close()
+        return self.closed and not self.users
 
 
 @dataclass(slots=True)

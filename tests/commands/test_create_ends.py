@@ -28,6 +28,7 @@ async def test_a_cancel_comes_too_late_once_a_worker_opens(tmp_path, mock_clock)
         message_id = stage.ask(CREATE, messages.create("a"))
         await stage.answers()
         stage.ask(CANCEL, message_id=message_id)
+        stage.calls.holding = False
         stage.calls.held[0].finish()
         created = await stage.answer()
         assert created.status == 0
@@ -97,6 +98,7 @@ async def test_a_create_whose_session_ends_while_it_truncates(tmp_path, mock_clo
         stage.calls.held[0].finish()
         await stage.answers()
         await end_session(stage.service, stage.session)
+        stage.calls.holding = False
         _, truncating = stage.calls.held
         truncating.finish(OSError(errno.EIO, "too late"))
         await stage.answer()

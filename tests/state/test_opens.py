@@ -50,19 +50,17 @@ def test_a_full_table_takes_no_more_until_something_closes():
     assert list(table) == opens[1:]
 
 
-def test_the_descriptor_closes_with_the_last_operation_of_a_closed_open():
+def test_the_last_operation_of_a_closed_open_hears_that_it_is_the_last():
     one = an_open()
-    engine = one.share.engine
-    with one:
-        with one:
-            pass
-        assert one.file.closed == 0
-    assert one.file.closed == 0, "not closed by the client"
-    with one:
-        with one:
-            one.closed = True
-        assert (one.file.closed, engine.detached) == (0, [])
-    assert (one.file.closed, engine.detached) == (1, [one.file.fd])
+    one.hold()
+    one.hold()
+    assert not one.leave()
+    assert not one.leave(), "not closed by the client"
+    one.hold()
+    one.hold()
+    one.closed = True
+    assert not one.leave()
+    assert one.leave()
 
 
 def test_all_of_the_rights_or_any_of_them():
