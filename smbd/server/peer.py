@@ -152,6 +152,7 @@ class Peer:
 
     async def _clean_up(self) -> None:
         """Close all that the client held: also that which a deletion waits for."""
+        self._dispatch = None  # and with it the requests that it still knew
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
         sessions = self.connection.sessions
