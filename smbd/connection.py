@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
+from smbd.memory import MemoryAccount
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.request import Reply, Request
 from smbd.service import Service
@@ -65,6 +66,7 @@ class Connection:
     max_transact: int = 65536
     sessions: dict[int, Session] = field(default_factory=dict)
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
+    memory: MemoryAccount = field(default_factory=MemoryAccount)
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
@@ -217,6 +219,7 @@ class Connection:
         session = self.sessions.pop(session_id, None)
         if session is not None:
             session.suspended = True
+            session.memory.end()
 
     # --- out ---
 

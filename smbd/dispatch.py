@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import outcome
 import trio
@@ -17,6 +17,7 @@ import trio
 from smbd.commands import NO_REPLY, TABLE, row_of
 from smbd.commands.closing import close_unused
 from smbd.connection import Connection
+from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.session import Session
@@ -30,8 +31,6 @@ _log = logging.getLogger("smbd")
 # Below this an interim response would cost both sides more than the wait: a worker's read from
 # a fast disk takes 0.1-0.2 ms here (measured).
 INTERIM_AFTER = 0.0005
-# Bytes beside frame and data, measured: a task with its scopes, and a request's objects.
-_TASK, _REQUEST = 5120, 1024
 # In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
 _MOST_DATA = 15 << 20
 # For a lock or a change that may never come; and the answer to a login may be held back.
@@ -122,11 +121,17 @@ class Dispatch:
     def _at_once(self, request: Request) -> Reply | None:
         """What can be answered now; None if a task must go on with it, and one more may."""
         reply = self._settle(request, _now, request)
-        if reply is None and self.in_work >= self._most_in_work:
+        if reply is None and not self._takes(request):
             if request.place is not None:
                 request.place.give_up()
             return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
         return reply
+
+    def _takes(self, request: Request) -> bool:
+        """Whether one more may be in work."""
+        if self.in_work >= self._most_in_work:
+            return False
+        return not _stays(request) or self._connection.memory.has_room(TASK + REQUEST)
 
     def _begin(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a chain in a task, from the request that could not be answered at once.
@@ -135,13 +140,15 @@ class Dispatch:
         """
         pinned = [request.keep_frame() for request in requests]
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
-        size = _TASK + sum(request.kept + _REQUEST for request in requests)
+        size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(_largest_payload(request) for request in requests[at:])
+        work = _Work(0, size) if _stays(requests[at]) else _Work(size, 0)
         self._settle(requests[at], requests[at].hold)
-        self._transport.work_began(size)
+        self._transport.work_began(work.flight)
+        self._connection.memory.add(work.held)
         self.in_work += 1
         scope = self._started(requests[at])
-        self._nursery.start_soon(self._chain, requests, answers, at, size, scope)
+        self._nursery.start_soon(self._chain, requests, answers, at, work, scope)
         return any(pinned)
 
     def _started(self, request: Request) -> trio.CancelScope:
@@ -155,7 +162,7 @@ class Dispatch:
         requests: list[Request],
         answers: Answers,
         at: int,
-        size: int,
+        work: "_Work",
         scope: trio.CancelScope,
     ) -> None:
         try:
@@ -178,7 +185,8 @@ class Dispatch:
             self._send(answers)
         finally:
             self.in_work -= 1
-            self._transport.work_ended(size)
+            self._connection.memory.add(-work.held)
+            self._transport.work_ended(work.flight)
             if not self.in_work:
                 self._idle.set()
 
@@ -266,6 +274,18 @@ class Dispatch:
         except Exception:  # noqa: BLE001 - the one place: our bug must not end the server
             _log.exception("%s: command %d failed", self._connection.peer, request.command)
             return Reply.of_error(NtStatus.INTERNAL_ERROR)
+
+
+class _Work(NamedTuple):
+    """Bytes that a chain in a task needs: of what goes away by itself, and of what stays."""
+
+    flight: int
+    held: int
+
+
+def _stays(request: Request) -> bool:
+    """Whether it may be in work for ever: then it must not keep others from being read."""
+    return _waits_for_others(request) and request.command != Command.SESSION_SETUP
 
 
 def _waits_for_others(request: Request) -> bool:

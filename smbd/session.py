@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from smbd.auth import Exchange, Identity
 from smbd.crypto import Sealer, Signer
+from smbd.memory import TREE, Holding
 from smbd.share import Share
 from smbd.state import Open, PipeOpen
 
@@ -47,6 +48,7 @@ class Session:
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, PipeOpen] = field(default_factory=dict)  # by the volatile half of FileId
     next_tree_id: int = 1
+    memory: Holding = field(default_factory=Holding)
 
     @property
     def has_key(self) -> bool:
@@ -59,8 +61,17 @@ class Session:
         return self.identity.user if self.identity else ""
 
     def connect(self, share: Share | None, maximal_access: int, *, encrypt: bool) -> Tree:
-        """Add a tree connect under an id that this session has not used."""
+        """Add a tree connect under an id that this session has not used.
+
+        INSUFFICIENT_RESOURCES if the connection holds too much.
+        """
+        self.memory.grow(TREE)
         tree = Tree(self.next_tree_id, share, maximal_access, encrypt)
         self.next_tree_id += 1
         self.trees[tree.tree_id] = tree
         return tree
+
+    def disconnect(self, tree: Tree) -> None:
+        """Take a tree connect out; a second time does nothing."""
+        if self.trees.pop(tree.tree_id, None) is not None:
+            self.memory.grow(-TREE)

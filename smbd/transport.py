@@ -17,6 +17,7 @@ import trio
 
 from smbd.buffers import LARGE, SpareBuffers
 from smbd.connection import Buffer
+from smbd.memory import REPLY, MemoryAccount
 from smbd.ntstatus import ProtocolError
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.turns import Turn, Turns
@@ -44,15 +45,17 @@ _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a 
 class Transport:
     """One connection's socket with its receive buffer and its unsent replies."""
 
-    def __init__(self, sock: socket.socket, memory: int, spare: SpareBuffers, turns: Turns) -> None:
+    def __init__(
+        self, sock: socket.socket, memory: MemoryAccount, spare: SpareBuffers, turns: Turns
+    ) -> None:
         self._sock = sock
         self.turn = Turn(turns)
         self._spare = spare
-        self._memory = memory  # bytes: requests in work and unsent replies beyond it stop reading
+        self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _STRANGERS_FRAME
         self._incoming = ReceiveBuffer()
         self._out: list[Buffer] = []
-        self._unsent = 0  # bytes in _out
+        self._unsent = 0  # bytes in _out, and of its buffers' objects
         self._in_work = 0  # bytes that requests in work may need
         self._settled = 0.0  # what last_frame was then
         self._handling = False  # frames lie in the receive buffer and are not handled yet
@@ -125,7 +128,7 @@ class Transport:
                 if used:
                     held = used is True or await used or held
                 at = end
-            if self._unsent + self._in_work > self._memory:
+            if self._unsent + self._in_work > self._memory.flight:
                 self.flush()
                 await self._room()
             if perf_counter() > turn.over or at + self._unsent > most:
@@ -137,7 +140,7 @@ class Transport:
 
     async def _room(self) -> None:
         """Wait until the peer has taken replies, or work is done: back-pressure."""
-        while self._unsent + self._in_work > self._memory:
+        while self._unsent + self._in_work > self._memory.flight:
             await self._some_progress()
 
     def work_began(self, size: int) -> None:
@@ -155,7 +158,7 @@ class Transport:
         """Put a frame behind those that wait; `flush` sends them."""
         self._out += buffers
         for buffer in buffers:
-            self._unsent += len(buffer)
+            self._unsent += len(buffer) + REPLY
 
     def flush(self) -> None:
         """Send what the socket takes; the rest leaves when it takes more."""
@@ -185,6 +188,7 @@ class Transport:
             if len(buffer) >= LARGE:
                 self._recycle(buffer)
         del self._out[:whole]
+        self._unsent -= whole * REPLY
         if count:
             self._out[0] = memoryview(self._out[0])[count:]
 

@@ -65,6 +65,11 @@ class NtlmAcceptor:
         self._flags = 0
 
     @property
+    def size(self) -> int:
+        """Bytes of the messages that the MIC of the last one covers."""
+        return len(self._negotiate) + len(self._challenge)
+
+    @property
     def challenged(self) -> bool:
         """Whether the next message is the AUTHENTICATE."""
         return bool(self._challenge)

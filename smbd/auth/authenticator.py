@@ -63,6 +63,11 @@ class Exchange:
         self._mechanism_list = b""
         self._next: Callable[[bytes], Step] = self._first
 
+    @property
+    def size(self) -> int:
+        """Bytes of messages that it keeps for the ones to come."""
+        return len(self._mechanism_list) + self._acceptor.size
+
     def step(self, token: bytes | bytearray | memoryview) -> Step:
         """Answer one token.
 

@@ -146,7 +146,7 @@ async def closed_on_error(service: Service, session: Session, open_: Open) -> As
 
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:
     """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
-    session.trees.pop(tree.tree_id, None)
+    session.disconnect(tree)
     await _close_all(service, session, lambda one: one.tree_id == tree.tree_id)
 
 

@@ -11,6 +11,7 @@ from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
 from smbd.connection import Connection
 from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
+from smbd.memory import SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
 from smbd.session import Session
@@ -57,6 +58,7 @@ async def run(request: Request) -> Reply:
     else:
         await _renew(request, session, step.identity)
     session.exchange = None
+    session.memory.resize(SESSION)
     reply = Reply(pack_session_setup_response(_flags(session), step.token))
     reply.signed = session.has_key
     return reply
@@ -72,8 +74,10 @@ def _session(request: Request) -> Session:
     else:
         if len(connection.sessions) >= _MOST_SESSIONS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        memory = Holding(connection.memory, SESSION)
         session_id = service.new_session_id()
         session = Session(session_id, lambda: connection.forget(session_id), time.time())
+        session.memory = memory
         session.preauth = connection.preauth
         connection.sessions[session_id] = service.sessions[session_id] = session
         request.session, request.session_id = session, session_id
@@ -90,6 +94,7 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
     now = trio.current_time()
     try:
         step = session.exchange.step(message.token)
+        session.memory.resize(SESSION + session.exchange.size)
     except NtError as error:
         await end_session(request.service, session)
         if session.identity is None:

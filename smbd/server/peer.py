@@ -10,6 +10,7 @@ from smbd.config import Address
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
+from smbd.memory import MemoryAccount
 from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
@@ -37,13 +38,15 @@ class Peer:
         self._stranger = True
         self._login_scope = trio.CancelScope(deadline=trio.current_time() + limits.login_time)
         self._service = service
-        self.transport = Transport(sock, limits.memory, service.buffers, service.turns)
+        memory = MemoryAccount.of_stranger()
+        self.transport = Transport(sock, memory, service.buffers, service.turns)
         self.connection = Connection(
             service,
             str(address),
             address.host,
             CommandSequenceWindow(min(limits.credits, _CREDITS_OF_STRANGERS)),
             on_login=self._logged_in,
+            memory=memory,
         )
         self._dispatch: Dispatch | None = None
         self._hearing = trio.CancelScope()  # cancelled: no more requests are taken
@@ -130,8 +133,9 @@ class Peer:
             self._stranger = False
             self._admission.strangers -= 1
             self._login_scope.deadline = float("inf")
-        connection = self.connection
-        connection.window.maximum = self._service.config.server.limits.credits
+        connection, limits = self.connection, self._service.config.server.limits
+        connection.window.maximum = limits.credits
+        connection.memory.open(limits.memory)
         largest = max(connection.max_write, connection.max_transact)
         self.transport.admit(largest + _FRAME_OVERHEAD)
 

@@ -4,8 +4,12 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import smbd.testing
+from smbd.config import Limits
+from smbd.memory import REPLY, TASK
+from smbd.ntstatus import NtStatus
 from tests.core import messages
-from tests.core.messages import CHANGE_NOTIFY, ECHO, LOCK, SESSION_SETUP, WRITE
+from tests.core.messages import CHANGE_NOTIFY, CLOSE, ECHO, LOCK, SESSION_SETUP, WRITE
+from tests.core.peer import MORE_PROCESSING_REQUIRED
 from tests.server.raw import raw_client
 
 KIB = 1 << 10
@@ -94,3 +98,100 @@ async def test_before_a_login_no_frame_may_be_longer_than_a_login_needs(tmp_path
         body = messages.session_setup(bytes(9000))
         await client.send(client.peer.request(SESSION_SETUP, body))
         assert await client.hung_up()
+
+
+async def test_before_a_login_no_more_than_a_few_may_be_begun(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.negotiate()
+        statuses = []
+        for _ in range(20):
+            client.peer.session_id = 0
+            await client.send(next(client.peer.login()))
+            statuses.append((await client.answer()).status)
+        assert statuses.count(MORE_PROCESSING_REQUIRED) == 3
+        assert statuses[3:] == [NtStatus.INSUFFICIENT_RESOURCES] * 17
+        assert peer_of(server, client).connection.memory.held <= 8 * KIB
+
+
+async def test_a_long_token_of_a_login_that_is_not_gone_on_with_counts(tmp_path):
+    token = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(7000)
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.negotiate()
+        body = messages.session_setup(token)
+        answer = await client.ask(SESSION_SETUP, body, session_id=0)
+        assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
+        memory = peer_of(server, client).connection.memory
+        assert memory.held == 0, "it is over"
+        assert await client.authenticate() == 0
+        answer = await client.ask(SESSION_SETUP, body, session_id=0)
+        assert answer.status != NtStatus.INSUFFICIENT_RESOURCES
+        assert memory.held > 7000
+
+
+async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.negotiate()
+        address = peer_of(server, client).connection.address
+        for _ in range(10):
+            server.server.service.brake.failed(address, trio.current_time())
+        guesses = []
+        for _ in range(3):
+            client.peer.session_id = 0
+            steps = client.peer.login(password="wrong", asked=16)
+            await client.send(next(steps))
+            guesses.append(steps.send(await client.answer()))
+        await client.send(*guesses)
+        peer = peer_of(server, client)
+        while not peer.connection.running():
+            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
+        assert len(peer.connection.running()) < 3
+
+
+async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp_path):
+    async with smbd.testing.serve(tmp_path, limits=Limits(memory=MIB)) as server:
+        async with raw_client(server) as client:
+            await client.connect()
+            await client.ask(ECHO, asked=4000)
+            folder = await client.open("", access=1, options=1)
+            request = client.peer.request
+            await client.send(
+                *(request(CHANGE_NOTIFY, messages.change_notify(folder)) for _ in range(300))
+            )
+            refused = [await client.answer()]
+            waiting = len(peer_of(server, client).connection.running())
+            assert 100 < waiting < 150
+            refused += [await client.answer() for _ in range(300 - waiting - 1)]
+            assert {one.status for one in refused} == {NtStatus.INSUFFICIENT_RESOURCES}
+            assert (await client.ask(ECHO)).status == 0
+
+
+async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        await client.ask(ECHO, asked=4000)
+        peer = peer_of(server, client)
+        before = peer.connection.memory.held
+        holder, waiter = await client.open("a"), await client.open("a")
+        whole = (0, 100, messages.EXCLUSIVE)
+        assert (await client.ask(LOCK, messages.lock(holder, whole))).status == 0
+        await client.send(client.peer.request(LOCK, messages.lock(waiter, whole)))
+        while not peer.connection.running():
+            await trio.lowlevel.checkpoint()
+        assert peer.connection.memory.held > before + TASK
+        assert (await client.ask(CLOSE, messages.close(holder))).status == 0
+        assert (await client.ask(CLOSE, messages.close(waiter))).status == 0
+        await wait_all_tasks_blocked()
+        assert peer.connection.memory.held == before
+        assert peer.transport._in_work == peer.transport._unsent == 0
+
+
+async def test_replies_that_nobody_takes_count_with_their_objects(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        await client.ask(ECHO, asked=4000)
+        transport = peer_of(server, client).transport
+        transport.send([bytearray(76) for _ in range(10)])
+        assert transport._unsent == 10 * (76 + REPLY)
+        transport.flush()
+        assert transport._unsent == 0

@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from smbd import turns
 from smbd.buffers import SpareBuffers
+from smbd.memory import MemoryAccount
 from smbd.transport import Transport
 from smbd.turns import Turn, Turns
 from tests.commands.stage import on_stage
@@ -35,7 +36,7 @@ async def two_connections(handle, *, memory=64 * MIB):
             clients = []
             for name in "ab":
                 client, server = sockets()
-                transport = Transport(server, memory, spare, shared)
+                transport = Transport(server, MemoryAccount(memory), spare, shared)
 
                 def receive(transport=transport, name=name):
                     return transport.receive(lambda frame: handle(name, transport, frame))
@@ -117,7 +118,7 @@ async def test_replies_leave_at_the_end_of_each_turn():
     seen = []
 
     client, server = sockets()
-    transport = Transport(server, MIB, SpareBuffers(0), Turns())
+    transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), Turns())
 
     def handle(_frame):
         seen.append(len(client.recv(MIB)) if seen else 0)

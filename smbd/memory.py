@@ -1,0 +1,93 @@
+"""The bytes that one connection makes the server hold: counted, and bounded by `limits.memory`.
+
+What is in flight (requests in work, replies not taken) goes away by itself: at the bound the
+transport stops reading.  What is held (sessions, opens, locks, listings ...) stays until the
+client lets go of it: at the bound it is refused.  It may have three quarters of all, or a client
+that holds much would never be read from again, not even its CLOSEs.
+"""
+
+from smbd.ntstatus import NtError, NtStatus
+
+# Bytes of Python's objects, measured with tracemalloc and rounded up.
+OPEN = 2048  # with its file's state
+PIPE = 4096
+SESSION = 2048  # with its keys
+TREE = 256
+LOCK = 192
+EVENT = 128  # of a watched directory, beside its name
+TASK = 5120  # with its scopes
+REQUEST = 1024
+REPLY = 128
+
+_DEFAULT = 64 << 20
+# Before a login: three that were begun; and one or two that are held back.
+_STRANGERS_LIMIT = 12288
+_STRANGERS_HELD = 8192
+
+
+class MemoryAccount:
+    """What one connection holds; `flight` is how much may be in flight beside it."""
+
+    __slots__ = ("_limit", "_most_held", "flight", "held")
+
+    def __init__(self, limit: int = _DEFAULT) -> None:
+        self.held = 0
+        self._limit = limit
+        self.open(limit)
+
+    @classmethod
+    def of_stranger(cls) -> "MemoryAccount":
+        """Of a connection without a login."""
+        account = cls(_STRANGERS_LIMIT)
+        account._most_held = _STRANGERS_HELD
+        return account
+
+    def open(self, limit: int) -> None:
+        """Somebody has logged in: `limit` counts from now on."""
+        self._limit = limit
+        self._most_held = limit * 3 // 4
+        self.flight = limit - self.held
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be held."""
+        return self.held + size <= self._most_held
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
+        if size > 0 and not self.has_room(size):
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        self.add(size)
+
+    def add(self, size: int) -> None:
+        """Hold so many bytes more, or fewer, whatever the bound is."""
+        self.held += size
+        self.flight = self._limit - self.held
+
+
+class Holding:
+    """The part of an account that one thing has; it ends with the thing."""
+
+    __slots__ = ("_account", "size")
+
+    def __init__(self, account: MemoryAccount | None = None, size: int = 0) -> None:
+        """Hold `size` bytes; INSUFFICIENT_RESOURCES beyond the bound.  Without account: none."""
+        if account is not None:
+            account.hold(size)
+        self._account = account
+        self.size = size
+
+    def grow(self, size: int) -> None:
+        """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
+        if self._account is not None:
+            self._account.hold(size)
+            self.size += size
+
+    def resize(self, size: int) -> None:
+        """Hold `size` bytes in all; INSUFFICIENT_RESOURCES beyond the bound."""
+        self.grow(size - self.size)
+
+    def end(self) -> None:
+        """Hold nothing any more; again is harmless."""
+        account, self._account = self._account, None
+        if account is not None:
+            account.hold(-self.size)
