@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from smbd.commands import write_time
+from smbd.commands.waiting import begun
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
@@ -121,14 +122,17 @@ async def in_use(open_: Open) -> AsyncIterator[None]:
 
 
 async def _delete(service: Service, session: Session, open_: Open, doomed: Link) -> None:
-    try:
-        # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
-        # filled meanwhile stays, as on Windows.
-        with contextlib.suppress(NtError, OSError):
-            await open_.share.workers.run_long(session, open_.file.root.remove, open_.file)
-            service.notify.removed(open_.file)
-    finally:
-        service.files.forget(doomed)
+    """Delete the name by which a closed file was opened, after whatever else is done to it."""
+    file, changes = open_.file, service.files.changes
+    with await begun(lambda: changes.begin([file.identity], places=(file.place,))):
+        try:
+            # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
+            # filled meanwhile stays, as on Windows.
+            with contextlib.suppress(NtError, OSError):
+                await open_.share.workers.run_long(session, file.root.remove, file)
+                service.notify.removed(file)
+        finally:
+            service.files.forget(doomed)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import trio
 from smbd.commands import create_contexts, security
 from smbd.commands.closing import closed_on_error
 from smbd.commands.create_contexts import Asked
+from smbd.commands.entering import check_limits, enter, entered
 from smbd.commands.opening import (
     TRUNCATES,
     Found,
@@ -15,8 +16,7 @@ from smbd.commands.opening import (
 )
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.share import Share
-from smbd.state import WRITTEN, Open
+from smbd.state import WRITTEN, Change, Open
 from smbd.vfs import name_to_path
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
@@ -41,6 +41,8 @@ _NO_OPTIONS = 0xFF000000
 _BOTH_KINDS = CreateOptions.DIRECTORY_FILE | CreateOptions.NON_DIRECTORY_FILE
 _NO_ATTRIBUTES = 0xFFA10048  # what [MS-FSCC] 2.6 has no name for, and VOLUME and DEVICE of old
 _NO_ACCESS = 0x0CE0FE00  # [MS-FSA] 2.1.5.1: rights that there are not
+# What is deleted or moved again each time before it can be entered has met an attacker, not a race.
+_TRIES = 100
 # What opens an existing file as it is, and nothing else.
 _OPENS = (CreateDisposition.OPEN, CreateDisposition.OPEN_IF)
 
@@ -52,23 +54,29 @@ def try_now(request: Request) -> Reply | None:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    share = request.live_share()
-    found = open_cached(share.root, _wanted(request, message, asked))
+    found = open_cached(request.live_share().root, _wanted(request, message, asked))
     if found is None:
         return None
-    return _finish(request, _enter(request, share, message, found), found, asked)
+    try:
+        if request.service.files.changes.meet(found.file) is not None:
+            found.file.close()
+            return None
+        open_ = enter(request, message, found)
+    except BaseException:
+        found.file.close()
+        raise
+    return _finish(request, open_, found, asked)
 
 
 async def run(request: Request) -> Reply:
     """Open; whatever ends this early leaves no descriptor and no open behind."""
-    # A worker that opens cannot be called back, and what it has opened must not be lost: CANCEL
-    # and the end of the connection come too late.
     message = parse_create_request(request.frame)
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
-    with trio.CancelScope(shield=True):
-        open_, found = await _create(request, message, wanted)
+    open_, found = await _create(request, message, wanted)
+    if found.action == CreateAction.CREATED:
+        request.service.notify.added(found.file)
     return _finish(request, open_, found, asked)
 
 
@@ -87,20 +95,35 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
 
 
 async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
-    """Open in a worker, then agree on share modes without an await between check and entry."""
-    service, share = request.service, request.live_share()
-    _check_limits(request)  # also before: who is refused must not leave a new file behind
-    found = await request.blocking(open_or_create, share.root, wanted)
-    open_ = _enter(request, share, message, found)
-    if found.action == CreateAction.CREATED:
-        service.notify.added(found.file)
-    elif wanted.truncates:
-        async with closed_on_error(service, request.live_session(), open_):
+    """Open in a worker, and again if that was gone or moved before it could be entered."""
+    root = request.live_share().root
+    for _ in range(_TRIES):
+        check_limits(request)  # also before: a CREATE that is refused should make no file
+        with request.service.files.changes.flight() as flight:
+            # A worker that opens cannot be called back, and what it has opened must not be lost:
+            # CANCEL and the end of the connection come too late.
+            with trio.CancelScope(shield=True):
+                found = await request.blocking(open_or_create, root, wanted)
+            open_ = await entered(request, message, found, flight)
+        if open_ is not None:
+            if wanted.truncates and found.action != CreateAction.CREATED:
+                await _truncate(request, open_, found, wanted)
+            return open_, found
+    raise NtError(NtStatus.SHARING_VIOLATION)
+
+
+async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:
+    """Overwrite the file; until that is done nobody else gets to see it."""
+    service = request.service
+    async with closed_on_error(service, request.live_session(), open_):
+        # In the same turn of the loop as the entry, so nothing can be in the way.
+        change = service.files.changes.begin([found.file.identity])
+        assert isinstance(change, Change)
+        with change, trio.CancelScope(shield=True):
             found.information = await request.blocking_long(truncate, found.file, wanted)
-            service.notify.modified(found.file, WRITTEN | CompletionFilter.ATTRIBUTES)
-            superseded = wanted.disposition == CreateDisposition.SUPERSEDE
-            found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
-    return open_, found
+        service.notify.modified(found.file, WRITTEN | CompletionFilter.ATTRIBUTES)
+    superseded = wanted.disposition == CreateDisposition.SUPERSEDE
+    found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
 
 
 def _check_fields(message: CreateRequest) -> None:
@@ -144,49 +167,3 @@ def _access(desired: int) -> int:
     if access & Access.ACCESS_SYSTEM_SECURITY:
         raise NtError(NtStatus.PRIVILEGE_NOT_HELD)
     return access
-
-
-def _enter(request: Request, share: Share, message: CreateRequest, found: Found) -> Open:
-    """Agree with the other opens of the file and become one of them; else undo."""
-    service, session = request.service, request.live_session()
-    try:
-        _check_limits(request)
-        service.files.check(found.file, _shared_access(message, found), message.share_access)
-        number = service.opens.next_id()
-    except NtError:
-        found.file.close()
-        raise
-    open_ = Open(
-        number,
-        number,
-        session.session_id,
-        request.tree_id,
-        share,
-        found.file,
-        found.granted,
-        message.share_access,
-        message.create_options,
-        delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
-    )
-    share.engine.attach(found.file.fd)
-    service.opens.add(open_)
-    service.files.add(open_)
-    session.opens[number] = open_
-    return open_
-
-
-def _shared_access(message: CreateRequest, found: Found) -> int:
-    """What others must share: to truncate is to write, whatever rights the open then has."""
-    truncates = message.create_disposition in TRUNCATES
-    return found.granted | (Access.FILE_WRITE_DATA if truncates else 0)
-
-
-def _check_limits(request: Request) -> None:
-    """Each open costs a descriptor; and what ended while we opened gets none."""
-    service, session = request.service, request.live_session()
-    if session.session_id not in service.sessions:
-        raise NtError(NtStatus.USER_SESSION_DELETED)
-    if request.tree_id not in session.trees:
-        raise NtError(NtStatus.NETWORK_NAME_DELETED)
-    if request.connection.handles >= service.config.server.limits.opens:
-        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)

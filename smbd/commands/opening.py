@@ -71,6 +71,7 @@ class Found:
     information: FileInformation
     granted: int
     maximal: int  # all that the caller could have had, if `tells_maximum` asked
+    failure: Exception | None = None  # why a file that was made cannot be what was asked for
 
 
 def open_or_create(root: Root, wanted: Wanted) -> Found:
@@ -94,7 +95,17 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
 
 def open_existing(root: Root, wanted: Wanted) -> Found:
     """Open what is there; NtError(OBJECT_NAME_NOT_FOUND) if nothing is.  Blocks."""
-    return _look(_open_data(root.open, wanted), wanted)
+    found = _look(_open_data(root.open, wanted), wanted)
+    if found.information.number_of_links:
+        return found
+    # Its last name was removed between the look-up and the open: data written into it would be
+    # lost.  But a file system that counts no links says so again.
+    with found.file as gone:
+        found = _look(_open_data(root.open, wanted), wanted)
+        if not found.information.number_of_links and found.file.identity != gone.identity:
+            found.file.close()
+            raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
+    return found
 
 
 def open_cached(root: Root, wanted: Wanted) -> Found | None:
@@ -202,17 +213,15 @@ def _create(root: Root, wanted: Wanted) -> Found:
     # Whoever makes a file gets all that he asks for, whatever others will get.
     granted = _grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
     file = root.create(wanted.path, directory)
+    found = Found(file, CreateAction.CREATED, vfs.information(file), granted, FILE_ALL_ACCESS)
     try:
-        information = _equip(file, wanted, descriptor)
-        maximal = FILE_ALL_ACCESS
+        found.information = _equip(file, wanted, descriptor)
         if wanted.tells_maximum:
             everything = FILE_ALL_ACCESS & wanted.share_maximum
-            maximal = rights.of(file, descriptor, wanted.token, everything)
-    except BaseException:
-        root.remove(file)
-        file.close()
-        raise
-    return Found(file, CreateAction.CREATED, information, granted, maximal)
+            found.maximal = rights.of(file, descriptor, wanted.token, everything)
+    except Exception as error:  # noqa: BLE001 -- told where it can be removed, if it is nobody's yet
+        found.failure = error
+    return found
 
 
 def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) -> FileInformation:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from smbd import vfs
 from smbd.commands import renaming, security, write_time
 from smbd.commands.reply import check_charge, later
+from smbd.commands.waiting import begun
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -96,11 +97,14 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
-    if value:
-        await request.blocking(_check_deletable, open_)
-    if open_.closed or open_.link is None:
-        raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
-    open_.link.doom(doomed=value)
+    changes = request.service.files.changes
+    # Reserved, so that nothing is made in a directory between the look and the mark.
+    with await begun(lambda: changes.begin([open_.file.identity])):
+        if value:
+            await request.blocking(_check_deletable, open_)
+        if open_.closed or open_.link is None:
+            raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
+        open_.link.doom(doomed=value)
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:

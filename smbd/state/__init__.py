@@ -1,21 +1,26 @@
 """What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
 
+from smbd.state.changes import Change, Changes, Flight
 from smbd.state.files import FileState, FileTable, Link
 from smbd.state.line import Line, LinePlace
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
 from smbd.state.open import Enumeration, Open, OpenTable
 from smbd.state.pipe import PipeOpen
+from smbd.state.waits import Wait
 
 __all__ = [
     "WRITTEN",
     "ByteRange",
     "ByteRangeLocks",
+    "Change",
     "ChangeNotifyEntry",
     "ChangeNotifyList",
+    "Changes",
     "Enumeration",
     "FileState",
     "FileTable",
+    "Flight",
     "Line",
     "LinePlace",
     "Link",
@@ -24,4 +29,5 @@ __all__ = [
     "Open",
     "OpenTable",
     "PipeOpen",
+    "Wait",
 ]

@@ -7,6 +7,7 @@ and locks.  A deletion is of a name: each name by which the file is open is a Li
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.changes import Changes
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
 from smbd.state.sharing import WRITES, ShareModes
@@ -102,6 +103,7 @@ class FileState:
 class FileTable:
     """The files that are open, for the whole server."""
 
+    changes: Changes = field(default_factory=Changes)
     lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
 
@@ -114,6 +116,12 @@ class FileTable:
         state = self.of(file)
         if state is not None:
             state.check(file, access, sharing)
+
+    def check_folder(self, file: File) -> None:
+        """DELETE_PENDING if a new file lies in a folder that waits for its deletion."""
+        state = None if file.folder is None else self._files.get(file.folder)
+        if state is not None and state.links_that_go():
+            raise NtError(NtStatus.DELETE_PENDING)
 
     def add(self, open_: Open) -> Link:
         """Count an open in; its share modes were checked without an await between."""

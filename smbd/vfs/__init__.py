@@ -11,6 +11,7 @@ from smbd.vfs.attributes import (
     set_sparse,
     set_times,
 )
+from smbd.vfs.changes import MovedError
 from smbd.vfs.copying import copy_range
 from smbd.vfs.eas import find_eas, list_eas, set_eas
 from smbd.vfs.information import (
@@ -43,6 +44,7 @@ __all__ = [
     "SETTABLE_ATTRIBUTES",
     "File",
     "Matcher",
+    "MovedError",
     "Ownership",
     "Root",
     "allocate",

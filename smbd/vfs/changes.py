@@ -1,5 +1,6 @@
 """What can be done to one entry of an opened folder: make, rename, link, remove."""
 
+import contextlib
 import errno
 import os
 import secrets
@@ -7,6 +8,10 @@ import stat
 
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
+
+
+class MovedError(Exception):
+    """What stands at a name is not what was there when it was looked at."""
 
 
 class Entry:
@@ -61,6 +66,14 @@ class Entry:
         os.rename(self.name, new.name, src_dir_fd=self.parent, dst_dir_fd=new.parent)
 
 
+def check_entry(entry: Entry, expected: tuple[int, int] | None) -> None:
+    """MovedError if an entry that is to be replaced is not the (device, inode) expected."""
+    if expected is not None:
+        status = entry.status()
+        if (status.st_dev, status.st_ino) != expected:
+            raise MovedError
+
+
 def take_by_rename(old: Entry, new: Entry) -> None:
     """Rename to a name that is free, or is another spelling of the old one; never replaces."""
     try:
@@ -92,7 +105,11 @@ def _take_without_flags(old: Entry, new: Entry) -> None:
             old.link(new)
         except FileExistsError as error:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION) from error
-        old.remove()
+        try:
+            old.remove()
+        except BaseException:
+            new.remove()
+            raise
         return
     try:
         new.status()
@@ -109,11 +126,16 @@ def replace_by_rename(old: Entry, new: Entry, there: str) -> None:
     # [MS-FSA] 2.1.5.15.11: a folder is not replaced, nor does one replace a file.
     if stat.S_ISDIR(replaced.st_mode) or stat.S_ISDIR(moved.st_mode):
         raise NtError(NtStatus.ACCESS_DENIED)
-    old.rename(target)
-    if os.path.samestat(replaced, moved):
-        old.remove()  # rename(2) leaves two links of one file alone
     if there != new.name:
-        target.rename(new)
+        # The one that goes takes the new spelling first: nothing is left to fail when it is gone.
+        take_by_rename(target, new)
+    try:
+        old.rename(new)
+        if os.path.samestat(replaced, moved):
+            old.remove()  # rename(2) leaves two links of one file alone
+    except BaseException:
+        _spell_back(new, target)
+        raise
 
 
 def replace_by_link(old: Entry, new: Entry, there: str) -> None:
@@ -128,9 +150,17 @@ def replace_by_link(old: Entry, new: Entry, there: str) -> None:
     passing = Entry(new.parent, f".smbd-{secrets.token_hex(8)}")
     old.link(passing)
     try:
-        passing.rename(target)
+        if there != new.name:
+            take_by_rename(target, new)
+        passing.rename(new)
     except BaseException:
         passing.remove()
+        _spell_back(new, target)
         raise
-    if there != new.name:
-        target.rename(new)
+
+
+def _spell_back(new: Entry, target: Entry) -> None:
+    """What could not be replaced gets its own spelling back."""
+    if new.name != target.name:
+        with contextlib.suppress(OSError, NtError):
+            take_by_rename(new, target)

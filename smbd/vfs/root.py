@@ -13,7 +13,13 @@ from time import monotonic
 from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs.changes import Entry, replace_by_link, replace_by_rename, take_by_rename
+from smbd.vfs.changes import (
+    Entry,
+    check_entry,
+    replace_by_link,
+    replace_by_rename,
+    take_by_rename,
+)
 from smbd.vfs.lookup import PROC_FDS, Found, Lookup, closed_after, join, place_of
 from smbd.vfs.names import path_to_name
 from smbd.vfs.volume import describe_volume
@@ -25,6 +31,8 @@ from smbd.wire.fscc import Volume
 # only as long as the next one is slow again.
 _SLOW = 0.002
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
+
+Identity = tuple[int, int] | None  # (device, inode)
 
 
 class File:
@@ -38,6 +46,7 @@ class File:
         "crossed",
         "device",
         "fd",
+        "folder",
         "inode",
         "is_directory",
         "is_symlink",
@@ -61,6 +70,7 @@ class File:
         self.root = root
         self.path = path
         self.crossed = False  # a symbolic link was on the way
+        self.folder: tuple[int, int] | None = None  # the identity of the one it was made in
         self.is_symlink = False  # the name by which it was opened is a symbolic link
         self.fd = fd
         self.is_directory = stat.S_ISDIR(status.st_mode)
@@ -227,13 +237,35 @@ class Root:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             fd = Entry(parent_fd, name).create(directory=directory)
             folder.added(name)
-        return File(self, join(parent, name), fd, os.fstat(fd), read=True, write=not directory)
+            above = os.fstat(parent_fd)
+        path = join(parent, name)
+        file = File(self, path, fd, os.fstat(fd), read=True, write=not directory)
+        file.folder = above.st_dev, above.st_ino
+        return file
 
-    def rename(self, file: File, new_path: str, replace: bool) -> None:
+    def standing(self, path: str) -> tuple[int, int] | None:
+        """(device, inode) of what has a name in whatever spelling; a symbolic link's own.
+
+        None if nothing has it.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.
+        """
+        parent, _, name = path.rpartition("/")
+        with (
+            self.lookup.folder(parent) as (parent_fd, _),
+            self.lookup.index.folder(parent_fd) as folder,
+        ):
+            there = folder.find(name)
+            try:
+                status = Entry(parent_fd, there).status() if there is not None else None
+            except FileNotFoundError:
+                return None
+        return None if status is None else (status.st_dev, status.st_ino)
+
+    def rename(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:
         """Give a file another path, atomically; `file.path` follows.
 
-        `replace` lets it take the place of a file (never of a folder: ACCESS_DENIED).  Whether
-        that one is open or READONLY is the caller's to ask before, by opening it.  Raises NtError:
+        `replace` lets it take the place of a file (never of a folder: ACCESS_DENIED), but only of
+        the (device, inode) `over` if that is given: else MovedError.  Whether that one is open or
+        READONLY is the caller's to ask before, by opening it.  Raises NtError:
         OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND (the old name is gone),
         ACCESS_DENIED; OSError(EINVAL), which is INVALID_PARAMETER, for a folder into itself.
         """
@@ -256,16 +288,17 @@ class Root:
             elif not replace:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             else:
+                check_entry(Entry(parent_fd, there), over)
                 replace_by_rename(old, new, there)
                 new_folder.removed(there)
             old_folder.removed(old.name)
             new_folder.added(name)
             file.path = join(parent, name)
 
-    def link(self, file: File, new_path: str, replace: bool) -> None:
+    def link(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:
         """Give a file one more path: a hard link.
 
-        Raises NtError as `rename`, and FILE_IS_A_DIRECTORY for a folder; OSError.
+        Raises NtError as `rename`, and FILE_IS_A_DIRECTORY for a folder; MovedError, OSError.
         """
         self.check_writable()
         if file.is_directory:
@@ -285,6 +318,7 @@ class Root:
             elif not replace:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             else:
+                check_entry(Entry(parent_fd, there), over)
                 replace_by_link(old, new, there)
                 folder.removed(there)
             folder.added(name)

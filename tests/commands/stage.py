@@ -8,6 +8,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import outcome
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -112,22 +113,28 @@ def _deliver(data, into):
 
 
 class HeldCalls:
-    """A share's workers: call at once, in the loop, until a test says `hold`."""
+    """A share's workers: call at once, in the loop, until a test says `hold`.
+
+    What is held is called when it is let go; with `early` it is called at once, and only its result
+    is held.
+    """
 
     def __init__(self):
         self.holding = False
+        self.early = False
         self.held = []
 
     async def run_for(self, _turn, function, *args):
         if self.holding:
             call = Held(function.__name__)
             self.held.append(call)
+            result = outcome.capture(function, *args) if self.early else None
             try:
                 await call.wait()
             finally:
                 # The worker has done its work, whether or not the caller still wants it.
-                result = function(*args)
-            return result
+                result = result or outcome.capture(function, *args)
+            return result.unwrap()
         await trio.lowlevel.checkpoint()
         return function(*args)
 

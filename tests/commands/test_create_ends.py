@@ -54,9 +54,11 @@ async def test_a_create_whose_session_ends_while_a_worker_opens(tmp_path, mock_c
         stage.ask(CREATE, messages.create("a"))
         await stage.answers()
         await end_session(stage.service, stage.session)
+        stage.calls.holding = False
         stage.calls.held[0].finish()
         assert (await stage.answer()).status == NtStatus.USER_SESSION_DELETED
         assert descriptors() == before
+        assert not (tmp_path / "a").exists(), "a refused CREATE leaves no file"
 
 
 async def test_a_create_whose_tree_ends_while_a_worker_opens(tmp_path, mock_clock):
@@ -67,8 +69,10 @@ async def test_a_create_whose_tree_ends_while_a_worker_opens(tmp_path, mock_cloc
         await stage.answers()
         stage.ask(TREE_DISCONNECT)
         assert (await stage.answer()).status == 0
+        stage.calls.holding = False
         stage.calls.held[0].finish()
         assert (await stage.answer()).status == NtStatus.NETWORK_NAME_DELETED
+        assert not (tmp_path / "a").exists()
         assert not list(stage.service.opens)
         assert descriptors() == before
 
@@ -127,7 +131,9 @@ async def test_a_file_that_waits_for_its_deletion_cannot_be_opened(tmp_path, moc
         assert not (tmp_path / "a").exists()
 
 
-async def test_a_file_stays_delete_pending_while_a_worker_unlinks_it(tmp_path, mock_clock):
+async def test_a_create_waits_while_a_worker_unlinks_the_file_and_makes_another(
+    tmp_path, mock_clock
+):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a", options=messages.DELETE_ON_CLOSE)
         stage.calls.holding = True
@@ -135,11 +141,12 @@ async def test_a_file_stays_delete_pending_while_a_worker_unlinks_it(tmp_path, m
         assert await stage.answers() == []
         stage.calls.holding = False
         stage.ask(CREATE, messages.create("a"))
-        assert (await stage.answer()).status == NtStatus.DELETE_PENDING
+        assert await stage.answers() == []
         stage.calls.held[0].finish()
-        assert (await stage.answer()).status == 0
-        stage.ask(CREATE, messages.create("a"))
-        assert (await stage.answer()).status == 0
+        closed, created = await stage.answers()
+        assert (closed.command, closed.status) == (CLOSE, 0)
+        assert (created.command, created.status) == (CREATE, 0)
+        assert (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize(

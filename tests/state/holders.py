@@ -31,6 +31,11 @@ class PaperFile:
 
     names: int = 1  # its hard links
     is_symlink: bool = False
+    folder: tuple[int, int] | None = None
+
+    @property
+    def identity(self):
+        return self.device, self.inode
 
     @property
     def place(self):

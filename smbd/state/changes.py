@@ -1,0 +1,201 @@
+"""Names that are about to change: reserved from the check to the end of the act.
+
+What is checked in the event loop (share modes, deletions that wait, what is open in a folder) is
+done in a worker, and others may come between.  So a deletion, rename, link, truncation or mark
+for deletion reserves the files that it is about with the check; it is a Change until the worker is
+done.  A CREATE that finds a reserved file waits for the end, and looks again.
+
+A CREATE opens in a worker too, before it can be checked.  It is a Flight meanwhile, and a file
+whose Change ended while it was away may be gone or moved: that has to be looked at again as well.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+
+from smbd.state.waits import Wait
+from smbd.vfs import File
+
+T = TypeVar("T")
+Key = tuple[int, int]  # (device, inode)
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """What is being done to some names; as a context manager it ends with the block.
+
+    `files` are reserved for it alone: those whose names go or come, and directories that nobody
+    may put anything into.  `folders` get an entry, several changes at a time.  `places` are the
+    absolute paths where something comes or goes, and `moving` that of a directory that moves with
+    all that lies in it ("": none).
+    """
+
+    changes: "Changes"
+    files: frozenset[Key]
+    folders: frozenset[Key] = frozenset()
+    places: tuple[str, ...] = ()
+    moving: str = ""
+    _waits: list[Wait] = field(default_factory=list)
+
+    def wait(self) -> Wait:
+        """What is over when this change is."""
+        self._waits.append(Wait())
+        return self._waits[-1]
+
+    def end(self) -> None:
+        """It is done, or could not be."""
+        self.changes.ended(self)
+        for wait in self._waits:
+            wait.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A CREATE whose worker opens or makes a file that nobody can know yet."""
+
+    changes: "Changes"
+    began: int = 0
+
+    def begin(self) -> None:
+        """A worker looks from now on: what ended before that is no news."""
+        self.changes.flights.pop(self, None)
+        self.changes.flights[self] = None
+        self.began = self.changes.moment
+
+    def meets(self, file: File) -> Wait | None:
+        """What to wait for before a file that was opened is looked for again; None if nothing."""
+        if self.changes.ended_since(self.began, file):
+            return Wait(over=True)
+        return self.changes.meet(file)
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.changes.landed(self)
+
+
+@dataclass(slots=True)
+class Changes:
+    """Every change under way in the server; in most moments there is none."""
+
+    moment: int = 0  # counts the changes that have ended
+    flights: dict[Flight, None] = field(default_factory=dict)  # in the order of their beginning
+    _files: dict[Key, Change] = field(default_factory=dict)
+    _folders: dict[Key, list[Change]] = field(default_factory=dict)
+    _moving: dict[str, Change] = field(default_factory=dict)
+    # At which moment a change of a file, or of all beneath a place, ended last; oldest first.
+    _ended: dict[Key, int] = field(default_factory=dict)
+    _moved: dict[str, int] = field(default_factory=dict)
+
+    def begin(
+        self,
+        files: Iterable[Key],
+        folders: Iterable[Key] = (),
+        places: tuple[str, ...] = (),
+        moving: str = "",
+    ) -> Change | Wait:
+        """Reserve; or what to wait for before everything has to be looked at again."""
+        change = Change(self, frozenset(files), frozenset(folders), places, moving)
+        hindering = self._hindering(change)
+        if hindering is not None:
+            return hindering.wait()
+        for key in change.files:
+            self._files[key] = change
+        for key in change.folders:
+            self._folders.setdefault(key, []).append(change)
+        if moving:
+            self._moving[moving] = change
+        return change
+
+    def _hindering(self, change: Change) -> Change | None:
+        for key in change.files | change.folders:
+            if key in self._files:
+                return self._files[key]
+        for key in change.files:
+            if key in self._folders:
+                return self._folders[key][0]
+        for place in change.places:
+            above = self._moving_above(place)
+            if above is not None:
+                return above
+        if change.moving:
+            prefix = change.moving + "/"
+            for other in self._files.values():
+                if any(place.startswith(prefix) for place in other.places):
+                    return other
+        return None
+
+    def _moving_above(self, place: str) -> Change | None:
+        for moving, change in self._moving.items():
+            if place.startswith(moving + "/"):
+                return change
+        return None
+
+    def meet(self, file: File) -> Wait | None:
+        """The end of a change under way of a file just opened, or of a folder above it."""
+        if not self._files:
+            return None
+        change = self._files.get((file.device, file.inode))
+        if change is None and file.folder is not None:
+            change = self._files.get(file.folder)
+        if change is None and self._moving:
+            change = self._moving_above(file.place)
+        return None if change is None else change.wait()
+
+    def ended_since(self, began: int, file: File) -> bool:
+        """Whether a change of this file, or of a folder above it, has ended since a moment."""
+        if self.moment == began:
+            return False
+        if max(self._ended.get(key, 0) for key in (file.identity, file.folder) if key) > began:
+            return True
+        later = [place for place, moment in self._moved.items() if moment > began]
+        return bool(later) and file.place.startswith(tuple(place + "/" for place in later))
+
+    def flight(self) -> Flight:
+        """A CREATE that is about to leave for a worker, for the length of a block."""
+        return Flight(self)
+
+    def landed(self, flight: Flight) -> None:
+        """A CREATE is over: nobody needs to know any more what ended before the others began."""
+        del self.flights[flight]
+        oldest = next(iter(self.flights)).began if self.flights else self.moment
+        _drop_until(self._ended, oldest)
+        _drop_until(self._moved, oldest)
+
+    def ended(self, change: Change) -> None:
+        """For Change.end."""
+        for key in change.files:
+            del self._files[key]
+        for key in change.folders:
+            self._folders[key].remove(change)
+            if not self._folders[key]:
+                del self._folders[key]
+        if change.moving:
+            del self._moving[change.moving]
+        if self.flights:
+            self.moment += 1
+            for key in change.files:
+                _put_last(self._ended, key, self.moment)
+            if change.moving:
+                _put_last(self._moved, change.moving, self.moment)
+
+
+def _put_last(log: dict[T, int], name: T, moment: int) -> None:
+    log.pop(name, None)
+    log[name] = moment
+
+
+def _drop_until(log: dict[T, int], moment: int) -> None:
+    while log:
+        first = next(iter(log))
+        if log[first] > moment:
+            return
+        del log[first]

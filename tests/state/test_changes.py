@@ -1,0 +1,105 @@
+"""Reservations of names: what waits for what, and what a CREATE on its way gets to know."""
+
+import pytest
+
+from smbd.state import Change, Changes, Wait
+from tests.state.holders import PaperFile
+
+A, B, FOLDER, OTHER = (1, 10), (1, 11), (1, 20), (1, 21)
+
+
+def file(key=A, path="a", folder=None):
+    made = PaperFile(device=key[0], inode=key[1], path=path)
+    made.folder = folder
+    return made
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "waits"),
+    [
+        ({"files": [A]}, {"files": [A]}, True),
+        ({"files": [A]}, {"files": [B]}, False),
+        ({"files": [A], "folders": [FOLDER]}, {"files": [B], "folders": [FOLDER]}, False),
+        ({"files": [A], "folders": [FOLDER]}, {"files": [FOLDER]}, True),
+        (
+            {"files": [FOLDER], "moving": "/share/d"},
+            {"files": [A], "places": ("/share/d/e/a",)},
+            True,
+        ),
+        (
+            {"files": [FOLDER], "moving": "/share/d"},
+            {"files": [A], "places": ("/share/da",)},
+            False,
+        ),
+    ],
+)
+def test_a_change_waits_for_one_that_is_about_the_same(one, other, waits):
+    for first, second in ((one, other), (other, one)):
+        changes = Changes()
+        change = changes.begin(**first)
+        assert isinstance(change, Change)
+        assert isinstance(changes.begin(**second), Wait) is waits
+        change.end()
+        if waits:
+            assert isinstance(changes.begin(**second), Change)
+
+
+def test_all_who_wait_for_a_change_are_woken_at_its_end():
+    changes, woken = Changes(), []
+    with changes.begin([A]):
+        waits = [changes.begin([A, B]), changes.meet(file(A))]
+        for number, wait in enumerate(waits):
+            wait.wake = lambda number=number: woken.append(number)
+        assert changes.meet(file(B)) is None, "who waits has reserved nothing"
+        assert woken == []
+    assert woken == [0, 1]
+    assert all(wait.over for wait in waits)
+    assert changes.meet(file(A)) is None
+
+
+def test_a_create_meets_changes_of_its_file_of_its_folder_and_of_folders_above():
+    changes = Changes()
+    with changes.begin([A]):
+        assert changes.meet(file(A)) is not None
+    with changes.begin([FOLDER]):
+        assert changes.meet(file(A)) is None
+        assert changes.meet(file(A, folder=FOLDER)) is not None
+        assert changes.meet(file(A, folder=OTHER)) is None
+    with changes.begin([FOLDER], moving="/share/d"):
+        assert changes.meet(file(A, "d/e/a")) is not None
+        assert changes.meet(file(A, "da")) is None
+
+
+def test_a_create_is_told_of_what_ended_while_it_was_away():
+    changes = Changes()
+    changes.begin([A]).end()
+    with changes.flight() as early:
+        assert early.meets(file(A)) is None, "that was before"
+        changes.begin([A]).end()
+        with changes.flight() as late:
+            changes.begin([FOLDER], moving="/share/d").end()
+            for flight in (early, late):
+                assert flight.meets(file(B)) is None
+                assert flight.meets(file(B, folder=FOLDER)).over
+                assert flight.meets(file(B, "d/b")).over
+            assert early.meets(file(A)).over
+            assert late.meets(file(A)) is None
+            early.begin()
+            assert early.meets(file(A)) is None
+            assert early.meets(file(B, "d/b")) is None
+
+
+def test_nothing_is_kept_of_what_nobody_asks_about():
+    changes = Changes()
+    with changes.flight() as long:
+        for number in range(100):
+            with changes.flight():
+                changes.begin([(1, number)], moving=f"/share/{number}").end()
+        assert len(changes._ended) == 100
+        long.begin()
+        with changes.flight():
+            pass
+        assert not changes._ended
+        assert not changes._moved
+        changes.begin([A], moving="/share/a").end()
+    assert changes == Changes(moment=changes.moment)
