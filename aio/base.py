@@ -18,7 +18,8 @@ class Stats:
     LARGEST: ClassVar = frozenset(("max_seconds", "max_submit_seconds"))  # the others are sums
 
     hits: int = 0  # answered at once, in the calling task
-    misses: int = 0  # not all in the page cache
+    hits_waited: int = 0  # those of them that took longer than a millisecond all the same
+    misses: int = 0  # not all in the page cache, or not tried, since trying would have waited
     unknown: int = 0  # nothing here can tell what is in the page cache
     oversize: int = 0  # reads and writes too long to be tried (inline_limit, dontcache)
     slept: int = 0  # tried in the loop, and took long enough to have slept: guesses and probes
@@ -71,6 +72,13 @@ class Engine(Protocol):
 
     name: str
     notes: tuple[str, ...]  # which engines the spec names before it, and why they are not there
+
+    @property
+    def write_seconds(self) -> float:
+        """How long the `write` that returned last was in the kernel, as far as it can be told.
+
+        To be asked before the next checkpoint.
+        """
 
     def attach(self, fd: int) -> None:
         """A regular file has been opened; its owner calls `detach` before it closes the fd.

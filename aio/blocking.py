@@ -40,6 +40,13 @@ def write_full(fd: int, data: Data, offset: int, flags: int = 0) -> int:
     return count
 
 
+def write_timed(fd: int, data: Data, offset: int, flags: int) -> tuple[int, float]:
+    """As `write_full`; and how many seconds it took."""
+    started = perf_counter()
+    count = write_full(fd, data, offset, flags)
+    return count, perf_counter() - started
+
+
 class SyncEngine:
     """Blocks the loop for as long as the kernel takes."""
 
@@ -49,6 +56,7 @@ class SyncEngine:
     def __init__(self) -> None:
         self._stats = Stats()
         self._closed = False
+        self.write_seconds = 0.0
 
     def attach(self, fd: int) -> None:
         """Nothing is kept for an open file."""
@@ -73,7 +81,8 @@ class SyncEngine:
         started = perf_counter()
         count = write_full(fd, data, offset)
         stats = self._stats
-        stats.took(perf_counter() - started)
+        self.write_seconds = perf_counter() - started
+        stats.took(self.write_seconds)
         stats.writes += 1
         stats.bytes_written += count
         return count

@@ -20,6 +20,7 @@ import trio
 
 from aio.base import Data, Stats
 from aio.bounce import BounceBuffers
+from aio.file_systems import FileSystem
 from aio.kernel import (
     AT_EMPTY_PATH,
     STATX_BASIC_STATS,
@@ -30,7 +31,6 @@ from aio.kernel import (
     statx,
 )
 from aio.ring import READ, WRITE, Request, Ring
-from aio.storage import FileSystem
 from aio.transfers import Transfers, no_progress
 from aio.turns import Turns
 

@@ -16,28 +16,15 @@ from typing import Any
 from aio.base import Data, Engine, Stats
 from aio.blocking import write_full
 from aio.dontcache import DontCache
+from aio.patience import SLEPT, Patience
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
 
 _RWF_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 _preadv = os.preadv
 
-# A cached read of 1 MiB takes 22 us, a disk's at least 100: a guess that took longer has slept, or
-# has waited for the GIL that long, which is as bad.
-_SLEPT = 0.001
 # What takes so long, and so much more a byte, may have: a fast disk's 4 KiB take 50 to 90 us, a hit
 # 2 to 5 (measured).  To doubt it costs little if it had not.
 _DOUBTFUL, _DOUBTFUL_A_BYTE = 40e-6, 0.5e-9
-# The kernel pauses a writer beyond the dirty limit for 10 to 200 ms; waiting for the GIL takes up
-# to 5 (the switch interval).
-_STALL = 0.008
-# After a stall, writes stay away from the loop for this many times its length, so that stalls take
-# at most a twentieth of the loop's time however long the device is behind.
-_WRITES_AWAY = 20
-# Refusing a probe, the kernel submits the read, and where the device's queue is full it waits for a
-# place there, as long as for the data: the loop stood still for 2 s at a time, with 64 others
-# reading from a disk of 500 reads a second (measured; io_uring waits there too).  After a probe
-# that stalled, only what is known to be resident is probed.  That costs a hit 1.7 us: it may go on.
-_PROBES_AWAY = 100
 
 
 class Probe:
@@ -53,7 +40,7 @@ class Probe:
         self._plain_limit = min(inline_limit, dontcache.shortest - 1)
         self._storage = Storage(inline_limit)
         self._files: dict[int, OpenFile] = {}
-        self._writes_away_until = self._probes_away_until = 0.0
+        self._patience = Patience()
         # Plain ints: what a hit counts must cost nothing.
         self._hits = self._misses = self._unknown = self._oversize = self._slept = 0
         self._inline = self._deferred = self._stalls = 0
@@ -84,8 +71,8 @@ class Probe:
         if length > self._plain_limit and self._is_too_long(fd, length, writing=False):
             return None
         started = perf_counter()
-        if started < self._probes_away_until and not self._storage.resident(
-            file, offset, length, started
+        if started < self._patience.away_until and not (
+            self._patience.tries(started) and self._storage.resident(file, offset, length, started)
         ):
             self._misses += 1
             return None
@@ -101,6 +88,9 @@ class Probe:
         if count != length and offset + count < os.fstat(fd).st_size:
             self._missed(started)
             return None
+        ended = perf_counter()
+        if ended - started > SLEPT:
+            self._patience.hit_waited(ended - started, ended)
         self._hits += 1
         self._bytes_read += count
         return count
@@ -109,9 +99,7 @@ class Probe:
         """A probe has found less than all."""
         self._misses += 1
         ended = perf_counter()
-        if ended - started > _STALL:
-            self._slept += 1
-            self._probes_away_until = ended + _PROBES_AWAY * (ended - started)
+        self._patience.missed(ended - started, ended)
 
     def _try_read_otherwise(
         self, file: OpenFile | None, into: memoryview, offset: int
@@ -131,6 +119,9 @@ class Probe:
         residency = file.residency
         assert file.reads_by == RESIDENCY
         assert residency is not None
+        if file.inode.exclusive:  # xfs reads under the inode's lock, below overlayfs too
+            self._misses += 1
+            return None
         resident = residency.resident(offset, len(into), started)
         if resident:
             return self._read_now(file, into, offset, started)
@@ -147,7 +138,7 @@ class Probe:
         count = _preadv(file.fd, (into,), offset)
         took = perf_counter() - started
         if took > _DOUBTFUL:
-            self._slept += took > _SLEPT
+            self._slept += took > SLEPT
             self._doubt(file, offset, len(into), took)
         if count != len(into) and offset + count < os.fstat(file.fd).st_size:
             self._misses += 1  # the file grew in between
@@ -161,8 +152,8 @@ class Probe:
         residency = file.residency
         if residency is None:
             return
-        if took > _SLEPT:
-            residency.forget()
+        if took > SLEPT:
+            self._storage.beliefs.forget()
         elif took > _DOUBTFUL + length * _DOUBTFUL_A_BYTE:
             residency.doubt(offset, length, self._hits)
 
@@ -184,6 +175,11 @@ class Probe:
         file.reads_by = FRESH
         return self._try_read_otherwise(file, into, offset)
 
+    @property
+    def write_seconds(self) -> float:
+        """The engine's."""
+        return self._engine.write_seconds
+
     def try_write(self, fd: int, data: Data, offset: int) -> int | None:
         """The count, if the kernel took all of it into the page cache at once; None: use `write`.
 
@@ -193,51 +189,96 @@ class Probe:
         file = self._files.get(fd)
         if file is not None and file.reads_by == FRESH:
             self._storage.learn(file)
-        if len(data) > self._plain_limit and self._is_too_long(fd, len(data), writing=True):
+        length = len(data)
+        if length > self._plain_limit and self._is_too_long(fd, length, writing=True):
             return None
         started = perf_counter()
-        if file is None or not file.writes_inline or started < self._writes_away_until:
+        if (
+            file is None
+            or not file.writes_inline
+            or (started >= file.gate.open_until and not file.gate.ask(fd, started))
+        ):
             self._deferred += 1
             return None
         count = -1  # what no write gives
         if file.file_system.nowait_write is not False:
             count = self._storage.write_nowait(file, data, offset)
-        if count != len(data):
-            if not self._needs_no_read(file, offset, offset + len(data), started):
+        if count != length:
+            if self._storage.may_wait(file, offset, length, started):
+                file.waits_at = offset
                 self._deferred += 1
                 return None
-            count = write_full(fd, data, offset)
+            if file.inode.working:  # asked last: the GIL stays here until the call has begun
+                self._deferred += 1
+                return None
+            count = os.pwrite(fd, data, offset)
+            if count != length:
+                count += write_full(fd, memoryview(data)[count:], offset + count)
         ended = perf_counter()
-        took = ended - started
-        if took > _DOUBTFUL:
-            if (offset | len(data)) % PAGESIZE:  # a part of a page may have been read
-                self._doubt(file, offset, len(data), took)
-            if took > _STALL:
-                self._stalls += 1
-                self._writes_away_until = ended + _WRITES_AWAY * took
+        file.gate.quick_at = ended
+        if ended - started > _DOUBTFUL:
+            self._doubt_write(file, offset, length, ended - started, ended)
         self._inline += 1
         self._bytes_written += count
         return count
 
-    def _needs_no_read(self, file: OpenFile, offset: int, end: int, now: float) -> bool:
-        if file.file_system.in_memory:
-            return True
-        # Not fstat: the write after one must give the inode a new timestamp (multigrain, 6.13;
-        # measured on ext4: fstat and pwrite 3.9 us, lseek and pwrite 1.8).
-        pages = _partial_pages(offset, end, os.lseek(file.fd, 0, os.SEEK_END))
-        return not pages or all(self._storage.page_resident(file, page, now) for page in pages)
+    def _doubt_write(
+        self, file: OpenFile, offset: int, length: int, took: float, ended: float
+    ) -> None:
+        """A write took so long that it may have waited."""
+        if (offset | length) % PAGESIZE:  # a part of a page may have been read
+            self._doubt(file, offset, length, took)
+        self._stalls += file.gate.slow(took, length, ended)
 
     def read(self, fd: int, into: memoryview, offset: int) -> Coroutine[Any, Any, int]:
         """The engine's."""
-        return self._engine.read(fd, into, offset)
+        file = self._files.get(fd)
+        if file is None or file.reads_by == FRESH or not file.file_system.reads_lock:
+            return self._engine.read(fd, into, offset)
+        return self._read_locked(file, into, offset)
 
-    def write(self, fd: int, data: Data, offset: int) -> Coroutine[Any, Any, int]:
-        """The engine's."""
-        return self._engine.write(fd, data, offset)
+    async def _read_locked(self, file: OpenFile, into: memoryview, offset: int) -> int:
+        """Where a read may hold the inode's lock while the disk works, no write is inline then."""
+        with file.inode.at_work(exclusive=False):
+            return await self._engine.read(file.fd, into, offset)
 
-    def fsync(self, fd: int) -> Coroutine[Any, Any, None]:
-        """The engine's."""
-        return self._engine.fsync(fd)
+    async def write(self, fd: int, data: Data, offset: int) -> int:
+        """The engine's; if it was quick, the loop may write again."""
+        file = self._known(fd)
+        if file is None:
+            return await self._engine.write(fd, data, offset)
+        if self._holds_lock(file, data, offset):
+            with file.inode.at_work(exclusive=True):
+                count = await self._engine.write(fd, data, offset)
+        else:
+            count = await self._engine.write(fd, data, offset)
+        if file.writes_inline:
+            file.gate.returned(self._engine.write_seconds, perf_counter())
+        return count
+
+    def _holds_lock(self, file: OpenFile, data: Data, offset: int) -> bool:
+        """Whether a write in a worker may hold the inode's lock for longer than a copy takes.
+
+        A short write that only had to go first (aio.gate), or behind another call, is not counted:
+        with some of them in flight at all times, each would keep the next one out of the loop.
+        """
+        return not file.writes_inline or len(data) > self._plain_limit or offset == file.waits_at
+
+    async def fsync(self, fd: int) -> None:
+        """The engine's; nothing of the file is tried in the loop meanwhile."""
+        file = self._known(fd)
+        if file is None:
+            await self._engine.fsync(fd)
+            return
+        with file.inode.at_work(exclusive=True):
+            await self._engine.fsync(fd)
+
+    def _known(self, fd: int) -> OpenFile | None:
+        """What is known about an open file, by now."""
+        file = self._files.get(fd)
+        if file is not None and not file.known:
+            self._storage.identify(file)
+        return file
 
     async def aclose(self) -> None:
         """Wait for what is in flight, then forget every file."""
@@ -254,7 +295,8 @@ class Probe:
             misses=self._misses,
             unknown=self._unknown,
             oversize=self._oversize,
-            slept=self._slept,
+            slept=self._slept + self._patience.slept,
+            hits_waited=self._patience.hits,
             writes_inline=self._inline,
             writes_deferred=self._deferred,
             stalls=self._stalls,
@@ -263,17 +305,3 @@ class Probe:
             bytes_read=self._bytes_read,
             bytes_written=self._bytes_written,
         )
-
-
-def _partial_pages(offset: int, end: int, size: int) -> set[int]:
-    """Pages that a write must find in the page cache: existing data that it does not cover."""
-    pages = set()
-    head = offset // PAGESIZE
-    if offset % PAGESIZE and head * PAGESIZE < size:
-        pages.add(head)
-    if end % PAGESIZE and end < size:
-        pages.add(end // PAGESIZE)
-    # A write that leaves a gap behind the end zeroes the rest of the last page (xfs reads it).
-    if offset > size and size % PAGESIZE:
-        pages.add(size // PAGESIZE)
-    return pages

@@ -44,6 +44,7 @@ class QueuedEngine:
             other = ByThreads(self._pool, self._stats) if self._pool else self._transfers
             self._transfers = self._direct = Direct(self._ring, self._stats, other)
         self._closed = False
+        self.write_seconds = 0.0
 
     def attach(self, fd: int) -> None:
         """With `direct`, it will be opened a second time."""
@@ -72,7 +73,9 @@ class QueuedEngine:
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Through the queue."""
+        started = perf_counter()
         count = await self._whole(self._transfers.write, fd, data, offset)
+        self.write_seconds = perf_counter() - started
         self._stats.writes += 1
         self._stats.bytes_written += count
         return count

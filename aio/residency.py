@@ -8,10 +8,10 @@ residency is a guess.
 
 To ask costs more than to read (measured: 1.9 us for a page), so what was found is believed: for a
 tenth of a second, then twice as long each time if nothing was wrong with it, at most 1.6 s.  What
-took long enough to have waited is believed no more, and if that happens again at once, nothing is:
-so what another process evicts costs the loop a few reads.  Served 4 KiB hits all over 64 MiB of
-overlayfs reach 88 to 97 % of the operations a second of the file system below (85 to 94 if it is a
-tenth of a second always).
+took long enough to have waited is believed no more, and if that happens again at once, nothing is,
+of no file: what evicts one file evicts others, and a burst of reads would find that out with one
+wait for the disk each.  Served 4 KiB hits all over 64 MiB of overlayfs reach 88 to 97 % of the
+operations a second of the file system below (85 to 94 if it is a tenth of a second always).
 """
 
 import os
@@ -25,6 +25,9 @@ from aio.kernel import PageVector, map_pages, mincore, unmap_pages
 _WHOLE_FILES = 64 << 30
 _MOVING_WINDOW = 256 << 20
 _SMALLEST_WINDOW = 1 << 20
+# Of longer reads nothing is believed: asking costs a tenth of them, and a wrong belief would have
+# the loop wait for the disk several times over.
+_MOST_STRETCHES = 2
 # Asked for at once, and remembered: 16 pages cost 1.2 us more than one (measured), and of reads all
 # over a file of 64 MiB, at 50,000 a second, four of five find the answer there.
 _STRETCH = 16 * PAGESIZE
@@ -35,11 +38,33 @@ _MANY_DOUBTS = 3
 _APART = 16
 # Where no page can be: farther behind the end of file than the largest folio reaches.
 _NOWHERE = 1 << 30
+_LAST_PAGE = (1 << 63) - 2 * PAGESIZE
 
 
 def vector_for(longest: int) -> PageVector:
     """Room for the answer about `longest` bytes, which may begin and end within a stretch."""
     return PageVector((longest // _STRETCH + 2) * _STRETCH // PAGESIZE)
+
+
+class Beliefs:
+    """What the files of one engine have in common: who believes, and how often that was wrong."""
+
+    def __init__(self) -> None:
+        self.believing: set[Residency] = set()
+        self._doubts = 0
+        self._doubted_at = 0  # the number of hits then
+
+    def doubt(self, hits: int) -> bool:
+        """One more; whether there have been many of late."""
+        self._doubts = self._doubts + 1 if hits - self._doubted_at < _APART else 1
+        self._doubted_at = hits
+        return self._doubts >= _MANY_DOUBTS
+
+    def forget(self) -> None:
+        """Have every file believe nothing until it has asked."""
+        for one in self.believing:
+            one.forget()
+        self.believing.clear()
 
 
 class Residency:
@@ -49,9 +74,8 @@ class Residency:
 
     __slots__ = (
         "_address",
+        "_beliefs",
         "_believed",
-        "_doubted_at",
-        "_doubts",
         "_fd",
         "_found",
         "_found_until",
@@ -62,14 +86,13 @@ class Residency:
         "trusted",
     )
 
-    def __init__(self, fd: int, vector: PageVector) -> None:
+    def __init__(self, fd: int, vector: PageVector, beliefs: Beliefs) -> None:
         self._fd = fd
+        self._beliefs = beliefs
         self._vector = vector
         self._found: set[int] = set()  # stretches that were resident as a whole
         self._found_until = 0.0
         self._believed = 0.0  # for how long, this time
-        self._doubts = 0
-        self._doubted_at = 0  # the number of hits then
         self._address = 0
         self._start = 0
         self._length = 0
@@ -86,7 +109,9 @@ class Residency:
         last = (offset + length - 1) // _STRETCH
         if now >= self._found_until:
             self._begin_anew(now)
-        elif first in self._found and (first == last or self._has_found(first, last)):
+        elif first in self._found and (
+            first == last or (last in self._found and last - first < _MOST_STRETCHES)
+        ):
             return True
         start, end = first * _STRETCH, (last + 1) * _STRETCH
         pages = (end - start) // PAGESIZE
@@ -106,22 +131,18 @@ class Residency:
         self._found.update(range(first, last + 1))
         return True
 
-    def _has_found(self, first: int, last: int) -> bool:
-        return self._found.issuperset(range(first, last + 1))
-
     def _begin_anew(self, now: float) -> None:
         """Believe nothing that was found before; what will be, longer if that was right."""
         right = bool(self._found)
         self._believed = min(2 * self._believed, _BELIEVED_AT_MOST) if right else _BELIEVED
         self._found.clear()
         self._found_until = now + self._believed
+        self._beliefs.believing.add(self)
 
     def doubt(self, offset: int, length: int, hits: int) -> None:
         """A read or write of this range took long; `hits`: how many there were of all files."""
-        self._doubts = self._doubts + 1 if hits - self._doubted_at < _APART else 1
-        self._doubted_at = hits
-        if self._doubts >= _MANY_DOUBTS:
-            self.forget()
+        if self._beliefs.doubt(hits):
+            self._beliefs.forget()
         else:
             last = (offset + length - 1) // _STRETCH
             self._found.difference_update(range(offset // _STRETCH, last + 1))
@@ -133,13 +154,17 @@ class Residency:
 
     def close(self) -> None:
         """Give the mapping back."""
+        self._beliefs.believing.discard(self)
+        self._unmap()
+
+    def _unmap(self) -> None:
         if self._length:
             unmap_pages(self._address, self._length)
             Residency._mapped -= self._length
             self._length = 0
 
     def _move(self, start: int, end: int) -> None:
-        self.close()
+        self._unmap()
         length = max(os.fstat(self._fd).st_size, end, _SMALLEST_WINDOW)
         length = 1 << (length - 1).bit_length()
         self._start = 0
@@ -160,7 +185,10 @@ class Residency:
         """
         try:
             end = os.fstat(self._fd).st_size
-            address = map_pages(self._fd, end - end % PAGESIZE + _NOWHERE, PAGESIZE)
+            nowhere = end - end % PAGESIZE + _NOWHERE
+            if nowhere > _LAST_PAGE:  # a file of 2**63 bytes has no such page
+                return False
+            address = map_pages(self._fd, nowhere, PAGESIZE)
         except OSError:  # not open for reading, or no mappings on this file system
             return False
         try:

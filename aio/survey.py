@@ -11,10 +11,11 @@ from pathlib import Path
 from aio.catalog import ENGINES, PROBE, Spec, check_options, parse_spec
 from aio.direct import try_direct
 from aio.dontcache import try_dontcache
+from aio.file_systems import FileSystem
 from aio.kernel import RESOLVE_BENEATH, cachestat, file_system_type, openat2
 from aio.opening import unavailable
-from aio.residency import Residency, vector_for
-from aio.storage import MEMORY, NOWAIT, RESIDENCY, FileSystem, OpenFile, Storage
+from aio.residency import Beliefs, Residency, vector_for
+from aio.storage import MEMORY, NOWAIT, RESIDENCY, OpenFile, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _try_nowait() -> None:
 
 
 def _try_mincore(fd: int) -> None:
-    residency = Residency(fd, vector_for(0))
+    residency = Residency(fd, vector_for(0), Beliefs())
     if not residency.trusted:
         raise OSError(errno.EPERM, "it says that pages are cached which are not there")
 

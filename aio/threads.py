@@ -27,8 +27,13 @@ class ThreadsEngine:
     def __init__(self, workers: int, dontcache: DontCache) -> None:
         self._pool = WorkerPool(workers, "aio-threads")
         self._stats = Stats()
-        by = ByThreads(self._pool, self._stats)
+        self._by = by = ByThreads(self._pool, self._stats)
         self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
+
+    @property
+    def write_seconds(self) -> float:
+        """In the worker."""
+        return self._by.write_seconds
 
     def attach(self, fd: int) -> None:
         """Nothing is kept for an open file."""

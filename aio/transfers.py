@@ -4,7 +4,7 @@ import errno
 from typing import Protocol
 
 from aio.base import Data, Stats
-from aio.blocking import read_full, write_full
+from aio.blocking import read_full, write_timed
 from aio.kernel import Address, address_of
 from aio.pool import WorkerPool
 from aio.ring import READ, WRITE, Request, Ring
@@ -66,6 +66,7 @@ class ByThreads:
     def __init__(self, pool: WorkerPool, stats: Stats) -> None:
         self._pool = pool
         self._stats = stats
+        self.write_seconds = 0.0  # of the write that returned last, without its wait for a worker
 
     async def read(self, fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
         """As `Transfers.read`."""
@@ -75,7 +76,9 @@ class ByThreads:
     async def write(self, fd: int, data: Data, offset: int, flags: int = 0) -> int:
         """As `Transfers.write`."""
         self._stats.switches += 1
-        return await self._pool.run(write_full, fd, data, offset, flags)
+        written = await self._pool.run(write_timed, fd, data, offset, flags)
+        count, self.write_seconds = written
+        return count
 
 
 def no_progress() -> OSError:

@@ -11,8 +11,8 @@ from typing import Self
 
 from aio.compare.study import CannotRun
 from aio.compare.workloads import KIB, MIB, Load, Workload
+from aio.file_systems import FileSystem
 from aio.kernel import PageVector, file_system_type, map_pages, mincore, unmap_pages
-from aio.storage import FileSystem
 
 _PIECE = MIB
 # Between blocks that are read at random there is always a page that nobody asks for: the kernel

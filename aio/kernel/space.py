@@ -1,5 +1,6 @@
 """fallocate with a mode: `os.posix_fallocate` can only allocate, and writes zeros where it must."""
 
+from aio.inodes import busy
 from aio.kernel.libc import check, libc
 
 FALLOC_FL_KEEP_SIZE = 0x01
@@ -13,11 +14,13 @@ FALLOC_FL_UNSHARE_RANGE = 0x40
 def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     """Allocate, punch or zero a range (bytes).  Errors: EOPNOTSUPP where the file system cannot.
 
-    EINTR is retried: allocating large ranges can be interrupted.
+    EINTR is retried: allocating large ranges can be interrupted.  It counts as work on
+    the file (aio.inodes).
     """
-    while True:
-        try:
-            check(libc.fallocate(fd, mode, offset, length))
-        except InterruptedError:
-            continue
-        return
+    with busy(fd):
+        while True:
+            try:
+                check(libc.fallocate(fd, mode, offset, length))
+            except InterruptedError:
+                continue
+            return

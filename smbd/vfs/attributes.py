@@ -7,6 +7,7 @@ import stat
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time, dosattrib
+from smbd.vfs.busy import holds_inode
 from smbd.vfs.information import (
     STORED_ATTRIBUTES,
     Attributes,
@@ -21,6 +22,7 @@ _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 SETTABLE_ATTRIBUTES = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
 
 
+@holds_inode
 def set_times(
     file: File,
     creation: int | None,
@@ -52,6 +54,7 @@ def set_times(
                 raise
 
 
+@holds_inode
 def set_attributes(file: File, wanted: int) -> None:
     """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them.
 
@@ -75,6 +78,7 @@ def set_attributes(file: File, wanted: int) -> None:
     _change(file, now, now.stored & ~changed | changed & wanted, gone & now.computed)
 
 
+@holds_inode
 def give_attributes(file: File, wanted: int) -> None:
     """Set the FILE_ATTRIBUTE_* that a CREATE brings: all of them were said by the client.
 
@@ -87,6 +91,7 @@ def give_attributes(file: File, wanted: int) -> None:
         _change(file, now, stored, 0)
 
 
+@holds_inode
 def set_sparse(file: File, sparse: bool) -> None:
     """FSCTL_SET_SPARSE ([MS-FSCC] 2.3.69): whether zeroed ranges may lose their storage.
 

@@ -3,6 +3,7 @@
 import errno
 import os
 
+from aio.inodes import busy
 from smbd.vfs.root import File
 
 # Across file systems, where neither knows how, or where the ranges of one file overlap.
@@ -17,6 +18,11 @@ def copy_range(source: File, target: File, start: int, target_start: int, length
     """
     if os.fstat(source.fd).st_size < start + length:
         return 0
+    with busy(source.fd), busy(target.fd):  # blocks are shared under the locks of both
+        return _copy(source, target, start, target_start, length)
+
+
+def _copy(source: File, target: File, start: int, target_start: int, length: int) -> int:
     done = 0
     while done < length:
         rest = length - done

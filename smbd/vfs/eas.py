@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import xattrs
+from smbd.vfs.busy import holds_inode
 from smbd.vfs.information import is_client_ea
 from smbd.vfs.root import File
 from smbd.wire.fscc import LARGEST_EA_VALUE, ExtendedAttribute
@@ -48,6 +49,7 @@ def find_eas(file: File, names: Iterable[bytes]) -> list[ExtendedAttribute]:
     return eas
 
 
+@holds_inode
 def set_eas(file: File, eas: Sequence[ExtendedAttribute]) -> None:
     """Set EAs, one after the other; an empty value removes one ([MS-FSA] 2.1.5.15.5).
 

@@ -6,6 +6,7 @@ import os
 
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.busy import holds_inode
 from smbd.vfs.information import BLOCK, information
 from smbd.vfs.lookup import closed_after
 from smbd.vfs.root import File
@@ -14,6 +15,7 @@ from smbd.wire.fscc import FileAttribute
 _ZEROS = bytes(1 << 20)
 
 
+@holds_inode
 def set_end_of_file(file: File, end: int) -> None:
     """Make a file (open for writing) end at `end`; NtError(ACCESS_DENIED), OSError."""
     os.ftruncate(_writable(file), end)
@@ -37,6 +39,7 @@ def append(file: File, data: memoryview, offset: int) -> int:
     return done
 
 
+@holds_inode
 def allocate(file: File, size: int) -> None:
     """Give a file (open for writing) `size` bytes of storage ([MS-FSA] 2.1.5.15.1).
 
@@ -68,6 +71,7 @@ def _allocate_ahead(fd: int, size: int, missing: int) -> None:
             raise
 
 
+@holds_inode
 def zero_range(file: File, start: int, beyond: int) -> None:
     """Make the bytes from `start` to `beyond` zeros; the end of file stays (FSCTL_SET_ZERO_DATA).
 

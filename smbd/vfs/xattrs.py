@@ -8,6 +8,7 @@ import errno
 import os
 
 from smbd.ntstatus import NtError
+from smbd.vfs.busy import holds_inode
 from smbd.vfs.root import File
 
 LARGEST_LIST = 65_536  # XATTR_LIST_MAX: the kernel gives no list of names that is longer
@@ -15,6 +16,7 @@ LONGEST_NAME = 255  # XATTR_NAME_MAX, "user." included
 _TOO_LARGE = frozenset((errno.E2BIG, errno.ERANGE))
 
 
+@holds_inode
 def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
     """Set an extended attribute of an open file.
 

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -22,8 +23,14 @@ IN_MEMORY = Path("/dev/shm")
 
 @pytest.fixture(autouse=True)
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a write can seem to stall: time stands still for the probe."""
+    """On a busy machine a write can seem to stall: time stands still for the probe.
+
+    Nor may the machine be close to its dirty limit, and no test inherits another one's stall.
+    """
     monkeypatch.setattr("aio.probe.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("aio.gate._is_close_to_dirty_limit", lambda: False)
+    monkeypatch.setattr("aio.waits._delayed", lambda: 0.0)
+    monkeypatch.setattr("aio.gate._gates", WeakValueDictionary())
 
 
 @pytest.fixture

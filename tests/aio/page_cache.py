@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from aio.file_systems import FileSystem
 from aio.kernel import PageVector, file_system_type, map_pages, mincore, unmap_pages
-from aio.storage import FileSystem
 
 
 def file_system_of(folder: Path) -> str:

@@ -129,7 +129,7 @@ def test_a_hole_in_memory_is_a_hit(engine: aio.Engine, tmpfs: Path) -> None:
 def test_data_that_may_be_swapped_out_is_probed_by_residency(
     engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aio.storage._has_swap", lambda: True)
+    monkeypatch.setattr("aio.file_systems._has_swap", lambda: True)
     with a_file(engine, tmpfs, CONTENT) as fd:
         assert try_read(engine, fd, 10_000, 0) == CONTENT[:10_000]
         os.ftruncate(fd, 1 << 30)

@@ -2,19 +2,29 @@
 
 import errno
 import os
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import trio
 
 import aio
+import aio.blocking
+import aio.file_systems
+import aio.gate
 import aio.probe
+import aio.storage
 from aio.kernel import cachestat
 from tests.aio.engines import a_file
-from tests.aio.page_cache import make_cold, make_warm, resident_pages
+from tests.aio.gates import written_lately
+from tests.aio.page_cache import file_system_of, make_cold, make_warm, resident_pages
 
 PAGE = 4096
 CONTENT = os.urandom(16 * PAGE + 100)
+is_close_to_dirty_limit = aio.gate._is_close_to_dirty_limit
 
 
 @pytest.fixture
@@ -142,27 +152,203 @@ async def test_writes_that_stall_move_to_the_engine_and_back(
 ) -> None:
     clock = Clock(monkeypatch)
     with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        written_lately(fd, clock.now)
         clock.a_write_takes = 0.005
         assert engine.try_write(fd, b"slow", 0) == 4
         clock.a_write_takes = 0.100
         assert engine.try_write(fd, b"stalls", 0) == 6
         clock.a_write_takes = 0.0
         assert engine.try_write(fd, b"away", 0) is None
-        assert await engine.write(fd, b"away", 0) == 4
-        clock.now += 1.99
+        clock.now += 2.09
         assert engine.try_write(fd, b"away", 0) is None
         clock.now += 0.02
+        assert engine.try_write(fd, b"goes first", 0) is None
+        assert await engine.write(fd, b"goes first", 0) == 10
         assert engine.try_write(fd, b"back", 0) == 4
     await engine.aclose()
     stats = engine.statistics()
-    assert (stats.stalls, stats.writes_inline, stats.writes_deferred) == (1, 3, 2)
+    assert (stats.stalls, stats.writes_inline, stats.writes_deferred) == (1, 3, 3)
     assert (stats.writes, stats.switches) == (4, 1)
+
+
+async def test_after_a_pause_a_write_goes_to_a_worker_first(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file system may have been frozen meanwhile, which only a write tells, by waiting."""
+    clock = Clock(monkeypatch)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        assert engine.try_write(fd, b"first", 0) is None
+        assert await engine.write(fd, b"first", 0) == 5
+        for _ in range(10):
+            assert engine.try_write(fd, b"soon", 0) == 4
+            clock.now += 0.015
+        clock.now += 0.015
+        assert engine.try_write(fd, b"late", 0) is None
+    await engine.aclose()
+
+
+async def test_a_file_system_that_stays_frozen_keeps_every_write_out_of_the_loop(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    begun, thaw = trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
+    pwrite = os.pwrite
+
+    def frozen(fd: int, data: bytes, offset: int) -> int:
+        token.run_sync_soon(begun.set)
+        assert thaw.wait(10)
+        return pwrite(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", frozen)
+    with a_file(engine, tmpfs, CONTENT) as fd, a_file(engine, tmpfs, CONTENT) as other:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.write, fd, b"waits", 0)
+            await begun.wait()
+            for _ in range(10):
+                assert engine.try_write(fd, b"x", 0) is None
+                assert engine.try_write(other, b"x", 0) is None
+                clock.now += 1
+            thaw.set()
+    await engine.aclose()
+
+
+async def test_a_write_that_is_slow_in_a_worker_brings_none_back(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio.probe, "perf_counter", lambda: 100.0)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        monkeypatch.setattr(aio.blocking, "perf_counter", iter((0.0, 0.2)).__next__)
+        assert await engine.write(fd, b"slow", 0) == 4
+        assert engine.try_write(fd, b"x", 0) is None
+        monkeypatch.setattr(aio.blocking, "perf_counter", iter((0.0, 0.0)).__next__)
+        assert await engine.write(fd, b"quick", 0) == 5
+        assert engine.try_write(fd, b"x", 0) == 1
+    await engine.aclose()
+
+
+def test_short_waits_that_add_up_are_a_stall(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        written_lately(fd, clock.now)
+        clock.a_write_takes = 0.002
+        written = sum(engine.try_write(fd, b"x", 0) is not None for _ in range(20))
+    assert written == 5
+    assert engine.statistics().stalls == 1
+
+
+def test_short_waits_far_apart_are_none(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.a_write_takes = 0.002
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        for _ in range(50):
+            written_lately(fd, clock.now)
+            assert engine.try_write(fd, b"x", 0) == 1
+            clock.now += 0.04
+    assert engine.statistics().stalls == 0
+
+
+def test_close_to_the_dirty_limit_no_write_is_inline(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    close = True
+    monkeypatch.setattr(aio.gate, "_is_close_to_dirty_limit", lambda: close)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        written_lately(fd, clock.now)
+        assert engine.try_write(fd, b"x", 0) is None
+        close = False
+        assert engine.try_write(fd, b"x", 0) is None  # not looked at again at once
+        clock.now += 0.06
+        written_lately(fd, clock.now)
+        assert engine.try_write(fd, b"x", 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("dirty", "writeback", "close"), [(100, 100, False), (600, 40, False), (600, 60, True)]
+)
+def test_the_kernel_pauses_writers_from_the_middle_of_its_two_limits_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, dirty: int, writeback: int, close: bool
+) -> None:
+    (tmp_path / "vmstat").write_text(
+        f"nr_free_pages 1\nnr_dirty {dirty}\nnr_writeback {writeback}\nnr_writeback_temp 5\n"
+        "nr_dirty_threshold 1000\nnr_dirty_background_threshold 500\npgpgin 7\n"
+    )
+    monkeypatch.setattr(aio.gate, "_VMSTAT", tmp_path / "vmstat")
+    assert is_close_to_dirty_limit() is close
+
+
+def test_a_machine_that_tells_nothing_of_its_dirty_pages_is_below_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio.gate, "_VMSTAT", tmp_path / "none")
+    assert not is_close_to_dirty_limit()
+    (tmp_path / "none").write_text("nr_free_pages 1\n")
+    assert not is_close_to_dirty_limit()
+
+
+def test_a_mount_that_becomes_synchronous_has_no_inline_writes(
+    engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    flags = 0
+    monkeypatch.setattr(os, "fstatvfs", lambda _fd: SimpleNamespace(f_flag=flags))
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        written_lately(fd, clock.now)
+        assert engine.try_write(fd, b"x", 0) == 1
+        flags = os.ST_SYNCHRONOUS
+        clock.now += 1.1
+        for _ in range(2):
+            written_lately(fd, clock.now)
+            assert engine.try_write(fd, b"x", 0) is None
+
+
+def test_a_file_with_chattr_s_is_never_written_inline(engine: aio.Engine, disk: Path) -> None:
+    (disk / "file").write_bytes(CONTENT)
+    done = subprocess.run(["chattr", "+S", disk / "file"], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(done.stderr.decode())
+    fd = os.open(disk / "file", os.O_RDWR)
+    engine.attach(fd)
+    assert engine.try_write(fd, bytes(PAGE), 0) is None
+    engine.detach(fd)
+    os.close(fd)
+
+
+def test_a_page_on_its_way_to_the_disk_is_not_changed_where_that_waits(
+    engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio.file_systems, "_STABLE_PAGES", {file_system_of(disk)})
+    on_its_way = 1
+    monkeypatch.setattr(aio.storage, "cachestat", lambda *_: SimpleNamespace(writeback=on_its_way))
+    with a_file(engine, disk, CONTENT) as fd:
+        assert engine.try_write(fd, bytes(PAGE), 0) is None
+        on_its_way = 0
+        assert engine.try_write(fd, bytes(PAGE), 0) == PAGE
+
+
+@pytest.mark.parametrize("release", ["5.4.0", "6.18.44-fc", "7.0.0-rc1", "10.1"])
+def test_writes_ask_by_rwf_nowait_from_linux_7_on(
+    release: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
+    assert aio.file_systems._asks_to_write() == (not release.startswith(("5", "6")))
 
 
 def test_a_file_system_that_writes_without_waiting_is_asked_first(
     engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As xfs does it: overwrites are taken, in part or whole, extending writes are refused."""
+    monkeypatch.setattr(aio.file_systems, "ASKS_TO_WRITE", True)
     asked: list[int] = []
 
     def pwritev(fd: int, data: tuple[bytes], offset: int, flags: int) -> int:
@@ -188,6 +374,7 @@ def test_a_file_system_that_writes_without_waiting_is_asked_first(
 def test_a_file_system_that_cannot_is_asked_once(
     engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aio.file_systems, "ASKS_TO_WRITE", True)
     asked = 0
 
     def pwritev(*_: object) -> int:
@@ -205,6 +392,8 @@ def test_a_file_system_that_cannot_is_asked_once(
 def test_an_error_of_the_disk_is_the_error(
     engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aio.file_systems, "ASKS_TO_WRITE", True)
+
     def pwritev(*_: object) -> int:
         raise OSError(errno.ENOSPC, "the disk is full")
 

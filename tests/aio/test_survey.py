@@ -62,7 +62,7 @@ def test_a_disk_with_rwf_nowait(disk: Path) -> None:
 
 
 def test_memory(tmpfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aio.storage._has_swap", lambda: False)
+    monkeypatch.setattr("aio.file_systems._has_swap", lambda: False)
     description = aio.describe(tmpfs, "nowait+sync")
     assert description.file_system == "tmpfs"
     assert description.reads.startswith("inline")
@@ -70,7 +70,7 @@ def test_memory(tmpfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_that_may_be_swapped_out(tmpfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aio.storage._has_swap", lambda: True)
+    monkeypatch.setattr("aio.file_systems._has_swap", lambda: True)
     assert "mincore" in aio.describe(tmpfs, "nowait").reads
 
 
@@ -180,8 +180,8 @@ def test_a_file_system_that_takes_writes_without_waiting_is_said_to(
 def test_what_may_ask_others_goes_to_the_engine(
     tmpfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aio.storage._ASKS_OTHERS", {"tmpfs"})
-    monkeypatch.setattr("aio.storage._has_swap", lambda: True)
+    monkeypatch.setattr("aio.file_systems._ASKS_OTHERS", {"tmpfs"})
+    monkeypatch.setattr("aio.file_systems._has_swap", lambda: True)
     description = aio.describe(tmpfs, "nowait")
     assert description.reads.startswith("all go to worker threads, since tmpfs may ask others")
     assert description.writes.startswith("all go to worker threads, since tmpfs may ask others")

@@ -16,8 +16,8 @@ from aio.compare.places.devices import device_number
 from aio.compare.places.making import mounted_image
 from aio.compare.study import CannotRun
 from aio.compare.workloads import MIB
+from aio.file_systems import FileSystem
 from aio.kernel import file_system_type
-from aio.storage import FileSystem
 
 # The smallest image that each is content with.
 _SIZES = {"ext4": 64 * MIB, "btrfs": 128 * MIB, "xfs": 320 * MIB}

@@ -18,8 +18,8 @@ from aio.compare.places.making import (
     own_mount_namespace,
 )
 from aio.compare.places.throttle import check_throttled, throttled
+from aio.file_systems import FileSystem
 from aio.kernel import file_system_type
-from aio.storage import FileSystem
 
 # What can be made.  overlayfs is laid over an ext4 of its own: the folder of a user in a container
 # is on an overlayfs already, which can be no other one's upper layer.

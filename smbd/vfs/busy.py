@@ -1,0 +1,26 @@
+"""Calls that may hold an inode's lock for long: no engine tries the file in its loop meanwhile."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from aio.inodes import busy
+from smbd.vfs.root import File
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def holds_inode(function: Callable[Concatenate[File, P], R]) -> Callable[Concatenate[File, P], R]:
+    """Count a call as work on the file that it is about, in whichever thread it runs.
+
+    Truncating, zeroing and copying hold the lock while the disk works; changing metadata does
+    while the journal is being written.
+    """
+
+    @wraps(function)
+    def counted(file: File, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with busy(file.fd):
+            return function(file, *args, **kwargs)
+
+    return counted
