@@ -267,6 +267,53 @@ def test_after_a_probe_that_stalled_only_what_is_known_to_be_cached_is_probed(
     assert (stats.hits, stats.misses, stats.slept) == (1, 3, 1)
 
 
+def test_probes_that_wait_for_a_place_a_little_each_are_noticed_together(
+    engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue of four places, and two milliseconds a read: three quarters of the loop's time."""
+    now, probes = 0.0, 0
+
+    def preadv(*arguments: object) -> int:
+        nonlocal now, probes
+        probes += 1
+        now += 0.002
+        return os.preadv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aio.probe, "perf_counter", lambda: now)
+    monkeypatch.setattr(aio.probe, "_preadv", preadv)
+    with a_file(engine, disk, CONTENT) as fd:
+        make_cold(fd)
+        for page in range(1, 17):
+            assert try_read(engine, fd, PAGE, page * PAGE) is None
+    assert probes == 5
+    assert engine.statistics().misses == 16
+
+
+def test_hits_that_wait_are_counted_and_then_left_to_the_engine(
+    engine: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the journal, which notes the access time, say."""
+    now, takes = 0.0, 0.005
+
+    def preadv(*arguments: object) -> int:
+        nonlocal now
+        now += takes
+        return os.preadv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aio.probe, "perf_counter", lambda: now)
+    monkeypatch.setattr(aio.probe, "_preadv", preadv)
+    with a_file(engine, disk, CONTENT) as fd:
+        make_warm(fd)
+        for _ in range(2):
+            assert try_read(engine, fd, PAGE, 0) == CONTENT[:PAGE]
+        assert try_read(engine, fd, PAGE, 0) is None
+        stats = engine.statistics()
+        assert (stats.hits, stats.hits_waited, stats.misses) == (2, 2, 1)
+        now += 1
+        takes = 0.0
+        assert try_read(engine, fd, PAGE, 0) == CONTENT[:PAGE]
+
+
 def test_a_page_that_went_away_after_all_is_no_wrong_answer(
     engine: aio.Engine, slow_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Residency is believed for a while: what that saves, and what a wrong belief costs."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,54 @@ def test_an_interrupt_now_and_then_is_no_row(
         for _ in range(20):
             read(engine, fd, STRETCH)
     assert asked == [16] * 11  # once for that which is never doubted
+
+
+@pytest.mark.parametrize(("takes", "reads"), [(0.005, 1), (0.00007, 3)])
+def test_what_was_evicted_from_one_file_is_believed_of_no_other(
+    engine: aio.Engine,
+    overlay: Path,
+    asked: list[int],
+    clock: Clock,
+    *,
+    takes: float,
+    reads: int,
+) -> None:
+    """After an eviction each of many open files would have the loop wait for the disk once."""
+    with contextlib.ExitStack() as stack:
+        folders = [overlay / f"{number}" for number in range(9)]
+        for folder in folders:
+            folder.mkdir()
+        fds = [stack.enter_context(a_file(engine, folder, CONTENT)) for folder in folders]
+        for fd in fds:
+            make_warm(fd)
+            read(engine, fd, 0)
+        asked.clear()
+        clock.a_read_takes = takes
+        for fd in fds:
+            read(engine, fd, 0)
+    assert len(asked) == len(fds) - reads
+
+
+def test_of_a_read_over_many_pages_nothing_is_believed(
+    engine: aio.Engine, fd: int, asked: list[int]
+) -> None:
+    for _ in range(2):
+        read(engine, fd, 0, 3 * STRETCH)
+    assert asked == [48, 48]
+
+
+def test_a_file_as_long_as_can_be_is_not_asked_about(asked: list[int], xfs: Path) -> None:
+    """No page is behind its end that could show whether mincore tells the truth."""
+    engine = aio.open_engine("nowait")
+    with a_file(engine, xfs, CONTENT) as fd:
+        os.ftruncate(fd, (1 << 63) - PAGE)
+        beliefs = residency.Beliefs()
+        assert not residency.Residency(fd, residency.vector_for(PAGE), beliefs).trusted
+        os.ftruncate(fd, (1 << 63) - (1 << 31))
+        near = residency.Residency(fd, residency.vector_for(PAGE), beliefs)
+        assert near.trusted
+        assert near.resident((1 << 63) - (1 << 31) - PAGE, PAGE, 0.0) is False
+        near.close()
 
 
 def test_a_long_read_may_take_longer(
