@@ -130,7 +130,8 @@ async def test_a_long_token_of_a_login_that_is_not_gone_on_with_counts(tmp_path)
 
 async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
-        await client.negotiate()
+        await client.send(client.peer.negotiate(asked=16))
+        client.peer.negotiated(await client.answer())
         address = peer_of(server, client).connection.address
         for _ in range(10):
             server.server.service.brake.failed(address, trio.current_time())
