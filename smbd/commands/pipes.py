@@ -16,7 +16,7 @@ from smbd.request import Reply, Request
 from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
 from smbd.service import Service
 from smbd.session import Session
-from smbd.state import PipeOpen
+from smbd.state import LinePlace, PipeOpen
 from smbd.wire import fscc
 from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
 from smbd.wire.close import pack_close_response, parse_close_request
@@ -53,7 +53,9 @@ def create(request: Request) -> Reply:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     number = service.opens.next_id()
     wanted = map_generic(message.desired_access)
-    granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted
+    granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted & FILE_ALL_ACCESS
+    if not granted:
+        raise NtError(NtStatus.ACCESS_DENIED)
     request.pipe = PipeOpen(number, request.tree_id, message.name.lower(), granted, pipe)
     session.pipes[number] = request.pipe
     return Reply(
@@ -75,34 +77,59 @@ def close(request: Request) -> Reply:
 
 
 def read(request: Request) -> Reply | None:
-    """Give what waits of the first message; None if no message has come."""
+    """Give what waits of the first message; None if no message has come.
+
+    Or if other READs wait for one: the place behind them is taken here, in the order of requests.
+    """
     message = parse_read_request(request.frame)
     check_charge(request, message.length)
     found = _find(request, message.volatile_id)
-    if found.closed:
-        raise NtError(NtStatus.PIPE_BROKEN)
-    data = found.pipe.read(message.length)
-    if not data and message.length:
-        return None
-    return Reply(_pack_read(data), _status(found))
+    found.require(Access.FILE_READ_DATA)
+    reply = None if found.readers.places else _take(found, message.length)
+    if reply is None:
+        request.place = found.readers.join()
+    return reply
 
 
 async def read_later(request: Request) -> Reply:
-    """Wait for a message; CANCEL ends the wait, and so does a CLOSE."""
-    found = _find(request, parse_read_request(request.frame).volatile_id)
-    request.pipe = found  # a CLOSE takes it out of the session's table
-    while (reply := read(request)) is None:
+    """Wait for a message; CANCEL ends the wait, and so does a CLOSE.
+
+    The place is given up with the answer (`let_go`), and then the next READ looks.
+    """
+    message = parse_read_request(request.frame)
+    # Known since `read`: a CLOSE may have taken it out of the session's table.
+    found, place = request.pipe, request.place
+    assert found is not None
+    assert isinstance(place, LinePlace)
+    while True:
         came = trio.Event()
-        found.pipe.on_readable = came.set
+        place.wake = came.set
+        if place.is_first:
+            found.pipe.on_readable = came.set
+            reply = _take(found, message.length)
+            if reply is not None:
+                return reply
         await came.wait()
-    return reply
+
+
+def _take(found: PipeOpen, length: int) -> Reply | None:
+    """Up to so many bytes of the first message; None if there is none yet."""
+    if found.closed:
+        raise NtError(NtStatus.PIPE_BROKEN)
+    data = found.pipe.read(length)
+    if not data and length:
+        return None
+    return Reply(_pack_read(data), _status(found))
 
 
 def write(request: Request) -> Reply:
     """Take the client's bytes."""
     message = parse_write_request(request.frame)
     check_charge(request, len(message.data))
-    _find(request, message.volatile_id).pipe.write(message.data)
+    found = _find(request, message.volatile_id)
+    if not found.granted_access & (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA):
+        raise NtError(NtStatus.ACCESS_DENIED)
+    found.pipe.write(message.data)
     return Reply(pack_write_response(len(message.data)))
 
 
@@ -126,6 +153,7 @@ def query_info(request: Request) -> Reply:
     query = fscc.FILE_QUERIES.get(message.info_class)
     if message.info_type != InfoType.FILE or message.info_class not in _CLASSES or query is None:
         raise NtError(NtStatus.NOT_SUPPORTED)
+    found.require(query.access)
     view = FileView(_information(found), name=found.name, granted_access=found.granted_access)
     status, output = fscc.truncate(query.pack(view), query.minimum, message.output_buffer_length)
     return Reply(pack_output_response(output), status)
@@ -139,6 +167,7 @@ def refuse(_: Request) -> Reply:
 def _transceive(request: Request, message: IoctlRequest) -> Reply:
     """[MS-SMB2] 3.3.5.15.10: a message there, and one back."""
     found = _find(request, message.volatile_id)
+    found.require(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)
     output = found.pipe.transceive(message.input, message.max_output_response)
     packed = pack_ioctl_response(message.ctl_code, found.volatile_id, found.volatile_id, output)
     return Reply(packed, _status(found))

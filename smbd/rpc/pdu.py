@@ -84,14 +84,14 @@ class Header:
         return self.version == VERSION
 
 
-def parse_header(data: bytes | bytearray) -> Header:
-    """Take the header of the PDU that `data` begins with; there must be HEADER_SIZE bytes.
+def parse_header(data: bytes | bytearray, at: int = 0) -> Header:
+    """Take the header of the PDU that begins at `at`; there must be HEADER_SIZE bytes.
 
     frag_length bounds a PDU to 64 KiB by itself.  A client that exceeds the size agreed on in
     BIND costs nothing more, and is served.
     """
     version, _, packet_type, flags, drep, frag_length, auth_length, call_id = _HEADER.unpack_from(
-        data
+        data, at
     )
     # Every client on record sends little-endian; "reader makes right" is for museums.
     if drep & 0xF0 != _LITTLE_ENDIAN_ASCII or frag_length < HEADER_SIZE + auth_length:

@@ -18,9 +18,8 @@ _SERVICES = {"srvsvc": SRVSVC, "wkssvc": WKSSVC}
 
 # One write: more than 64 KiB would be more fragments than a request may have.
 _LARGEST_WRITE = 65536
-# Answers that a client may leave unread before it has to read some: what it asks for with a few
-# bytes can be long.
-_MOST_UNREAD = 65536
+# What a client may have written beyond the call whose answer it has not read yet.
+_MOST_RECEIVED = 2 * _LARGEST_WRITE
 
 
 def is_pipe(name: str) -> bool:
@@ -68,26 +67,27 @@ class Pipe:
         return self._cut
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take a client's bytes, and answer every PDU that is complete.
+        """Take a client's bytes, and answer the first call of them unless an answer is unread.
 
         PIPE_DISCONNECTED once the client has left the protocol, INVALID_PARAMETER for more than
-        64 KiB at once, PIPE_BUSY while too many answers are unread.
+        64 KiB at once, PIPE_BUSY while too much waits for the client to read its answers.
         """
         if self._broken:
             raise NtError(NtStatus.PIPE_DISCONNECTED)
         if len(data) > _LARGEST_WRITE:
             raise NtError(NtStatus.INVALID_PARAMETER)
-        if self.available > _MOST_UNREAD:
+        if len(self._received) + len(data) > _MOST_RECEIVED:
             raise NtError(NtStatus.PIPE_BUSY)
         self._received += data
-        before = len(self._unread)
+        if self._unread:
+            return
         try:
             self._answer_received()
         except PduError:
             self._break()
             raise NtError(NtStatus.PIPE_DISCONNECTED) from None
         finally:
-            if self.on_readable is not None and (self._broken or len(self._unread) > before):
+            if self.on_readable is not None and (self._broken or self._unread):
                 self.on_readable()
 
     def read(self, limit: int) -> bytes:
@@ -107,6 +107,7 @@ class Pipe:
         if not self._cut:
             self._unread.popleft()
             self._taken = 0
+            self._catch_up()
         return data
 
     def transceive(self, data: bytes | bytearray | memoryview, limit: int) -> bytes:
@@ -119,23 +120,36 @@ class Pipe:
         self.write(data)
         return self.read(limit)
 
-    def _answer_received(self) -> None:
-        received = self._received
-        waiting = self.available
-        while len(received) >= HEADER_SIZE:
-            header = parse_header(received)
-            if len(received) < header.frag_length:
-                return
-            pdu = bytes(received[: header.frag_length])
-            del received[: header.frag_length]
-            answers = self._association.receive(header, pdu)
-            self._unread.extend(answers)
-            waiting += sum(map(len, answers))
-            if self._association.broken or waiting > _MOST_UNREAD:
-                break
-        if self._association.broken or (received and waiting > _MOST_UNREAD):
-            # Told why, where there was something to say; what follows is not heard any more.
+    def _catch_up(self) -> None:
+        """Answer what was written before the answers before it were read."""
+        try:
+            self._answer_received()
+        except PduError:
             self._break()
+
+    def _answer_received(self) -> None:
+        """Answer what was received, until a message waits; PduError.
+
+        The next call is answered when this message is read.  One write has room for 2,300 calls,
+        and whoever sends them would otherwise have all of them answered in one turn of the loop.
+        """
+        received = self._received
+        at = 0
+        try:
+            while not self._unread and len(received) - at >= HEADER_SIZE:
+                header = parse_header(received, at)
+                end = at + header.frag_length
+                if len(received) < end:
+                    return
+                pdu = bytes(received[at:end])
+                at = end
+                self._unread.extend(self._association.receive(header, pdu))
+                if self._association.broken:
+                    # Told why, where there was something to say; what follows is not heard.
+                    self._break()
+                    return
+        finally:
+            del received[:at]
 
     def _break(self) -> None:
         self._broken = True

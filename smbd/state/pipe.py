@@ -1,8 +1,11 @@
 """A named pipe that a client has open."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state.line import Line
 
 
 class MessagePipe(Protocol):
@@ -37,10 +40,16 @@ class PipeOpen:
     name: str
     granted_access: int
     pipe: MessagePipe
+    readers: Line = field(default_factory=Line)  # READs that wait, each for a message of its own
     closed: bool = False
 
+    def require(self, access: int) -> None:
+        """ACCESS_DENIED unless all of `access` was granted."""
+        if self.granted_access & access != access:
+            raise NtError(NtStatus.ACCESS_DENIED)
+
     def close(self) -> None:
-        """Whoever waits to read hears that nothing will come."""
+        """The READ that waits first hears that nothing will come, and the next one after it."""
         self.closed = True
         if self.pipe.on_readable is not None:
             self.pipe.on_readable()

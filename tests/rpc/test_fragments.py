@@ -164,27 +164,41 @@ async def test_transceive_does_not_take_an_earlier_answer_for_its_own():
 
 
 async def test_a_client_that_asks_and_never_reads_is_stopped():
-    pipe = srvsvc(shares=many_shares(1000))
-    client = connect(pipe, srvs.MSRPC_UUID_SRVS)
-    request = srvs.NetrShareEnum()
-    request["ServerName"] = NULL
-    request["InfoStruct"]["Level"] = request["InfoStruct"]["ShareInfo"]["tag"] = 1
-    request["InfoStruct"]["ShareInfo"]["Level1"]["Buffer"] = NULL
-    request["PreferedMaximumLength"] = 0xFFFFFFFF
-    client.call(15, request)
-    assert pipe.available > 65536
-    assert status_of(pipe.write, b"") == NtStatus.PIPE_BUSY
-    client.recv()
-    client.call(15, request)
-
-
-async def test_a_heap_of_calls_in_one_write_is_answered_only_so_far():
     pipe = bound()
-    call = header(0, 8) + bytes.fromhex("00000000 0000 6300")
-    pipe.write(call * (65536 // len(call)))
-    assert pipe.available < 70_000
-    assert status_of(pipe.write, call) == NtStatus.PIPE_DISCONNECTED
+    call = header(0, 12) + REMOTE_TIME_OF_DAY
+    heap = call * (65536 // len(call))
+    pipe.write(heap)
+    pipe.write(heap)
+    assert status_of(pipe.write, heap) == NtStatus.PIPE_BUSY
+    assert pipe.read(5000)
+    assert pipe.read(5000)
+    pipe.write(call)
+
+
+async def test_of_a_heap_of_calls_in_one_write_one_is_answered_for_each_read():
+    looks = []
+    pipe = open_pipe("srvsvc", lambda: looks.append(1) or server())
+    assert pipe is not None
+    pipe.write(WINDOWS_BIND)
+    assert pipe.read(5000)
+    call = header(0, 12) + REMOTE_TIME_OF_DAY
+    count = 65536 // len(call)
+    pipe.write(call * count)
+    assert len(looks) == 1
+    for number in range(1, count):
+        assert pipe.read(5000)
+        assert len(looks) == number + 1
+    assert pipe.read(5000)
+    assert pipe.read(5000) == b""
     assert status_of(bound().write, bytes(65537)) == NtStatus.INVALID_PARAMETER
+
+
+async def test_what_comes_behind_a_call_may_end_the_pipe_when_the_answer_is_read():
+    pipe = bound()
+    pipe.write(header(0, 12) + REMOTE_TIME_OF_DAY + bytes(16))
+    assert pipe.read(5000)
+    assert status_of(pipe.read, 5000) == NtStatus.PIPE_DISCONNECTED
+    assert status_of(pipe.write, b"") == NtStatus.PIPE_DISCONNECTED
 
 
 async def test_whoever_waits_is_told_when_there_is_something_to_read():
@@ -196,8 +210,9 @@ async def test_whoever_waits_is_told_when_there_is_something_to_read():
     assert told == []
     pipe.write(second)
     assert told == [28]
+    assert pipe.read(5000)
     assert status_of(pipe.write, bytes(16)) == NtStatus.PIPE_DISCONNECTED
-    assert told == [28, 28]
+    assert told == [28, 0]
 
 
 async def test_a_pipe_that_stays_open_sees_what_changes():
