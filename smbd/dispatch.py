@@ -1,15 +1,14 @@
 """The one pipeline: row checks -> try_now / run -> the one `except` site -> reply.
 
 A request that `try_now` answers is answered in the burst it came in.  Any other becomes a task,
-which awaits `run`, is known to CANCEL, and after half a millisecond gets an interim response.
+which awaits `run`, is known to CANCEL, and gets an interim response if that takes long.
 """
 
 import errno
 import logging
-from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 import outcome
 import trio
@@ -17,6 +16,7 @@ import trio
 from smbd.commands import NO_REPLY, TABLE, row_of
 from smbd.commands.closing import close_unused
 from smbd.connection import Connection
+from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
@@ -25,12 +25,8 @@ from smbd.transport import Handled, Transport
 from smbd.wire.header import Command
 
 T = TypeVar("T")
-Answers: TypeAlias = "list[tuple[Request, Reply]]"
 _log = logging.getLogger("smbd")
 
-# Below this an interim response would cost both sides more than the wait: a worker's read from
-# a fast disk takes 0.1-0.2 ms here (measured).
-INTERIM_AFTER = 0.0005
 # In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
 _MOST_DATA = 15 << 20
 # For a lock or a change that may never come; and the answer to a login may be held back.
@@ -59,8 +55,7 @@ class Dispatch:
         self._connection = connection
         self._transport = transport
         self._nursery = nursery
-        self._slow: deque[tuple[float, Request, Answers]] = deque()
-        self._slow_came = trio.Event()
+        self.interims = Interims(self._tell)
         self._most_in_work = connection.service.config.server.limits.requests
         self._ending = False
         self._idle = trio.Event()  # set when nothing is in work any more
@@ -203,11 +198,12 @@ class Dispatch:
                 # middle would tear the frame apart.  Nor a login: an interim response is nothing
                 # that the preauth integrity hash knows of.
                 if last and request.command != Command.SESSION_SETUP:
-                    self._slow.append((trio.current_time() + INTERIM_AFTER, request, answers))
-                    self._slow_came.set()
+                    others = _waits_for_others(request)
+                    self.interims.begin(request, answers, for_others=others)
                 result = await outcome.acapture(row_of(request).run, request)
                 return self._settle(request, result.unwrap)
             finally:
+                self.interims.end(request)
                 self._connection.ended(request)
                 unused = request.let_go()
                 if unused is not None:
@@ -227,27 +223,15 @@ class Dispatch:
             self._idle = trio.Event()
             await self._idle.wait()
 
-    async def send_interims(self) -> None:
-        """Tell the client about requests that take long; one such task a connection.
+    def _tell(self, request: Request, answers: Answers) -> None:
+        """Send an interim response.
 
-        One task with a queue instead of a timer a request: starting a task costs more than a
-        read that misses the cache by a little.
+        What the chain has answered so far goes ahead, in a frame of its own: a sealed frame of
+        answers that ends in a PENDING makes cifs.ko (6.1) forget the answers, and its `ls` waits
+        for ever.  Windows splits there as well.
         """
-        while True:
-            while self._slow:
-                due, request, answers = self._slow[0]
-                if request.cancel is not None and trio.current_time() < due:
-                    await trio.sleep_until(due)
-                    continue
-                self._slow.popleft()
-                if request.cancel is not None:
-                    # What the chain has answered so far goes ahead, in a frame of its own: a
-                    # sealed frame of answers that ends in a PENDING makes cifs.ko (6.1) forget
-                    # the answers, and its `ls` waits for ever.  Windows splits there as well.
-                    self._send(answers)
-                    self._send([(request, self._connection.interim(request))])
-            self._slow_came = trio.Event()
-            await self._slow_came.wait()
+        self._send(answers)
+        self._send([(request, self._connection.interim(request))])
 
     def _send(self, answers: Answers) -> None:
         """Send a late frame at once: there is no burst whose end would."""

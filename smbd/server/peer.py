@@ -95,7 +95,7 @@ class Peer:
         idle = self._service.config.server.limits.idle_time
         async with trio.open_nursery() as nursery:
             self._dispatch = Dispatch(self.connection, self.transport, nursery)
-            nursery.start_soon(self._dispatch.send_interims)
+            nursery.start_soon(self._dispatch.interims.run)
             nursery.start_soon(self.transport.write_later)
             nursery.start_soon(self._watch_login)
             if idle:

@@ -238,7 +238,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
-        nursery.start_soon(stage.dispatch.send_interims)
+        nursery.start_soon(stage.dispatch.interims.run)
         try:
             yield stage
         finally:

@@ -5,7 +5,7 @@ from struct import unpack_from
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from smbd.dispatch import INTERIM_AFTER
+from smbd.interims import FOR_FILES_AFTER
 from smbd.ntstatus import NtStatus, ProtocolError
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -138,7 +138,7 @@ async def test_when_the_last_waits_the_others_leave_ahead_of_its_interim_respons
     async with on_stage(tmp_path) as stage:
         stage.burst(stage.peer.related(create("a"), READ_IT))
         assert await stage.answers() == []
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         await wait_all_tasks_blocked()
         assert len(stage.wire.frames) == 2, "cifs.ko loses what a PENDING comes with"
         created, interim = await stage.answers()

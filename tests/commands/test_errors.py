@@ -6,7 +6,7 @@ from struct import unpack_from
 
 import pytest
 
-from smbd.dispatch import INTERIM_AFTER
+from smbd.interims import FOR_FILES_AFTER
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -51,7 +51,7 @@ async def test_a_failure_after_the_interim_response_comes_under_its_async_id(tmp
         file_id = await stage.open("a")
         stage.ask(FLUSH, messages.flush(file_id))
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         interim = await stage.answer()
         stage.engine.held[0].fail(errno.ENOSPC)
         final = await stage.answer()

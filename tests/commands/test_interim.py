@@ -1,7 +1,7 @@
 """Requests that take long: the interim response, and CANCEL."""
 
 from smbd.commands.reply import NO_REPLY
-from smbd.dispatch import INTERIM_AFTER
+from smbd.interims import FOR_FILES_AFTER, FOR_OTHERS_AFTER
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -15,7 +15,7 @@ async def test_a_read_that_ends_in_time_gets_one_plain_response(tmp_path, mock_c
         file_id = await stage.open("a")
         stage.ask(READ, messages.read(file_id), asked=5)
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER * 0.9)
+        mock_clock.jump(FOR_FILES_AFTER * 0.9)
         stage.engine.held[0].finish(b"data")
         answer = await stage.answer()
         assert (answer.data, answer.flags & ASYNC, answer.granted) == (b"data", 0, 5)
@@ -31,7 +31,7 @@ async def test_a_read_that_takes_longer_gets_an_interim_response_with_its_credit
         message_id = stage.ask(READ, messages.read(file_id), asked=5)
         assert await stage.answers() == []
 
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         interim = await stage.answer()
         assert (interim.status, interim.command) == (NtStatus.PENDING, READ)
         assert (interim.message_id, interim.granted) == (message_id, 5)
@@ -45,18 +45,45 @@ async def test_a_read_that_takes_longer_gets_an_interim_response_with_its_credit
         assert final.granted == 0, "the interim response gave the credits already"
 
 
+async def test_work_on_a_file_gets_none_for_longer_than_a_disk_takes(tmp_path, mock_clock):
+    """go-smb2 takes an interim response for a forgery where signing is required."""
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(READ, messages.read(file_id))
+        await stage.answers()
+        mock_clock.jump(0.1)
+        assert await stage.answers() == []
+        stage.engine.held[0].finish(b"data")
+        assert (await stage.answer()).data == b"data"
+
+
+async def test_a_lock_that_waits_is_told_of_at_once_also_behind_a_slow_read(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        holder, waiter = await stage.open("a"), await stage.open("a")
+        stage.ask(LOCK, messages.lock(holder, WHOLE))
+        await stage.answers()
+        stage.ask(READ, messages.read(holder))
+        stage.ask(LOCK, messages.lock(waiter, WHOLE))
+        await stage.answers()
+        mock_clock.jump(FOR_OTHERS_AFTER)
+        interim = await stage.answer()
+        assert (interim.command, interim.status) == (LOCK, NtStatus.PENDING)
+        mock_clock.jump(FOR_FILES_AFTER)
+        assert (await stage.answer()).command == READ
+
+
 async def test_each_of_several_slow_requests_gets_an_async_id_of_its_own(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         wanted = [stage.ask(READ, messages.read(file_id)) for _ in range(3)]
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER / 2)
+        mock_clock.jump(FOR_FILES_AFTER / 2)
         wanted.append(stage.ask(READ, messages.read(file_id)))
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER / 2)
+        mock_clock.jump(FOR_FILES_AFTER / 2)
         first_three = await stage.answers()
         assert {one.message_id for one in first_three} == set(wanted[:3])
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         fourth = await stage.answer()
         assert fourth.message_id == wanted[3]
         assert len({one.async_id for one in [*first_three, fourth]}) == 4
@@ -67,7 +94,7 @@ async def test_nothing_but_the_interim_response_comes_while_a_request_waits(tmp_
         file_id = await stage.open("a")
         stage.ask(READ, messages.read(file_id))
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         assert (await stage.answer()).status == NtStatus.PENDING
         mock_clock.jump(3600)
         assert await stage.answers() == []
@@ -78,7 +105,7 @@ async def test_cancel_finds_a_request_by_its_async_id(tmp_path, mock_clock):
         file_id = await stage.open("a")
         stage.ask(READ, messages.read(file_id))
         await stage.answers()
-        mock_clock.jump(INTERIM_AFTER)
+        mock_clock.jump(FOR_FILES_AFTER)
         interim = await stage.answer()
 
         stage.ask(CANCEL, flags=ASYNC, async_id=interim.async_id, message_id=0)
@@ -140,7 +167,7 @@ async def test_cancel_ends_a_lock_that_waits_and_leaves_nothing_of_it(tmp_path, 
         for _ in range(10):
             stage.ask(LOCK, messages.lock(waiter, WHOLE))
             await stage.answers()
-            mock_clock.jump(INTERIM_AFTER)
+            mock_clock.jump(FOR_OTHERS_AFTER)
             interim = await stage.answer()
             stage.ask(CANCEL, flags=ASYNC, async_id=interim.async_id)
             assert (await stage.answer()).status == NtStatus.CANCELLED

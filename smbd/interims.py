@@ -1,0 +1,72 @@
+"""When a request that takes long gets its interim response ([MS-SMB2] 3.3.4.2).
+
+One task a connection with two queues, instead of a timer a request: to start a task costs more
+than a read that misses the cache by a little.
+"""
+
+from collections.abc import Callable
+from math import inf
+from typing import TypeAlias
+
+import trio
+
+from smbd.request import Reply, Request
+
+Answers: TypeAlias = "list[tuple[Request, Reply]]"
+
+# What waits for another client may wait for ever, and its client must hear so: to cancel it, it
+# needs an AsyncId.
+FOR_OTHERS_AFTER = 0.0005
+# Work on files ends by itself.  Clients in the field stumble over the interim response (go-smb2
+# takes it for a forgery where signing is required, since it is never signed), and Samba sends none:
+# so it is for what takes longer than any disk that works.  0.1 s was enough for every client tried.
+FOR_FILES_AFTER = 0.5
+
+
+class Interims:
+    """The requests of one connection that a task works on, until they are answered."""
+
+    def __init__(self, tell: Callable[[Request, Answers], None]) -> None:
+        """`tell` sends the interim response, behind what the request's chain has answered."""
+        self._tell = tell
+        # In the order in which they are due.
+        self._for_others: dict[Request, tuple[float, Answers]] = {}
+        self._for_files: dict[Request, tuple[float, Answers]] = {}
+        self._earlier = trio.Event()  # set when the first one is due sooner than was known
+
+    def begin(self, request: Request, answers: Answers, *, for_others: bool) -> None:
+        """A request is to be told of, unless it ends before."""
+        queue, delay = self._for_files, FOR_FILES_AFTER
+        if for_others:
+            queue, delay = self._for_others, FOR_OTHERS_AFTER
+        if not queue:
+            self._earlier.set()
+        queue[request] = trio.current_time() + delay, answers
+
+    def end(self, request: Request) -> None:
+        """It is answered, or never will be."""
+        self._for_files.pop(request, None)
+        self._for_others.pop(request, None)
+
+    async def run(self) -> None:
+        """Tell the client, whenever it is time to, until cancelled."""
+        while True:
+            with trio.move_on_at(self._due()):
+                self._earlier = trio.Event()
+                await self._earlier.wait()
+            for queue in (self._for_others, self._for_files):
+                self._tell_those_due(queue)
+
+    def _due(self) -> float:
+        """When the first one is due; inf if there is none."""
+        queues = (self._for_others, self._for_files)
+        return min((next(iter(one.values()))[0] for one in queues if one), default=inf)
+
+    def _tell_those_due(self, queue: dict[Request, tuple[float, Answers]]) -> None:
+        now = trio.current_time()
+        while queue:
+            request, (due, answers) = next(iter(queue.items()))
+            if due > now:
+                return
+            del queue[request]
+            self._tell(request, answers)
