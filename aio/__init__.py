@@ -19,12 +19,13 @@ from aio.catalog import DEFAULT_SPEC, ENGINES, Option, check_options, engine_nam
 
 if TYPE_CHECKING:
     from aio.opening import open_engine
-    from aio.pool import WorkerPool
+    from aio.pool import WorkerPool, give_way
     from aio.survey import Description, Offer, describe, offers
 
 _LATER = {
     "open_engine": "aio.opening",
     "WorkerPool": "aio.pool",
+    "give_way": "aio.pool",
     "Description": "aio.survey",
     "Offer": "aio.survey",
     "describe": "aio.survey",
@@ -44,6 +45,7 @@ __all__ = [
     "check_options",
     "describe",
     "engine_names",
+    "give_way",
     "offers",
     "open_engine",
     "parse_spec",

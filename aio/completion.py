@@ -1,5 +1,6 @@
 """Operation -> waiting task, with one wake-up of the loop per burst of completions."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -79,9 +80,9 @@ class Completions:
             operation = self._done.popleft()
             trio.lowlevel.reschedule(operation.task, operation.outcome)
 
-    async def idle(self) -> None:
-        """Wait, cancelled or not, until nothing is in flight."""
-        while self.pending:
-            self._idle = trio.Event()
-            with trio.CancelScope(shield=True):
+    async def idle(self, patience: float = math.inf) -> None:
+        """Wait, cancelled or not, until nothing is in flight, or for `patience` seconds."""
+        with trio.move_on_after(patience, shield=True):
+            while self.pending:
+                self._idle = trio.Event()
                 await self._idle.wait()

@@ -19,8 +19,8 @@ def open_engine(spec: str, **options: int) -> Engine:
 
     ValueError names a wrong spec or option, and what would be right.  OSError: this machine has
     none of those that the spec names, and why; of those that it lacks before the one that it has,
-    the engine's `notes` tell.  No thread or task is started before the first call; `aclose` gives
-    everything back.
+    the engine's `notes` tell.  One thread is started at most, and no task, before the first call;
+    `aclose` gives everything back.
     """
     parsed = parse_spec(spec)
     values = check_options(parsed, options)

@@ -26,6 +26,7 @@ class ThreadsEngine:
 
     def __init__(self, workers: int, dontcache: DontCache) -> None:
         self._pool = WorkerPool(workers, "aio-threads")
+        self._pool.reserve()
         self._stats = Stats()
         self._by = by = ByThreads(self._pool, self._stats)
         self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
@@ -66,7 +67,7 @@ class ThreadsEngine:
     async def fsync(self, fd: int) -> None:
         """Fsync in a worker."""
         self._stats.switches += 1
-        await self._timed(self._pool.run, os.fsync, fd)
+        await self._timed(self._pool.run_long, fd, os.fsync, fd)
         self._stats.fsyncs += 1
 
     async def _timed(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:

@@ -71,12 +71,12 @@ class ByThreads:
     async def read(self, fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
         """As `Transfers.read`."""
         self._stats.switches += 1
-        return await self._pool.run(read_full, fd, into, offset, flags)
+        return await self._pool.transfer(fd, read_full, fd, into, offset, flags)
 
     async def write(self, fd: int, data: Data, offset: int, flags: int = 0) -> int:
         """As `Transfers.write`."""
         self._stats.switches += 1
-        written = await self._pool.run(write_timed, fd, data, offset, flags)
+        written = await self._pool.transfer(fd, write_timed, fd, data, offset, flags)
         count, self.write_seconds = written
         return count
 

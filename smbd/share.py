@@ -18,15 +18,21 @@ class Workers(Protocol):
     def run_for(
         self, turn: object, function: Callable[[*Args], R], /, *args: *Args
     ) -> Awaitable[R]:
-        """Await `function(*args)`; those who wait with different `turn`s take turns."""
+        """Await `function(*args)`; calls that wait with different `turn`s take turns.
+
+        Cancelled says that it never began; what began gives its result, also to a cancelled caller.
+        """
 
     def run_long(
         self, turn: object, function: Callable[[*Args], R], /, *args: *Args
     ) -> Awaitable[R]:
         """The same for what may take long by its nature: such calls get half of the workers."""
 
-    async def aclose(self) -> None:
-        """Wait for the calls in flight, then end the threads."""
+    async def aclose(self, patience: float) -> int:
+        """Wait for the calls in flight, then end the threads; how many calls hang even then."""
+
+    def release(self) -> None:
+        """Keep no idle thread for long any more; calls still get one."""
 
 
 @dataclass(slots=True, eq=False)

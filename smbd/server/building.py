@@ -1,5 +1,6 @@
 """From a configuration to what connections share: users, shares, limits."""
 
+import logging
 import os
 import weakref
 from collections.abc import Iterable, Mapping
@@ -16,8 +17,14 @@ from smbd.state import OpenTable
 from smbd.vfs import Root
 from smbd.wall import wall
 
-# A share's, for calls that go to the file system's metadata; its engine has its own.
+_log = logging.getLogger("smbd")
+
+# A share's, for calls that go to the file system's metadata; its engine has its own.  A share may
+# hold several file systems: where one of them hangs, a single connection must not use up all.
 _SHARE_WORKERS = 16
+_OF_ONE_CONNECTION = 12
+# For what is in flight when the server ends; longer than that, only a disk that hangs takes.
+_CLOSE_SECONDS = 2.0
 
 
 async def build_service(config: Config, blocking: Blocking) -> Service:
@@ -65,8 +72,11 @@ async def close_share(share: Share) -> None:
     """End a share of a server that has ended; it cannot be cancelled."""
     with trio.CancelScope(shield=True):
         await share.engine.aclose()
-        await share.workers.aclose()
-    share.root.close()
+        hanging = await share.workers.aclose(_CLOSE_SECONDS)
+    if hanging:
+        _log.error("%s: %d calls still wait for its disk", share.name, hanging)
+    else:
+        share.root.close()
 
 
 async def retire_share(share: Share) -> None:
@@ -77,12 +87,13 @@ async def retire_share(share: Share) -> None:
     closes with the last reference to the root.
     """
     weakref.finalize(share.root, share.root.lookup.close)
+    share.workers.release()
     with trio.CancelScope(shield=True):
         await share.engine.aclose()
 
 
 async def _open_share(config: ShareConfig) -> Share:
-    workers = WorkerPool(_SHARE_WORKERS, f"smbd-{config.name}")
+    workers = WorkerPool(_SHARE_WORKERS, f"smbd-{config.name}", each=_OF_ONE_CONNECTION)
     try:
         root = await workers.run(Root, config.path, config.read_only)
         try:
@@ -91,7 +102,7 @@ async def _open_share(config: ShareConfig) -> Share:
             root.close()
             raise
     except BaseException:
-        await workers.aclose()
+        await workers.aclose(_CLOSE_SECONDS)
         raise
 
 

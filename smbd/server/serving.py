@@ -16,6 +16,7 @@ from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
 from smbd.server.tending import tend
 from smbd.service import Service
+from smbd.share import Share
 from smbd.wall import behind_wall, kept_running, wall
 
 # For what is no share's: shares.toml read again, the announcement.  A share has its own workers.
@@ -109,6 +110,11 @@ async def _close_pool(pool: WorkerPool) -> None:
 
 
 async def _close_shares(service: Service) -> None:
-    for share in (*service.shares.values(), *service.retired):
-        with wall(f"the end of share {share.name}"):
-            await close_share(share)
+    async with trio.open_nursery() as nursery:  # one that hangs keeps no other from its end
+        for share in (*service.shares.values(), *service.retired):
+            nursery.start_soon(_close_share, share)
+
+
+async def _close_share(share: Share) -> None:
+    with wall(f"the end of share {share.name}"):
+        await close_share(share)

@@ -1,5 +1,6 @@
 """The worker pool: its own threads, one wake-up per burst, and no call left behind."""
 
+import errno
 import gc
 import threading
 import weakref
@@ -187,8 +188,9 @@ async def test_without_more_threads_those_that_there_are_must_do(
 
     start = threading.Thread.start
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(RuntimeError, match="can't start"):
+    with pytest.raises(OSError, match="can't start") as caught:
         await pool.run(int)
+    assert caught.value.errno == errno.ENOMEM
     monkeypatch.setattr(threading.Thread, "start", start)
     assert await pool.run(int) == 0
     monkeypatch.setattr(threading.Thread, "start", refuse)

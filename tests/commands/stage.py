@@ -125,17 +125,15 @@ class HeldCalls:
         self.held = []
 
     async def run_for(self, _turn, function, *args):
+        await trio.lowlevel.checkpoint()  # a caller cancelled before: it never begins
         if self.holding:
             call = Held(function.__name__)
             self.held.append(call)
             result = outcome.capture(function, *args) if self.early else None
-            try:
+            with trio.CancelScope(shield=True):
                 await call.wait()
-            finally:
-                # The worker has done its work, whether or not the caller still wants it.
-                result = result or outcome.capture(function, *args)
-            return result.unwrap()
-        await trio.lowlevel.checkpoint()
+            # The worker has done its work, and its caller hears of it, cancelled or not.
+            return (result or outcome.capture(function, *args)).unwrap()
         return function(*args)
 
     run_long = run_for

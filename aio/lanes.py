@@ -1,0 +1,146 @@
+"""Whose job is next: turns between those who wait, and not all workers for one of them.
+
+Neither threads nor trio: the pool holds its lock around every call.
+"""
+
+from collections import OrderedDict, deque
+from typing import Generic, Protocol, Self, TypeVar
+
+
+class Queued(Protocol):
+    """A job: whose turn it takes, and of which kind it is."""
+
+    lane: "Lane[Self]"
+    turn: object  # hashable
+
+
+J = TypeVar("J", bound=Queued)
+
+
+class Line(Generic[J]):
+    """The jobs of one turn that wait in one lane."""
+
+    __slots__ = ("jobs", "ringed")
+
+    def __init__(self) -> None:
+        self.jobs: OrderedDict[J, None] = OrderedDict()  # one that nobody waits for leaves at once
+        self.ringed = False
+
+
+class Lane(Generic[J]):
+    """A kind of jobs, at most `most` of which run at a time."""
+
+    __slots__ = ("counts", "lines", "most", "ring", "running")
+
+    most: int
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.counts: dict[object, int] = {}  # how many run of each turn, where that is bounded
+        self.lines: dict[object, Line[J]] = {}
+        # The turns whose lines may begin a job: the first is next, and goes to the end then.
+        self.ring: deque[object] = deque()
+
+    def count(self, turn: object, change: int) -> None:
+        """So many more jobs of a turn run."""
+        running = self.counts.get(turn, 0) + change
+        if running:
+            self.counts[turn] = running
+        else:
+            del self.counts[turn]
+
+
+class Lanes(Generic[J]):
+    """Jobs that run and jobs that wait for `workers`: quick ones, and long ones, which get half.
+
+    No turn has more than `each` running in one lane; 0: as many as there are.  No job waits that
+    could run.
+    """
+
+    def __init__(self, workers: int, each: int = 0) -> None:
+        self._each = each
+        self.running = 0
+        self.quick: Lane[J] = Lane()
+        self.long: Lane[J] = Lane()
+        self._next, self._other = self.quick, self.long
+        self.resize(workers)
+
+    def resize(self, workers: int) -> None:
+        """So many workers there are."""
+        self.workers = self.quick.most = workers
+        self.long.most = max(1, workers // 2)
+
+    def begin(self, job: J) -> bool:
+        """Count a new job as running if it may run now; else keep it in line."""
+        lane = job.lane
+        if (
+            self.running < self.workers
+            and lane.running < lane.most
+            and (not self._each or lane.counts.get(job.turn, 0) < self._each)
+        ):
+            self.running += 1
+            lane.running += 1
+            if self._each:
+                lane.count(job.turn, 1)
+            return True
+        line = lane.lines.get(job.turn)
+        if line is None:
+            line = lane.lines[job.turn] = Line()
+        line.jobs[job] = None
+        self._ring(lane, job.turn)
+        return False
+
+    def end(self, job: J) -> J | None:
+        """A job has run: the one that runs in its place, if any may."""
+        lane = job.lane
+        self.running -= 1
+        lane.running -= 1
+        if self._each:
+            lane.count(job.turn, -1)
+        if self.quick.lines or self.long.lines:
+            self._ring(lane, job.turn)
+            return self._choose()
+        return None
+
+    def withdraw(self, job: J) -> bool:
+        """Whether the job waited, and does so no longer."""
+        line = job.lane.lines.get(job.turn)
+        if line is None or job not in line.jobs:
+            return False
+        del line.jobs[job]
+        if not line.jobs:
+            del job.lane.lines[job.turn]
+            if line.ringed:
+                job.lane.ring.remove(job.turn)
+        return True
+
+    def _choose(self) -> J | None:
+        for _ in range(2):
+            lane = self._next
+            self._next, self._other = self._other, lane  # lanes take turns too
+            if lane.ring and lane.running < lane.most:
+                return self._take(lane, lane.ring.popleft())
+        return None
+
+    def _take(self, lane: Lane[J], turn: object) -> J:
+        line = lane.lines[turn]
+        line.ringed = False
+        job, _none = line.jobs.popitem(last=False)
+        self.running += 1
+        lane.running += 1
+        if self._each:
+            lane.count(turn, 1)
+        if line.jobs:
+            self._ring(lane, turn)
+        else:
+            del lane.lines[turn]
+        return job
+
+    def _ring(self, lane: Lane[J], turn: object) -> None:
+        """Put a turn's line into its lane's ring, if it has a job that it may begin."""
+        line = lane.lines.get(turn)
+        if line is None or line.ringed:
+            return
+        if not self._each or lane.counts.get(turn, 0) < self._each:
+            line.ringed = True
+            lane.ring.append(turn)
