@@ -62,13 +62,14 @@ def _prepare(request: Request, message: ChangeNotifyRequest) -> Open:
 def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> ChangeNotifyEntry:
     """The handle's entry, made by the first request on it."""
     if open_.notify is None:
-        open_.notify = ChangeNotifyEntry(
+        entry = ChangeNotifyEntry(
             open_.file,
             message.completion_filter,
             bool(message.flags & ChangeNotifyFlags.WATCH_TREE),
             message.output_buffer_length,
         )
-        request.service.notify.watch(open_.notify)
+        request.service.notify.watch(entry)
+        open_.notify = entry
     return open_.notify
 
 

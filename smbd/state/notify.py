@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state.event_log import Event, EventLog
 from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
-# A watcher that never asks again must not eat the memory: what would not fit into so many bytes of
-# answer, the most that one credit pays for, makes it look for itself.
-_MOST_BUFFERED = 65536
-_ENTRY = 12  # NextEntryOffset, Action, FileNameLength
+_ALL = 0xFFF  # what CompletionFilter has bits for
+# Filters and depths that one directory is watched with.  A change is written down once for each;
+# clients know a handful.
+_MOST_WAYS = 64
 
 # What a WRITE changes.  CLOSE and FLUSH report it (Open.unreported): WRITE itself has no time for
 # it, and a watcher of a large copy would be told a thousand times.  Windows too tells of sizes and
@@ -67,28 +69,29 @@ class ChangeNotifyEntry:
     completion_filter: int
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
-    where: str = ""  # the path that it is listed under
     waits: deque[NotifyWait] = field(default_factory=deque)
-    _events: list[tuple[int, str]] = field(default_factory=list)  # NotifyEventList
-    _size: int = 0
-    _overflowed: bool = False
+    _log: EventLog = field(default_factory=EventLog)
+    _place: tuple[int, int] = (0, 0)  # how far it has read
+    _left: list[Event] | None = field(default_factory=list)  # unread when it ended; None: too much
+    _ended: bool = False
+
+    def join(self, log: EventLog) -> None:
+        """Read what comes there from now on."""
+        self._log = log
+        self._place = log.read_to_end()
+        log.readers[self] = None
+
+    def leave(self) -> EventLog:
+        """Read no more of what comes; what came is told all the same.  The log that was left."""
+        self._left, self._ended = self._unread(), True
+        self._log.readers.pop(self, None)
+        self._log.waiting.pop(self, None)
+        return self._log
 
     @property
     def ready(self) -> bool:
         """Whether there is something to answer."""
-        return bool(self._events or self._overflowed)
-
-    def add(self, action: int, name: str) -> None:
-        """Keep an event; one that only says again what the last one said tells nothing new."""
-        if self._overflowed or (self._events and self._events[-1] == (action, name)):
-            return
-        self._size += _ENTRY + 2 * len(name) + 3 & ~3
-        if self._size > min(self.capacity, _MOST_BUFFERED):
-            self._events.clear()
-            self._overflowed = True
-        else:
-            self._events.append((action, name))
-        self.wake()
+        return self._left != [] if self._ended else self._log.has_more(self._place)
 
     def end(self, status: int) -> None:
         """Answer all that wait with this."""
@@ -99,23 +102,32 @@ class ChangeNotifyEntry:
     def wait(self) -> NotifyWait:
         """Stand in line for what comes."""
         self.waits.append(NotifyWait(self))
+        self._log.waiting[self] = None
         return self.waits[-1]
 
     def wake(self) -> None:
-        """Let the first of the line go, if there is something for him."""
+        """Let the first of the line go, if there is something for it, or as soon as there is."""
         if self.waits and self.ready:
             self.waits[0].wake()
+        elif self.waits and not self._ended:
+            self._log.waiting[self] = None
 
     def take(self, limit: int) -> bytes | None:
         """FILE_NOTIFY_INFORMATION of all events; None where they do not fit: NOTIFY_ENUM_DIR.
 
-        Either way the client is told, and the buffer empty.
+        Either way the client is told, and nothing is left unread.
         """
-        answer = None
-        if not self._overflowed:
-            answer = pack_notify_information(self._events, min(limit, self.capacity))
-        self._events, self._size, self._overflowed = [], 0, False
-        return answer
+        events = self._unread()
+        self._left = []
+        if not self._ended:
+            self._place = self._log.read_to_end()
+            self._log.forget_read()
+        return (
+            None if events is None else pack_notify_information(events, min(limit, self.capacity))
+        )
+
+    def _unread(self) -> list[Event] | None:
+        return self._left if self._ended else self._log.since(self._place, self.capacity)
 
 
 @dataclass(slots=True)
@@ -125,19 +137,31 @@ class ChangeNotifyList:
     By the path on disk, so that shares that lie within one another see each other's changes.
     """
 
-    _entries: dict[str, list[ChangeNotifyEntry]] = field(default_factory=dict)
+    _entries: dict[str, list[EventLog]] = field(default_factory=dict)
 
     def watch(self, entry: ChangeNotifyEntry) -> None:
-        """Report to it from now on."""
-        entry.where = _where(entry.directory)
-        self._entries.setdefault(entry.where, []).append(entry)
+        """Report to it from now on; INSUFFICIENT_RESOURCES where others watch in many ways."""
+        where = _where(entry.directory)
+        way = entry.completion_filter & _ALL, entry.watch_tree
+        logs = self._entries.get(where, [])
+        for log in logs:
+            if (log.completion_filter, log.watch_tree) == way:
+                entry.join(log)
+                return
+        if len(logs) >= _MOST_WAYS:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        log = EventLog(*way, where)
+        self._entries.setdefault(where, logs).append(log)
+        entry.join(log)
 
     def end(self, entry: ChangeNotifyEntry, status: int) -> None:
         """A watched directory's handle is closed."""
-        watchers = self._entries[entry.where]
-        watchers.remove(entry)
-        if not watchers:
-            del self._entries[entry.where]
+        log = entry.leave()
+        if not log.readers:
+            logs = self._entries[log.where]
+            logs.remove(log)
+            if not logs:
+                del self._entries[log.where]
         entry.end(status)
 
     def added(self, file: File, path: str | None = None) -> None:
@@ -157,7 +181,7 @@ class ChangeNotifyList:
         if not self._entries:
             return
         if file.is_directory:
-            self._rename_watched()
+            self._rename_watched(_where(file, old_path), _where(file))
         named = _name_filter(file)
         if old_path.rpartition("/")[0] == file.path.rpartition("/")[0]:
             self._report(file, FileAction.RENAMED_OLD_NAME, named, old_path)
@@ -168,12 +192,15 @@ class ChangeNotifyList:
         if not file.is_directory:
             self._report(file, FileAction.MODIFIED, _RENAMED_FILE, unless=named)
 
-    def _rename_watched(self) -> None:
-        """Find the watched directories' places anew: one of them may have moved."""
-        watched = [one for watchers in self._entries.values() for one in watchers]
-        self._entries = {}
-        for entry in watched:
-            self.watch(entry)
+    def _rename_watched(self, old: str, new: str) -> None:
+        """The watched directories that moved, or lie in one that did, are found under new paths."""
+        below = old + "/"
+        for where in [one for one in self._entries if one == old or one.startswith(below)]:
+            logs = self._entries.pop(where)
+            moved = new + where[len(old) :]
+            for log in logs:
+                log.where = moved
+            self._entries.setdefault(moved, []).extend(logs)
 
     def _report(
         self, file: File, action: int, changed: int, path: str | None = None, *, unless: int = 0
@@ -189,10 +216,10 @@ class ChangeNotifyList:
         directly = True
         while directory:
             directory = directory.rpartition("/")[0]
-            for entry in self._entries.get(directory, ()):
-                wanted = entry.completion_filter
-                if wanted & changed and not wanted & unless and (directly or entry.watch_tree):
-                    entry.add(action, path_to_name(where[len(directory) + 1 :]))
+            for log in self._entries.get(directory, ()):
+                wanted = log.completion_filter
+                if wanted & changed and not wanted & unless and (directly or log.watch_tree):
+                    log.add(action, path_to_name(where[len(directory) + 1 :]))
             directly = False
 
 

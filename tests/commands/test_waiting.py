@@ -146,4 +146,20 @@ async def test_a_request_too_many_leaves_nobody_in_the_line(tmp_path, mock_clock
         assert (await stage.answer()).status == 0
         stage.ask(LOCK, messages.lock(holder, (0, 10, EXCLUSIVE | FAIL_IMMEDIATELY)))
         assert (await stage.answer()).status == 0
-        assert len(next(iter(stage.service.notify._entries.values()))[0].waits) == 1
+        assert [len(one.notify.waits) for one in stage.service.opens if one.notify] == [1]
+
+
+async def test_a_folder_that_is_watched_in_too_many_ways_refuses_one_more_and_all_can_close(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        folders = [await stage.open("", options=A_FOLDER, access=LIST) for _ in range(66)]
+        statuses = []
+        for wanted, folder in enumerate(folders, 1):
+            stage.ask(CHANGE_NOTIFY, notify(folder, wanted=wanted))
+            statuses += [one.status for one in await stage.answers()]
+        assert statuses == [NtStatus.INSUFFICIENT_RESOURCES] * 2
+        for folder in folders:
+            stage.ask(CLOSE, messages.close(folder))
+        closed = [one.status for one in await stage.answers() if one.command == CLOSE]
+        assert closed == [0] * 66

@@ -1,15 +1,18 @@
 """Change notify: [MS-FSA] 2.1.1.8, 2.1.4.1, 2.1.5.11; and what Windows does, by smb2.notify."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from struct import unpack_from
+from timeit import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smbd.ntstatus import NtError, NtStatus
 from smbd.state import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
-from smbd.state.notify import _MOST_BUFFERED
+from smbd.state.event_log import MOST_BUFFERED, EventLog
 from smbd.wire.change_notify import CompletionFilter, FileAction
 
 ADDED, REMOVED, MODIFIED = FileAction.ADDED, FileAction.REMOVED, FileAction.MODIFIED
@@ -234,14 +237,14 @@ def test_more_than_the_buffer_holds_is_forgotten_and_the_client_must_look():
 def test_a_client_that_never_asks_again_costs_only_so_much():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder(), capacity=8 << 20)
-    count = _MOST_BUFFERED // 32
+    count = MOST_BUFFERED // 32
     for number in range(count):
         changes.added(PaperFile(f"{number:010}"))
     assert len(watcher.told(8 << 20)) == count
     for number in range(count + 1):
         changes.added(PaperFile(f"{number:010}"))
     assert watcher.told(8 << 20) is None
-    assert not watcher.entry._events
+    assert not watcher.entry._log._events
 
 
 def test_an_answer_that_has_too_little_room_says_look_for_yourself():
@@ -266,12 +269,147 @@ def test_the_first_requests_room_is_that_of_all():
 )
 def test_what_fits_comes_whole_and_what_does_not_is_never_cut(names, capacity):
     entry = ChangeNotifyEntry(folder(), EVERYTHING, watch_tree=False, capacity=capacity)
+    log = EventLog()
+    entry.join(log)
     for number, name in enumerate(names):
-        entry.add(ADDED, f"{number}{name}")
+        log.add(ADDED, f"{number}{name}")
     answer = entry.take(capacity)
     if answer is not None:
         assert len(answer) <= capacity
         assert events(answer) == [(ADDED, f"{number}{name}") for number, name in enumerate(names)]
+
+
+# --- many watchers ---
+
+
+def add(changes, names):
+    changes.added(PaperFile(f"inner/{next(names)}"))
+
+
+def test_a_change_costs_the_same_whatever_the_number_of_its_watchers():
+    few, many = ChangeNotifyList(), ChangeNotifyList()
+    for changes, count in ((few, 3), (many, 6000)):
+        watchers = [Watcher(changes, folder("inner"), tree=True) for _ in range(count)]
+        for place, watcher in enumerate(watchers):
+            if place:
+                watcher.entry.wait().give_up()
+    names = iter(range(100))
+    took = [
+        min(repeat(partial(add, changes, names), number=1, repeat=50)) for changes in (few, many)
+    ]
+    assert took[1] < 10 * took[0]
+    assert {len(watcher.told(1 << 20)) for watcher in watchers} == {50}
+
+
+def test_a_waiting_request_is_woken_once_whatever_the_number_of_changes():
+    changes = ChangeNotifyList()
+    lines = [Line(Watcher(changes, folder()).entry) for _ in range(3)]
+    for line in lines:
+        line.wait("first")
+    for number in range(10):
+        changes.added(PaperFile(f"{number}"))
+    assert [line.woken for line in lines] == [["first"]] * 3
+
+
+def test_what_was_told_to_one_watcher_and_comes_again_is_told_it_again():
+    changes = ChangeNotifyList()
+    one, other = Watcher(changes, folder()), Watcher(changes, folder())
+    changes.modified(PaperFile("a"), WRITTEN)
+    assert one.told() == [(MODIFIED, "a")]
+    changes.modified(PaperFile("a"), WRITTEN)
+    assert one.told() == other.told() == [(MODIFIED, "a")]
+    assert one.told() == other.told() == []
+
+
+def test_a_new_watcher_hears_of_what_was_told_to_others_when_it_comes_again():
+    changes = ChangeNotifyList()
+    Watcher(changes, folder())
+    changes.modified(PaperFile("a"), WRITTEN)
+    late = Watcher(changes, folder())
+    assert late.told() == []
+    changes.modified(PaperFile("a"), WRITTEN)
+    assert late.told() == [(MODIFIED, "a")]
+
+
+def test_who_has_closed_the_handle_hears_of_nothing_later():
+    changes = ChangeNotifyList()
+    one, other = Watcher(changes, folder()), Watcher(changes, folder())
+    changes.added(PaperFile("a"))
+    changes.end(one.entry, CLOSED)
+    changes.added(PaperFile("b"))
+    assert one.told() == [(ADDED, "a")]
+    assert other.told() == [(ADDED, "a"), (ADDED, "b")]
+
+
+def test_one_folder_is_watched_in_so_many_ways_only():
+    changes = ChangeNotifyList()
+    watchers = [Watcher(changes, folder(), wanted) for wanted in range(1, 65)]
+    watchers.append(Watcher(changes, folder(), 64))  # as somebody does already
+    with pytest.raises(NtError) as caught:
+        Watcher(changes, folder(), 65)
+    assert caught.value.status == NtStatus.INSUFFICIENT_RESOURCES
+    changes.end(watchers[7].entry, CLOSED)
+    Watcher(changes, folder(), 65)
+
+
+def test_folders_in_one_that_is_renamed_are_watched_under_their_new_names():
+    changes = ChangeNotifyList()
+    top, inner, beside = folder("old"), folder("old/inner"), folder("older")
+    watchers = [Watcher(changes, one) for one in (top, inner, beside)]
+    top.path, inner.path = "new", "new/inner"
+    changes.renamed(top, "old")
+    for path in ("old/a", "old/inner/a", "new/b", "new/inner/b", "older/b"):
+        changes.added(PaperFile(path))
+    assert [watcher.told() for watcher in watchers] == [[(ADDED, "b")]] * 3
+    for watcher in watchers:
+        changes.end(watcher.entry, CLOSED)
+    assert not changes._entries
+
+
+class PlainWatcher:
+    """The plainest model there is: a list for each watcher."""
+
+    def __init__(self, wanted, *, tree):
+        self.wanted, self.tree, self.events = wanted, tree, []
+
+    def hear(self, path, changed, event):
+        wanted = changed & self.wanted and (self.tree or "/" not in path)
+        if wanted and self.events[-1:] != [event]:
+            self.events.append(event)
+
+    def told(self):
+        events, self.events = self.events, []
+        return events
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("watch"), st.sampled_from([FILES, NAMES, EVERYTHING]), st.booleans()),
+        st.tuples(st.just("change"), st.sampled_from(["a", "b", "c/a"]), st.booleans()),
+        st.tuples(st.just("take"), st.integers(0, 5), st.none()),
+    ),
+    max_size=40,
+)
+
+
+@given(steps)
+def test_watchers_hear_as_if_each_had_a_list_of_its_own(given_steps):
+    changes = ChangeNotifyList()
+    watchers, models = [], []
+    for step, what, how in given_steps:
+        if step == "watch":
+            watchers.append(Watcher(changes, folder(), what, tree=how))
+            models.append(PlainWatcher(what, tree=how))
+        elif step == "change":
+            changed, action = (FILES, ADDED) if how else (WRITTEN, MODIFIED)
+            changes._report(PaperFile(what), action, changed)
+            for model in models:
+                model.hear(what, changed, (action, what.replace("/", "\\")))
+        elif what < len(watchers):
+            assert watchers[what].entry.ready is bool(models[what].events)
+            assert watchers[what].told() == models[what].told()
+    for watcher, model in zip(watchers, models, strict=True):
+        assert watcher.told() == model.told()
 
 
 # --- requests that wait ---

@@ -1,0 +1,92 @@
+"""What happened in a watched directory: one log for all handles that watch it in the same way.
+
+A change is written down once, whatever the number of watchers; each of them knows how far it has
+read.  Only requests that wait are touched, once each.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+# A watcher that never asks again must not eat the memory: what would not fit into so many bytes of
+# answer, the most that one credit pays for, makes it look for itself.
+MOST_BUFFERED = 65536
+_ENTRY = 12  # NextEntryOffset, Action, FileNameLength
+
+Event = tuple[int, str]  # action, name
+
+
+class Reader(Protocol):
+    """Whoever reads a log."""
+
+    def wake(self) -> None:
+        """There is something new."""
+
+
+@dataclass(slots=True, eq=False)
+class EventLog:
+    """NotifyEventList ([MS-FSA] 2.1.1.8) of the watchers with one filter and one depth.
+
+    A place in it is how many events and how many bytes of answer came before.
+    """
+
+    completion_filter: int = 0
+    watch_tree: bool = False
+    where: str = ""  # the path of the directory on disk
+    readers: dict[Reader, None] = field(default_factory=dict)
+    waiting: dict[Reader, None] = field(default_factory=dict)  # those to wake at the next event
+    _events: deque[Event] = field(default_factory=deque)
+    _count: int = 0  # of all events, with those that are no longer kept
+    _bytes: int = 0  # the same, on the wire
+    _kept: int = 0  # bytes of those in _events
+    _unread: bool = False  # whether nobody has read the last event yet
+
+    def add(self, action: int, name: str) -> None:
+        """Write an event down; one that only says again what the last one said is nothing new."""
+        event = (action, name)
+        if self._unread and self._events[-1] == event:
+            return
+        size = _size(event)
+        self._events.append(event)
+        self._unread = True
+        self._count += 1
+        self._bytes += size
+        self._kept += size
+        while self._kept > MOST_BUFFERED:
+            self._kept -= _size(self._events.popleft())
+        waiting, self.waiting = self.waiting, {}
+        for reader in waiting:
+            reader.wake()
+
+    def read_to_end(self) -> tuple[int, int]:
+        """The place behind all events, for somebody who has read them: they are told no more."""
+        self._unread = False
+        return self._count, self._bytes
+
+    def has_more(self, place: tuple[int, int]) -> bool:
+        """Whether something came after a place."""
+        return self._count > place[0]
+
+    def since(self, place: tuple[int, int], capacity: int) -> list[Event] | None:
+        """The events after a place; None where they are more than `capacity` bytes."""
+        count, bytes_ = place
+        if self._bytes - bytes_ > min(capacity, MOST_BUFFERED):
+            return None
+        kept_from = self._count - len(self._events)
+        events: list[Event] = []
+        for event in islice(self._events, count - kept_from, None):
+            if not events or events[-1] != event:
+                events.append(event)
+        return events
+
+    def forget_read(self) -> None:
+        """Keep nothing for a single reader that has read all."""
+        if len(self.readers) <= 1:
+            self._events.clear()
+            self._kept = 0
+
+
+def _size(event: Event) -> int:
+    """Bytes on the wire: an entry starts at a multiple of four."""
+    return _ENTRY + 2 * len(event[1]) + 3 & ~3
