@@ -136,7 +136,7 @@ def _check_place(files: FileTable, naming: _Naming, place: "_Place") -> None:
 
 def _check_moved(files: FileTable, naming: _Naming) -> None:
     """[MS-FSA]: a directory in which something is open stays where it is."""
-    if naming.moves and naming.open.file.is_directory and files.below(naming.open):
+    if naming.moves and naming.open.file.is_directory and files.has_open_below(naming.open.file):
         raise NtError(NtStatus.ACCESS_DENIED)
 
 

@@ -25,6 +25,11 @@ class ShareModes:
         self._using = [0, 0, 0]
         self._denying = [0, 0, 0]
 
+    @property
+    def writers(self) -> int:
+        """How many could write."""
+        return self._using[1]
+
     def forbid(self, access: int, sharing: int) -> bool:
         """Whether an open for `access` that shares `sharing` collides with one that is held."""
         if not access & _DATA:

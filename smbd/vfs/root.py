@@ -88,9 +88,13 @@ class File:
     @property
     def place(self) -> str:
         """The absolute path of the name by which it was opened, one for all shares."""
+        return self.place_in(self.root.place)
+
+    def place_in(self, root: str) -> str:
+        """The same where the place of its root is known: most need no system call."""
         if self.crossed and not self.is_symlink:
             return place_of(self.fd)
-        return f"{self.root.place}/{self.path}" if self.path else self.root.place
+        return f"{root}/{self.path}" if self.path else root
 
     def is_by_link_of(self, other: "File") -> bool:
         """Whether both, which are one file, were opened by one name of it.  Waits for nothing.

@@ -39,7 +39,10 @@ class PaperFile:
 
     @property
     def place(self):
-        return f"{self.root.place}/{self.path}"
+        return self.place_in(self.root.place)
+
+    def place_in(self, root):
+        return f"{root}/{self.path}"
 
     def is_by_link_of(self, other):
         return self.place == other.place or self.names == 1

@@ -84,20 +84,6 @@ def test_all_opens_of_a_file_get_its_new_name_and_other_links_keep_theirs():
     assert [file.path for file in files] == ["new", "new", "link"]
 
 
-def test_the_opens_below_a_directory_are_those_inside_it_on_its_share():
-    table, root, other_root = FileTable(), PaperRoot("/r"), PaperRoot("/other")
-    directory = an_open(PaperFile(inode=1, path="d", root=root))
-    table.add(directory)
-    places = [("d/a", root), ("d/e/f", root), ("da", root), ("d/a", other_root), ("e/d/a", root)]
-    opens = [
-        an_open(PaperFile(inode=2 + number, path=path, root=where), number=2 + number)
-        for number, (path, where) in enumerate(places)
-    ]
-    for one in opens:
-        table.add(one)
-    assert table.below(directory) == opens[:2]
-
-
 def test_the_locks_of_a_closed_open_are_gone():
     table, file = FileTable(), PaperFile()
     first, second = an_open(file, number=1), an_open(file, number=2)
@@ -187,3 +173,58 @@ def test_a_mark_set_twice_is_taken_off_once():
     for doomed in (True, True, False, False):
         one.link.doom(doomed=doomed)
     assert table.of(one.file).doomed == 0
+
+
+def test_a_folder_knows_whether_something_in_it_is_open():
+    table, folder = FileTable(), PaperFile(inode=10, path="a/b")
+    inner = PaperRoot("/share/a/b/served")
+    for number, path in enumerate(("a/b", "a/bc", "a", "c/a/b/d")):
+        table.add(an_open(PaperFile(inode=20 + number, path=path)))
+    assert not table.has_open_below(folder)
+    for file in (PaperFile(inode=40, path="a/b/c/d"), PaperFile(inode=41, path="e", root=inner)):
+        open_ = an_open(file)
+        table.add(open_)
+        assert table.has_open_below(folder)
+        table.remove(open_)
+        assert not table.has_open_below(folder)
+
+
+class AskedRoot(PaperRoot):
+    """It counts how often it was asked for its place, which is a system call."""
+
+    asked = 0
+
+    @property
+    def place(self):
+        self.asked += 1
+        return "/share"
+
+    @place.setter
+    def place(self, _value):
+        pass
+
+
+def test_a_folder_asks_each_share_for_its_place_once_whatever_is_open_there():
+    table, root = FileTable(), AskedRoot()
+    for number in range(1000):
+        table.add(an_open(PaperFile(inode=100 + number, path=f"{number}", root=root)))
+    for number in range(1000):
+        table.add(an_open(PaperFile(inode=1, path="much opened", root=root), number=number))
+    root.asked = 0
+    assert not table.has_open_below(PaperFile(inode=2, path="folder", root=root))
+    assert root.asked == 2
+
+
+def test_a_writer_is_alone_whatever_the_number_of_readers():
+    table, file = FileTable(), PaperFile()
+    writer = an_open(file, access=Access.FILE_WRITE_DATA)
+    reader = an_open(file)
+    state = table.add(writer).state
+    table.add(reader)
+    assert not state.has_other_writer(writer)
+    assert state.has_other_writer(reader)
+    other = an_open(file, access=Access.FILE_APPEND_DATA)
+    table.add(other)
+    assert state.has_other_writer(writer)
+    table.remove(other)
+    assert not state.has_other_writer(writer)
