@@ -131,7 +131,7 @@ class Association:
         """Same major version, and no younger minor one ([C706] 6.1.1)."""
         interface = self._interface
         return (
-            abstract.uuid == interface.uuid
+            abstract.uuid == interface.uuid.bytes_le
             and abstract.version & 0xFFFF == interface.major
             and abstract.version >> 16 <= interface.minor
         )

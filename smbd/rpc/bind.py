@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
-from smbd.rpc.pdu import HEADER_SIZE, VERSION, PacketFlags, PacketType, pack_header, unpack
+from smbd.rpc.pdu import (
+    HEADER_SIZE,
+    VERSION,
+    PacketFlags,
+    PacketType,
+    PduError,
+    pack_header,
+    unpack,
+)
 
 
 class RejectReason:
@@ -32,16 +41,15 @@ class RejectionReason:
     LOCAL_LIMIT_EXCEEDED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """p_syntax_id_t: an interface or a transfer syntax, and its version."""
 
-    uuid: UUID
+    uuid: bytes  # as on the wire: one BIND has room for 3,000, and a UUID costs 5 us to make
     version: int  # major in the low 16 bits, minor above
 
 
-NDR = Syntax(UUID("8a885d04-1ceb-11c9-9fe8-08002b104860"), 2)
-NO_SYNTAX = Syntax(UUID(int=0), 0)
+NDR = Syntax(UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le, 2)
+NO_SYNTAX = Syntax(bytes(16), 0)
 
 # [MS-RPCE] 3.3.1.5.3: a transfer syntax that is none.  Its last eight bytes are a bitmask of the
 # client's features; the result's reason says which of them the server has too.
@@ -50,7 +58,7 @@ _FEATURES_PREFIX = UUID("6cb71c2c-9812-4540-0000-000000000000").bytes_le[:8]
 
 def is_feature_negotiation(syntax: Syntax) -> bool:
     """Whether a transfer syntax is bind time feature negotiation."""
-    return syntax.uuid.bytes_le.startswith(_FEATURES_PREFIX)
+    return syntax.uuid.startswith(_FEATURES_PREFIX)
 
 
 _BIND = Struct(
@@ -101,17 +109,13 @@ def parse_bind(pdu: bytes) -> Bind:
     for _ in range(count):
         context_id, transfer_count = unpack(_CONTEXT, pdu, at)
         at += _CONTEXT.size
-        abstract, *transfers = (
-            _syntax(pdu, at + index * _SYNTAX.size) for index in range(1 + transfer_count)
-        )
-        at += (1 + transfer_count) * _SYNTAX.size
+        end = at + (1 + transfer_count) * _SYNTAX.size
+        if end > len(pdu):
+            raise PduError
+        abstract, *transfers = map(Syntax._make, _SYNTAX.iter_unpack(pdu[at:end]))
+        at = end
         contexts.append(ContextElement(context_id, abstract, tuple(transfers)))
     return Bind(max_xmit_frag, max_recv_frag, group, contexts)
-
-
-def _syntax(pdu: bytes, at: int) -> Syntax:
-    uuid, version = unpack(_SYNTAX, pdu, at)
-    return Syntax(UUID(bytes_le=uuid), version)
 
 
 _BIND_ACK = Struct(
@@ -166,7 +170,7 @@ def pack_bind_ack(packet_type: int, call_id: int, ack: BindAck) -> bytes:
     body += _RESULTS.pack(len(ack.results))
     for result in ack.results:
         syntax = result.transfer
-        body += _RESULT.pack(result.result, result.reason, syntax.uuid.bytes_le, syntax.version)
+        body += _RESULT.pack(result.result, result.reason, syntax.uuid, syntax.version)
     return pack_header(packet_type, PacketFlags.WHOLE, len(body), call_id) + body
 
 
