@@ -97,6 +97,9 @@ _CLIENT_CHALLENGE = Struct(
     "4x"   # Reserved3; then the AV pairs
 )  # fmt: skip
 _AV_PAIR = Struct("<HH")  # AvId, AvLen
+# In bytes.  Active Directory has user principal names of up to 1,024 characters.  A name is turned
+# into upper case four times before its proof is known to be wrong.
+_LONGEST_NAME = 2048
 _MOST_AV_PAIRS = 64  # there are eleven kinds; empty ones alone would be 16,000 in a message
 
 
@@ -179,6 +182,7 @@ class TargetNames:
 def parse_authenticate(message: bytes) -> Authenticate:
     """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER.
 
+    Names that nobody has, for their length, are LOGON_FAILURE: one more guess that was wrong.
     Its own flags say how its names are written ([MS-NLMP] 2.2.1.3).
     """
     _check(message, _AUTHENTICATE, 3)
@@ -187,6 +191,8 @@ def parse_authenticate(message: bytes) -> Authenticate:
         _field(message, length, offset)
         for length, offset in zip(places[::2], places[1::2], strict=True)
     )
+    if max(len(user), len(domain)) > _LONGEST_NAME:
+        raise NtError(NtStatus.LOGON_FAILURE)
     return Authenticate(
         flags,
         _decode(user, flags),

@@ -55,6 +55,8 @@ def message_signature(flags: int, key: bytes, sender: Sender, message: bytes) ->
 
 def _upcase(name: str) -> str:
     """Upper case one character for one, as Windows does: "ß" stays, it is not "SS"."""
+    if name.isascii():
+        return name.upper()
     return "".join(upper if len(upper := c.upper()) == 1 else c for c in name)
 
 

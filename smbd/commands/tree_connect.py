@@ -20,6 +20,7 @@ _log = logging.getLogger("smbd")
 _FULL_ACCESS = 0x001F01FF
 _READ_ACCESS = 0x001200A9  # FILE_GENERIC_READ | Access.FILE_EXECUTE
 _IPC = "ipc$"
+_LONGEST_NAME = 81  # [MS-SMB2] 3.3.5.7 has 80 characters: what is longer names no share
 _MOST_TREES = 1024  # of one session; a client needs one for each share
 
 
@@ -30,7 +31,7 @@ def try_now(request: Request) -> Reply | None:
     if len(session.trees) >= _MOST_TREES:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     # The server's name is not looked at: people reach one server under many.
-    name = message.path.removeprefix("\\\\").partition("\\")[2]
+    name = message.path.removeprefix("\\\\").partition("\\")[2][:_LONGEST_NAME]
     if name.lower() == _IPC:
         tree = session.connect(None, _FULL_ACCESS, encrypt=False)
         request.tree_id = tree.tree_id

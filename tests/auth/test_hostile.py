@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smbd.auth import Account, Authenticator, nt_hash
 from smbd.auth.spnego import NTLMSSP, parse_neg_token_init, parse_neg_token_resp
 from smbd.ntstatus import NtError, NtStatus
 
@@ -177,3 +178,22 @@ def test_optional_parts_of_spnego_are_skipped():
     resp = "a11f301da0030a0101a10c060a2b06010401823702020aa2030401aaa3030401bb"
     parsed = parse_neg_token_resp(bytes.fromhex(resp))
     assert (parsed.response_token, parsed.mech_list_mic) == (b"\xaa", b"\xbb")
+
+
+@pytest.mark.parametrize("credentials", [("n" * 31_000, "p", ""), ("anna", "secret", "d" * 31_000)])
+def test_a_name_that_nobody_has_for_its_length_costs_no_proof(credentials, monkeypatch):
+    def check(*_):
+        raise AssertionError("a proof was computed")
+
+    monkeypatch.setattr("smbd.auth.acceptor.check_response", check)
+    exchange = ACCEPTING.begin()
+    client = Impacket(*credentials)
+    with pytest.raises(NtError) as refused:
+        exchange.step(client.authenticate(exchange.step(client.negotiate()).token).getData())
+    assert refused.value.status == NtStatus.LOGON_FAILURE
+
+
+def test_a_name_of_1024_characters_may_be_somebodys():
+    name = "n" * 1015 + "@example"
+    known = Authenticator([Account(name, nt_hash("secret"))], server_name="box")
+    assert Impacket(name, "secret").login(known.begin()).user == name

@@ -60,6 +60,7 @@ async def test_each_refusal_is_told_with_its_peer(tmp_path, caplog):
         assert await login_status(server, "test", "wrong") == NtStatus.LOGON_FAILURE
         assert await connect_status(server, "nowhere") == NtStatus.BAD_NETWORK_NAME
         assert await connect_status(server, "share") == NtStatus.ACCESS_DENIED
+        assert await connect_status(server, "n" * 30_000) == NtStatus.BAD_NETWORK_NAME
         async with raw_client(server) as client:
             await client.send(bytes(100))
             assert await client.hung_up()
@@ -70,6 +71,7 @@ async def test_each_refusal_is_told_with_its_peer(tmp_path, caplog):
         "login failed: LOGON_FAILURE",
         "test may not connect to nowhere: BAD_NETWORK_NAME",
         "test may not connect to share: ACCESS_DENIED",
+        f"test may not connect to {'n' * 81}: BAD_NETWORK_NAME",
         "dropped: neither SMB2 nor an SMB1 NEGOTIATE",
     ]
 
