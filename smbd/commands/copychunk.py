@@ -5,7 +5,7 @@ from struct import Struct
 from smbd import vfs
 from smbd.commands.closing import in_use
 from smbd.commands.reply import ioctl_reply
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtError, NtStatus, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Open
 from smbd.wire.access import Access
@@ -104,9 +104,14 @@ async def _copy_chunks(
             target, target_start, length, writing=True
         ):
             return pack_copychunk(written, 0, total), NtStatus.FILE_LOCK_CONFLICT
-        count = await request.blocking_long(
-            vfs.copy_range, source.file, target.file, start, target_start, length
-        )
+        try:
+            count = await request.blocking_long(
+                vfs.copy_range, source.file, target.file, start, target_start, length
+            )
+        except OSError as error:
+            if not total:
+                raise
+            return pack_copychunk(written, 0, total), status_of_oserror(error)
         total += count
         if count:
             target.unreported |= WRITTEN

@@ -231,7 +231,10 @@ def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) ->
     if kept:
         kept |= 0 if file.is_directory else FileAttribute.ARCHIVE
         vfs.give_attributes(file, kept)
-    _set_contents(file, wanted)
+    if wanted.eas:
+        vfs.set_eas(file, wanted.eas)
+    if wanted.allocation and not file.is_directory:
+        vfs.allocate(file, wanted.allocation)
     if descriptor is not None:
         # Where there is no place for it the volume says so, and it is let be, as on Windows' FAT.
         acl.store(file, descriptor)
@@ -241,17 +244,12 @@ def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) ->
 def truncate(file: File, wanted: Wanted) -> FileInformation:
     """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks.
 
-    Its EAs stay, as with Samba: cifs.ko says O_TRUNC so, which takes no attributes away.
+    The content goes last, when nothing is left that could fail.  Its EAs stay, as with Samba:
+    cifs.ko says O_TRUNC so, which takes no attributes away.
     """
-    vfs.set_end_of_file(file, 0)
-    vfs.give_attributes(file, wanted.attributes | FileAttribute.ARCHIVE)
-    _set_contents(file, wanted)
+    with vfs.all_or_nothing(file, wanted.eas):
+        if wanted.eas:
+            vfs.set_eas(file, wanted.eas)
+        vfs.give_attributes(file, wanted.attributes | FileAttribute.ARCHIVE)
+        vfs.overwrite(file, wanted.allocation)
     return vfs.information(file)
-
-
-def _set_contents(file: File, wanted: Wanted) -> None:
-    """What the create contexts ExtA and AlSi add to a file that is empty."""
-    if wanted.eas:
-        vfs.set_eas(file, wanted.eas)
-    if wanted.allocation and not file.is_directory:
-        vfs.allocate(file, wanted.allocation)

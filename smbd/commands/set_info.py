@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from smbd import vfs
 from smbd.commands import renaming, security, write_time
 from smbd.commands.reply import check_charge, later
-from smbd.commands.waiting import begun
+from smbd.commands.waiting import reserved
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
+from smbd.vfs import File
 from smbd.wire import fscc
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import SETTABLE_MODES
@@ -54,15 +55,18 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
     token = security.token_of(request.live_session())
-    if await request.blocking(security.change, open_, parts, new, token):
+    with await reserved(request, open_):
+        changed = await request.blocking(security.change, open_, parts, new, token)
+    if changed:
         request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
 
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
-    write_time.restore(request.service, open_)  # before -2 ends it
-    await request.blocking(_set_basic, open_, value)
-    write_time.steer(request.service, open_, value.last_write_time)
+    with await reserved(request, open_):
+        write_time.restore(request.service, open_)  # before -2 ends it
+        await request.blocking(_set_basic, open_, value)
+        write_time.steer(request.service, open_, value.last_write_time)
     changed = 0
     for field, bit in (
         (value.attributes, CompletionFilter.ATTRIBUTES),
@@ -81,7 +85,6 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
             raise NtError(NtStatus.INVALID_PARAMETER)
         if value.attributes & FileAttribute.TEMPORARY and file.is_directory:
             raise NtError(NtStatus.INVALID_PARAMETER)
-        vfs.set_attributes(file, value.attributes)
     times = [
         time if time > 0 else None
         for time in (
@@ -91,15 +94,17 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
             value.change_time,
         )
     ]
-    if any(times):
-        vfs.set_times(file, *times)
+    with vfs.all_or_nothing(file):
+        if value.attributes:
+            vfs.set_attributes(file, value.attributes)
+        if any(times):
+            vfs.set_times(file, *times)
 
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
-    changes = request.service.files.changes
     # Reserved, so that nothing is made in a directory between the look and the mark.
-    with await begun(lambda: changes.begin([open_.file.identity])):
+    with await reserved(request, open_):
         if value:
             await request.blocking(_check_deletable, open_)
         if open_.closed or open_.link is None:
@@ -155,8 +160,14 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
-    await request.blocking(vfs.set_eas, open_.file, value)
+    with await reserved(request, open_):
+        await request.blocking(_set_eas, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.EA)
+
+
+def _set_eas(file: File, eas: list[fscc.ExtendedAttribute]) -> None:
+    with vfs.all_or_nothing(file, eas):
+        vfs.set_eas(file, eas)
 
 
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import trio
 
-from smbd.state import Change, Wait
+from smbd.request import Request
+from smbd.state import Change, Open, Wait
 
 
 async def until(wait: Wait) -> None:
@@ -22,3 +23,9 @@ async def begun(begin: Callable[[], Change | Wait]) -> Change:
         if isinstance(change, Change):
             return change
         await until(change)
+
+
+async def reserved(request: Request, open_: Open) -> Change:
+    """An open file for one change alone: its records are read, changed and written back."""
+    changes = request.service.files.changes
+    return await begun(lambda: changes.begin([open_.file.identity]))

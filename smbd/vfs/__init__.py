@@ -34,10 +34,12 @@ from smbd.vfs.storage import (
     allocate,
     allocated_ranges,
     append,
+    overwrite,
     set_end_of_file,
     sync,
     zero_range,
 )
+from smbd.vfs.undo import all_or_nothing
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "MovedError",
     "Ownership",
     "Root",
+    "all_or_nothing",
     "allocate",
     "allocated_ranges",
     "append",
@@ -71,6 +74,7 @@ __all__ = [
     "may_remove",
     "may_write",
     "name_to_path",
+    "overwrite",
     "ownership",
     "parse_name",
     "path_to_name",

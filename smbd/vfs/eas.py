@@ -76,6 +76,17 @@ def set_eas(file: File, eas: Sequence[ExtendedAttribute]) -> None:
         xattrs.write(file, attribute, ea.value, NtStatus.EA_TOO_LARGE)
 
 
+def attributes_of(file: File, eas: Sequence[ExtendedAttribute]) -> list[str]:
+    """The extended attributes that these EAs are kept in, or are to be.
+
+    NtError as `set_eas` for names that cannot be; OSError.
+    """
+    if not eas:
+        return []
+    spelled = _Spelling(_names(file))
+    return [_attribute(ea.name, spelled) for ea in eas]
+
+
 class _Spelling:
     """The attributes on disk by EA names, which [MS-FSCC] 2.4.16 compares without case."""
 

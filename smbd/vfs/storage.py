@@ -1,5 +1,6 @@
 """The space of a file: end of file, allocation, zeroed ranges, holes; and FLUSH."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -56,6 +57,31 @@ def allocate(file: File, size: int) -> None:
         os.ftruncate(fd, status.st_size)  # gives back what lies behind the end
     if size > max(status.st_size, allocated):
         _allocate_ahead(fd, size, size - allocated)
+
+
+@holds_inode
+def overwrite(file: File, allocation: int = 0) -> None:
+    """Make a file (open for writing) empty, with `allocation` bytes of storage.
+
+    The space is asked for first: where there is too little the content stays.  Errors as
+    `allocate`.
+    """
+    fd = _writable(file)
+    status = os.fstat(fd)
+    missing = allocation - status.st_blocks * BLOCK
+    if missing > 0:
+        _allocate_ahead(fd, allocation, missing)
+    try:
+        os.ftruncate(fd, 0)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, status.st_size)  # gives back what lies behind the end
+        raise
+    if allocation:
+        # The truncation gave back the space.  Should others take it all in this moment, nothing
+        # is left to be saved by an error.
+        with contextlib.suppress(OSError):
+            _allocate_ahead(fd, allocation, allocation)
 
 
 def _allocate_ahead(fd: int, size: int, missing: int) -> None:

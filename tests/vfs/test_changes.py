@@ -290,3 +290,76 @@ def test_a_link_that_cannot_take_its_place_leaves_nothing_behind(
         root.link(file, "target", replace=True)
     assert _names(share) == ["file", "target"]
     assert (share / "target").read_text() == "kept"
+
+
+def test_a_replacement_that_fails_leaves_both_files_with_their_own_spelling(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "file").write_text("data")
+    (share / "Target").write_text("kept")
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(changes.Entry, "rename", full)
+    with stat_of(root, "file") as file:
+        for replace in (root.rename, root.link):
+            with refused(NtStatus.DISK_FULL):
+                replace(file, "tARGET", replace=True)
+        assert file.path == "file"
+    assert _names(share) == ["Target", "file"]
+    assert (share / "Target").read_text() == "kept"
+
+
+def test_only_the_file_that_was_looked_at_is_replaced(root: vfs.Root, share: Path) -> None:
+    (share / "file").write_text("data")
+    (share / "target").write_text("looked at")
+    looked_at = root.standing("TARGET")
+    (share / "target").rename(share / "away")
+    (share / "target").write_text("somebody else's")
+    with stat_of(root, "file") as file:
+        for replace in (root.rename, root.link):
+            with pytest.raises(vfs.MovedError):
+                replace(file, "target", replace=True, over=looked_at)
+        assert (share / "target").read_text() == "somebody else's"
+        root.rename(file, "target", replace=True, over=root.standing("target"))
+    assert read(root, "target") == b"data"
+    assert root.standing("file") is None
+
+
+def test_a_move_by_link_whose_old_name_stays_takes_the_new_one_back(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "file").write_text("data")
+    unlink = os.unlink
+
+    def unsupported(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EINVAL, "no flags")
+
+    def unlink_new_ones(name: str, **kwargs: int) -> None:
+        if name == "file":
+            raise PermissionError(errno.EPERM, "append-only folder")
+        unlink(name, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(changes.kernel, "renameat2", unsupported)
+    monkeypatch.setattr(os, "unlink", unlink_new_ones)
+    with stat_of(root, "file") as file, refused(NtStatus.ACCESS_DENIED):
+        root.rename(file, "moved", replace=False)
+    assert _names(share) == ["file"]
+
+
+def test_a_symbolic_link_that_was_opened_is_not_mistaken_for_what_it_leads_to(
+    root: vfs.Root, share: Path
+) -> None:
+    (share / "file").write_text("data")
+    (share / "link").symlink_to("file")
+    with stat_of(root, "link") as link, stat_of(root, "file") as file:
+        assert link.is_symlink
+        assert not file.is_symlink
+        (share / "link").unlink()
+        with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
+            root.remove(link)
+        (share / "file").rename(share / "moved")
+        (share / "file").symlink_to("moved")
+        root.remove(file)
+        assert _names(share) == ["file"], "the file itself, wherever it was moved"
