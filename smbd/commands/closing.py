@@ -203,6 +203,7 @@ async def _close_each(service: Service, session: Session, opens: list[Open]) -> 
         with wall("deleting a closed file"):
             await _delete(service, session, open_, link)
     for open_ in in_worker:
+        await turn.pause()
         if open_.leave():
             with wall("closing a file"):
                 await close_unused(open_)

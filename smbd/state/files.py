@@ -23,7 +23,7 @@ class Link:
 
     state: "FileState"
     file: File  # of one open; of the last one when there are no more
-    opens: list[Open] = field(default_factory=list)
+    opens: dict[Open, None] = field(default_factory=dict)  # in the order they came
     delete_pending: bool = False
 
     def doom(self, *, doomed: bool = True) -> None:
@@ -90,7 +90,7 @@ class FileState:
         """Two names have become one."""
         self.links.remove(link)
         self.doomed -= link.delete_pending
-        into.opens += link.opens
+        into.opens |= link.opens
         for held in link.opens:
             held.link, held.file.path = into, into.file.path
 
@@ -130,7 +130,7 @@ class FileTable:
         if link is None:
             link = Link(state, file)
             state.links.append(link)
-        link.opens.append(open_)
+        link.opens[open_] = None
         state.modes.count(open_.granted_access, open_.share_access)
         state.writers += bool(open_.granted_access & WRITES)
         open_.locks, open_.link = state.locks, link
@@ -154,13 +154,13 @@ class FileTable:
         link = open_.link
         assert link is not None, "it was added"
         state = link.state
-        link.opens.remove(open_)
+        del link.opens[open_]
         state.modes.count(open_.granted_access, open_.share_access, -1)
         state.locks.drop(open_)
         if open_.delete_on_close:
             link.doom()
         if link.opens:
-            link.file = link.opens[0].file
+            link.file = next(iter(link.opens)).file
             return None
         link.file = open_.file
         if link.delete_pending:
