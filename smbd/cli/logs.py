@@ -5,20 +5,49 @@ import logging
 import re
 import sys
 
+from smbd.cli.outlet import Outlet
 from smbd.config import LogFormat
 
 # Clients choose their names: none of them may begin a line of ours, or move a terminal's cursor.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
+# At the end of the process: for a reader that is slow, not for one that is not there.
+_LAST_WORDS = 0.5
+# What others here might log goes the same way: logging's last resort would wait for a reader.
+_LOGGERS = ("smbd", "asyncio", "trio", "zeroconf")
+
+
 def start_logging(log_format: LogFormat) -> None:
-    """Send what the server logs to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    logger = logging.getLogger("smbd")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    """Send what the server logs to stderr, and never wait for it."""
+    handler = OutletHandler(JsonFormatter() if log_format == "json" else TextFormatter())
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO if name == "smbd" else logging.WARNING)
+        logger.propagate = False
+
+
+class OutletHandler(logging.Handler):
+    """Formats where it is called, and has an Outlet write."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._outlet = Outlet(sys.stderr, self._told)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self._outlet.put(self.format(record))
+
+    def flush(self) -> None:
+        """At the end of the process: give a reader a moment to take what waits."""
+        self._outlet.drain(_LAST_WORDS)
+
+    def _told(self, dropped: int) -> str:
+        message = f"{dropped} lines of the log are missing here: nobody read them in time"
+        fields = {"levelno": logging.WARNING, "levelname": "WARNING", "msg": message}
+        return self.format(logging.makeLogRecord(fields))
 
 
 class TextFormatter(logging.Formatter):

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from aio import DEFAULT_SPEC, parse_spec
 from smbd.cli import DEFAULT_CONFIG, PROGRAM, UsageError
 from smbd.cli.logs import start_logging
 from smbd.cli.mount import login_name, mount_lines, reachable
+from smbd.cli.outlet import Outlet
 from smbd.cli.status import shares_table
 from smbd.config import (
     Address,
@@ -35,51 +36,56 @@ _ONLY_WITH_FOLDER = (
     "share_name", "user", "password_file", "guest", "read_only", "engine", "signing",
 )  # fmt: skip
 
+_LAST_WORDS = 0.5  # seconds for whoever reads what is printed at the end
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
-    config = _prepared(arguments)
+    config = _prepared(arguments, print)
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
     from smbd import server  # noqa: PLC0415 -- trio and impacket, which a mistake above need not wait for
 
     start_logging(config.server.log_format)
+    output = Outlet(sys.stdout, lambda dropped: f"({dropped} lines are missing here)")
 
     def started(addresses: Sequence[Address]) -> None:
-        print(announcement(config, addresses), flush=True)
+        output.put(announcement(config, addresses))
 
     def stopped(document: Mapping[str, Any]) -> None:
-        print(f"\n{shares_table(document)}", flush=True)
+        output.put(f"\n{shares_table(document)}")
 
     try:
         server.run(
             config,
             started=started,
             stopped=stopped,
-            reread=None if config.source is None else partial(_prepared_again, arguments),
+            reread=None if config.source is None else partial(_reread, arguments, output.put),
         )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
+    finally:
+        output.drain(_LAST_WORDS)
     return 0
 
 
-def _prepared_again(arguments: argparse.Namespace) -> Config:
+def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
     """The same while the server runs: what is wrong with it is for the log."""
     try:
-        return _prepared(arguments)
+        return _prepared(arguments, say)
     except UsageError as error:  # shares.toml is away: an editor may be about to write it anew
         name = str(arguments.config or DEFAULT_CONFIG)
         raise ConfigError((Problem(name, None, "", str(error)),)) from None
 
 
-def _prepared(arguments: argparse.Namespace) -> Config:
+def _prepared(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
     """What is to be served."""
     prepared = prepare(configuration(arguments))
     for note in prepared.notes:
-        print(note, flush=True)  # with new passwords: for the terminal, not for the log
+        say(note)  # with new passwords: for the terminal, not for the log
     return prepared.config
 
 

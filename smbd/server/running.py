@@ -108,5 +108,6 @@ def _end_now(number: int, _frame: FrameType | None) -> None:
         _log.error("not everything was flushed in %.0f s: ending all the same", _END_SECONDS)
     else:
         _log.warning("%s again: ending at once", signal.Signals(number).name)
+    logging.shutdown()  # the last words: it waits for a reader no longer than a moment
     # Not an exception: the loop may be waiting for a disk that never answers.
     os._exit(128 + number)

@@ -259,10 +259,10 @@ async def test_a_reload_that_hangs_does_not_keep_the_process(tmp_path):
     program = (
         "import logging, sys, time, smbd.cli.serve as serve, smbd.server.running as running\n"
         "running._END_SECONDS = 0.3\n"
-        "def hang(_):\n"
+        "def hang(*_):\n"
         "    logging.getLogger('smbd').info('reading')\n"
         "    time.sleep(60)\n"
-        "serve._prepared_again = hang\n"
+        "serve._reread = hang\n"
         "from smbd.cli import main\n"
         "sys.exit(main(['serve']))\n"
     )
