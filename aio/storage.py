@@ -14,7 +14,8 @@ from aio.base import Data
 from aio.file_systems import FileSystem
 from aio.gate import Gate, gate_of
 from aio.inodes import Inode, inode_of
-from aio.kernel import cachestat, file_system_type
+from aio.kernel import cachestat
+from aio.mounted import learn_type, look_at
 from aio.residency import Beliefs, Residency, vector_for
 
 # How a read of an open file is probed.  Plain ints: one is compared in every read.
@@ -86,8 +87,8 @@ class Storage:
 
         Errors: EBADF.
         """
-        status = os.fstat(file.fd)
-        key = status.st_dev, file_system_type(file.fd)
+        status = look_at(file.fd)
+        key = status.st_dev, learn_type(file.fd, status)
         if key not in self._file_systems:
             self._file_systems[key] = FileSystem(key[1])
         file.file_system = self._file_systems[key]

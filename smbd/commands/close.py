@@ -21,7 +21,7 @@ def try_now(request: Request) -> Reply | None:
     open_ = request.find_open(message)
     if not closes_at_once(request.service, open_):
         return None
-    known = _information(request, open_, message.flags)
+    known = information(open_.file) if message.flags & CloseFlags.POSTQUERY_ATTRIB else None
     close_at_once(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
 
@@ -32,7 +32,9 @@ async def run(request: Request) -> Reply:
     open_ = request.find_open(message)
     if open_.closed:
         raise NtError(NtStatus.FILE_CLOSED)  # by another CLOSE of the same burst
-    known = _information(request, open_, message.flags)
+    known = None
+    if message.flags & CloseFlags.POSTQUERY_ATTRIB:
+        known = await _information(request, open_)
     await close_open(request.service, request.live_session(), open_)
     unused = request.let_go()
     if unused is not None:
@@ -40,9 +42,9 @@ async def run(request: Request) -> Reply:
     return Reply(pack_close_response(known))
 
 
-def _information(request: Request, open_: Open, flags: int) -> FileInformation | None:
-    """What the client wants to know at the end; an fstat of an open file waits for nothing."""
-    if not flags & CloseFlags.POSTQUERY_ATTRIB:
-        return None
-    write_time.restore(request.service, open_)
+async def _information(request: Request, open_: Open) -> FileInformation:
+    """What the client wants to know at the end; of a local file that waits for nothing."""
+    await write_time.restore(request, open_)
+    if open_.file.asks_others:
+        return await request.blocking(information, open_.file)
     return information(open_.file)

@@ -8,6 +8,7 @@ taken out of its table nobody else would find.
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -20,8 +21,9 @@ from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.state import Link, Open, PipeOpen
 from smbd.turns import Turn
-from smbd.vfs.closes import close_and_learn, close_may_wait
+from smbd.vfs.closes import close_may_wait
 from smbd.wall import wall
+from smbd.wire.filetime import filetime_from_unix
 
 _log = logging.getLogger("smbd")
 
@@ -36,8 +38,8 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
     open_.closed = True
     service.opens.remove(open_)
     session.opens.pop(open_.volatile_id, None)
-    with wall("keeping a file's write time"):
-        write_time.restore(service, open_)
+    open_.kept_write_time = write_time.kept(service, open_)
+    open_.closed_at = filetime_from_unix(time.time_ns())
     with wall("telling of a closed file"):
         if open_.unreported:
             service.notify.modified(open_.file, open_.unreported)
@@ -82,6 +84,8 @@ def close_at_once(service: Service, session: Session, open_: Open) -> None:
 
 
 def _may_wait(open_: Open) -> bool:
+    if open_.kept_write_time is not None:
+        return True
     link = open_.link
     return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
 
@@ -92,9 +96,19 @@ async def close_descriptor(open_: Open) -> None:
     try:
         if _may_wait(open_):
             workers, turn = open_.share.workers, open_.session_id
-            await workers.run_long(turn, close_and_learn, open_.file)
+            await workers.run_long(turn, _close_file, open_)
     finally:
         open_.file.close()  # if it is not closed by now
+
+
+def _close_file(open_: Open) -> None:
+    """Close the descriptor; what the file's writer wanted to have as its time comes back.  Blocks.
+
+    Others may open the file and write to it since the handle was closed: their time stays.
+    """
+    if open_.kept_write_time is not None:
+        write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
+    open_.file.close()
 
 
 async def close_unused(open_: Open) -> None:

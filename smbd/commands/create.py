@@ -6,6 +6,7 @@ from smbd.commands import create_contexts, security
 from smbd.commands.closing import closed_on_error
 from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits, enter, entered
+from smbd.commands.leases import opened
 from smbd.commands.opening import (
     TRUNCATES,
     Found,
@@ -100,10 +101,7 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
         with request.service.files.changes.flight() as flight:
-            # A worker that opens cannot be called back, and what it has opened must not be lost:
-            # CANCEL and the end of the connection come too late.
-            with trio.CancelScope(shield=True):
-                found = await request.blocking(open_or_create, root, wanted)
+            found = await opened(request, open_or_create, root, wanted)
             open_ = await entered(request, message, found, flight)
         if open_ is not None:
             if wanted.truncates and found.action != CreateAction.CREATED:

@@ -14,7 +14,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Change, Flight, Open
 from smbd.vfs import File
-from smbd.vfs.closes import close_and_learn, close_may_wait
+from smbd.vfs.closes import close_may_wait
 from smbd.wire.access import Access
 from smbd.wire.create import CreateAction, CreateOptions, CreateRequest
 
@@ -60,7 +60,7 @@ async def _close(request: Request, file: File) -> None:
     """Close what is not entered; of what was deleted meanwhile it may be the last descriptor."""
     with trio.CancelScope(shield=True):
         if file.fd >= 0 and close_may_wait(file, written=False):
-            await request.blocking_long(close_and_learn, file)
+            await request.blocking_long(file.close)
         file.close()
 
 

@@ -28,9 +28,12 @@ def try_now(request: Request) -> Reply | None:
     """What an open file knows of itself waits for nothing: statx and an xattr, 4 us."""
     message = parse_query_info_request(request.frame)
     open_ = _prepare(request, message)
-    if message.info_type == InfoType.FILE and message.info_class not in _SLOW_CLASSES:
-        return _file(request, open_, message)
-    return None
+    if message.info_type != InfoType.FILE or message.info_class in _SLOW_CLASSES:
+        return None
+    # To put back a kept time may wait for the journal, whatever asks others for all that it says.
+    if open_.file.asks_others or open_.kept_write_time is not None:
+        return None
+    return _file(request, open_, message)
 
 
 async def run(request: Request) -> Reply:
@@ -40,6 +43,8 @@ async def run(request: Request) -> Reply:
     answer = _ANSWERS.get(message.info_type)
     if answer is None:
         raise NtError(NtStatus.NOT_SUPPORTED)  # quotas
+    if message.info_type == InfoType.FILE:
+        await write_time.restore(request, open_)
     return await request.blocking(answer, request, open_, message)
 
 
@@ -71,7 +76,6 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
 def _view(request: Request, open_: Open) -> FileView:
     """What the packers of the information classes take their fields from."""
     file = open_.file
-    write_time.restore(request.service, open_)
     information = vfs.information(file)
     if open_.link is not None and open_.link.state.doomed:
         # [MS-FSA] 2.1.5.12.27: the mark is the link's; those that go are not counted.

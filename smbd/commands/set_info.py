@@ -64,9 +64,9 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
     with await reserved(request, open_):
-        write_time.restore(request.service, open_)  # before -2 ends it
-        await request.blocking(_set_basic, open_, value)
-        write_time.steer(request.service, open_, value.last_write_time)
+        await write_time.restore(request, open_)  # before -2 ends it
+        shown = await request.blocking(_set_basic, open_, value)
+        write_time.steer(request.service, open_, value.last_write_time, shown)
     changed = 0
     for field, bit in (
         (value.attributes, CompletionFilter.ATTRIBUTES),
@@ -78,7 +78,8 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
     request.service.notify.modified(open_.file, changed)
 
 
-def _set_basic(open_: Open, value: BasicInformation) -> None:
+def _set_basic(open_: Open, value: BasicInformation) -> int:
+    """The LastWriteTime that the file then has.  Blocks."""
     file = open_.file
     if value.attributes:
         if value.attributes & FileAttribute.DIRECTORY and not file.is_directory:
@@ -99,6 +100,7 @@ def _set_basic(open_: Open, value: BasicInformation) -> None:
             vfs.set_attributes(file, value.attributes)
         if any(times):
             vfs.set_times(file, *times)
+    return vfs.information(file).last_write_time
 
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:

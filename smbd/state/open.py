@@ -62,6 +62,7 @@ class Open:
     writers_then: int = 0  # ... while FileState.writers says that nobody else could write
     users: int = 0
     closed: bool = False
+    closed_at: int = 0  # FILETIME
 
     def require(self, access: int) -> None:
         """ACCESS_DENIED unless all of `access` was granted."""

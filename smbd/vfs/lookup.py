@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from aio.mounted import Look
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
 from smbd.vfs.index import Index
@@ -37,6 +39,11 @@ def closed_after(fd: int) -> contextlib.AbstractContextManager[int]:
     return _Closing(fd)
 
 
+def closed_on_error(fd: int) -> contextlib.AbstractContextManager[int]:
+    """A descriptor that stays open if the block succeeds."""
+    return _ClosingOnError(fd)
+
+
 def _can_find_cached(root: int) -> bool:
     found = confine.find_cached(root, "")
     if found is None:
@@ -58,6 +65,14 @@ class _Closing:
 
     def __exit__(self, *_exc_info: object) -> None:
         os.close(self._fd)
+
+
+class _ClosingOnError(_Closing):
+    __slots__ = ()
+
+    def __exit__(self, *exc_info: object) -> None:
+        if exc_info[0] is not None:
+            os.close(self._fd)
 
 
 class Found(NamedTuple):
@@ -176,20 +191,33 @@ class Lookup:
         except (FileNotFoundError, NotADirectoryError):  # a dangling symlink, or gone meanwhile
             return None
 
-    def reopen(self, fd: int, path: str, flags: int, status: os.stat_result) -> int:
-        """A descriptor with `flags` of the very inode that `fd` (O_PATH) and `status` are."""
+    def reopen(self, fd: int, path: str, flags: int, look: Look, *, wait: bool) -> int:
+        """A descriptor with `flags` of the very inode that `fd` (O_PATH) and `look` are.
+
+        Without `wait` BlockingIOError says that another program (Samba with kernel oplocks, knfsd)
+        holds a lease on it: it was told, and has 45 s (fs.lease-break-time) to give way.
+        """
         flags |= os.O_CLOEXEC | os.O_NOCTTY
-        if stat.S_ISDIR(status.st_mode):
+        if stat.S_ISDIR(look.st_mode):
             return os.open(".", flags | os.O_DIRECTORY, dir_fd=fd)
-        if self.has_proc:
+        if not self.has_proc:
+            return self._reopen_by_name(path, flags, look)
+        if wait:
             return os.open(f"{PROC_FDS}/{fd}", flags)
-        # By name then, where a FIFO could have taken the file's place: O_NONBLOCK, and compare.
+        opened = os.open(f"{PROC_FDS}/{fd}", flags | os.O_NONBLOCK)
+        # With the flag io_uring would refuse to wait for a disk where RWF_NOWAIT is not known.
+        fcntl.fcntl(opened, fcntl.F_SETFL, flags)
+        return opened
+
+    def _reopen_by_name(self, path: str, flags: int, look: Look) -> int:
+        """A FIFO could have taken the file's place: O_NONBLOCK, and compare."""
         found, plain_path = confine.walk(self.fd, path)
         os.close(found)
         parent, _, name = plain_path.rpartition("/")
         with closed_after(self.exact(parent)) as parent_fd:
             opened = os.open(name, flags | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=parent_fd)
-        if not os.path.samestat(os.fstat(opened), status):
+        status = os.fstat(opened)
+        if (status.st_dev, status.st_ino) != (look.st_dev, look.st_ino):
             os.close(opened)
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return opened

@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
+from aio import kernel
+from aio.mounted import Look, learn_type, look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.changes import (
     Entry,
@@ -20,9 +22,18 @@ from smbd.vfs.changes import (
     replace_by_rename,
     take_by_rename,
 )
-from smbd.vfs.lookup import PROC_FDS, Found, Lookup, closed_after, join, place_of
+from smbd.vfs.lookup import (
+    PROC_FDS,
+    Found,
+    Lookup,
+    closed_after,
+    closed_on_error,
+    join,
+    place_of,
+)
 from smbd.vfs.names import path_to_name
 from smbd.vfs.volume import describe_volume
+from smbd.vfs.waits import asks_others, open_may_wait
 from smbd.wire.fscc import Volume
 
 # An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a
@@ -43,6 +54,7 @@ class File:
     """
 
     __slots__ = (
+        "asks_others",
         "crossed",
         "device",
         "fd",
@@ -62,20 +74,21 @@ class File:
         root: "Root",
         path: str,
         fd: int,
-        status: os.stat_result,
+        look: Look,
         *,
         read: bool,
         write: bool,
     ) -> None:
         self.root = root
         self.path = path
+        self.asks_others = asks_others(look)  # if so, nothing is asked of it in the event loop
         self.crossed = False  # a symbolic link was on the way
         self.folder: tuple[int, int] | None = None  # the identity of the one it was made in
         self.is_symlink = False  # the name by which it was opened is a symbolic link
         self.fd = fd
-        self.is_directory = stat.S_ISDIR(status.st_mode)
-        self.device = status.st_dev
-        self.inode = status.st_ino
+        self.is_directory = stat.S_ISDIR(look.st_mode)
+        self.device = look.st_dev
+        self.inode = look.st_ino
         self.readable = read
         self.writable = write
         self.target: int | str = fd if read or write else f"{PROC_FDS}/{fd}"
@@ -105,7 +118,7 @@ class File:
             return True
         if self.is_symlink or other.is_symlink:
             return self.is_symlink and other.is_symlink and self.place == other.place
-        if self.is_directory or os.fstat(self.fd).st_nlink == 1:
+        if self.is_directory or _links(self.fd) == 1:
             return True  # there is but one
         return place_of(self.fd) == place_of(other.fd)
 
@@ -139,6 +152,7 @@ class Root:
         self.read_only = read_only
         self.lookup = Lookup(path, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
+        learn_type(self.lookup.fd, look_at(self.lookup.fd))
         self._cached_again_at = 0.0
         self._pause = _FIRST_PAUSE
 
@@ -173,24 +187,37 @@ class Root:
         The name as spelled goes before any other spelling.  A folder ignores `write`.  Raises
         NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (a parent is missing or no folder),
         ACCESS_DENIED (a symlink out of the share; neither file nor folder; `write` in a read-only
-        share); OSError for the rest.
+        share).  BlockingIOError: another program holds a lease on the file, and was told to give it
+        up; OSError for the rest.
         """
-        return self._opened(self.lookup.find(path), read=read, write=write)
+        found = self.lookup.find(path)
+        with closed_on_error(found.fd):
+            look = look_at(found.fd)
+            learn_type(found.fd, look)
+        return self._opened(found, look, read=read, write=write)
 
     def open_cached(self, path: str, read: bool, write: bool) -> File | None:
         """As `open`, for who cannot wait; None: try again with `open`.
 
-        Only for a name as spelled that the kernel knows already.  That opening a known inode waits
-        for nothing either is so on local file systems; where it is not, it is found out: an open
-        that took long stops this for a while.
+        Only for a name as spelled that the kernel knows already, on a file system of which it is
+        known that opening a known inode waits for nothing.  Where it did all the same, it is found
+        out: an open that took long stops this for a while.
         """
         began = monotonic()
-        if began < self._cached_again_at:
+        if began < self._cached_again_at or not self.lookup.has_proc:
             return None
         found = self.lookup.cached(path)
         if found is None:
             return None
-        file = self._opened(found, read=read, write=write)
+        with closed_on_error(found.fd):
+            look = look_at(found.fd)
+        if open_may_wait(look, write=write):
+            os.close(found.fd)
+            return None
+        try:
+            file = self._opened(found, look, read=read, write=write)
+        except BlockingIOError:
+            return None
         if monotonic() - began < _SLOW:
             self._pause = _FIRST_PAUSE
         else:
@@ -198,27 +225,23 @@ class Root:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return file
 
-    def _opened(self, found: Found, *, read: bool, write: bool) -> File:
+    def _opened(self, found: Found, look: Look, *, read: bool, write: bool) -> File:
         """The File of what was found, whose descriptor is closed or kept here."""
         fd, path, crossed = found
         if not self.lookup.has_proc:
             read = True  # where metadata cannot be reached through O_PATH
-        try:
+        with closed_on_error(fd):
             is_symlink = crossed and self.lookup.is_symlink(path)
-            status = os.fstat(fd)  # once: what is opened below is the same inode
-            write = _is_regular(status.st_mode) and write
+            write = _is_regular(look.st_mode) and write
             if write:
                 self.check_writable()
             opened = fd
             if read or write:
                 flags = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
-                opened = self.lookup.reopen(fd, path, flags, status)
-        except BaseException:
-            os.close(fd)
-            raise
+                opened = self.lookup.reopen(fd, path, flags, look, wait=False)
         if opened != fd:
             os.close(fd)
-        file = File(self, path, opened, status, read=read, write=write)
+        file = File(self, path, opened, look, read=read, write=write)
         if crossed:
             file.crossed, file.is_symlink = crossed, is_symlink
         return file
@@ -242,8 +265,10 @@ class Root:
             fd = Entry(parent_fd, name).create(directory=directory)
             folder.added(name)
             above = os.fstat(parent_fd)
-        path = join(parent, name)
-        file = File(self, path, fd, os.fstat(fd), read=True, write=not directory)
+        with closed_on_error(fd):
+            look = look_at(fd)
+            learn_type(fd, look)
+        file = File(self, join(parent, name), fd, look, read=True, write=not directory)
         file.folder = above.st_dev, above.st_ino
         return file
 
@@ -390,6 +415,13 @@ class Root:
                 return None
             file.path = path
             return os.dup(fd)
+
+
+def _links(fd: int) -> int:
+    """The count of an open file's links as far as it is known here."""
+    return kernel.statx(
+        b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
+    ).nlink
 
 
 def _is_regular(mode: int) -> bool:

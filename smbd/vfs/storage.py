@@ -6,6 +6,7 @@ import fcntl
 import os
 
 from aio import kernel
+from aio.mounted import look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.busy import holds_inode
 from smbd.vfs.information import BLOCK, information
@@ -146,8 +147,8 @@ def sync(file: File) -> None:
     if file.readable or file.writable:
         os.fsync(file.fd)
         return
-    status = os.fstat(file.fd)
-    with closed_after(file.root.lookup.reopen(file.fd, file.path, os.O_RDONLY, status)) as fd:
+    reopened = file.root.lookup.reopen(file.fd, file.path, os.O_RDONLY, look_at(file.fd), wait=True)
+    with closed_after(reopened) as fd:
         os.fsync(fd)
 
 

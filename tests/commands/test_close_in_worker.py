@@ -57,7 +57,7 @@ async def test_the_close_of_a_file_that_may_have_been_written_waits_in_a_worker(
         stage.ask(CLOSE, messages.close(writing))
         stage.ask(ECHO)
         assert [one.command for one in await final(stage)] == [ECHO]
-        assert held(stage) == ["close_and_learn"] * 2
+        assert held(stage) == ["_close_file"] * 2
         assert not stage.fds
         for call in stage.calls.held:
             call.finish()
@@ -75,7 +75,7 @@ async def test_the_close_of_a_file_that_somebody_else_has_removed_waits_in_a_wor
         stage.calls.holding = True
         stage.ask(CLOSE, messages.close(file_id))
         assert await final(stage) == []
-        assert held(stage) == ["close_and_learn"]
+        assert held(stage) == ["_close_file"]
         stage.calls.held[0].finish()
         assert [one.status for one in await final(stage)] == [0]
 
@@ -92,7 +92,7 @@ async def test_a_read_in_flight_that_is_the_last_user_closes_in_a_worker(tmp_pat
         assert held(stage) == []
         stage.engine.held[0].finish(b"data")
         await wait_all_tasks_blocked()
-        assert held(stage) == ["close_and_learn"]
+        assert held(stage) == ["_close_file"]
         stage.calls.held[0].finish()
         assert [one.data for one in await final(stage)] == [b"data"]
 

@@ -1,0 +1,65 @@
+"""What file system an open file is on: asked of each mount once, and never where nobody can wait.
+
+fstatfs goes to the server of FUSE and NFS, and fstat may: half a second or more for each open file
+(measured with a FUSE that answers late).  What is known of a mount is kept by its number.
+"""
+
+import os
+from typing import NamedTuple
+
+from aio.kernel import (
+    AT_EMPTY_PATH,
+    AT_STATX_DONT_SYNC,
+    STATX_MNT_ID,
+    STATX_MNT_ID_UNIQUE,
+    STATX_TYPE_AND_INODE,
+    file_system_type,
+    statx,
+)
+
+_MOST_MOUNTS = 4096  # the table is emptied then
+
+
+class Look(NamedTuple):
+    """What never changes of an open file, and the mount that it was opened through."""
+
+    st_mode: int  # the names of os.stat_result
+    st_dev: int
+    st_ino: int
+    mount: int  # 0: this kernel does not say (before 5.8)
+    unique: bool  # whether no later mount gets this number (Linux 6.8)
+
+
+_types: dict[tuple[int, int], int] = {}  # (device, mount) -> statfs's f_type
+
+
+def look_at(fd: int) -> Look:
+    """What an open file (O_PATH will do) is; its file system is not asked.  OSError."""
+    status = statx(
+        b"",
+        dir_fd=fd,
+        flags=AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+        mask=STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE,
+    )
+    device = os.makedev(status.dev_major, status.dev_minor)
+    unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
+    return Look(status.mode, device, status.ino, status.mnt_id, unique)
+
+
+def known_type(look: Look) -> int | None:
+    """The file system's magic number, if anybody has learnt it; waits for nothing."""
+    return _types.get((look.st_dev, look.mount))
+
+
+def learn_type(fd: int, look: Look) -> int:
+    """The same, and if need be it is asked for: for threads that may wait.  OSError.
+
+    Where a later mount may have got the numbers of an earlier one it is asked for each time.
+    """
+    kind = known_type(look) if look.unique else None
+    if kind is None:
+        kind = file_system_type(fd)
+        if len(_types) >= _MOST_MOUNTS:
+            _types.clear()
+        _types[look.st_dev, look.mount] = kind
+    return kind

@@ -1,0 +1,45 @@
+"""Which calls may keep the event loop waiting, by the file system that a file is on.
+
+A local file system answers from its caches what it has there.  One that asks another machine or
+process (NFS, FUSE) may ask for anything: open, stat, attributes, close.  overlayfs copies a file of
+a lower layer up, all of it, within the open for writing: 3 s for 1 GiB (measured).
+"""
+
+from aio.mounted import Look, known_type
+
+_OVERLAYFS = 0x794C7630
+_LOCAL = frozenset(  # linux/magic.h, and the file systems' own sources
+    (
+        _OVERLAYFS,
+        0xEF53,  # ext2, ext3, ext4
+        0x58465342,  # xfs
+        0x9123683E,  # btrfs
+        0xF2F52010,  # f2fs
+        0x01021994,  # tmpfs
+        0x858458F6,  # ramfs
+        0x2FC12FC1,  # zfs
+        0xCA451A4E,  # bcachefs
+        0x4D44,  # vfat
+        0x2011BAB0,  # exfat
+        0x5346544E,  # ntfs
+        0x7366746E,  # ntfs3
+        0x9660,  # isofs
+        0x15013346,  # udf
+        0x73717368,  # squashfs
+        0xE0F5E1E2,  # erofs
+        0x3434,  # nilfs
+        0x3153464A,  # jfs
+        0x482B,  # hfsplus
+    )
+)
+
+
+def asks_others(look: Look) -> bool:
+    """Whether a call may go to another machine or process; yes, as long as that is not known."""
+    return known_type(look) not in _LOCAL
+
+
+def open_may_wait(look: Look, *, write: bool) -> bool:
+    """Whether opening what is in the kernel's caches may wait."""
+    kind = known_type(look)
+    return kind not in _LOCAL or (write and kind == _OVERLAYFS)
