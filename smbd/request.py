@@ -10,8 +10,8 @@ from smbd.session import Session, Tree
 from smbd.share import Share
 from smbd.state import Open, PipeOpen
 from smbd.wire.error import pack_error_response
-from smbd.wire.file_id import ANY_FILE_ID, FILE_ID_AT, parse_file_id
-from smbd.wire.header import HEADER_SIZE
+from smbd.wire.file_id import FILE_ID_AT, parse_file_id
+from smbd.wire.header import HEADER_SIZE, Command
 
 if TYPE_CHECKING:
     from smbd.connection import Connection
@@ -152,17 +152,18 @@ class Request:
         return len(cast("Sized", self.frame.obj))
 
     def find_open(self, message: NamesFile) -> Open:
-        """The Open that a FileId names; for a related request, that of the one before.
+        """The Open that a FileId names; for a related request that of the one before.
 
-        [MS-SMB2] 3.3.5.2.7.2: when the one before failed to give a file, so does this one, and
-        with the same status.
+        [MS-SMB2] 3.3.5.2.7.2: whatever FileId a related request carries itself, its file is that
+        of the request before.  If that one failed to give a file, so does this one, with the same
+        status; INVALID_HANDLE if it was none that has a file.
         """
         if self.held is not None:
             return self.held
-        if message.volatile_id == ANY_FILE_ID and self.previous is not None:
+        if self.previous is not None:
             found = self.open  # dispatch took it over from the one before
             if found is None:
-                raise NtError(self.previous.status or NtStatus.INVALID_PARAMETER)
+                raise NtError(self.previous.status_for_followers())
             if found.closed:
                 raise NtError(NtStatus.FILE_CLOSED)
         else:
@@ -171,6 +172,11 @@ class Request:
             )
         self.open = found
         return found
+
+    def status_for_followers(self) -> int:
+        """What a related request behind this one is answered, since this one gave no file."""
+        has_file = self.command in FILE_ID_AT or self.command == Command.CREATE
+        return (has_file and self.status) or NtStatus.INVALID_HANDLE
 
     def hold(self) -> None:
         """Count as a user of the Open that this request names, from now until `let_go`.

@@ -40,7 +40,7 @@ def try_now(request: Request) -> Reply | None:
         request.find_open(message)
         if message.ctl_code in _LATER:
             return None
-    raise NtError(NtStatus.NOT_SUPPORTED)
+    raise NtError(_REFUSALS.get(message.ctl_code, NtStatus.INVALID_DEVICE_REQUEST))
 
 
 async def run(request: Request) -> Reply:
@@ -111,9 +111,18 @@ _VALIDATE_RESPONSE_SIZE = 24
 _COMPRESSION_FORMAT_SIZE = 2
 _COMPRESSION_FORMAT_NONE = 0
 _OBJECT_ID_SIZE = 64
-# Of those that are not built the one whose FileId names nothing ([MS-SMB2] 3.3.5.15): without
-# multichannel there are no interfaces to tell of.
+# Of those that are not built the one whose FileId names nothing ([MS-SMB2] 3.3.5.15).
 _WITHOUT_FILE = frozenset((Fsctl.QUERY_NETWORK_INTERFACE_INFO,))
+# What is not built, or not known, is no request for this device ([MS-FSA] 2.1.5.10) but for these.
+_REFUSALS = {
+    # Symbolic links are followed here, in the server: a client sees none of them.
+    Fsctl.GET_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,
+    Fsctl.SET_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,
+    Fsctl.DELETE_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,
+    Fsctl.SRV_READ_HASH: NtStatus.HASH_NOT_SUPPORTED,  # [MS-SMB2] 3.3.5.15.7
+    # 3.3.5.15.11: without multichannel there are no interfaces to tell of.
+    Fsctl.QUERY_NETWORK_INTERFACE_INFO: NtStatus.NOT_SUPPORTED,
+}
 _DFS = frozenset((Fsctl.DFS_GET_REFERRALS, Fsctl.DFS_GET_REFERRALS_EX))
 _NOW: dict[int, Callable[[Request, IoctlRequest], bytes]] = {
     Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
@@ -129,4 +138,5 @@ _LATER: dict[int, Callable[[Request, Open, IoctlRequest], Awaitable[Reply]]] = {
     Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
     Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
     Fsctl.CREATE_OR_GET_OBJECT_ID: _object_id,
+    Fsctl.GET_OBJECT_ID: _object_id,  # it is there before anybody asks
 }

@@ -27,7 +27,6 @@ from smbd.wire.create import (
     pack_create_response,
     parse_create_request,
 )
-from smbd.wire.file_id import ANY_FILE_ID
 from smbd.wire.fscc import FileAttribute, FileClass, FileInformation, FileView
 from smbd.wire.fsctl import Fsctl, parse_pipe_wait
 from smbd.wire.ioctl import IoctlRequest, pack_ioctl_response, parse_ioctl_request
@@ -181,8 +180,12 @@ def _wait(request: Request, message: IoctlRequest) -> Reply:
 
 
 def _find(request: Request, volatile_id: int) -> PipeOpen:
-    """The pipe that a FileId names; for a related request, that of the one before."""
-    if request.pipe is not None and (volatile_id == ANY_FILE_ID or request.pipe.closed):
+    """The pipe that a FileId names; for a related request that of the one before, as find_open."""
+    if request.previous is not None:
+        if request.pipe is None:
+            raise NtError(request.previous.status_for_followers())
+        return request.pipe
+    if request.pipe is not None and request.pipe.closed:
         return request.pipe
     found = request.live_session().pipes.get(volatile_id)
     if found is None or found.tree_id != request.tree_id:

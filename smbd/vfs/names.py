@@ -29,6 +29,7 @@ _UNUSUAL_ON_DISK = re.compile(r'[\x01-\x1f"*:<>?\\|\ud800-\udfff]|[ .]\Z')
 _UNUSUAL_ANYWHERE = ('"', "*", ":", "<", ">", "?", "\\", "|", " /", "./")  # and all not printable
 _UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\ud800-\udfff]")
 _FORBIDDEN = re.compile(r'[\x00-\x1f"*<>?|/]')  # [MS-FSCC] 2.1.5.2; ':' separates streams
+_BACKSLASHES = re.compile(r"\\{2,}(?=[^\\])")
 # A lone surrogate that is no escaped byte has a place on disk too: its three bytes of generalised
 # UTF-8, which os.fsdecode shows as three escapes.  Windows lets such names be, so do we.
 _ESCAPED_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
@@ -97,7 +98,8 @@ def parse_name(name: str) -> tuple[str, str]:
 
     Raises NtError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9),
     OBJECT_PATH_SYNTAX_BAD for a ".." above the root, OBJECT_NAME_INVALID for everything else that
-    is no name.  One backslash at the end is let pass, as NTFS does for folders.
+    is no name.  One backslash at the end is let pass, as NTFS does for folders; several between
+    two components are one, as for Windows and Samba: go-smb2 joins paths so.
 
     A ".." inside the share takes back the component before it, here, in the text: clients that
     pass on what their user typed send it, and Samba serves them.  None ever reaches the file
@@ -107,6 +109,8 @@ def parse_name(name: str) -> tuple[str, str]:
         return "", ""
     if name[0] == "\\":
         raise NtError(NtStatus.INVALID_PARAMETER)
+    if "\\\\" in name:
+        name = _BACKSLASHES.sub(r"\\", name)
     components = name.removesuffix("\\").split("\\")
     components[-1], stream = _split_stream(components[-1])
     if components == [""]:  # a stream of the root itself

@@ -102,8 +102,21 @@ async def test_what_follows_a_close_finds_the_file_closed(tmp_path, mock_clock):
 
 async def test_the_file_of_an_echo_is_none(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
-        stage.burst(stage.peer.related((ECHO, messages.EMPTY), READ_IT))
-        assert statuses(await stage.answers()) == [0, NtStatus.INVALID_PARAMETER]
+        stage.burst(stage.peer.related((ECHO, messages.EMPTY), READ_IT, CLOSE_IT))
+        invalid = NtStatus.INVALID_HANDLE
+        assert statuses(await stage.answers()) == [0, invalid, invalid]
+
+
+async def test_a_related_request_has_the_file_of_the_one_before_whatever_it_carries(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        other = await stage.open("other")
+        for carried in (other, bytes(16), b"\x11" * 16):
+            close = (CLOSE, messages.close(carried))
+            stage.burst(stage.peer.related(create("a"), close))
+            assert statuses(await stage.answers()) == [0, 0]
+        assert [one.file.path for one in stage.service.opens] == ["other"]
 
 
 async def test_the_first_of_a_frame_cannot_be_related(tmp_path, mock_clock):
