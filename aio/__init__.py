@@ -19,12 +19,13 @@ from aio.catalog import DEFAULT_SPEC, ENGINES, Option, check_options, engine_nam
 
 if TYPE_CHECKING:
     from aio.opening import open_engine
-    from aio.pool import WorkerPool, give_way
+    from aio.pool import WorkerPool, computing, give_way
     from aio.survey import Description, Offer, describe, offers
 
 _LATER = {
     "open_engine": "aio.opening",
     "WorkerPool": "aio.pool",
+    "computing": "aio.pool",
     "give_way": "aio.pool",
     "Description": "aio.survey",
     "Offer": "aio.survey",
@@ -43,6 +44,7 @@ __all__ = [
     "Stats",
     "WorkerPool",
     "check_options",
+    "computing",
     "describe",
     "engine_names",
     "give_way",

@@ -85,14 +85,21 @@ class _Here(threading.local):
 _here = _Here()
 
 
+# Whoever works long in Python holds this while he does, between one `give_way` and the next.  There
+# is one interpreter: eight threads that want it get no more done than one, but the loop would wait
+# for each of them in turn.
+computing = threading.Lock()
+
+
 def give_way() -> None:
     """Let others have the interpreter.  Long work in Python calls it every half millisecond or so.
 
     In a worker whose caller has been cancelled, by CANCEL or because its connection has ended, it
-    raises AbandonedError, which becomes Cancelled in the caller.
+    raises AbandonedError, once, which becomes Cancelled in the caller.
     """
     job = _here.job
     if job is not None and job.raise_cancelled is not None:
+        _here.job = None  # what undoes the work goes on to its end
         raise AbandonedError
     time.sleep(0)
 

@@ -1,7 +1,5 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, and agree with those who have it open."""
 
-import trio
-
 from smbd.commands import create_contexts, security
 from smbd.commands.closing import closed_on_error
 from smbd.commands.create_contexts import Asked
@@ -117,7 +115,7 @@ async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted)
         # In the same turn of the loop as the entry, so nothing can be in the way.
         change = service.files.changes.begin([found.file.identity])
         assert isinstance(change, Change)
-        with change, trio.CancelScope(shield=True):
+        with change:
             found.information = await request.blocking_long(truncate, found.file, wanted)
         service.notify.modified(found.file, WRITTEN | CompletionFilter.ATTRIBUTES)
     superseded = wanted.disposition == CreateDisposition.SUPERSEDE

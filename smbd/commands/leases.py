@@ -29,10 +29,7 @@ async def opened(request: Request, open_: Callable[[*Args], R], *args: *Args) ->
     pause = _FIRST_PAUSE
     while True:
         try:
-            # A worker that opens cannot be called back, and what it has opened must not be lost:
-            # CANCEL and the end of the connection come too late.
-            with trio.CancelScope(shield=True):
-                return await request.blocking(open_, *args)
+            return await request.blocking(open_, *args)
         except BlockingIOError as error:
             if trio.current_time() >= deadline:
                 raise NtError(NtStatus.SHARING_VIOLATION) from error

@@ -1,11 +1,11 @@
 """QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): a listing, batch by batch."""
 
 import itertools
-import time
 from collections.abc import Iterator
 
 import trio
 
+from aio import computing, give_way
 from smbd import vfs
 from smbd.commands.reply import check_charge, later
 from smbd.ntstatus import NtError, NtStatus
@@ -27,7 +27,8 @@ _BATCH = 128
 # The shortest entry of most classes: no more are looked up than an answer could hold, give or take.
 _ENTRY_SIZE = 96
 # Names matched at a time: this is all Python, and while a worker runs that the loop stands still.
-_MATCHED_AT_ONCE = 1024
+# 1.6 ms for the worst of patterns.
+_MATCHED_AT_ONCE = 32
 _DOTS = (".", "..")
 
 
@@ -46,7 +47,7 @@ async def run(request: Request) -> Reply:
             pattern = _pattern(open_, message)
             names = await request.blocking_long(_matching, open_.file, pattern)
             open_.enumeration = Enumeration(pattern, names)
-        output = await request.blocking(_fill, open_, open_.enumeration, message)
+        output = await request.blocking_long(_fill, open_, open_.enumeration, message)
     return Reply(pack_output_response(output))
 
 
@@ -84,8 +85,9 @@ def _matching(directory: File, pattern: str) -> list[str]:
     matching: list[str] = []
     for start in range(0, len(names), _MATCHED_AT_ONCE):
         some = names[start : start + _MATCHED_AT_ONCE]
-        matching += [name for name in some if matches(_shown(name))]
-        time.sleep(0)  # lets the loop have the GIL
+        with computing:
+            matching += [name for name in some if matches(_shown(name))]
+        give_way()
     return matching
 
 
@@ -121,6 +123,7 @@ def _entries(
     `places` gets, for each entry, where the scan goes on behind it.
     """
     for start in range(enumeration.next, len(enumeration.names), batch):
+        give_way()
         names = enumeration.names[start : start + batch]
         for place, known in enumerate(vfs.entries(directory, names), start + 1):
             if known is not None:

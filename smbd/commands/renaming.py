@@ -4,8 +4,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-import trio
-
 from smbd.commands import rights, security
 from smbd.commands.waiting import until
 from smbd.ntstatus import NtError, NtStatus
@@ -46,9 +44,7 @@ class _Naming:
 async def _carry_out(request: Request, naming: _Naming) -> None:
     """Look and act, once more after whatever was in the way or came between."""
     for _ in range(_TRIES):
-        # A worker cannot be called back, and what it has done must become known.
-        with trio.CancelScope(shield=True):
-            wait = await _try(request, naming)
+        wait = await _try(request, naming)
         if wait is None:
             return
         await until(wait)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aio import computing, give_way
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
@@ -32,7 +33,7 @@ _TICK_NS = 100_000_000
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
-_READ_AT_ONCE = 4096
+_READ_AT_ONCE = 512
 
 
 class Folder:
@@ -139,7 +140,9 @@ def _read(fd: int) -> NameSet:
     names = NameSet()
     with os.scandir(fd) as entries:
         while some := [entry.name for entry in itertools.islice(entries, _READ_AT_ONCE)]:
-            names.extend(some)
+            with computing:
+                names.extend(some)
+            give_way()
     return names
 
 

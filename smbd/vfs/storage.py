@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 
-from aio import kernel
+from aio import give_way, kernel
 from aio.mounted import look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.busy import holds_inode
@@ -165,6 +165,7 @@ def _is_sparse(file: File) -> bool:
 
 def _write_zeros(fd: int, start: int, length: int) -> None:
     while length > 0:
+        give_way()
         count = os.pwrite(fd, memoryview(_ZEROS)[:length], start)
         start += count
         length -= count

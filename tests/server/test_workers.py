@@ -1,0 +1,119 @@
+"""What holds a share's workers holds neither other shares nor, if it can be, other clients."""
+
+import threading
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from smbd import vfs
+from smbd.commands import create, query_directory
+from tests.core import messages
+from tests.core.messages import CREATE, QUERY_DIRECTORY
+from tests.server.raw import raw_client
+from tests.server.running import connect_status, login_status, running
+
+TWO_SHARES = "[shares.share]\npath = 'one'\n[shares.other]\npath = 'two'\n"
+OF_ONE_CONNECTION = 12  # of a share's workers
+
+
+class Disk:
+    """The disk of one share, which hangs until it is let go."""
+
+    def __init__(self):
+        self.answers = threading.Event()
+        self.asked = []
+
+    def hang(self, name):
+        self.asked.append(name)
+        self.answers.wait()
+
+    async def asked_for(self, count):
+        while len(self.asked) < count:
+            await wait_all_tasks_blocked()
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """That of the share "one", as CREATE in a worker meets it."""
+    disk = Disk()
+    really = create.open_or_create
+
+    def open_or_create(root, wanted):
+        if root.path.name == "one":
+            disk.hang(wanted.path)
+        return really(root, wanted)
+
+    monkeypatch.setattr(create, "open_or_create", open_or_create)
+    yield disk
+    disk.answers.set()
+
+
+async def hold(server, client, disk, count=20):
+    """CREATEs in the share that hangs."""
+    await client.connect()
+    frames = [client.peer.request(CREATE, messages.create(f"n{number}")) for number in range(count)]
+    await client.send(*frames)
+    await disk.asked_for(min(count, OF_ONE_CONNECTION))
+    await wait_all_tasks_blocked()
+
+
+async def test_a_share_whose_disk_hangs_holds_nothing_else(tmp_path, disk):
+    async with running(tmp_path, TWO_SHARES) as server, raw_client(server) as client:
+        await hold(server, client, disk)
+        async with raw_client(server) as other:
+            await other.connect("other")
+            assert await other.works()
+        assert await login_status(server) == 0
+        assert await connect_status(server, "share") == 0
+        assert "sessions" in await server.ask({"ask": "status"})
+        server.write(TWO_SHARES + "read_only = true\n")
+        assert await server.reload()
+        disk.answers.set()
+
+
+async def test_one_connection_does_not_get_all_workers_of_a_share(tmp_path, disk):
+    async with running(tmp_path, TWO_SHARES) as server, raw_client(server) as client:
+        await hold(server, client, disk, 40)
+        assert len(disk.asked) == OF_ONE_CONNECTION
+        async with raw_client(server) as other:
+            await other.connect()
+            await other.send(other.peer.request(CREATE, messages.create("of another")))
+            await disk.asked_for(OF_ONE_CONNECTION + 1)
+            disk.answers.set()
+            assert (await other.answer()).status == 0
+    assert "of another" in disk.asked
+
+
+async def test_what_had_not_begun_never_begins_once_its_client_has_gone(tmp_path, disk):
+    async with running(tmp_path, TWO_SHARES) as server:
+        async with raw_client(server) as client:
+            await hold(server, client, disk)
+        await wait_all_tasks_blocked()
+        disk.answers.set()
+    assert len(disk.asked) == OF_ONE_CONNECTION
+    assert len(list((tmp_path / "one").iterdir())) == OF_ONE_CONNECTION
+
+
+async def test_a_listing_that_nobody_waits_for_ends(tmp_path, monkeypatch):
+    matched = Disk()
+
+    def matcher(_pattern):
+        def matches(name):
+            matched.hang(name)
+            return True
+
+        return matches
+
+    monkeypatch.setattr(vfs, "matcher", matcher)
+    async with running(tmp_path) as server:
+        for number in range(1000):
+            (tmp_path / "one" / f"{number}").touch()
+        async with raw_client(server) as client:
+            await client.connect()
+            folder = await client.open("", options=1)
+            question = messages.query_directory(folder, pattern="*a*b")
+            await client.send(client.peer.request(QUERY_DIRECTORY, question))
+            await matched.asked_for(1)
+        await wait_all_tasks_blocked()
+        matched.answers.set()
+    assert len(matched.asked) <= query_directory._MATCHED_AT_ONCE
