@@ -53,9 +53,7 @@ def _server(document: Document) -> ServerConfig:
     server = ServerConfig(**values)
     if not server.listen:
         document.problem((*place, "listen"), "must have at least one address")
-    for index, address in enumerate(server.listen):
-        if address.port and address in server.listen[:index]:
-            document.problem((*place, "listen", index), f"{address} is there twice")
+    _check_addresses(document, place, server)
     if server.min_dialect > server.max_dialect:
         document.problem((*place, "min_dialect"), "must not be above max_dialect")
     if server.encryption == "required" and server.max_dialect < 0x0300:
@@ -65,6 +63,21 @@ def _server(document: Document) -> ServerConfig:
             (*place, "mdns"), "needs the Python package zeroconf: pip install 'smbd[mdns]'"
         )
     return server
+
+
+def _check_addresses(document: Document, place: Place, server: ServerConfig) -> None:
+    """The start would find out too, but only one at a time, and SIGHUP never."""
+    places: list[Place] = [(*place, "listen", index) for index in range(len(server.listen))]
+    addresses = [*server.listen]
+    if server.metrics is not None:
+        places.append((*place, "metrics"))
+        addresses.append(server.metrics)
+    for index, address in enumerate(addresses):
+        for before in addresses[:index]:
+            if address == before and address.port:
+                document.problem(places[index], f"{address} is there twice")
+            elif address.collides_with(before):
+                document.problem(places[index], f"{address} and {before} are one port twice")
 
 
 def _needs_smb3() -> str:

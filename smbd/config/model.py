@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
@@ -52,6 +53,21 @@ class Address:
         if not (port.isascii() and port.isdigit() and int(port) <= 65535):
             raise ValueError(f'the port must be a number from 0 to 65535, not "{port}"')
         return cls(host, int(port))
+
+    def collides_with(self, other: "Address") -> bool:
+        """Whether both cannot be listened on: one port, and one host or everywhere.
+
+        A name (localhost) may have any address, and collides with itself alone.
+        """
+        if not self.port or self.port != other.port:
+            return False
+        if self.host == other.host:
+            return True
+        try:
+            mine, its = ip_address(self.host), ip_address(other.host)
+        except ValueError:
+            return False
+        return mine.version == its.version and (mine.is_unspecified or its.is_unspecified)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

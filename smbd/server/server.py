@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -50,10 +50,12 @@ class Server:
 
     # --- who comes ---
 
-    async def accept(self, listener: socket.socket) -> None:
-        """Take connections from one listener until the server ends."""
+    async def accept(self, listeners: Iterable[socket.socket]) -> None:
+        """Take connections from every listener until the server ends."""
         with self._accepting:
-            await accepting.accept(listener, self._welcome)
+            async with trio.open_nursery() as nursery:
+                for listener in listeners:
+                    nursery.start_soon(accepting.accept, listener, self._welcome)
 
     def _welcome(self, sock: socket.socket, name: Sequence[Any]) -> None:
         address = Address(name[0], name[1])

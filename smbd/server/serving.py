@@ -40,8 +40,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         async with trio.open_nursery() as connections, trio.open_nursery() as helping:
             server = Server(service, sockets.smb, connections)
             server.metrics_addresses += map(bound_address, sockets.metrics)
-            for listener in sockets.smb:
-                helping.start_soon(server.accept, listener)
+            helping.start_soon(server.accept, sockets.smb)
             helping.start_soon(kept_running, "tending", tend, server)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)

@@ -83,6 +83,12 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         ("listen = []", "listen: must have at least one address"),
         ("listen = [4450]", 'listen[0]: must be a string ("..."), not an integer'),
         ("listen = ['a:1', 'a:1']", "listen[1]: a:1 is there twice"),
+        (
+            "listen = ['127.0.0.1:1', '0.0.0.0:1']",
+            "listen[1]: 0.0.0.0:1 and 127.0.0.1:1 are one port twice",
+        ),
+        ("listen = ['[::1]:1', '[::]:1']", "listen[1]: [::]:1 and [::1]:1 are one port twice"),
+        ("metrics = '127.0.0.1:1'\nlisten = ['0.0.0.0:1']", "metrics: 127.0.0.1:1 and 0.0.0.0:1 "),
         ("listen = [1979-05-27]", 'listen[0]: must be a string ("..."), not a date or time'),
         ("name = 'sixteen-letters-'", 'name: must be 1 to 15 letters, digits, "-" or "_", not '),
         ("workgroup = ''", "workgroup: must be 1 to 15 letters"),
