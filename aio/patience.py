@@ -14,8 +14,9 @@ from aio.waits import Waits
 SLEPT = 0.001
 # Less is the time that submitting takes, or another thread with the GIL.
 _WAIT = 0.0005
-# After probes that stalled, alone or together, only what is known to be resident is probed.  That
-# costs a hit 1.7 us: it may go on.
+# After probes that stalled, alone or together, only what is known to be resident is probed, for so
+# many times as long; and twice as long again where that ends with the next stall.  It costs a hit
+# 1.7 us: it may go on.
 _PROBES_AWAY, _AWAY_AT_MOST = 100, 60.0
 # After hits that stalled, all goes to workers.
 _HITS_AWAY = 20
@@ -28,6 +29,7 @@ class Patience:
         "_hits_away_until",
         "_hits_waited",
         "_misses_waited",
+        "_times",
         "away_until",
         "hits",
         "slept",
@@ -38,6 +40,7 @@ class Patience:
         self.hits = 0  # those that waited
         self.slept = 0  # refused probes that did
         self._hits_away_until = 0.0
+        self._times = _PROBES_AWAY // 2
         self._hits_waited, self._misses_waited = Waits(), Waits()
 
     def tries(self, now: float) -> bool:
@@ -53,7 +56,9 @@ class Patience:
         waited = self._misses_waited.add(took, ended)
         if waited > STALL:
             self._misses_waited.clear()
-            self._away(ended + min(_PROBES_AWAY * waited, _AWAY_AT_MOST))
+            again = ended < self.away_until + _AWAY_AT_MOST
+            self._times = 2 * self._times if again else _PROBES_AWAY
+            self._away(ended + min(self._times * waited, _AWAY_AT_MOST))
 
     def hit_waited(self, took: float, ended: float) -> None:
         """A hit took so long, which is longer than `SLEPT`."""

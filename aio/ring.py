@@ -17,15 +17,22 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
 from aio.base import Stats
-from aio.kernel import Address
+from aio.kernel import Address, read_at, write_at
+from aio.window import Window
 
 READ = 0
 WRITE = 1
 FSYNC = 2
 
 
-# Not done, and not refused.  io_uring cancels what it gets no thread for, because of signals.
+# Not done, and not refused.  io_uring cancels what it gets no thread for: because of a signal,
+# which passes, or because of a limit of processes, which does not.
 _AGAIN = {errno.EINTR, errno.ECANCELED}
+_MOST_CANCELLED = 3
+# Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call, and after so
+# long the others have their turn.
+_MOST_BYTES, _MOST_AT_ONCE = 1 << 20, 16
+_TURN = 0.002
 
 
 class Request:
@@ -33,6 +40,7 @@ class Request:
 
     __slots__ = (
         "address",
+        "aside",
         "code",
         "fd",
         "flags",
@@ -54,6 +62,7 @@ class Request:
         self.length = length
         self.offset = offset
         self.flags = 0  # RWF_*
+        self.aside = False  # whether a thread of the kernel's is to submit it to the device
         self.registered = False  # whether the memory is of what `Ring.register` was told
         self.result: int | None = None  # a count, or an errno below 0
         self.task: Task | None = None  # set while it sleeps
@@ -97,6 +106,7 @@ class Ring:
         self._waiting: deque[Request] = deque()  # not submitted yet
         self._flying: dict[int, Request] = {}
         self._tags = list(range(queue.depth))
+        self._window = Window(queue.depth)
         self._run: trio.lowlevel.TrioToken | None = None
         self._idle: trio.Event | None = None
         self._reaped = trio.Event()  # the task that takes completions has ended
@@ -119,8 +129,13 @@ class Ring:
         self.pending += 1
         try:
             result = await self._once(request)
+            cancelled = 0
             while -result in _AGAIN:
-                result = await self._once(request)
+                cancelled += -result == errno.ECANCELED
+                if cancelled > _MOST_CANCELLED:
+                    result = await _without_queue(request)
+                else:
+                    result = await self._once(request)
         finally:
             self.pending -= 1
             if not self.pending:
@@ -156,27 +171,50 @@ class Ring:
     def _submit(self) -> None:
         """Submit what waits, as far as there is room; a completion makes room for the rest.
 
-        Afterwards nothing waits unless something is in flight.
+        Afterwards nothing waits unless something is in flight, or this will be called again.
         """
+        began = perf_counter()
+        while self._waiting and len(self._flying) < self._window.size:
+            if perf_counter() - began > _TURN:
+                assert self._run is not None
+                self._run.run_sync_soon(self._submit, idempotent=True)
+                return
+            if not self._submit_some(began):
+                return
+
+    def _submit_some(self, now: float) -> bool:
+        """One call; False if there is no room in the kernel now."""
+        count, length = self._next()
+        for index, request in enumerate(islice(self._waiting, count)):
+            request.aside = now < self._window.aside_until
+            self._queue.put(index, self._tags[-1 - index], request)
+        started = perf_counter()
+        try:
+            taken = self._queue.submit(count)
+        except OSError as error:
+            return self._refused(error)
+        ended = perf_counter()
+        seconds = ended - started
+        self._window.submitted(seconds, length, ended)
         stats = self._stats
-        while self._waiting and self._tags:
-            count = min(len(self._waiting), len(self._tags))
-            for index, request in enumerate(islice(self._waiting, count)):
-                self._queue.put(index, self._tags[-1 - index], request)
-            started = perf_counter()
-            try:
-                taken = self._queue.submit(count)
-            except OSError as error:
-                if not self._refused(error):
-                    return
-                continue
-            seconds = perf_counter() - started
-            stats.submits += 1
-            stats.submit_seconds += seconds
-            stats.max_submit_seconds = max(stats.max_submit_seconds, seconds)
-            for _ in range(taken):
-                self._flying[self._tags.pop()] = self._waiting.popleft()
-            self._take(woken=False)
+        stats.submits += 1
+        stats.submit_seconds += seconds
+        stats.max_submit_seconds = max(stats.max_submit_seconds, seconds)
+        for _ in range(taken):
+            self._flying[self._tags.pop()] = self._waiting.popleft()
+        self._take(woken=False)
+        return True
+
+    def _next(self) -> tuple[int, int]:
+        """How many of those that wait go together, at least one; and their bytes."""
+        room = min(self._window.size - len(self._flying), _MOST_AT_ONCE)
+        count = length = 0
+        for request in islice(self._waiting, room):
+            if count and length + request.length > _MOST_BYTES:
+                break
+            count += 1
+            length += request.length
+        return count, length
 
     def _refused(self, error: OSError) -> bool:
         """Deal with the first of those that wait; False: not now, but when there is room again."""
@@ -187,10 +225,13 @@ class Ring:
         return True
 
     def _take(self, *, woken: bool) -> None:
+        before = len(self._tags)
         for tag, result in self._queue.reap(woken=woken):
             self._tags.append(tag)
-            self._stats.completions += 1
             _finish(self._flying.pop(tag), result)
+        count = len(self._tags) - before
+        self._stats.completions += count
+        self._window.completed(count)
 
     async def _reap(self) -> None:
         """Take completions as they come, until `aclose` or the end of this run of trio."""
@@ -227,3 +268,24 @@ def _finish(request: Request, result: int) -> None:
 
 def _not_now(_raise_cancel: RaiseCancelT) -> Abort:
     return Abort.FAILED
+
+
+async def _without_queue(request: Request) -> int:
+    """A request in a thread of ours; where there is none either, in the loop, better than never."""
+    with trio.CancelScope(shield=True):
+        try:
+            result = await trio.to_thread.run_sync(_perform_blocking, request)
+        except RuntimeError:  # no thread can be started
+            result = _perform_blocking(request)
+    return result
+
+
+def _perform_blocking(request: Request) -> int:
+    try:
+        if request.code == FSYNC:
+            os.fsync(request.fd)
+            return 0
+        perform = read_at if request.code == READ else write_at
+        return perform(request.fd, request.address, request.length, request.offset)
+    except OSError as error:
+        return -(error.errno or errno.EIO)

@@ -18,10 +18,13 @@ from aio.ring import Request
 _OPCODES = (22, 23, 3)  # IORING_OP_READ, IORING_OP_WRITE (Linux 5.6), IORING_OP_FSYNC
 _REGISTERED_OPCODES = (4, 5)  # IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED
 
+_ASYNC = 1 << 4  # IOSQE_ASYNC: a thread of the kernel's does all of it
+
 _ENTRY = Struct(  # struct io_uring_sqe
     "="
     "B"  # opcode
-    "3x"  # flags, ioprio
+    "B"  # flags
+    "2x"  # ioprio
     "i"  # fd
     "Q"  # off
     "Q"  # addr
@@ -75,6 +78,7 @@ class UringQueue:
             self._entries,
             ((self._at + index) & self._mask) * _ENTRY.size,
             (_REGISTERED_OPCODES if request.registered else _OPCODES)[request.code],
+            _ASYNC if request.aside else 0,
             request.fd,
             request.offset,
             request.address,

@@ -57,6 +57,7 @@ from aio.kernel.status import (
     statx,
 )
 from aio.kernel.times import set_times
+from aio.kernel.transfer import read_at, write_at
 
 __all__ = [
     "AT_EMPTY_PATH",
@@ -107,10 +108,12 @@ __all__ = [
     "mincore",
     "mount",
     "openat2",
+    "read_at",
     "renameat2",
     "set_times",
     "statx",
     "unmap_pages",
     "unmount",
     "unshare_mounts",
+    "write_at",
 ]

@@ -23,6 +23,8 @@ ffi.cdef(
     uintptr_t mmap(uintptr_t address, size_t length, int prot, int flags, int fd, int64_t offset);
     int munmap(uintptr_t address, size_t length);
     int mincore(uintptr_t address, size_t length, unsigned char *vector);
+    ssize_t pread(int fd, uintptr_t into, size_t length, int64_t offset);
+    ssize_t pwrite(int fd, uintptr_t data, size_t length, int64_t offset);
     int fallocate(int fd, int mode, int64_t offset, int64_t length);
     int fstatfs(int fd, void *buffer);
     int futimens(int fd, const int64_t *times);

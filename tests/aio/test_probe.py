@@ -285,8 +285,15 @@ def test_probes_that_wait_for_a_place_a_little_each_are_noticed_together(
         make_cold(fd)
         for page in range(1, 17):
             assert try_read(engine, fd, PAGE, page * PAGE) is None
-    assert probes == 5
-    assert engine.statistics().misses == 16
+        assert probes == 5
+        now += 1.1  # a hundred times as long
+        for page in range(17, 33):
+            assert try_read(engine, fd, PAGE, page * PAGE) is None
+        assert probes == 10
+        now += 1.1  # twice as long, since it was no better
+        assert try_read(engine, fd, PAGE, 33 * PAGE) is None
+        assert probes == 10
+    assert engine.statistics().misses == 33
 
 
 def test_hits_that_wait_are_counted_and_then_left_to_the_engine(
