@@ -21,6 +21,7 @@ _SHARES: Sequence[Column] = (
     ("hits", "hits", str),
     ("misses", "misses", str),
     ("unknown", "unknown", str),
+    ("hits_waited", "hits waited", str),
     ("slept", "slept", str),
     ("writes", "writes", str),
     ("writes_inline", "inline", str),

@@ -321,6 +321,14 @@ def test_hits_that_wait_are_counted_and_then_left_to_the_engine(
         assert try_read(engine, fd, PAGE, 0) == CONTENT[:PAGE]
 
 
+def test_a_read_leaves_the_access_time_alone(engine: aio.Engine, slow_folder: Path) -> None:
+    """To note it may wait for the journal, at a hit too."""
+    with a_file(engine, slow_folder, CONTENT) as fd:
+        os.utime(fd, (1, 2))  # due, by relatime
+        assert try_read(engine, fd, PAGE, 0) == CONTENT[:PAGE]
+        assert os.fstat(fd).st_atime == 1
+
+
 def test_a_page_that_went_away_after_all_is_no_wrong_answer(
     engine: aio.Engine, slow_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,3 +102,11 @@ def test_through_an_overlay_what_he_may_write_is_known(overlay: Path) -> None:
     path = make_file(overlay, 0o666)
     assert read_as_nobody(path, "cold") == MISS
     assert read_as_nobody(path, "warm") == HIT
+
+
+def test_the_access_time_of_another_users_file_goes_on(disk: Path) -> None:
+    """Linux lets its owner alone leave it; the file is read all the same."""
+    file = make_file(disk, 0o644)
+    os.utime(file, ns=(1, 2))
+    assert read_as_nobody(file, "warm") == HIT
+    assert file.stat().st_atime_ns > 1
