@@ -1,12 +1,13 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import conversations, races, silence
+from .plays import conversations, parsers, races, silence
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         conversations.CAMPAIGN,
+        parsers.CAMPAIGN,
         races.CAMPAIGN,
         silence.CAMPAIGN,
     )
