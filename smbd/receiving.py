@@ -69,7 +69,9 @@ class ReceiveBuffer:
 
     def settle(self) -> None:
         """Take no more memory than what came needs: nothing more has come for a while."""
-        size = SMALL if self.have < SMALL else self.usual
+        size = SMALL
+        while self.have >= size < USUAL:
+            size *= 2
         if self.have >= size:
             size = self._frame
         if size < self.size or size > USUAL:

@@ -185,7 +185,7 @@ class Transport:
                 break
             count -= len(buffer)
             whole += 1
-            if len(buffer) >= LARGE:
+            if len(buffer) >= LARGE or type(buffer) is memoryview:
                 self._recycle(buffer)
         del self._out[:whole]
         self._unsent -= whole * REPLY

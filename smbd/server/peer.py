@@ -52,6 +52,7 @@ class Peer:
         self._hearing = trio.CancelScope()  # cancelled: no more requests are taken
         self._scope = trio.CancelScope()
         self._why = ""
+        self._level = logging.WARNING  # of the log's line that says so
 
     @property
     def name(self) -> str:
@@ -71,20 +72,13 @@ class Peer:
                 await self._clean_up()
 
     async def _until_lost(self) -> None:
-        level = logging.WARNING
         try:
             with self._scope:
                 await self._converse()
-        except* ProtocolError as group:
-            error = _first(group)
-            self._why = f"dropped: {error}"
-            if isinstance(error, ProtocolError) and error.last_words:
-                self.transport.send([error.last_words])
-                self.transport.flush()
-        except* OSError as group:
-            self._why = f"lost: {_first(group)}"
-            level = logging.INFO  # clients go away without a word every day
-        _log.log(level if self._why else logging.DEBUG, "%s: %s", self.name, self._why or "closed")
+        except* (ProtocolError, OSError) as group:
+            self._lose(_first(group))
+        level = self._level if self._why else logging.DEBUG
+        _log.log(level, "%s: %s", self.name, self._why or "closed")
 
     def end(self, why: str = "") -> None:
         """End it now."""
@@ -101,8 +95,30 @@ class Peer:
             if idle:
                 nursery.start_soon(self._watch_idle, idle)
             with self._hearing:
-                await self.transport.receive(self._dispatch.frame)
+                await self._hear(self._dispatch)
                 nursery.cancel_scope.cancel()
+
+    async def _hear(self, dispatch: Dispatch) -> None:
+        """Take requests until there are no more.
+
+        What ends that is no exception to the nursery: it would be in a cycle with all that its
+        tasks know, buffers and files, until the next garbage collection.
+        """
+        try:
+            await self.transport.receive(dispatch.frame)
+        except (ProtocolError, OSError) as error:
+            self._lose(error)
+
+    def _lose(self, error: BaseException) -> None:
+        """What a connection ends by."""
+        if isinstance(error, ProtocolError):
+            self._why = f"dropped: {error}"
+            if error.last_words:
+                self.transport.send([error.last_words])
+                self.transport.flush()
+        else:
+            self._why = f"lost: {error}"
+            self._level = logging.INFO  # clients go away without a word every day
 
     async def _watch_login(self) -> None:
         """Drop a connection on which nobody logs in: half-open ones are cheap to make."""
@@ -157,6 +173,7 @@ class Peer:
     async def _clean_up(self) -> None:
         """Close all that the client held: also that which a deletion waits for."""
         self._dispatch = None  # and with it the requests that it still knew
+        self.connection.on_login = _nobody  # the way back to here: its memory is free at once
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
         sessions = self.connection.sessions
@@ -166,6 +183,10 @@ class Peer:
                 await end_session(self._service, session)
             sessions.pop(session.session_id, None)
         self._admission.leave(self.connection.address, stranger=self._stranger)
+
+
+def _nobody() -> None:
+    """Nobody logs in any more."""
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

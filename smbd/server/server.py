@@ -80,6 +80,7 @@ class Server:
         """Give back the memory of what is over and was kept for the next of its kind."""
         for peer in self._peers:
             peer.transport.settle()
+        self.service.buffers.settle()
 
     # --- what can be asked ---
 

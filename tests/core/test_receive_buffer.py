@@ -42,9 +42,13 @@ def test_a_frame_that_is_announced_and_does_not_come_takes_no_memory(buffer):
     come(buffer, bytes(100))
     buffer.keep(0, 8 * MIB, pinned=False)
     assert buffer.size == USUAL
-    come(buffer, bytes(1000))
+    come(buffer, bytes(5000))
     buffer.keep(0, 8 * MIB, pinned=False)
     assert buffer.size == USUAL
+    buffer.settle()
+    assert buffer.size == 2 * SMALL
+    come(buffer, bytes(8 * MIB - 5100))
+    assert buffer.have == 8 * MIB
 
 
 def test_before_a_login_a_buffer_is_no_larger_than_the_frame_needs():

@@ -1,5 +1,11 @@
 """What a client makes the server hold: no more than it has sent, and nothing once it is over."""
 
+import gc
+import socket
+from collections import Counter
+from struct import pack
+
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -8,7 +14,7 @@ from smbd.config import Limits
 from smbd.memory import REPLY, TASK
 from smbd.ntstatus import NtStatus
 from tests.core import messages
-from tests.core.messages import CHANGE_NOTIFY, CLOSE, ECHO, LOCK, SESSION_SETUP, WRITE
+from tests.core.messages import CHANGE_NOTIFY, CLOSE, CREATE, ECHO, LOCK, SESSION_SETUP, WRITE
 from tests.core.peer import MORE_PROCESSING_REQUIRED
 from tests.server.raw import raw_client
 
@@ -196,3 +202,65 @@ async def test_replies_that_nobody_takes_count_with_their_objects(tmp_path):
         assert transport._unsent == 10 * (76 + REPLY)
         transport.flush()
         assert transport._unsent == 0
+
+
+def objects_of_ours():
+    """How many there are of each class of smbd, garbage that nobody has collected included."""
+    kinds = Counter(type(one) for one in gc.get_objects())
+    return {kind: count for kind, count in kinds.items() if kind.__module__.startswith("smbd.")}
+
+
+async def hangs_up(client, server):
+    pass
+
+
+async def hangs_up_with_answers_unread(client, server):
+    await client.send(client.peer.request(ECHO))
+    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+
+
+async def leaves_the_protocol(client, server):
+    await client.send(b"neither SMB1 nor SMB2 nor sealed, and long enough")
+    assert await client.hung_up()
+
+
+async def is_ended_by_hand(client, server):
+    await server.server.disconnect("test")
+    while await client.answers():
+        pass
+
+
+@pytest.mark.parametrize(
+    "ends", [hangs_up, hangs_up_with_answers_unread, leaves_the_protocol, is_ended_by_hand]
+)
+async def test_what_ends_is_free_before_any_garbage_collection(tmp_path, ends):
+    whole = (0, 100, messages.EXCLUSIVE)
+
+    async def come_and_go():
+        async with raw_client(server) as client:
+            await client.connect()
+            one, other = await client.open("a"), await client.open("a")
+            folder = await client.open("", access=1, options=1)
+            assert (await client.ask(CREATE, messages.create("no/such/folder/a"))).status != 0
+            assert (await client.ask(LOCK, messages.lock(one, whole))).status == 0
+            await client.send(
+                client.peer.request(LOCK, messages.lock(other, whole)),
+                client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)),
+            )
+            for _ in range(2):
+                await client.answers()  # PENDING
+            await ends(client, server)
+        while server.server._peers:
+            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
+
+    async with smbd.testing.serve(tmp_path) as server:
+        await come_and_go()  # what is made once and kept is there now
+        gc.collect()
+        gc.disable()
+        try:
+            before = objects_of_ours()
+            await come_and_go()
+            assert objects_of_ours() == before
+        finally:
+            gc.enable()
