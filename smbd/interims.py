@@ -7,6 +7,7 @@ than a read that misses the cache by a little.
 from collections.abc import Callable
 from math import inf
 from typing import TypeAlias
+from weakref import WeakMethod
 
 import trio
 
@@ -28,7 +29,8 @@ class Interims:
 
     def __init__(self, tell: Callable[[Request, Answers], None]) -> None:
         """`tell` sends the interim response, behind what the request's chain has answered."""
-        self._tell = tell
+        # Weak: its object has this one, and a cycle would wait for the garbage collection.
+        self._tell = WeakMethod(tell)
         # In the order in which they are due.
         self._for_others: dict[Request, tuple[float, Answers]] = {}
         self._for_files: dict[Request, tuple[float, Answers]] = {}
@@ -69,4 +71,6 @@ class Interims:
             if due > now:
                 return
             del queue[request]
-            self._tell(request, answers)
+            tell = self._tell()
+            if tell is not None:
+                tell(request, answers)
