@@ -11,6 +11,7 @@ from typing import TypeAlias
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
 from smbd.memory import MemoryAccount
+from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.request import Reply, Request
 from smbd.service import Service
@@ -70,6 +71,10 @@ class Connection:
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
+    network: str = field(init=False)  # of the peer, for limits
+
+    def __post_init__(self) -> None:
+        self.network = network_of(self.address)
 
     # --- in ---
 

@@ -46,6 +46,12 @@ class Service:
     dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     started: float = field(default_factory=time.time)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start, however the clock was set meanwhile."""
+        return time.monotonic() - self._began
 
     def retire(self, shares: Iterable[Share]) -> None:
         """Keep shares that are no longer offered for those who are connected to them."""

@@ -33,7 +33,7 @@ class Session:
 
     session_id: int
     forget: Callable[[], None]  # takes it out of its connection's table
-    began: float
+    began: float  # by time.monotonic
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
     identity: Identity | None = None

@@ -1,7 +1,8 @@
 """Slows down whoever keeps guessing passwords. No lock-out: that would lock out the owner."""
 
 from collections import OrderedDict
-from ipaddress import IPv6Address, ip_address
+
+from smbd.network import network_of
 
 FREE_FAILURES = 3
 """Typing errors that cost nothing."""
@@ -33,7 +34,7 @@ class FailureBrake:
 
     def failed(self, address: str, now: float) -> float:
         """Count a failed login and say how long to hold back the answer to it."""
-        place = _place(address)
+        place = network_of(address)
         self.total += 1
         self._failures[place] = (self._count(place, now) + 1, now)
         self._failures.move_to_end(place)
@@ -43,7 +44,7 @@ class FailureBrake:
 
     def delay(self, address: str, now: float) -> float:
         """Seconds to hold back an answer, good or bad, to a login from `address`."""
-        excess = self._count(_place(address), now) - FREE_FAILURES
+        excess = self._count(network_of(address), now) - FREE_FAILURES
         if excess <= 0:
             return 0.0
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(excess - 1, 16)))
@@ -56,16 +57,3 @@ class FailureBrake:
             return left
         self._failures.pop(place, None)
         return 0.0
-
-
-def _place(address: str) -> str:
-    """Where an address is: an IPv4 host, or the /64 that one IPv6 host has all of."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return parsed.packed[:8].hex()

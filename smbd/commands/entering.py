@@ -94,6 +94,7 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
         message.share_access,
         message.create_options,
         delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
+        holders=_holders(request),
     )
     service.files.add(open_)
     open_.share.engine.attach(found.file.fd)
@@ -117,3 +118,13 @@ def check_limits(request: Request) -> None:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)
     if request.connection.handles >= service.config.server.limits.opens:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    service.opens.check(_holders(request))
+
+
+def _holders(request: Request) -> tuple[str, ...]:
+    """Whose opens a new one counts among, as OpenTable.check has it; guests are no one user."""
+    connection, identity = request.connection, request.live_session().identity
+    assert identity is not None, "the row of CREATE needs a session"
+    guest = identity.is_guest or identity.is_anonymous
+    user = f"guest {connection.network}" if guest else f"user {identity.user}"
+    return f"connection {connection.peer}", user, connection.network

@@ -231,7 +231,7 @@ def _view(service: Service, session: Session) -> ServerView:
         _VERSION,
         shares,
         now=time.time(),
-        uptime=time.time() - service.started,
+        uptime=service.uptime,
         sessions=len(service.sessions),
         guest=identity.is_guest or identity.is_anonymous,
     )

@@ -76,7 +76,7 @@ def _session(request: Request) -> Session:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         memory = Holding(connection.memory, SESSION)
         session_id = service.new_session_id()
-        session = Session(session_id, lambda: connection.forget(session_id), time.time())
+        session = Session(session_id, lambda: connection.forget(session_id), time.monotonic())
         session.memory = memory
         session.preauth = connection.preauth
         connection.sessions[session_id] = service.sessions[session_id] = session

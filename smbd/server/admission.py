@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from smbd.config import Limits
+from smbd.network import network_of
 
 
 @dataclass(slots=True)
@@ -14,23 +15,24 @@ class Admission:
     total: int = 0
     refused: int = 0
     strangers: int = 0  # connections on which nobody has logged in yet
-    by_address: Counter[str] = field(default_factory=Counter)
+    by_network: Counter[str] = field(default_factory=Counter)
 
     def admit(self, address: str) -> str:
         """Count a connection in; the reason if it may not come in, else ''."""
-        refusal = self._refusal(address)
+        network = network_of(address)
+        refusal = self._refusal(network)
         if refusal:
             self.refused += 1
             return refusal
         self.total += 1
         self.strangers += 1
-        self.by_address[address] += 1
+        self.by_network[network] += 1
         return ""
 
-    def _refusal(self, address: str) -> str:
+    def _refusal(self, network: str) -> str:
         if self.total >= self.limits.connections:
             return "too many connections"
-        if self.by_address[address] >= self.limits.connections_per_address:
+        if self.by_network[network] >= self.limits.connections_per_address:
             return "too many connections from this address"
         if self.strangers >= self.limits.half_open_logins:
             return "too many connections without a login"
@@ -40,6 +42,7 @@ class Admission:
         """Count a connection out."""
         self.total -= 1
         self.strangers -= stranger
-        self.by_address[address] -= 1
-        if not self.by_address[address]:
-            del self.by_address[address]
+        network = network_of(address)
+        self.by_network[network] -= 1
+        if not self.by_network[network]:
+            del self.by_network[network]

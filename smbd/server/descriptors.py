@@ -26,19 +26,19 @@ def most_opens(config: Config) -> int:
     """
     limits, available = config.server.limits, _available()
     for_opens = max(available - limits.connections, available // 2)
-    return min(limits.opens * limits.connections, for_opens // _of_a_file(config))
+    return for_opens // _of_a_file(config)
 
 
 def shortage(config: Config) -> str:
     """What the limits promise to one client that the descriptors do not hold; '' if they do."""
     limits, most = config.server.limits, most_opens(config)
-    if most >= limits.opens:
+    if most // 2 >= limits.opens:
         return ""
     twice = " (two each, for direct = true)" if _of_a_file(config) == 2 else ""
     return (
         f"limits.opens allows one connection {limits.opens} open files, but {_available()} "
-        f"descriptors suffice for {most}{twice} beside {limits.connections} connections: "
-        "raise the hard limit (ulimit -Hn), or lower the limits"
+        f"descriptors suffice for {most}{twice} beside {limits.connections} connections, and one "
+        "client gets half of them: raise the hard limit (ulimit -Hn), or lower the limits"
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import trio
 
 from smbd.config import Address, Config
+from smbd.network import network_of
 from smbd.server import accepting, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
 from smbd.server.flushing import flush
-from smbd.server.listening import bound_address
+from smbd.server.listening import bound_address, set_options
 from smbd.server.peer import Peer
 from smbd.service import Service
 from smbd.session import Session
@@ -59,8 +60,7 @@ class Server:
 
     def _welcome(self, sock: socket.socket, name: Sequence[Any]) -> None:
         address = Address(name[0], name[1])
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        set_options(sock)
         refusal = self._admission.admit(address.host)
         if refusal:
             _log.warning("%s: refused: %s", address, refusal)
@@ -101,12 +101,12 @@ class Server:
         """End the sessions of an id or a user, or the connections of an address; what was ended.
 
         The words are those that `smbd status` shows: "0x1f", "ann", "192.0.2.7", or
-        "192.0.2.7:50000".
+        "192.0.2.7:50000".  An IPv6 address stands for all of its host's, "2001:db8::/64".
         """
         ended = []
         async with trio.open_nursery() as nursery:  # the end of one may wait for a disk
             for peer in self._peers:
-                if who in {peer.name, peer.connection.address}:
+                if who == peer.name or network_of(who) == peer.connection.network:
                     peer.end(_ENDED_BY_HAND)
                     ended.append(f"the connection of {peer.name}")
                     continue

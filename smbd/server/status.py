@@ -30,7 +30,7 @@ def document(
         "version": __version__,
         "pid": os.getpid(),
         "started": service.started,
-        "uptime": time.time() - service.started,
+        "uptime": service.uptime,
         "listen": [str(address) for address in listen],
         "connections": {
             "now": admission.total,
@@ -81,7 +81,7 @@ def _session(peer: Peer, session: Session) -> dict[str, Any]:
         "sealed": session.encrypt,
         "trees": len(session.trees),
         "opens": len(session.opens),
-        "since": time.time() - session.began,
+        "since": time.monotonic() - session.began,
     }
 
 

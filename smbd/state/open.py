@@ -1,6 +1,7 @@
 """What a client holds after CREATE, and the table that finds it again by FileId."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
@@ -60,6 +61,7 @@ class Open:
     unreported: int = 0  # CompletionFilter of what WRITE did, which CLOSE and FLUSH report
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
     writers_then: int = 0  # ... while FileState.writers says that nobody else could write
+    holders: Sequence[str] = ()  # in whose shares of the table it counts: OpenTable.check
     users: int = 0
     closed: bool = False
     closed_at: int = 0  # FILETIME
@@ -94,6 +96,7 @@ class OpenTable:
 
     limit: int
     _opens: dict[int, Open] = field(default_factory=dict)
+    _held: Counter[str] = field(default_factory=Counter)  # by holder
     # Volatile ids are never used twice: a stale one can only miss.
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -103,19 +106,36 @@ class OpenTable:
     def __iter__(self) -> Iterator[Open]:
         return iter(self._opens.values())
 
-    def next_id(self) -> int:
-        """A FileId half that no Open has had; INSUFFICIENT_RESOURCES when the table is full."""
-        if len(self._opens) >= self.limit:
+    def check(self, holders: Sequence[str]) -> None:
+        """INSUFFICIENT_RESOURCES if one more open would leave too little to others.
+
+        `holders` are its connection, its user and its client's network.  A connection never has
+        more than what is left to all others, a user over many connections twice and a network
+        three times that: a half of the table, two thirds and three quarters, if they are alone.
+        Of two connections each has a third, and whoever comes next finds as much again.
+        """
+        left = self.limit - len(self._opens)
+        if left <= 0 or any(
+            self._held[holder] >= left * times for times, holder in enumerate(holders, 1)
+        ):
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+
+    def next_id(self) -> int:
+        """A FileId half that no Open has had."""
         return next(self._ids)
 
     def add(self, open_: Open) -> None:
         """Make an Open findable."""
         self._opens[open_.volatile_id] = open_
+        self._held.update(open_.holders)
 
     def remove(self, open_: Open) -> None:
         """Take an Open out, so that no later request finds it."""
-        self._opens.pop(open_.volatile_id, None)
+        if self._opens.pop(open_.volatile_id, None) is not None:
+            for one in open_.holders:
+                self._held[one] -= 1
+                if not self._held[one]:
+                    del self._held[one]
 
     def get(self, persistent_id: int, volatile_id: int, session_id: int, tree_id: int) -> Open:
         """The Open of a FileId that this session and tree connect made; else FILE_CLOSED."""

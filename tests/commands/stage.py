@@ -172,7 +172,7 @@ class Stage:
         self.share = Share(config, Root(path), self.engine, self.calls)
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
-        opens = OpenTable(limit=100)
+        opens = OpenTable(limit=1000)
         self.service = Service(Config(), authenticator, shares, None, opens)
         window = CommandSequenceWindow(8192)
         self.connection = Connection(self.service, "test:1", "test", window)

@@ -150,6 +150,6 @@ async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(tmp_
         assert not service.sessions
         assert not list(service.opens)
         assert not service.files._files
-        assert not server.server._admission.by_address
+        assert not server.server._admission.by_network
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"polite", "one", "two", "three"}

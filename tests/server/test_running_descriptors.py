@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 import smbd.testing
-from smbd.config import Config, ShareConfig
-from smbd.ntstatus import NtStatus
+from smbd.config import Config, Limits, ShareConfig, UserConfig
+from smbd.ntstatus import NtError, NtStatus
 from smbd.server import descriptors
+from smbd.state import OpenTable
 from tests.core import messages
-from tests.core.messages import CREATE
+from tests.core.messages import CLOSE, CREATE
 from tests.server.raw import raw_client
+from tests.state.holders import an_open
 
 
 @pytest.mark.parametrize(
@@ -42,15 +44,58 @@ def test_the_server_takes_all_descriptors_that_it_may_have(monkeypatch):
     assert taken == [(500_000, 500_000)]
 
 
-async def test_without_a_descriptor_left_files_are_refused_and_clients_still_come(
+async def test_one_client_leaves_descriptors_to_others_and_all_can_still_come(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("resource.getrlimit", lambda _: (descriptors._RESERVE + 16,) * 2)
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
-        await client.connect()
-        for number in range(8):
-            await client.open(str(number))
-        refused = await client.ask(CREATE, messages.create("one more"))
+    monkeypatch.setattr("resource.getrlimit", lambda _: (descriptors._RESERVE + 24,) * 2)
+    users = [UserConfig("other", password="other")]
+    limits = Limits(connections=12)
+    async with (
+        smbd.testing.serve(tmp_path, users=users, limits=limits) as server,
+        raw_client(server) as one,
+        raw_client(server) as two,
+    ):
+        await one.connect()
+        await two.connect()
+        taken = [await one.open(str(number)) for number in range(6)]
+        refused = await one.ask(CREATE, messages.create("one more"))
         assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+        assert not (tmp_path / "one more").exists()
+        for number in range(2):
+            await two.open(f"two {number}")
+        refused = await two.ask(CREATE, messages.create("one more"))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES, "two thirds are this user's"
         async with raw_client(server) as other:
-            await other.connect()
+            assert await other.log_in("other", "other") == 0
+            await other.send(other.peer.tree_connect("share"))
+            other.peer.tree_id = (await other.answer()).tree_id
+            await other.open("other")
+        assert (await one.ask(CLOSE, messages.close(taken[0]))).status == 0
+        await two.open("one more")
+
+
+def test_nobody_has_so_much_that_too_little_is_left_to_others():
+    table = OpenTable(limit=240)
+
+    def takes_all(*holders):
+        """How many this one gets."""
+        count = 0
+        while True:
+            try:
+                table.check(holders)
+            except NtError:
+                return count
+            table.add(an_open(number=table.next_id(), holders=holders))
+            count += 1
+
+    assert takes_all("connection 1", "user ann", "2001:db8::/64") == 120
+    assert takes_all("connection 2", "user ann", "2001:db8::/64") == 40
+    assert takes_all("connection 3", "user ann", "192.0.2.1") == 0
+    assert takes_all("connection 4", "user bob", "2001:db8::/64") == 20
+    assert takes_all("connection 5", "user cid", "2001:db8::/64") == 0
+    assert takes_all("connection 6", "user dee", "192.0.2.2") == 30
+    for one in list(table):
+        table.remove(one)
+        table.remove(one)
+    assert not table._held
+    assert takes_all("connection 6", "user dee", "192.0.2.2") == 120

@@ -64,7 +64,9 @@ class PaperShare:
         self.engine = PaperEngine()
 
 
-def an_open(file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_close=False):
+def an_open(
+    file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_close=False, holders=()
+):
     return Open(
         persistent_id=number,
         volatile_id=number,
@@ -76,4 +78,5 @@ def an_open(file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_c
         share_access=sharing,
         create_options=0,
         delete_on_close=delete_on_close,
+        holders=holders,
     )

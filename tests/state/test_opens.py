@@ -40,12 +40,13 @@ def test_a_full_table_takes_no_more_until_something_closes():
     table = OpenTable(limit=2)
     opens = [an_open(number=table.next_id()) for _ in range(2)]
     for one in opens:
+        table.check(())
         table.add(one)
     with pytest.raises(NtError) as caught:
-        table.next_id()
+        table.check(())
     assert caught.value.status == NtStatus.INSUFFICIENT_RESOURCES
     table.remove(opens[0])
-    assert table.next_id()
+    table.check(())
     assert len(table) == 1
     assert list(table) == opens[1:]
 
