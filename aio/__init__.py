@@ -19,14 +19,15 @@ from aio.catalog import DEFAULT_SPEC, ENGINES, Option, check_options, engine_nam
 
 if TYPE_CHECKING:
     from aio.opening import open_engine
-    from aio.pool import WorkerPool, computing, give_way
+    from aio.pool import WorkerPool
+    from aio.slices import give_way, in_slices
     from aio.survey import Description, Offer, describe, offers
 
 _LATER = {
     "open_engine": "aio.opening",
     "WorkerPool": "aio.pool",
-    "computing": "aio.pool",
-    "give_way": "aio.pool",
+    "give_way": "aio.slices",
+    "in_slices": "aio.slices",
     "Description": "aio.survey",
     "Offer": "aio.survey",
     "describe": "aio.survey",
@@ -44,10 +45,10 @@ __all__ = [
     "Stats",
     "WorkerPool",
     "check_options",
-    "computing",
     "describe",
     "engine_names",
     "give_way",
+    "in_slices",
     "offers",
     "open_engine",
     "parse_spec",

@@ -7,7 +7,6 @@ in flight, 20 against 87 with eight, 8 against 105 with 64.
 import errno
 import math
 import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
@@ -17,16 +16,13 @@ import trio
 
 from aio.completion import Completions, Operation, T
 from aio.lanes import Lane, Lanes
+from aio.slices import AbandonedError, abandoned_when
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
 # An idle thread costs little, but a server may have many shares: after a burst they go again.
 _IDLE_SECONDS = 30.0
-
-
-class AbandonedError(Exception):
-    """Raised in a worker, by `give_way`: nobody waits for its result any more."""
 
 
 class _Job(Operation[T]):
@@ -76,41 +72,10 @@ class _Whole(_Job[T]):
             self.raise_cancelled()
 
 
-class _Here(threading.local):
-    """What this thread works on, if it is one that `give_way` may end."""
-
-    job: _Whole[Any] | None = None
-
-
-_here = _Here()
-
-
-# Whoever works long in Python holds this while he does, between one `give_way` and the next.  There
-# is one interpreter: eight threads that want it get no more done than one, but the loop would wait
-# for each of them in turn.
-computing = threading.Lock()
-
-
-def give_way() -> None:
-    """Let others have the interpreter.  Long work in Python calls it every half millisecond or so.
-
-    In a worker whose caller has been cancelled, by CANCEL or because its connection has ended, it
-    raises AbandonedError, once, which becomes Cancelled in the caller.
-    """
-    job = _here.job
-    if job is not None and job.raise_cancelled is not None:
-        _here.job = None  # what undoes the work goes on to its end
-        raise AbandonedError
-    time.sleep(0)
-
-
 def _call(job: _Whole[R], function: Callable[..., R], args: tuple[Any, ...]) -> R:
     """Call a function that may ask `give_way` whether somebody still waits for it."""
-    _here.job = job
-    try:
+    with abandoned_when(lambda: job.raise_cancelled is not None):
         return function(*args)
-    finally:
-        _here.job = None
 
 
 class WorkerPool:

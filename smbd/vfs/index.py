@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aio import computing, give_way
+from aio import in_slices
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
@@ -33,7 +33,8 @@ _TICK_NS = 100_000_000
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
-_READ_AT_ONCE = 512
+_READ_AT_ONCE = 4096
+_ADDED_AT_ONCE = 512
 
 
 class Folder:
@@ -140,9 +141,7 @@ def _read(fd: int) -> NameSet:
     names = NameSet()
     with os.scandir(fd) as entries:
         while some := [entry.name for entry in itertools.islice(entries, _READ_AT_ONCE)]:
-            with computing:
-                names.extend(some)
-            give_way()
+            in_slices(names.extend, some, _ADDED_AT_ONCE)
     return names
 
 
