@@ -10,7 +10,7 @@ from smbd.ntstatus import NtError, NtStatus
 
 # Bytes of Python's objects, measured with tracemalloc and rounded up.
 OPEN = 2048  # with its file's state
-PIPE = 4096
+PIPE = 4096 + (128 << 10)  # with what may be written to it before its answers are read
 SESSION = 2048  # with its keys
 TREE = 256
 LOCK = 192

@@ -11,6 +11,7 @@ import trio
 
 from smbd.commands import ioctl
 from smbd.commands.reply import check_charge
+from smbd.memory import PIPE, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
@@ -55,7 +56,10 @@ def create(request: Request) -> Reply:
     granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted & FILE_ALL_ACCESS
     if not granted:
         raise NtError(NtStatus.ACCESS_DENIED)
-    request.pipe = PipeOpen(number, request.tree_id, message.name.lower(), granted, pipe)
+    memory = Holding(request.connection.memory, PIPE)
+    request.pipe = PipeOpen(
+        number, request.tree_id, message.name.lower(), granted, pipe, memory=memory
+    )
     session.pipes[number] = request.pipe
     return Reply(
         pack_create_response(

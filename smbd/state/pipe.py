@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.line import Line
 
@@ -41,6 +42,7 @@ class PipeOpen:
     granted_access: int
     pipe: MessagePipe
     readers: Line = field(default_factory=Line)  # READs that wait, each for a message of its own
+    memory: Holding = field(default_factory=Holding)
     closed: bool = False
 
     def require(self, access: int) -> None:
@@ -51,5 +53,6 @@ class PipeOpen:
     def close(self) -> None:
         """The READ that waits first hears that nothing will come, and the next one after it."""
         self.closed = True
+        self.memory.end()
         if self.pipe.on_readable is not None:
             self.pipe.on_readable()

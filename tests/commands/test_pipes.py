@@ -151,6 +151,21 @@ async def test_a_pipe_gives_what_it_was_opened_for(tmp_path, operation):
             assert denied != bool(allowed(access)), hex(access)
 
 
+async def test_pipes_are_counted_as_what_they_may_hold(tmp_path):
+    async with at_a_pipe(tmp_path) as (stage, pipe):
+        memory = stage.connection.memory
+        memory.open(3 * memory.held)
+        opened = []
+        for _ in range(2):
+            stage.ask(CREATE, messages.create("srvsvc", access=BOTH, disposition=OPEN))
+            opened.append(await stage.answer())
+        assert [one.status for one in opened] == [0, NtStatus.INSUFFICIENT_RESOURCES]
+        for file_id in (pipe, opened[0].file_id):
+            stage.ask(CLOSE, messages.close(file_id))
+            assert (await stage.answer()).status == 0
+        assert memory.held < 10_000
+
+
 async def test_a_pipe_is_not_opened_for_nothing(tmp_path):
     async with at_a_pipe(tmp_path) as (stage, _pipe):
         for access in (0, 1 << 22):
