@@ -62,6 +62,6 @@ def answers(asked: Asked, found: Found) -> list[tuple[bytes, bytes]]:
         maximal = pack_maximal_access(NtStatus.SUCCESS, found.maximal)
         packed.append((ContextName.MAXIMAL_ACCESS, maximal))
     if asked.on_disk_id:
-        on_disk_id = pack_query_on_disk_id(known.index_number, known.device)
+        on_disk_id = pack_query_on_disk_id(known.index_number, known.volume_id)
         packed.append((ContextName.QUERY_ON_DISK_ID, on_disk_id))
     return packed

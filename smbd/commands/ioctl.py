@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from smbd import vfs
 from smbd.commands import copychunk, sparse
 from smbd.commands.reply import check_charge, ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
@@ -98,12 +99,12 @@ def _set_compression(request: Request, message: IoctlRequest) -> bytes:
 
 
 async def _object_id(request: Request, open_: Open, message: IoctlRequest) -> Reply:
-    """[MS-FSCC] 2.3.1: Explorer names files in shortcuts so; made of device and inode."""
+    """[MS-FSCC] 2.3.1: Explorer names files in shortcuts so; made of FileId and volume."""
     if message.max_output_response < _OBJECT_ID_SIZE:
         raise NtError(NtStatus.INVALID_PARAMETER)
-    root, file = open_.share.root, open_.file
-    volume = await request.blocking(root.volume)
-    object_id = file.inode.to_bytes(8, "little") + file.device.to_bytes(8, "little")
+    volume = await request.blocking(open_.file.root.volume, open_.file)
+    known = await request.blocking(vfs.information, open_.file)
+    object_id = known.index_number.to_bytes(8, "little") + known.volume_id.to_bytes(8, "little")
     return ioctl_reply(request, message, pack_object_id(object_id, volume.guid))
 
 

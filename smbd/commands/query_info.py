@@ -126,7 +126,7 @@ def _file_system(request: Request, open_: Open, message: QueryInfoRequest) -> Re
     if query is None:
         known = fscc.is_file_system_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
-    volume = open_.share.root.volume(open_.share.name)
+    volume = open_.file.root.volume(open_.file)
     return _cut(query.pack(volume), query.minimum, message)
 
 

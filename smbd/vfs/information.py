@@ -14,10 +14,12 @@ import stat
 from dataclasses import dataclass
 
 from aio import kernel
+from aio.mounted import look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time as change_times
 from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
+from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
 from smbd.vfs.names import MAXIMUM_COMPONENT, to_disk
 from smbd.vfs.root import File
@@ -41,6 +43,9 @@ STORED_ATTRIBUTES = (
 _LEAST_HOLE = 65_536
 BLOCK = 512  # st_blocks counts these, whatever the file system's own
 
+_WANTED = (  # the number that a mount has where look_at takes it from
+    kernel.STATX_BASIC_STATS | kernel.STATX_BTIME | kernel.STATX_MNT_ID | kernel.STATX_MNT_ID_UNIQUE
+)
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
 _USER = "user."
@@ -82,22 +87,23 @@ def is_client_ea(attribute: str) -> bool:
 
 def information(file: File) -> FileInformation:
     """The metadata of an open file or folder; OSError."""
-    status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
+    status = _status(file.fd)
     kept = _from_attributes(file.target, follow_symlinks=True)
-    return _describe(status, kept, file.path.rpartition("/")[2])
+    return _describe(status, kept, file.path.rpartition("/")[2], _file_system(file, status))
 
 
 def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     """`information`, and the descriptor that is stored with the file, if there is one; OSError."""
-    status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
+    status = _status(file.fd)
     kept = _from_attributes(file.target, follow_symlinks=True)
     descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
-    return _describe(status, kept, file.path.rpartition("/")[2]), descriptor
+    name = file.path.rpartition("/")[2]
+    return _describe(status, kept, name, _file_system(file, status)), descriptor
 
 
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or folder, by their origin; OSError."""
-    status = kernel.statx(b"", dir_fd=file.fd, flags=kernel.AT_EMPTY_PATH)
+    status = _status(file.fd)
     record = _from_attributes(file.target, follow_symlinks=True).record
     name = file.path.rpartition("/")[2]
     return Attributes(
@@ -115,7 +121,18 @@ def ownership(file: File) -> Ownership:
     return Ownership(status.st_uid, status.st_gid, status.st_mode)
 
 
-def _describe(status: kernel.Statx, kept: "_Kept", name: str) -> FileInformation:
+def _status(fd: int) -> kernel.Statx:
+    return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=_WANTED)
+
+
+def _file_system(file: File, status: kernel.Statx) -> FileSystem:
+    known = file.root.file_systems.known(status.dev, status.mnt_id)
+    return known or file.root.file_systems.learn(file.fd, look_at(file.fd))
+
+
+def _describe(
+    status: kernel.Statx, kept: "_Kept", name: str, file_system: FileSystem
+) -> FileInformation:
     record = kept.record
     creation_time = record.creation_time if record else None
     change_time = None
@@ -131,8 +148,8 @@ def _describe(status: kernel.Statx, kept: "_Kept", name: str) -> FileInformation
         0 if is_directory else min(status.size, _LARGEST),
         _attributes(status, record, name),
         1 if is_directory else status.nlink,
-        status.ino,
-        status.dev,
+        file_system.file_id(status.ino),
+        file_system.volume_id,
         is_directory,
         kept.ea_size,
     )
@@ -307,15 +324,19 @@ def entry(directory: File, name: str) -> FileInformation | None:
     if not directory.root.lookup.has_proc:
         return _opened_entry(directory, name)
     try:
-        status = kernel.statx(name, dir_fd=directory.fd, flags=kernel.AT_SYMLINK_NOFOLLOW)
+        flags = kernel.AT_SYMLINK_NOFOLLOW
+        status = kernel.statx(name, dir_fd=directory.fd, flags=flags, mask=_WANTED)
     except OSError:
         return None
     if stat.S_ISLNK(status.mode):
         return _opened_entry(directory, name)
     if not stat.S_ISREG(status.mode) and not stat.S_ISDIR(status.mode):
         return None
+    known = directory.root.file_systems.known(status.dev, status.mnt_id)
+    if known is None:
+        return _opened_entry(directory, name)
     target = f"{PROC_FDS}/{directory.fd}/{name}"
-    return _describe(status, _from_attributes(target, follow_symlinks=False), name)
+    return _describe(status, _from_attributes(target, follow_symlinks=False), name, known)
 
 
 def _opened_entry(directory: File, name: str) -> FileInformation | None:

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Self
 
 from aio import kernel
-from aio.mounted import Look, learn_type, look_at
+from aio.mounted import Look, look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.changes import (
     Entry,
@@ -22,6 +22,7 @@ from smbd.vfs.changes import (
     replace_by_rename,
     take_by_rename,
 )
+from smbd.vfs.file_systems import FileSystems
 from smbd.vfs.lookup import (
     PROC_FDS,
     Found,
@@ -147,12 +148,18 @@ class Root:
     openat2 where the kernel lacks it.
     """
 
-    def __init__(self, path: str | Path, read_only: bool = False, openat2: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, read_only: bool = False, name: str = "", *, openat2: bool = True
+    ) -> None:
         self.path = Path(path)
+        self.name = name
         self.read_only = read_only
         self.lookup = Lookup(path, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
-        learn_type(self.lookup.fd, look_at(self.lookup.fd))
+        with closed_on_error(self.lookup.fd):
+            label = os.fsencode(f"{name}\0{self.path.resolve()}")
+            self.file_systems = FileSystems(self.lookup.fd, label)
+            self.file_systems.learn(self.lookup.fd, look_at(self.lookup.fd))
         self._cached_again_at = 0.0
         self._pause = _FIRST_PAUSE
 
@@ -177,9 +184,12 @@ class Root:
         if self.read_only:
             raise NtError(NtStatus.ACCESS_DENIED)
 
-    def volume(self, label: str = "") -> Volume:
-        """The file system of the share, called `label`; OSError."""
-        return describe_volume(self.lookup.fd, self.path, label, read_only=self.read_only)
+    def volume(self, file: File) -> Volume:
+        """The file system that an open file is on, called as the share; OSError."""
+        file_system = self.file_systems.learn(file.fd, look_at(file.fd))
+        return describe_volume(
+            file.fd, self.lookup.fd, self.name, file_system, read_only=self.read_only
+        )
 
     def open(self, path: str, read: bool, write: bool) -> File:
         """Open what exists; with neither `read` nor `write` only what is known of it.
@@ -193,7 +203,7 @@ class Root:
         found = self.lookup.find(path)
         with closed_on_error(found.fd):
             look = look_at(found.fd)
-            learn_type(found.fd, look)
+            self.file_systems.learn(found.fd, look)
         return self._opened(found, look, read=read, write=write)
 
     def open_cached(self, path: str, read: bool, write: bool) -> File | None:
@@ -211,7 +221,8 @@ class Root:
             return None
         with closed_on_error(found.fd):
             look = look_at(found.fd)
-        if open_may_wait(look, write=write):
+        known = self.file_systems.known(look.st_dev, look.mount)
+        if known is None or open_may_wait(look, write=write):
             os.close(found.fd)
             return None
         try:
@@ -267,7 +278,7 @@ class Root:
             above = os.fstat(parent_fd)
         with closed_on_error(fd):
             look = look_at(fd)
-            learn_type(fd, look)
+            self.file_systems.learn(fd, look)
         file = File(self, join(parent, name), fd, look, read=True, write=not directory)
         file.folder = above.st_dev, above.st_ino
         return file

@@ -1,12 +1,11 @@
 """The file system that a share lies on, as clients ask for it ([MS-FSCC] 2.5)."""
 
 import errno
-import hashlib
 import os
-from pathlib import Path
 
 from aio import kernel
 from smbd.vfs import dosattrib
+from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.lookup import PROC_FDS
 from smbd.vfs.names import MAXIMUM_COMPONENT
 from smbd.wire.filetime import filetime_from_unix
@@ -19,21 +18,20 @@ _MOST_UNITS = 0x7FFF_FFFF_FFFF_FFFF
 _WITHOUT_HARD_LINKS = {0x4D44, 0x2011BAB0}  # vfat, exfat: statfs's f_type
 
 
-def describe_volume(fd: int, path: Path, label: str, *, read_only: bool) -> Volume:
-    """The volume of the share root open as `fd`; OSError.
+def describe_volume(
+    fd: int, root: int, label: str, file_system: FileSystem, *, read_only: bool
+) -> Volume:
+    """The volume that an open file (`fd`) of the share with this root is on; OSError.
 
-    Serial number and GUID come from label and path: a share keeps them over restarts, and two
-    shares differ even on one disk, since clients take equal serial numbers for one volume.  The
-    name is "NTFS", as Samba's: Windows programs ask for the name and not for what it can do.
+    The name is "NTFS", as Samba's: Windows programs ask for the name and not for what it can do.
     """
     space = os.fstatvfs(fd)
-    status = kernel.statx("", dir_fd=fd, flags=kernel.AT_EMPTY_PATH)
+    status = kernel.statx("", dir_fd=root, flags=kernel.AT_EMPTY_PATH)
     born = status.ctime_ns if status.btime_ns is None else status.btime_ns
-    digest = hashlib.sha256(os.fsencode(f"{label}\0{path.resolve()}")).digest()
     unit = max(space.f_frsize, _BYTES_PER_SECTOR)
     scale = unit // max(space.f_frsize, 1)
     return Volume(
-        serial_number=int.from_bytes(digest[16:20], "little"),
+        serial_number=file_system.volume_id & 0xFFFF_FFFF,
         creation_time=filetime_from_unix(born),
         label=label,
         total_units=min(space.f_blocks // scale, _MOST_UNITS),
@@ -43,7 +41,7 @@ def describe_volume(fd: int, path: Path, label: str, *, read_only: bool) -> Volu
         bytes_per_sector=_BYTES_PER_SECTOR,
         file_system_name="NTFS",
         attributes=_attributes(fd, read_only=read_only or bool(space.f_flag & os.ST_RDONLY)),
-        guid=digest[:16],
+        guid=file_system.guid,
         maximum_name_length=min(space.f_namemax, MAXIMUM_COMPONENT),
     )
 
@@ -67,5 +65,7 @@ def _has_user_attributes(fd: int) -> bool:
     try:
         os.getxattr(f"{PROC_FDS}/{fd}", dosattrib.NAME)
     except OSError as error:
-        return error.errno == errno.ENODATA
+        return (
+            error.errno != errno.EOPNOTSUPP
+        )  # ENODATA; EACCES for a file that is not ours to read
     return True

@@ -106,7 +106,8 @@ def test_a_volume_without_limits_is_shown(root: vfs.Root, monkeypatch: pytest.Mo
     most = _MOST["Q"]
     limitless = os.statvfs_result((4096, 4096, most, most, most, most, most, most, 0, most))
     monkeypatch.setattr(volume.os, "fstatvfs", lambda _fd: limitless)
-    told = root.volume("label")
+    with stat_of(root, "") as top:
+        told = root.volume(top)
     assert told.total_units == told.free_units == told.caller_free_units == LAST_FILETIME
     for query in fscc.FILE_SYSTEM_QUERIES.values():
         query.pack(told)

@@ -44,7 +44,7 @@ def test_one_look_tells_sizes_times_and_identity(root: vfs.Root, share: Path) ->
     assert told.last_access_time == filetime_from_unix(1_600_000_000_123_456_700)
     assert told.last_write_time == filetime_from_unix(1_500_000_000_765_432_100)
     assert told.change_time == filetime_from_unix(status.st_ctime_ns)
-    assert (told.index_number, told.device) == (status.st_ino, status.st_dev)
+    assert told.index_number == status.st_ino
     assert (told.number_of_links, told.is_directory, told.ea_size) == (1, False, 0)
     assert (owner.uid, owner.gid, owner.mode) == (status.st_uid, status.st_gid, status.st_mode)
 

@@ -9,7 +9,7 @@ import pytest
 from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import storage
-from smbd.wire.fscc import ExtendedAttribute, FileSystemAttribute
+from smbd.wire.fscc import ExtendedAttribute, FileSystemAttribute, Volume
 from tests.vfs.conftest import another_user, refused, stat_of
 
 _MIB = 1 << 20
@@ -211,8 +211,14 @@ def test_somebody_elses_file_keeps_its_attributes(root: vfs.Root, share: Path) -
                 attempt()
 
 
-def test_the_volume_is_what_the_file_system_is(root: vfs.Root, share: Path) -> None:
-    volume = root.volume("data")
+def _volume(root: vfs.Root) -> Volume:
+    with stat_of(root, "") as top:
+        return root.volume(top)
+
+
+def test_the_volume_is_what_the_file_system_is(share: Path) -> None:
+    with vfs.Root(share, name="data") as root:
+        volume = _volume(root)
     space = os.statvfs(share)
     unit = volume.sectors_per_unit * volume.bytes_per_sector
     assert volume.label == "data"
@@ -224,8 +230,9 @@ def test_the_volume_is_what_the_file_system_is(root: vfs.Root, share: Path) -> N
     assert volume.attributes & FileSystemAttribute.UNICODE_ON_DISK
     assert not volume.attributes & FileSystemAttribute.READ_ONLY_VOLUME
     assert not volume.attributes & FileSystemAttribute.NAMED_STREAMS
-    with vfs.Root(share, read_only=True) as again:
-        same = again.volume("data")
+    with vfs.Root(share, read_only=True, name="data") as again:
+        same = _volume(again)
         assert same.attributes & FileSystemAttribute.READ_ONLY_VOLUME
         assert (same.serial_number, same.guid) == (volume.serial_number, volume.guid)
-        assert again.volume("other").serial_number != volume.serial_number
+    with vfs.Root(share, name="other") as other:
+        assert _volume(other).serial_number != volume.serial_number

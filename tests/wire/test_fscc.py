@@ -20,7 +20,7 @@ INFORMATION = FileInformation(
     attributes=0x20,
     number_of_links=2,
     index_number=0x4D,
-    device=8,
+    volume_id=8,
     ea_size=9,
 )
 VIEW = FileView(

@@ -70,8 +70,8 @@ class FileInformation:
     end_of_file: int
     attributes: int
     number_of_links: int = 1
-    index_number: int = 0
-    device: int = 0
+    index_number: int = 0  # FileId
+    volume_id: int = 0
     is_directory: bool = False
     ea_size: int = 0
     reparse_tag: int = 0

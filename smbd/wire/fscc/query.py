@@ -197,7 +197,7 @@ def _pack_attribute_tag(view: FileView) -> bytes:
 
 
 def _pack_id(view: FileView) -> bytes:
-    return _ID.pack(view.information.device, view.information.index_number)
+    return _ID.pack(view.information.volume_id, view.information.index_number)
 
 
 def _pack_full_ea(view: FileView) -> bytes:
