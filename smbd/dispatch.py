@@ -147,9 +147,14 @@ class Dispatch:
         return any(pinned)
 
     def _started(self, request: Request) -> trio.CancelScope:
-        """What cancels it from now on: a CANCEL may come before its task begins."""
+        """What cancels it from now on: a CANCEL may come before its task begins.
+
+        CANCELLED says that nothing was done.  What changes something that stays is carried out,
+        and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
+        """
         scope = trio.CancelScope()
-        self._connection.started(request, scope.cancel)
+        cancel = _carry_on if row_of(request).changes else scope.cancel
+        self._connection.started(request, cancel)
         return scope
 
     async def _chain(
@@ -272,6 +277,10 @@ class _Work(NamedTuple):
 def _stays(request: Request) -> bool:
     """Whether it may be in work for ever: then it must not keep others from being read."""
     return _waits_for_others(request) and request.command != Command.SESSION_SETUP
+
+
+def _carry_on() -> None:
+    """CANCEL comes too late."""
 
 
 def _waits_for_others(request: Request) -> bool:

@@ -49,6 +49,7 @@ class Row:
     needs_session: bool
     needs_tree: bool
     moves_data: bool  # its buffers are as large as its credits say
+    changes: bool = False  # something that stays: what has begun is done to its end, CANCEL or not
     opens_connection: bool = False
 
 
@@ -58,34 +59,35 @@ def _row(
     session: bool = True,
     tree: bool = True,
     data: bool = False,
+    changes: bool = False,
     opens: bool = False,
 ) -> Row:
     try_now = cast("Callable[[Request], Reply | None]", module.try_now)
     run = cast("Callable[[Request], Awaitable[Reply]]", module.run)
     name = module.__name__.rpartition(".")[2].upper()
-    return Row(name, try_now, run, session, session and tree, data, opens)
+    return Row(name, try_now, run, session, session and tree, data, changes, opens)
 
 
 TABLE: dict[int, Row] = {
     SMB1_NEGOTIATE: _row(negotiate, session=False, opens=True),
     Command.NEGOTIATE: _row(negotiate, session=False, opens=True),
     Command.SESSION_SETUP: _row(session_setup, session=False),
-    Command.LOGOFF: _row(logoff, tree=False),
-    Command.TREE_CONNECT: _row(tree_connect, tree=False),
-    Command.TREE_DISCONNECT: _row(tree_disconnect),
+    Command.LOGOFF: _row(logoff, tree=False, changes=True),
+    Command.TREE_CONNECT: _row(tree_connect, tree=False, changes=True),
+    Command.TREE_DISCONNECT: _row(tree_disconnect, changes=True),
     Command.CREATE: _row(create),
-    Command.CLOSE: _row(close),
-    Command.FLUSH: _row(flush),
+    Command.CLOSE: _row(close, changes=True),
+    Command.FLUSH: _row(flush, changes=True),
     Command.READ: _row(read, data=True),
-    Command.WRITE: _row(write, data=True),
+    Command.WRITE: _row(write, data=True, changes=True),
     Command.LOCK: _row(lock),
-    Command.IOCTL: _row(ioctl, data=True),
+    Command.IOCTL: _row(ioctl, data=True, changes=True),
     Command.CANCEL: _row(cancel, session=False),
     Command.ECHO: _row(echo, session=False),
     Command.QUERY_DIRECTORY: _row(query_directory, data=True),
     Command.CHANGE_NOTIFY: _row(change_notify),
     Command.QUERY_INFO: _row(query_info, data=True),
-    Command.SET_INFO: _row(set_info, data=True),
+    Command.SET_INFO: _row(set_info, data=True, changes=True),
     Command.OPLOCK_BREAK: _row(oplock_break),
 }
 

@@ -44,6 +44,11 @@ class Held:
         self._outcome = outcome
         self._event.set()
 
+    @property
+    def done(self):
+        """Whether the test has let it end."""
+        return self._event.is_set()
+
     def fail(self, number):
         self.finish(OSError(number, errno.errorcode[number]))
 

@@ -1,11 +1,25 @@
 """Requests that take long: the interim response, and CANCEL."""
 
+from struct import pack
+
+import pytest
+
 from smbd.commands.reply import NO_REPLY
 from smbd.interims import FOR_FILES_AFTER, FOR_OTHERS_AFTER
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import ASYNC, CANCEL, ECHO, LOCK, READ, TREE_DISCONNECT
+from tests.core.messages import (
+    ASYNC,
+    CANCEL,
+    CLOSE,
+    ECHO,
+    LOCK,
+    READ,
+    SET_INFO,
+    TREE_DISCONNECT,
+    WRITE,
+)
 
 WHOLE = (0, 100, messages.EXCLUSIVE)
 
@@ -130,6 +144,41 @@ async def test_cancel_finds_a_request_by_its_message_id(tmp_path, mock_clock):
         assert by_id[message_id].status == NtStatus.CANCELLED
         assert not by_id[message_id].flags & ASYNC
         assert by_id[other_id].status == 0
+
+
+async def all_done(stage):
+    """The answers once every call of a worker or the engine has been let go."""
+    answers = await stage.answers()
+    while waiting := [one for one in (*stage.calls.held, *stage.engine.held) if not one.done]:
+        waiting[0].finish()
+        answers += await stage.answers()
+    return answers
+
+
+NEW_NAME = pack("<B7xQI", 0, 0, 2) + "b".encode("utf-16-le")
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        (SET_INFO, lambda file_id: messages.set_info(file_id, 20, pack("<q", 5))),
+        (SET_INFO, lambda file_id: messages.set_info(file_id, 10, NEW_NAME)),
+        (WRITE, lambda file_id: messages.write(file_id, b"data", flags=1)),
+        (CLOSE, messages.close),
+    ],
+    ids=["truncation", "rename", "write-through", "deletion"],
+)
+async def test_cancelled_is_not_said_of_what_is_done_all_the_same(
+    tmp_path, mock_clock, command, body
+):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a", options=messages.DELETE_ON_CLOSE)
+        stage.calls.holding = True
+        message_id = stage.ask(command, body(file_id))
+        await stage.answers()
+        stage.ask(CANCEL, message_id=message_id)
+        assert [one.status for one in await all_done(stage)] == [0]
+        stage.calls.holding = False
 
 
 async def test_cancel_spends_no_message_id_and_gets_no_response(tmp_path, mock_clock):

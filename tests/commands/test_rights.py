@@ -307,23 +307,24 @@ async def test_an_append_goes_behind_what_another_appended_meanwhile(tmp_path, m
     assert (tmp_path / "log").read_bytes() == CONTENT + b"theirs" + b"ours"
 
 
-async def test_an_append_that_is_cancelled_lets_the_next_one_have_its_turn(tmp_path):
+async def test_a_cancel_takes_no_append_out_of_its_turn(tmp_path):
+    """CANCELLED would say that nothing was done, and a WRITE is carried out once it is taken."""
     (tmp_path / "log").write_bytes(CONTENT)
     async with story(tmp_path) as me:
         log = await me.open("log", access=APPEND_DATA)
         me.stage.calls.holding = True
         me.stage.ask(WRITE, messages.write(log, b"a", len(CONTENT)))
         second = me.stage.ask(WRITE, messages.write(log, b"b", len(CONTENT) + 1))
-        me.stage.ask(WRITE, messages.write(log, b"c", len(CONTENT) + 1))
+        me.stage.ask(WRITE, messages.write(log, b"c", len(CONTENT) + 2))
         await me.stage.answers()
         me.stage.ask(messages.CANCEL, message_id=second)
-        await me.stage.answers()
-        me.stage.calls.held[0].finish()
-        await me.stage.answers()
-        me.stage.calls.held[1].finish()
-        await me.stage.answers()
+        answers = []
+        for call in range(3):
+            me.stage.calls.held[call].finish()
+            answers += await me.stage.answers()
         me.stage.calls.holding = False
-    assert (tmp_path / "log").read_bytes() == CONTENT + b"ac"
+    assert [one.status for one in answers] == [0, 0, 0]
+    assert (tmp_path / "log").read_bytes() == CONTENT + b"abc"
 
 
 async def test_append_is_a_right_over_the_end_of_a_new_file_too(tmp_path, mock_clock):
