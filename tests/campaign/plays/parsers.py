@@ -2,7 +2,7 @@
 
 Mutants of right inputs, by the ten thousand: each gives a value or the error that is meant for it.
 What was parsed is packed, and done to a file, since values that a parser takes can be too much for
-a packer or for Linux.
+a packer or for Linux.  At last requests of every command go all the way.
 """
 
 import gc
@@ -16,6 +16,7 @@ import trio
 from ..campaign import LONGEST_TURN, Campaign, Play
 from ..fuzzing.messages import Frames, packers, parsers
 from ..fuzzing.mutation import mutant
+from ..fuzzing.requests import fuzz
 from ..fuzzing.storage import Files
 from ..fuzzing.strangers import Configurations, Logins, calls, one_challenge
 from ..fuzzing.target import Target
@@ -90,12 +91,16 @@ def _play_groups(play: Play) -> None:
 
 
 async def play(play: Play) -> None:
-    """Fuzz in a thread: there is no server, and no loop to stop."""
+    """Fuzz in a thread: there is no server, and no loop to stop.  Requests have a loop."""
     gc.disable()  # what it takes is not the parser's
     try:
         await trio.to_thread.run_sync(_play_groups, play)
     finally:
         gc.enable()
+    requests = play.size(100_000, 600)
+    unexpected = await fuzz(play.folder("requests"), play.random, requests)
+    play.note("requests: inputs", requests)
+    play.note("requests: foreign exceptions", unexpected.count, bar=0, detail=unexpected.first)
 
 
 CAMPAIGN = Campaign("parsers", "every parser, and what is done with what it gives", play)
