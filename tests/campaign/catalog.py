@@ -1,11 +1,12 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import conversations, parsers, races, silence
+from .plays import bursts, conversations, parsers, races, silence
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
+        bursts.CAMPAIGN,
         conversations.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,
