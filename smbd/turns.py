@@ -5,6 +5,7 @@ on for longer than a turn gives way between two steps, so that the answer to any
 one turn of each connection that is busy, not for all that one of them has sent.
 """
 
+from math import inf
 from time import perf_counter
 
 import trio
@@ -13,13 +14,30 @@ import trio
 # of which a connection that shares its turn with twenty others feels a fifth.
 _TURN = 0.002
 _SHORTEST = 0.0001
+# Once the loop has been busy for so long since it last looked who else is ready, whoever has had a
+# turn waits for its next round; but not for more rounds than that, were all of them long.
+_ROUND = 0.005
+_MOST_ROUNDS = 20
 
 
-class Turns:
-    """What the connections of one server know of one another: how many wait to go on."""
+class Turns(trio.abc.Instrument):
+    """What the connections of one server know of one another: how many wait to go on.
+
+    As an instrument of the loop it knows when a round of it began.
+    """
 
     def __init__(self) -> None:
         self.waiting = 0
+        self._round_over = inf
+
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 -- trio's signature
+        """A round begins."""
+        self._round_over = perf_counter() + _ROUND
+
+    @property
+    def round_is_over(self) -> bool:
+        """Whether this round of the loop has been long enough."""
+        return perf_counter() > self._round_over
 
     @property
     def length(self) -> float:
@@ -51,6 +69,11 @@ class Turn:
         if perf_counter() > self.over:
             await self.give_way()
 
+    async def await_round(self) -> None:
+        """Give way if the round has been long: before a step that may wait a little."""
+        if self._turns.round_is_over:
+            await self.give_way()
+
     async def give_way(self) -> None:
         """Let all others that can go on do so; then the next turn begins.
 
@@ -59,6 +82,10 @@ class Turn:
         self._turns.waiting += 1
         try:
             await trio.lowlevel.cancel_shielded_checkpoint()
+            for _ in range(_MOST_ROUNDS):
+                if not self._turns.round_is_over:
+                    break
+                await trio.lowlevel.cancel_shielded_checkpoint()
         finally:
             self._turns.waiting -= 1
         self.begin()

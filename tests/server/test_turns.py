@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
+import smbd.testing
 from smbd import turns
 from smbd.buffers import SpareBuffers
 from smbd.memory import MemoryAccount
@@ -171,3 +173,73 @@ async def test_connections_that_wait_to_go_on_share_the_time_of_a_turn():
             nursery.start_soon(wait)
     assert seen == pytest.approx([alone / others for others in range(10, 0, -1)])
     assert shared.length == alone
+
+
+class Clock:
+    """Time that passes only where a test says so."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(turns, "perf_counter", clock)
+    return clock
+
+
+async def test_what_takes_long_is_done_once_in_a_round_of_the_loop(clock):
+    class Rounds(trio.abc.Instrument):
+        count = 0
+
+        def before_io_wait(self, timeout):  # noqa: ARG002
+            self.count += 1
+
+    shared, rounds, done_in = Turns(), Rounds(), []
+
+    async def sign_much():
+        await Turn(shared).await_round()
+        clock.now += 0.015
+        done_in.append(rounds.count)
+
+    async def reads_a_little():
+        clock.now += 0.0001
+        small_in.append(rounds.count)
+
+    small_in = []
+    trio.lowlevel.add_instrument(shared)
+    trio.lowlevel.add_instrument(rounds)
+    try:
+        await trio.lowlevel.checkpoint()
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(sign_much)
+                nursery.start_soon(reads_a_little)
+    finally:
+        trio.lowlevel.remove_instrument(shared)
+        trio.lowlevel.remove_instrument(rounds)
+    assert len(set(done_in)) == 10
+    assert len(set(small_in)) == 1
+
+
+async def test_nobody_waits_for_ever_though_all_rounds_are_long(clock):
+    shared = Turns()
+    shared.after_io_wait(0)
+    clock.now += 1
+    await Turn(shared).give_way()  # the round never ends: no instrument, the clock stands
+    assert shared.round_is_over
+    assert not shared.waiting
+
+
+async def test_a_server_knows_when_a_round_of_its_loop_is_long(tmp_path, clock):
+    async with smbd.testing.serve(tmp_path) as server:
+        service = server.server.service
+        await trio.lowlevel.checkpoint()
+        assert not service.turns.round_is_over
+        clock.now += 1
+        assert service.turns.round_is_over
+        await trio.lowlevel.checkpoint()
+        assert not service.turns.round_is_over
