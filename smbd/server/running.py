@@ -35,6 +35,7 @@ def run(
     others: what it comes from is a terminal that was closed.
     """
     descriptors.raise_limit()
+    descriptors.make_table()
     trio.run(_run, config, started, stopped, reread)
 
 

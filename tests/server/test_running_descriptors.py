@@ -1,5 +1,7 @@
 """File descriptors bound the open files, so that clients can still come."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,22 @@ def test_the_server_takes_all_descriptors_that_it_may_have(monkeypatch):
     monkeypatch.setattr("resource.setrlimit", lambda _, limits: taken.append(limits))
     descriptors.raise_limit()
     assert taken == [(500_000, 500_000)]
+
+
+def test_the_table_of_descriptors_is_made_once_while_nobody_waits():
+    """The kernel makes it anew whenever it has to grow, and a thread beside makes that slow."""
+    program = """
+import resource
+from pathlib import Path
+from smbd.server import descriptors, running
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (5000, 5000))
+running.trio.run = lambda *_: print(Path("/proc/self/status").read_text())
+running.run(None, started=print, stopped=print)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    (size,) = (one for one in shown.stdout.splitlines() if one.startswith(b"FDSize:"))
+    assert int(size.split()[1]) >= 5000
 
 
 async def test_one_client_leaves_descriptors_to_others_and_all_can_still_come(
