@@ -58,10 +58,14 @@ async def test_contexts_that_are_unknown_are_let_be(tmp_path, mock_clock):
 
 async def test_a_file_is_told_by_its_number_on_disk(tmp_path, mock_clock):
     async with client(tmp_path) as me:
-        told = contexts(await me.create("a", contexts=[(b"QFid", b"")]))[b"QFid"]
-        status = (tmp_path / "a").stat()
-        assert unpack_from("<QQ", told) == (status.st_ino, status.st_dev)
+        answer = await me.create("a", contexts=[(b"QFid", b"")])
+        told = contexts(answer)[b"QFid"]
         assert len(told) == 32
+        number, volume = unpack_from("<QQ", told)
+        assert number == (tmp_path / "a").stat().st_ino
+        status, data = await me.query(answer.file_id, 59)  # FileIdInformation
+        assert status == 0
+        assert unpack_from("<QQ", data) == (volume, number)
 
 
 async def test_the_most_that_one_may_is_told_unless_the_file_is_known(tmp_path, mock_clock):
