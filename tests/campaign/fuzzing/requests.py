@@ -1,6 +1,7 @@
 """Requests of every command, on open files and pipes, whose bodies are nearly right."""
 
 import logging
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -44,6 +45,7 @@ async def fuzz(folder: Path, random: Random, inputs: int) -> Unexpected:
             (served / "a").write_bytes(b"content of a")
             async with on_stage(served, Disk()) as stage:
                 await _Client(stage, random).speak(min(_OF_ONE_CLIENT, inputs - number))
+            shutil.rmtree(served, ignore_errors=True)
     finally:
         logger.removeHandler(unexpected)
     return unexpected

@@ -17,6 +17,7 @@ from ..campaign import LONGEST_TURN, Campaign, Play
 from ..fuzzing.messages import Frames, packers, parsers
 from ..fuzzing.mutation import mutant
 from ..fuzzing.requests import fuzz
+from ..fuzzing.room import little_room
 from ..fuzzing.storage import Files
 from ..fuzzing.strangers import Configurations, Logins, calls, one_challenge
 from ..fuzzing.target import Target
@@ -92,13 +93,14 @@ def _play_groups(play: Play) -> None:
 
 async def play(play: Play) -> None:
     """Fuzz in a thread: there is no server, and no loop to stop.  Requests have a loop."""
-    gc.disable()  # what it takes is not the parser's
-    try:
-        await trio.to_thread.run_sync(_play_groups, play)
-    finally:
-        gc.enable()
     requests = play.size(100_000, 600)
-    unexpected = await fuzz(play.folder("requests"), play.random, requests)
+    with little_room():
+        gc.disable()  # what it takes is not the parser's
+        try:
+            await trio.to_thread.run_sync(_play_groups, play)
+        finally:
+            gc.enable()
+        unexpected = await fuzz(play.folder("requests"), play.random, requests)
     play.note("requests: inputs", requests)
     play.note("requests: foreign exceptions", unexpected.count, bar=0, detail=unexpected.first)
 
