@@ -80,7 +80,8 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
     """Agree with the other opens of the file and become one of them; NtError."""
     service, session = request.service, request.live_session()
     check_limits(request)
-    service.files.check_folder(found.file)
+    if found.file.folder is not None:
+        service.files.check_folder(found.file)
     service.files.check(found.file, _shared_access(message, found), message.share_access)
     number = service.opens.next_id()
     open_ = Open(

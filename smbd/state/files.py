@@ -114,7 +114,7 @@ class FileTable:
             state.check(file, access, sharing)
 
     def check_folder(self, file: File) -> None:
-        """DELETE_PENDING if a new file lies in a folder that waits for its deletion."""
+        """DELETE_PENDING if a file was made in a folder that waits for its deletion."""
         state = None if file.folder is None else self._files.get(file.folder)
         if state is not None and state.links_that_go():
             raise NtError(NtStatus.DELETE_PENDING)
@@ -126,7 +126,7 @@ class FileTable:
         state = self._files.get(key)
         if state is None:
             state = self._files[key] = FileState(key, locks=ByteRangeLocks(self.lock_budget))
-        link = state.link_of(file)
+        link = state.link_of(file) if state.links else None
         if link is None:
             link = Link(state, file)
             state.links.append(link)

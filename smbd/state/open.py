@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from smbd.state.files import Link
 
 
+_NO_LOCKS = ByteRangeLocks()
+
+
 @dataclass(slots=True)
 class Enumeration:
     """Where one directory handle stands in its listing ([MS-SMB2] 3.3.5.18).
@@ -50,7 +53,7 @@ class Open:
     granted_access: int
     share_access: int
     create_options: int
-    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)  # the file's, once it is entered
+    locks: ByteRangeLocks = _NO_LOCKS  # the file's, once it is entered
     link: "Link | None" = None  # the name by which it was opened, once it is entered
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
