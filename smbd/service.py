@@ -60,12 +60,9 @@ class Service:
 
     def dispose_unused(self) -> None:
         """Whoever ends a tree connect, a session or an open that outlives them calls this."""
-        if not self.retired:
-            return
-        used = {tree.share for one in self.sessions.values() for tree in one.trees.values()}
-        used |= {one.share for one in self.opens}
-        unused = [share for share in self.retired if share not in used]
-        self.retired = [share for share in self.retired if share in used]
+        unused = [share for share in self.retired if not (share.trees or share.opens)]
+        if unused:
+            self.retired = [share for share in self.retired if share.trees or share.opens]
         for share in unused:
             self.dispose(share)
 

@@ -69,9 +69,13 @@ class Session:
         tree = Tree(self.next_tree_id, share, maximal_access, encrypt)
         self.next_tree_id += 1
         self.trees[tree.tree_id] = tree
+        if share is not None:
+            share.trees += 1
         return tree
 
     def disconnect(self, tree: Tree) -> None:
         """Take a tree connect out; a second time does nothing."""
         if self.trees.pop(tree.tree_id, None) is not None:
             self.memory.grow(-TREE)
+            if tree.share is not None:
+                tree.share.trees -= 1

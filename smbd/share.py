@@ -43,6 +43,8 @@ class Share:
     root: Root
     engine: Engine
     workers: Workers  # for all but READ, WRITE and FLUSH: a share whose disk hangs holds no other
+    trees: int = 0  # tree connects to it
+    opens: int = 0  # in the table of opens
 
     @property
     def name(self) -> str:

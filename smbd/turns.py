@@ -64,6 +64,11 @@ class Turn:
         turn.begin()
         return turn
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is time to give way."""
+        return perf_counter() > self.over
+
     async def pause(self) -> None:
         """Give way if the turn is over: between the steps of what goes on for long."""
         if perf_counter() > self.over:

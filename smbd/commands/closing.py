@@ -172,7 +172,8 @@ async def end_session(service: Service, session: Session) -> None:
     """Forget a session and close all that it holds ([MS-SMB2] 3.3.5.6)."""
     service.sessions.pop(session.session_id, None)
     session.forget()
-    session.trees.clear()
+    for tree in list(session.trees.values()):
+        session.disconnect(tree)
     await _close_all(service, session, lambda _: True)
 
 

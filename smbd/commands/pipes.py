@@ -214,17 +214,13 @@ def _view(service: Service, session: Session) -> ServerView:
     """What this caller may hear of the server, at this moment."""
     server, identity = service.config.server, session.identity
     assert identity is not None
-    uses: dict[object, int] = {}
-    for one in service.sessions.values():
-        for tree in one.trees.values():
-            uses[tree.share] = uses.get(tree.share, 0) + 1
     shares = tuple(
         ShareView(
             share.name,
             share.config.comment,
             f"C:\\{share.name}",  # where it really lies is nobody's business
             hidden=share.config.hidden,
-            current_uses=uses.get(share, 0),
+            current_uses=share.trees,
         )
         for share in service.shares.values()
     )

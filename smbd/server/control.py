@@ -5,18 +5,19 @@ Whoever may connect may ask everything: the socket's mode, 0600, is what keeps o
 
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import trio
 
 from smbd.server.accepting import talk_to_each
 
-Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+Answer = Callable[[Mapping[str, Any]], AsyncGenerator[bytes, None]]
 
 _LONGEST_QUESTION = 4096
 # Who asks is a program on this machine; one that hangs must not stay for ever.  To ask and to take
-# the answer has this time each; what was asked for is done to its end.
+# each piece of the answer has this time; what was asked for is done to its end.
 _PATIENCE = 5.0
 _MOST_ASKING = 64
 
@@ -30,13 +31,20 @@ async def serve(listener: socket.socket, answer: Answer) -> None:
                 question = await _question(stream)
             if asking.cancelled_caught:
                 return
-            reply = await answer(question) if question else {"error": "not a JSON object"}
-            with trio.move_on_after(_PATIENCE):
-                await stream.send_all(json.dumps(reply).encode())
+            async with aclosing(answer(question) if question else _refusal()) as pieces:
+                async for piece in pieces:
+                    with trio.move_on_after(_PATIENCE) as taking:
+                        await stream.send_all(piece)
+                    if taking.cancelled_caught:
+                        return
         except trio.BrokenResourceError:
             pass  # went away without waiting for the answer
 
     await talk_to_each("the answer at the control socket", listener, talk, _MOST_ASKING)
+
+
+async def _refusal() -> AsyncGenerator[bytes, None]:
+    yield b'{"error": "not a JSON object"}'
 
 
 async def _question(stream: trio.SocketStream) -> Mapping[str, Any] | None:

@@ -1,10 +1,10 @@
-"""Figures for Prometheus, over a port of their own: the status document in its text format.
+"""Figures for Prometheus, over a port of their own: what `smbd status` counts, in its text format.
 
 A whole HTTP server would be more than one page that never changes needs.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -20,13 +20,13 @@ _PATIENCE = 5.0  # seconds, for the request and its answer
 _MOST_ASKING = 32  # at a time: each is a descriptor, and anybody may connect
 
 
-async def serve(listener: socket.socket, document: Callable[[], Document]) -> None:
+async def serve(listener: socket.socket, figures: Callable[[], Awaitable[Document]]) -> None:
     """Answer GET /metrics at a listener."""
 
     async def talk(stream: trio.SocketStream) -> None:
         with trio.move_on_after(_PATIENCE):
             try:
-                await stream.send_all(_response(await _request(stream), document))
+                await stream.send_all(await _response(await _request(stream), figures))
                 await stream.send_eof()
                 # Closed with something unread, a connection is reset, and the answer is lost.
                 while await stream.receive_some():
@@ -48,10 +48,10 @@ async def _request(stream: trio.SocketStream) -> bytes:
     return bytes(received.partition(b"\r\n")[0])
 
 
-def _response(request: bytes, document: Callable[[], Document]) -> bytes:
+async def _response(request: bytes, figures: Callable[[], Awaitable[Document]]) -> bytes:
     match request.split(b" "):
         case [b"GET" | b"HEAD" as method, path, _] if path.partition(b"?")[0] == b"/metrics":
-            body = text(document()).encode()
+            body = text(await figures()).encode()
             status, kind = "200 OK", "text/plain; version=0.0.4; charset=utf-8"
         case [b"GET" | b"HEAD" as method, _, _]:
             body, status, kind = b"see /metrics\n", "404 Not Found", "text/plain"
@@ -66,7 +66,7 @@ def _response(request: bytes, document: Callable[[], Document]) -> bytes:
 
 
 def text(document: Document) -> str:
-    """A status document in Prometheus' text format."""
+    """What is counted, in Prometheus' text format."""
     connections = document["connections"]
     lines = [
         *_family("info", "gauge", [({"version": document["version"]}, 1)]),
@@ -75,8 +75,8 @@ def text(document: Document) -> str:
         *_family("connections_without_login", "gauge", [({}, connections["without_login"])]),
         *_family("connections_refused_total", "counter", [({}, connections["refused"])]),
         *_family("logins_failed_total", "counter", [({}, document["failed_logins"])]),
-        *_family("sessions", "gauge", [({}, len(document["sessions"]))]),
-        *_family("locks", "gauge", [({}, len(document["locks"]))]),
+        *_family("sessions", "gauge", [({}, document["sessions"])]),
+        *_family("locks", "gauge", [({}, document["locks"])]),
     ]
     # A share that was configured away may have the name of one that took its place.
     shares = [share for share in document["shares"] if not share.get("retired")]

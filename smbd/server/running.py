@@ -53,7 +53,7 @@ async def _run(
             await _until_the_end(server, signals, reread)
             await server.drain()
             with wall("the last word"):
-                stopped(server.document())
+                stopped(await server.figures())
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -1,8 +1,10 @@
 """A running server: who is connected, and what can be asked of it while it runs."""
 
+import json
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import trio
@@ -18,6 +20,7 @@ from smbd.server.peer import Peer
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
+from smbd.turns import Turn
 from smbd.wall import behind_wall, wall
 
 _log = logging.getLogger("smbd")
@@ -88,14 +91,29 @@ class Server:
         """What `smbd status` shows."""
         return status.document(self.service, self._peers, self._admission, self.addresses)
 
-    async def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to one question of the control socket."""
+    async def figures(self) -> dict[str, Any]:
+        """What is counted of the document, without what it lists, and how much that is."""
+        sessions, turn = 0, Turn(self.service.turns)
+        turn.begin()
+        for one in list(self.service.sessions.values()):
+            sessions += one.identity is not None
+            await turn.pause()
+        counted = status.figures(self.service, self._admission, self.addresses)
+        return counted | {"sessions": sessions, "locks": self.service.files.locks}
+
+    async def answer(self, question: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """The answer to one question of the control socket, in pieces."""
         match question:
             case {"ask": "status"}:
-                return self.document()
+                peers, listen = list(self._peers), self.addresses
+                pieces = status.report(self.service, peers, self._admission, listen)
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        yield piece
             case {"ask": "disconnect", "who": str(who)}:
-                return {"ended": await self.disconnect(who)}
-        return {"error": "ask for status or disconnect"}
+                yield json.dumps({"ended": await self.disconnect(who)}).encode()
+            case _:
+                yield b'{"error": "ask for status or disconnect"}'
 
     async def disconnect(self, who: str) -> list[str]:
         """End the sessions of an id or a user, or the connections of an address; what was ended.

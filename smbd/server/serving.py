@@ -47,7 +47,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)
             for listener in sockets.metrics:
-                helping.start_soon(metrics.serve, listener, server.document)
+                helping.start_soon(metrics.serve, listener, server.figures)
             if config.server.mdns:
                 name, addresses = config.server.name, server.addresses
                 announce = announcing.announce

@@ -1,8 +1,9 @@
 """What the server does at the moment, as one JSON document."""
 
+import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
 from smbd.state import Open
+from smbd.turns import Turn
 from smbd.wire.access import Access
 
 _SIGNING = {HMAC_SHA256: "HMAC-SHA256", AES_CMAC: "AES-CMAC", AES_GMAC: "AES-GMAC"}
@@ -23,9 +25,37 @@ _SIGNING = {HMAC_SHA256: "HMAC-SHA256", AES_CMAC: "AES-CMAC", AES_GMAC: "AES-GMA
 def document(
     service: Service, peers: Iterable[Peer], admission: Admission, listen: Iterable[Address]
 ) -> dict[str, Any]:
-    """Everything that `smbd status` shows."""
-    users = {one.session_id: one.user for one in service.sessions.values()}
-    opens = list(service.opens)
+    """Everything that `smbd status` shows, at once: for tests, and for a server without clients."""
+    lists = _lists(service, peers)
+    return figures(service, admission, listen) | {key: list(rows) for key, rows in lists.items()}
+
+
+async def report(
+    service: Service, peers: Iterable[Peer], admission: Admission, listen: Iterable[Address]
+) -> AsyncGenerator[bytes, None]:
+    """The same as JSON, in pieces: with 16,000 opens it takes 0.1 s, and everybody has turns.
+
+    What is listed was there when this began, less what has ended since.
+    """
+    turn = Turn(service.turns)
+    turn.begin()
+    lists = _lists(service, peers)
+    yield json.dumps(figures(service, admission, listen))[:-1].encode()
+    for key, rows in lists.items():
+        yield f', "{key}": ['.encode()
+        between, piece = "", []
+        for row in rows:
+            piece.append(json.dumps(row))
+            if turn.is_over:
+                yield (between + ", ".join(piece)).encode()
+                between, piece = ", ", []
+                await turn.give_way()
+        yield (between + ", ".join(piece) if piece else "").encode() + b"]"
+    yield b"}"
+
+
+def figures(service: Service, admission: Admission, listen: Iterable[Address]) -> dict[str, Any]:
+    """What is counted, not listed: it takes as long as there are shares."""
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -39,12 +69,25 @@ def document(
         },
         "failed_logins": service.brake.total,
         "shares": [
-            *(_share(service, share, opens) for share in service.shares.values()),
-            *(_share(service, share, opens) | {"retired": True} for share in service.retired),
+            *(_share(share) for share in service.shares.values()),
+            *(_share(share) | {"retired": True} for share in service.retired),
         ],
-        "sessions": [_session(peer, session) for peer in peers for session in logged_in(peer)],
-        "opens": [_open(one, users) for one in opens],
-        "locks": [lock for one in opens for lock in _locks(one, users)],
+    }
+
+
+def _lists(service: Service, peers: Iterable[Peer]) -> dict[str, Iterable[dict[str, Any]]]:
+    """What there is of each kind at this moment; the rows are made as they are asked for."""
+    logins = [(peer, list(peer.connection.sessions.values())) for peer in peers]
+    opens = list(service.opens)
+    return {
+        "sessions": (
+            _session(peer, session)
+            for peer, sessions in logins
+            for session in sessions
+            if session.identity is not None and session.session_id in service.sessions
+        ),
+        "opens": (_open(service, one) for one in opens if not one.closed),
+        "locks": (lock for one in opens for lock in _locks(service, one)),
     }
 
 
@@ -53,19 +96,14 @@ def logged_in(peer: Peer) -> Sequence[Session]:
     return [one for one in peer.connection.sessions.values() if one.identity is not None]
 
 
-def _share(service: Service, share: Share, opens: list[Open]) -> dict[str, Any]:
-    connections = sum(
-        tree.share is share
-        for session in service.sessions.values()
-        for tree in session.trees.values()
-    )
+def _share(share: Share) -> dict[str, Any]:
     return {
         "name": share.name,
         "path": str(share.config.path),
         "engine": share.engine.name,
         **({"engine_notes": "; ".join(share.engine.notes)} if share.engine.notes else {}),
-        "connections": connections,
-        "opens": sum(one.share is share for one in opens),
+        "connections": share.trees,
+        "opens": share.opens,
         **asdict(share.engine.statistics()),
     }
 
@@ -85,28 +123,32 @@ def _session(peer: Peer, session: Session) -> dict[str, Any]:
     }
 
 
-def _open(open_: Open, users: dict[int, str]) -> dict[str, Any]:
+def _open(service: Service, open_: Open) -> dict[str, Any]:
     return {
         "share": open_.share.name,
         "path": open_.file.path,
-        "user": users.get(open_.session_id, ""),
+        "user": _user(service, open_),
         "session": hex(open_.session_id),
         "access": _letters(open_.granted_access),
     }
 
 
-def _locks(open_: Open, users: dict[int, str]) -> list[dict[str, Any]]:
-    return [
-        {
+def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:
+    """What it has locked: nothing once it is closed."""
+    for lock in open_.locks.of(open_):
+        yield {
             "share": open_.share.name,
             "path": open_.file.path,
-            "user": users.get(open_.session_id, ""),
+            "user": _user(service, open_),
             "offset": lock.offset,
             "length": lock.length,
             "kind": "exclusive" if lock.exclusive else "shared",
         }
-        for lock in open_.locks.of(open_)
-    ]
+
+
+def _user(service: Service, open_: Open) -> str:
+    session = service.sessions.get(open_.session_id)
+    return "" if session is None else session.user
 
 
 def _letters(access: int) -> str:

@@ -103,6 +103,11 @@ class FileTable:
     lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
 
+    @property
+    def locks(self) -> int:
+        """How many byte-range locks are held."""
+        return LockBudget().left - self.lock_budget.left
+
     def of(self, file: File) -> FileState | None:
         """The state of a file, if anybody has it open."""
         return self._files.get((file.device, file.inode))

@@ -131,10 +131,12 @@ class OpenTable:
         """Make an Open findable."""
         self._opens[open_.volatile_id] = open_
         self._held.update(open_.holders)
+        open_.share.opens += 1
 
     def remove(self, open_: Open) -> None:
         """Take an Open out, so that no later request finds it."""
         if self._opens.pop(open_.volatile_id, None) is not None:
+            open_.share.opens -= 1
             for one in open_.holders:
                 self._held[one] -= 1
                 if not self._held[one]:

@@ -164,6 +164,25 @@ async def test_what_a_block_raises_is_raised_as_it_is(tmp_path):
             raise KeyError("mine")
 
 
+async def test_a_client_that_takes_nothing_is_waited_for_once(tmp_path, autojump_clock):
+    autojump_clock.autojump_threshold = 0.05
+    (tmp_path / "big").write_bytes(bytes(MIB))
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        await client.ask(messages.ECHO, asked=512)
+        file_id = await client.open("big")
+        read = messages.read(file_id, 0, MIB)
+        await client.send(*(client.peer.request(READ, read, charge=16) for _ in range(30)))
+        [peer] = server.server._peers
+        while peer.transport.stalled_since == float("inf"):
+            await trio.lowlevel.checkpoint()
+        began = trio.current_time()
+        await server.server.drain()
+        assert trio.current_time() - began == pytest.approx(5, abs=0.5)
+        await server.server.drain()  # as the end of the block does
+        assert trio.current_time() - began == pytest.approx(5, abs=0.5)
+
+
 # --- the process ---
 
 

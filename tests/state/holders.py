@@ -62,6 +62,7 @@ class PaperEngine:
 class PaperShare:
     def __init__(self):
         self.engine = PaperEngine()
+        self.opens = 0
 
 
 def an_open(
