@@ -1,0 +1,84 @@
+"""Garbage collection holds the loop: it must not look through all that clients have open."""
+
+import gc
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+import trio
+import trio.testing
+
+import smbd.testing
+from smbd.connection import Connection
+from smbd.request import Request
+from smbd.session import Session
+from smbd.state import Open
+from smbd.state.files import FileState
+from tests.core import messages
+from tests.core.messages import (
+    CHANGE_NOTIFY,
+    CREATE,
+    EXCLUSIVE,
+    LOCK,
+    QUERY_DIRECTORY,
+    READ,
+    WRITE,
+)
+from tests.server.raw import raw_client
+
+
+def test_what_one_collection_has_seen_no_later_one_looks_at():
+    program = """
+import gc
+from smbd.server.running import settle
+
+settle()
+held = [[] for _ in range(100_000)]
+gc.collect()
+assert len(gc.get_objects()) < 1000, len(gc.get_objects())
+held += [[] for _ in range(100_000)]  # enough for a collection that nobody asked for
+assert len(gc.get_objects()) < 60_000, len(gc.get_objects())
+cycle = []
+cycle.append(cycle)
+del cycle
+assert gc.collect() >= 1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+HELD = {Connection: 1, Session: 1, Open: 2, FileState: 2, Request: 1}
+
+
+def of_the_client():
+    return Counter(type(one) for one in gc.get_objects() if type(one) in HELD)
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["hung up", "dropped"])
+async def test_a_connection_that_ends_leaves_nothing_to_collect(tmp_path, dropped):
+    async with smbd.testing.serve(tmp_path) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            async with raw_client(server) as client:
+                await client.connect()
+                file_id = await client.open("file", options=messages.DELETE_ON_CLOSE)
+                folder = await client.open("", options=1)
+                await client.ask(WRITE, messages.write(file_id, bytes(5000)))
+                await client.ask(READ, messages.read(file_id))
+                await client.ask(QUERY_DIRECTORY, messages.query_directory(folder))
+                await client.ask(LOCK, messages.lock(file_id, (0, 10, EXCLUSIVE)))
+                await client.ask(CREATE, messages.create("no folder/file"))
+                watch = client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder))
+                await client.send(watch)
+                await client.answers()
+                assert of_the_client() == HELD
+                if dropped:
+                    await client.send(bytes(64))
+                    assert await client.hung_up()
+            with trio.fail_after(10):
+                while server.server._peers:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+            assert not of_the_client()
+        finally:
+            gc.enable()
