@@ -1,13 +1,14 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import bursts, conversations, parsers, races, silence
+from .plays import bursts, conversations, io, parsers, races, silence
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         bursts.CAMPAIGN,
         conversations.CAMPAIGN,
+        io.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,
         silence.CAMPAIGN,
