@@ -44,6 +44,8 @@ def packers() -> Iterator[Target]:
     yield Target("a descriptor, packed", [by_name["security descriptor"]], _pack_descriptor)
     yield Target("a long descriptor, packed", LONG_DESCRIPTORS, _pack_descriptor, share=0.02)
     ea = pack("<IBBH", 0, 0, 4, 5) + b"name\0value"
+    many = (pack("<I", 12) + b"\0\1\1\0n\0v\0") * 10_000
+    yield Target("10,000 EAs", [many], _pack_eas, share=0.05)
     yield Target("EAs, packed", [ea, pack("<I", 20) + ea[4:] + b"\0\0" + ea], _pack_eas)
     contexts = pack_create_contexts([(b"MxAc", b""), (b"AlSi", bytes(8)), (b"SecD", bytes(20))])
     yield Target("create contexts, packed", [bytes(contexts)], _pack_contexts)

@@ -44,6 +44,9 @@ class Logins:
         yield Target("first tokens", [raw, first, started], self._first, share=0.3)
         answers = [bare.authenticate(self._begin(raw)[1]).getData()]
         yield Target("bare AUTHENTICATEs", answers, lambda data: self._last(raw, data), share=0.3)
+        nobody = Impacket("n" * 31_000, "secret", "d" * 1000)
+        long = [nobody.authenticate(self._begin(raw)[1]).getData()]
+        yield Target("long names", long, lambda data: self._last(raw, data), share=0.05)
         answers = [wrapped.context.step(self._begin(first)[1])]
         yield Target("last tokens", answers, lambda data: self._last(first, data), share=0.3)
 
@@ -72,6 +75,8 @@ def calls() -> Iterator[Target]:
     yield Target("writes to a pipe", [whole, WINDOWS_BIND], _written, share=0.2)
     bound = [whole[len(WINDOWS_BIND) :], header(14, len(WINDOWS_BIND) - 16) + WINDOWS_BIND[16:]]
     yield Target("writes behind a bind", bound, lambda data: _written(WINDOWS_BIND + data))
+    heap = [bound[0] * 2321, bound[1][:16] + bound[1][16:] * 400, header(18, 0) * 4000]
+    yield Target("heaps of PDUs", heap, _heaped, share=0.05)
     for name, service in (("srvsvc", SRVSVC), ("wkssvc", WKSSVC)):
         for number in service.methods:
             yield Target(
@@ -89,6 +94,16 @@ def _written(data: bytes) -> None:
         for at in range(0, len(data), 60_000):
             pipe.write(data[at : at + 60_000])
     _drain(pipe)
+
+
+def _heaped(data: bytes) -> None:
+    """One WRITE, and one READ: each may answer no more than a call."""
+    pipe = open_pipe("srvsvc", server)
+    assert pipe is not None
+    pipe.write(WINDOWS_BIND)
+    _drain(pipe)
+    pipe.write(data[:65536])
+    pipe.read(5000)
 
 
 def _called(name: str, number: int, stub: bytes) -> None:
