@@ -4,15 +4,11 @@ It follows the bytes that came, not what a client says that it will send: a fram
 with 8 MiB and never come.
 """
 
-import mmap
-from typing import TypeAlias
-
-Storage: TypeAlias = bytearray | mmap.mmap
-
 # Until more came at once: a burst of sixteen READs fits, and so does a login.
 SMALL = 4096
 # Sixteen 4 KiB WRITEs fit: measured, larger makes no burst cheaper.
 USUAL = 128 * 1024
+_GROWTH = 4  # times as much when a buffer is full: 1 MiB comes in two steps
 # Frames grow by a little from one to the next: the same storage shall do.
 _STEP = 65536
 
@@ -20,17 +16,18 @@ _STEP = 65536
 class ReceiveBuffer:
     """Where a socket's bytes go, and where the frames that are handled lie.
 
-    It grows only when it is full.  Whoever keeps a frame beyond its burst keeps the storage that
-    it lies in, and the buffer gets another one.
+    It grows only when it is full, or for a frame no longer than one that came whole a moment ago.
+    Whoever keeps a frame beyond its burst keeps the storage that it lies in, and the buffer gets
+    another one.
     """
 
-    __slots__ = ("_frame", "_storage", "have", "usual")
+    __slots__ = ("_storage", "_trusted", "have", "usual")
 
     def __init__(self) -> None:
         self.usual = SMALL  # bytes, for frames that are no larger
         self.have = 0  # bytes that came and are not handled
-        self._frame = 0  # bytes of the frame that has begun, as far as that is known
-        self._storage: Storage = bytearray(SMALL)
+        self._trusted = 0  # bytes of the largest storage that was ever full, until `settle`
+        self._storage = bytearray(SMALL)
 
     @property
     def size(self) -> int:
@@ -57,9 +54,8 @@ class ReceiveBuffer:
         size = min(self.size, self.usual) if pinned else self.size
         if frame > size or self.have == size:
             size = max(size, self.usual)
-        if frame > size and rest >= size:
-            size = -(-frame // _STEP) * _STEP if frame > USUAL else frame
-        self._frame = frame
+        if frame > size and (rest >= size or frame <= self._trusted):
+            size = self._larger(size, frame)
         if pinned or size != self.size:
             self._move(at, size)
         elif at and rest:
@@ -69,18 +65,27 @@ class ReceiveBuffer:
 
     def settle(self) -> None:
         """Take no more memory than what came needs: nothing more has come for a while."""
+        self._trusted = 0
         size = SMALL
-        while self.have >= size < USUAL:
+        while self.have >= size:
             size *= 2
-        if self.have >= size:
-            size = self._frame
-        if size < self.size or size > USUAL:
+        if size < self.size:
             self._move(0, size)
+
+    def _larger(self, size: int, frame: int) -> int:
+        """The storage that a frame gets which is longer than `size`."""
+        if frame <= USUAL:
+            return frame
+        whole = -(-frame // _STEP) * _STEP
+        if frame <= self._trusted or whole <= size * _GROWTH:
+            self._trusted = max(self._trusted, whole)
+            return whole
+        return size * _GROWTH
 
     def _move(self, at: int, size: int) -> None:
         """Go on in new storage."""
-        # Pages of a mapping are there from when they are written to, and gone with it; of a
-        # bytearray all are there at once, and malloc may keep them.
-        new = bytearray(size) if size <= USUAL else mmap.mmap(-1, size, mmap.MAP_PRIVATE)
+        # No mapping, whose pages were there only when they are written to: to fault in 1 MiB takes
+        # 1 to 2 ms on this machine, each time anew, where malloc has it from the frame before.
+        new = bytearray(size)
         new[: self.have - at] = memoryview(self._storage)[at : self.have]
         self._storage = new

@@ -143,6 +143,11 @@ class Transport:
         while self._unsent + self._in_work > self._memory.flight:
             await self._some_progress()
 
+    @property
+    def in_flight(self) -> int:
+        """Bytes of frames that come in, requests in work and replies not taken."""
+        return self._incoming.size + self._in_work + self._unsent
+
     def work_began(self, size: int) -> None:
         """Requests that may need `size` bytes outlive their burst."""
         self._in_work += size

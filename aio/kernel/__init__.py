@@ -5,6 +5,7 @@ seccomp profiles say EPERM); callers probe by calling.  64-bit Linux, x86_64 and
 """
 
 from aio.kernel.cache import CacheStat, PageVector, cachestat, map_pages, mincore, unmap_pages
+from aio.kernel.heap import trim_heap
 from aio.kernel.libc import Address, address_of
 from aio.kernel.mounts import MNT_DETACH, mount, unmount, unshare_mounts
 from aio.kernel.names import (
@@ -112,6 +113,7 @@ __all__ = [
     "renameat2",
     "set_times",
     "statx",
+    "trim_heap",
     "unmap_pages",
     "unmount",
     "unshare_mounts",

@@ -59,6 +59,11 @@ class Peer:
         """Address and port, for people."""
         return self.connection.peer
 
+    @property
+    def memory_held(self) -> int:
+        """Bytes that the server holds for it."""
+        return self.connection.memory.held + self.transport.in_flight
+
     async def serve(self) -> None:
         """Serve it until it ends, whichever side ends it.  Nothing that it raises leaves it."""
         _log.info("%s: connected", self.name)

@@ -85,6 +85,10 @@ class Server:
             peer.transport.settle()
         self.service.buffers.settle()
 
+    def memory_held(self) -> int:
+        """Bytes that all clients make the server hold, and that it keeps for the next reply."""
+        return self.service.buffers.kept + sum(peer.memory_held for peer in self._peers)
+
     # --- what can be asked ---
 
     def document(self) -> dict[str, Any]:

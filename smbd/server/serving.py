@@ -43,7 +43,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             server = Server(service, sockets.smb, connections)
             server.metrics_addresses += map(bound_address, sockets.metrics)
             helping.start_soon(server.accept, sockets.smb)
-            helping.start_soon(kept_running, "tending", tend, server)
+            helping.start_soon(kept_running, "tending", tend, server, pool.run)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)
             for listener in sockets.metrics:

@@ -1,14 +1,43 @@
 """What is kept for a while, and who looks after it."""
 
+import gc
+import os
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+
 import trio
 
+from aio import kernel
 from smbd.server.server import Server
 
 _EVERY = 1.0  # seconds
+_BUSY_EVERY = 10  # times as long, while clients hold something
+_MUCH = 8 << 20
+_NOTHING = 1 << 20
 
 
-async def tend(server: Server) -> None:
-    """Let the server give back what it does not need any more, until it ends."""
-    while True:
+async def tend(server: Server, work: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+    """Let the server give back what it does not need any more, until it ends.
+
+    `work` calls a function in a worker.
+    """
+    floor = _unaccounted(server)
+    for number in count(1):
         await trio.sleep(_EVERY)
         server.settle()
+        idle = server.memory_held() < _NOTHING
+        if _unaccounted(server) > floor + _MUCH and (idle or not number % _BUSY_EVERY):
+            # There is next to no garbage.  But a full collection also empties Python's lists of free
+            # objects, which keep memory by the megabyte from being given back.
+            gc.collect()
+            await work(kernel.trim_heap)
+            if idle:
+                floor = _unaccounted(server)
+        floor = min(floor, _unaccounted(server))
+
+
+def _unaccounted(server: Server) -> int:
+    """Resident bytes beside those that clients make the server hold."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") - server.memory_held()

@@ -1,7 +1,7 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import bursts, conversations, io, parsers, races, silence
+from .plays import bursts, conversations, io, memory, parsers, races, silence
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
@@ -9,6 +9,7 @@ CAMPAIGNS: dict[str, Campaign] = {
         bursts.CAMPAIGN,
         conversations.CAMPAIGN,
         io.CAMPAIGN,
+        memory.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,
         silence.CAMPAIGN,

@@ -1,0 +1,205 @@
+"""Clients that make the server hold much: before a login, in flight, and as what they have open.
+
+Figures are the growth of the process' resident memory.  `limits.memory` is 64 MiB a connection.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import trio
+
+from smbd.ntstatus import NtStatus
+from tests.core import messages
+from tests.core.messages import (
+    CHANGE_NOTIFY,
+    ECHO,
+    LOCK,
+    READ,
+    SESSION_SETUP,
+    TREE_CONNECT,
+    WRITE,
+)
+from tests.server.raw import RawClient, raw_client
+
+from ..campaign import Campaign, Play
+from ..served import Served, served
+
+_KIB, _MIB = 1 << 10, 1 << 20
+_ANONYMOUS_NEGOTIATE = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(16)
+_LIMIT = 64.0  # MiB: limits.memory
+# MiB beside what is counted.  Python gives memory back by whole arenas of 1 MiB, and one object in
+# one keeps it.
+_ALLOCATOR = 24.0
+_SETTLED = 3.0  # seconds after which nothing is kept for the next of its kind
+
+
+async def play(play: Play) -> None:
+    """Every part has a server of its own."""
+    await _before_a_login(play)
+    await _announced(play)
+    parts: dict[str, Callable[[RawClient, Served], Awaitable[None]]] = {
+        "60 requests that wait, each behind 8 MiB": _wait_behind_large_frames,
+        "60 READs of 8 MiB that nobody takes": _take_no_data,
+        "ECHOs whose answers nobody takes": _take_no_answers,
+        "opens and locks until there are no more": _open_and_lock,
+        "tree connects of many sessions until there are no more": _connect_trees,
+    }
+    for what, attack in parts.items():
+        await _by_one(play, what, partial(attack))
+
+
+@asynccontextmanager
+async def _connections(server: Served, count: int) -> AsyncIterator[list[RawClient]]:
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(raw_client(server)) for _ in range(count)]
+        for client in clients:
+            await client.send(client.peer.negotiate(asked=16))
+            client.peer.negotiated(await client.answer())
+        yield clients
+
+
+async def _before_a_login(play: Play) -> None:
+    count = play.size(long=200, short=40)
+    attacks = {
+        "a connection with logins begun and half a frame": _begin_logins,
+        "a connection with failed logins held back": _be_held_back,
+    }
+    for what, attack in attacks.items():
+        async with served(play.folder(what)) as server:
+            start = server.resident()
+            async with _connections(server, count) as clients:
+                objects = server.resident()
+                play.note(f"{what}: its objects", (objects - start) / count / _KIB, "KiB")
+                async with trio.open_nursery() as nursery:
+                    for client in clients:
+                        nursery.start_soon(attack, client)
+                await trio.sleep(1)
+                more = (server.resident() - objects) / count / _KIB
+                play.note(f"{what}: beyond them", more, "KiB", bar=16)
+            await _note_rest(play, what, server, start)
+
+
+async def _begin_logins(client: RawClient) -> None:
+    """As much as there is room for: sessions, tokens, and a frame that does not end."""
+    for length in (4000, 0, 0, 0, 0):
+        body = messages.session_setup(_ANONYMOUS_NEGOTIATE + bytes(length))
+        await client.ask(SESSION_SETUP, body, session_id=0)
+    await client.stream.send_all((8192).to_bytes(4, "big") + bytes(8000))
+
+
+async def _be_held_back(client: RawClient) -> None:
+    """Guess three times at once: the address has to wait, and does not wait for the answers."""
+    proofs = []
+    for _ in range(3):
+        client.peer.session_id = 0
+        guess = client.peer.login(password="wrong")
+        await client.send(next(guess))
+        proofs.append(guess.send(await client.answer()))
+    await client.send(*proofs)
+
+
+async def _announced(play: Play) -> None:
+    what, count = "8 MiB announced and never sent", play.size(long=200, short=40)
+    async with served(play.folder("announced")) as server, _connections(server, count) as clients:
+        for client in clients:
+            assert await client.authenticate() == 0
+        start = server.resident()
+        for client in clients:
+            await client.stream.send_all((8 * _MIB).to_bytes(4, "big") + bytes(5000))
+        await trio.sleep(1)
+        more = (server.resident() - start) / count / _KIB
+        play.note(f"{what}: a connection", more, "KiB", bar=160)
+
+
+async def _by_one(
+    play: Play, what: str, attack: Callable[[RawClient, Served], Awaitable[None]]
+) -> None:
+    """One connection's attack, and what is left of it."""
+    async with served(play.folder(what)) as server:
+        with (server.folder / "big").open("wb") as file:
+            file.truncate(8 * _MIB)
+        async with raw_client(server) as other:
+            await other.connect()
+            start = server.resident()
+            async with raw_client(server) as client:
+                await client.connect()
+                while client.peer.next_id < 40:
+                    await client.ask(ECHO, asked=400)
+                await attack(client, server)
+                await trio.sleep(1)
+                most = (server.resident() - start) / _MIB
+                play.note(what, most, "MiB", bar=_LIMIT + _ALLOCATOR)
+                assert await other.works()
+            await _note_rest(play, what, server, start)
+
+
+async def _note_rest(play: Play, what: str, server: Served, start: int) -> None:
+    await trio.sleep(_SETTLED)
+    rest = (server.resident() - start) / _MIB
+    play.note(f"{what}: left when it has hung up", rest, "MiB", bar=_ALLOCATOR)
+    play.note(f"{what}: tracebacks", server.tracebacks(), bar=0)
+
+
+async def _wait_behind_large_frames(client: RawClient, server: Served) -> None:
+    folder = await client.open("", access=1, options=1)
+    no_file = messages.write(bytes(16), bytes(8 * _MIB))
+    for number in range(60):
+        await client.send(
+            client.peer.request(WRITE, no_file, charge=128, asked=300),
+            client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)),
+        )
+        if number % 2:
+            assert (await client.answer()).status == NtStatus.FILE_CLOSED
+
+
+async def _take_no_data(client: RawClient, server: Served) -> None:
+    file_id = await client.open("big", disposition=messages.FILE_OPEN)
+    body = messages.read(file_id, length=8 * _MIB)
+    for _ in range(60):
+        with trio.move_on_after(0.5):
+            await client.send(client.peer.request(READ, body, charge=128, asked=300))
+
+
+async def _take_no_answers(client: RawClient, server: Served) -> None:
+    burst = [client.peer.request(ECHO, asked=400) for _ in range(300)]
+    with trio.move_on_after(5):
+        while True:
+            await client.send(*burst)
+            burst = [client.peer.request(ECHO, asked=1) for _ in range(300)]
+
+
+async def _open_and_lock(client: RawClient, server: Served) -> None:
+    status = place = 0
+    while not status:
+        file_id = (await client.ask(messages.CREATE, messages.create(f"file {place}"))).body[64:80]
+        place += 1
+        for batch in range(30):
+            some = [
+                (1000 * batch + n, 1, messages.SHARED | messages.FAIL_IMMEDIATELY)
+                for n in range(250)
+            ]
+            status = (await client.ask(LOCK, messages.lock(file_id, *some))).status
+            if status:
+                break
+    assert status == NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def _connect_trees(client: RawClient, server: Served) -> None:
+    peer = client.peer
+    connect = messages.tree_connect(r"\\box\share")
+    refused = False
+    while not refused:
+        peer.session_id, peer.signer = 0, None
+        refused = await client.authenticate() != 0
+        for _ in range(10):
+            if not refused:
+                requests = [peer.request(TREE_CONNECT, connect) for _ in range(100)]
+                await client.send(*requests)
+                answers = [await client.answer() for _ in requests]
+                refused = any(one.status for one in answers)
+
+
+CAMPAIGN = Campaign(
+    "memory", "clients that make the server hold what limits.memory should bound", play
+)
