@@ -28,8 +28,8 @@ async def tend(server: Server, work: Callable[[Callable[[], None]], Awaitable[No
         server.settle()
         idle = server.memory_held() < _NOTHING
         if _unaccounted(server) > floor + _MUCH and (idle or not number % _BUSY_EVERY):
-            # There is next to no garbage.  But a full collection also empties Python's lists of free
-            # objects, which keep memory by the megabyte from being given back.
+            # There is next to no garbage.  But a full collection also empties Python's lists of
+            # free objects, which keep memory by the megabyte from being given back.
             gc.collect()
             await work(kernel.trim_heap)
             if idle:
