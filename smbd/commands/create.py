@@ -6,6 +6,7 @@ from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits, enter, entered
 from smbd.commands.leases import opened
 from smbd.commands.opening import (
+    CREATES,
     TRUNCATES,
     Found,
     Wanted,
@@ -13,10 +14,11 @@ from smbd.commands.opening import (
     open_or_create,
     truncate,
 )
+from smbd.commands.waiting import until
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Change, Open
-from smbd.vfs import name_to_path
+from smbd.state import WRITTEN, Change, Flight, Open
+from smbd.vfs import fold, name_to_path
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import (
@@ -53,11 +55,15 @@ def try_now(request: Request) -> Reply | None:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    found = open_cached(request.live_share().root, _wanted(request, message, asked))
+    wanted, root = _wanted(request, message, asked), request.live_share().root
+    changes = request.service.files.changes
+    if changes.making and (root, fold(wanted.path)) in changes.making:
+        return None
+    found = open_cached(root, wanted)
     if found is None:
         return None
     try:
-        if request.service.files.changes.meet(found.file) is not None:
+        if changes.meet(found.file) is not None:
             found.file.close()
             return None
         open_ = enter(request, message, found)
@@ -98,7 +104,7 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
     root = request.live_share().root
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
-        with request.service.files.changes.flight() as flight:
+        with await _flight(request, wanted) as flight:
             found = await opened(request, open_or_create, root, wanted)
             open_ = await entered(request, message, found, flight)
         if open_ is not None:
@@ -106,6 +112,17 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
                 await _truncate(request, open_, found, wanted)
             return open_, found
     raise NtError(NtStatus.SHARING_VIOLATION)
+
+
+async def _flight(request: Request, wanted: Wanted) -> Flight:
+    """Leave for a worker, after each other CREATE that is making this name."""
+    changes = request.service.files.changes
+    name = (request.live_share().root, fold(wanted.path))
+    while True:
+        flight = changes.flight(name, makes=wanted.disposition in CREATES)
+        if isinstance(flight, Flight):
+            return flight
+        await until(flight)
 
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:

@@ -27,7 +27,7 @@ _NOT_IF_READONLY = _WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
-_CREATES = frozenset(
+CREATES = frozenset(
     (
         CreateDisposition.SUPERSEDE,
         CreateDisposition.CREATE,
@@ -82,7 +82,7 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
                 return open_existing(root, wanted)
             except NtError as error:
                 missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
-                if not missing or wanted.disposition not in _CREATES:
+                if not missing or wanted.disposition not in CREATES:
                     raise
         try:
             return _create(root, wanted)

@@ -45,6 +45,7 @@ _SLOW = 0.002
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
+_GONE = " (deleted)"  # what /proc says behind the path of a name that was removed
 
 
 class File:
@@ -119,9 +120,11 @@ class File:
             return True
         if self.is_symlink or other.is_symlink:
             return self.is_symlink and other.is_symlink and self.place == other.place
-        if self.is_directory or _links(self.fd) == 1:
-            return True  # there is but one
-        return place_of(self.fd) == place_of(other.fd)
+        mine, others = place_of(self.fd), place_of(other.fd)
+        if mine == others or mine.endswith(_GONE) or others.endswith(_GONE):
+            return mine == others and bool(mine)
+        # By several mounts, or where the file system ignores case, it may be called otherwise.
+        return self.is_directory or _links(self.fd) == 1
 
     @property
     def name(self) -> str:

@@ -82,14 +82,30 @@ async def test_an_open_whose_file_is_deleted_before_it_is_entered_finds_none(tmp
 async def test_a_new_file_that_others_delete_before_it_is_entered_is_made_again(
     tmp_path, mock_clock
 ):
+    (tmp_path / "way").symlink_to(".")
     async with on_stage(tmp_path) as stage:
         held = Held(stage)
         create = await held.create("a", disposition=CREATE_NEW)
-        other = await stage.open("a", disposition=OPEN, options=DELETE_ON_CLOSE)
+        # By another path, so that it does not wait until the file is whole.
+        other = await stage.open("way\\a", disposition=OPEN, options=DELETE_ON_CLOSE)
         assert await status(stage, CLOSE, messages.close(other)) == 0
         assert not (tmp_path / "a").exists()
         assert await held.answered(create) == [(CREATE, 0)]
         assert (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("disposition", [OPEN, OPEN_IF, CREATE_NEW, OVERWRITE_IF])
+async def test_a_file_is_opened_by_nobody_else_before_it_is_whole(
+    tmp_path, mock_clock, disposition
+):
+    async with on_stage(tmp_path) as stage:
+        held = Held(stage)
+        create = await held.create("a", disposition=CREATE_NEW, share=0)
+        stage.ask(CREATE, messages.create("A", disposition=disposition))
+        assert await stage.answers() == []
+        collision = disposition == CREATE_NEW
+        second = NtStatus.OBJECT_NAME_COLLISION if collision else NtStatus.SHARING_VIOLATION
+        assert await held.answered(create) == [(CREATE, 0), (CREATE, second)]
 
 
 async def test_a_create_that_comes_while_a_worker_deletes_gets_no_dying_file(tmp_path, mock_clock):
@@ -329,12 +345,13 @@ async def test_who_shares_no_writing_is_not_overwritten_beneath(tmp_path, mock_c
 async def test_a_create_that_fails_leaves_alone_what_somebody_has_opened_meanwhile(
     tmp_path, mock_clock
 ):
+    (tmp_path / "way").symlink_to(".")  # another path to it
     # An EA that servers keep to themselves.
     contexts = [(b"ExtA", pack("<IBBH", 0, 0, 9, 1) + b"DOSATTRIB\0x")]
     async with on_stage(tmp_path) as stage:
         held = Held(stage)
         create = await held.create("a", disposition=CREATE_NEW, contexts=contexts)
-        await stage.open("a", disposition=OPEN)
+        await stage.open("way\\a", disposition=OPEN)
         (tmp_path / "a").write_bytes(b"theirs")
         ((_, failed),) = await held.answered(create)
         assert failed != 0
