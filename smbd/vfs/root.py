@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Self
 
 from aio import kernel
+from aio.inodes import busy
 from aio.mounted import Look, look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.changes import (
@@ -403,7 +404,7 @@ class Root:
             parent_fd = self._parent(file, self.lookup.current_path(file.fd))
         if parent_fd is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
-        with closed_after(parent_fd):
+        with closed_after(parent_fd), busy(file.fd):
             yield Entry(parent_fd, file.path.rpartition("/")[2])
 
     def _parent(self, file: File, path: str) -> int | None:

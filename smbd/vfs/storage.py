@@ -23,6 +23,14 @@ def set_end_of_file(file: File, end: int) -> None:
     os.ftruncate(_writable(file), end)
 
 
+def end_of_file(file: File) -> int:
+    """How many bytes an open file has; OSError.
+
+    Not by lseek, for which overlayfs waits while the file is copied up.
+    """
+    return os.fstat(file.fd).st_size
+
+
 def append(file: File, data: memoryview, offset: int) -> int:
     """Write at the end of a file (open for writing), and nowhere else; the count.
 

@@ -1,8 +1,9 @@
 """While a worker may hold a file's lock, nothing of that file is tried in the loop."""
 
+import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,6 +157,26 @@ async def test_a_read_in_a_worker_keeps_writes_away_where_reads_take_the_lock(
                 go_on.set()
         assert engine.try_write(fd, b"after", 0) == 5
     await engine.aclose()
+
+
+def test_where_reads_tell_of_the_lock_they_tell_of_other_programs_too(
+    engine: aio.Engine, xfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preadv = os.preadv
+    held = True
+
+    def refuse(fd: int, into: Sequence[bytearray], offset: int, flags: int = 0) -> int:
+        if held and flags == os.RWF_NOWAIT:
+            raise BlockingIOError(errno.EAGAIN, "somebody is copying to it")
+        return preadv(fd, into, offset, flags)
+
+    with a_file(engine, xfs, CONTENT) as fd:
+        assert engine.try_write(fd, b"before", 0) == 6
+        make_warm(fd)
+        monkeypatch.setattr(os, "preadv", refuse)
+        assert engine.try_write(fd, bytes(PAGE), 0) is None
+        held = False
+        assert engine.try_write(fd, bytes(PAGE), 0) == PAGE
 
 
 def test_allocating_and_punching_are_counted_by_themselves(
