@@ -117,15 +117,18 @@ class Files:
         vfs.set_attributes(self._file, 0x80)
 
     def _ranged(self, data: bytes) -> None:
-        one, two, three = unpack_from("<QQQ", data.ljust(24, b"\0"))
+        # No parser lets a negative offset or length through.
+        one, two, three = (
+            value % (1 << 63) for value in unpack_from("<QQQ", data.ljust(24, b"\0"))
+        )
         file = self._file
         attempts: list[Callable[[], object]] = [
             lambda: vfs.zero_range(file, one, two),
             lambda: vfs.allocated_ranges(file, one, two, 1 + three % 9),
             lambda: vfs.copy_range(file, file, one, two, three % (1 << 20)),
             lambda: vfs.append(file, memoryview(b"x"), one),
-            lambda: vfs.set_end_of_file(file, one % (1 << 63)),
-            lambda: vfs.allocate(file, two % (1 << 63)),
+            lambda: vfs.set_end_of_file(file, one),
+            lambda: vfs.allocate(file, two),
         ]
         for attempt in attempts:
             with suppress(*_FAILS):
