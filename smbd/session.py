@@ -60,6 +60,11 @@ class Session:
         """The login name for logs and checks; empty before the login is done."""
         return self.identity.user if self.identity else ""
 
+    @property
+    def owner(self) -> Identity | None:
+        """Whose it is, whatever it has stepped down to: for limits, and for whoever ends it."""
+        return self.first_identity or self.identity
+
     def connect(self, share: Share | None, maximal_access: int, *, encrypt: bool) -> Tree:
         """Add a tree connect under an id that this session has not used.
 

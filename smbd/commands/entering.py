@@ -124,7 +124,7 @@ def check_limits(request: Request) -> None:
 
 def _holders(request: Request) -> tuple[str, ...]:
     """Whose opens a new one counts among, as OpenTable.check has it; guests are no one user."""
-    connection, identity = request.connection, request.live_session().identity
+    connection, identity = request.connection, request.live_session().owner
     assert identity is not None, "the row of CREATE needs a session"
     guest = identity.is_guest or identity.is_anonymous
     user = f"guest {connection.network}" if guest else f"user {identity.user}"

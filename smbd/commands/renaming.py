@@ -43,6 +43,9 @@ class _Naming:
 
 async def _carry_out(request: Request, naming: _Naming) -> None:
     """Look and act, once more after whatever was in the way or came between."""
+    if request.live_tree().barred:
+        # A new name is a right over the folder, which the handle does not have.
+        raise NtError(NtStatus.ACCESS_DENIED)
     for _ in range(_TRIES):
         wait = await _try(request, naming)
         if wait is None:

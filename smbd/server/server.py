@@ -133,8 +133,9 @@ class Server:
                     ended.append(f"the connection of {peer.name}")
                     continue
                 for session in status.logged_in(peer):
-                    if who.casefold() in {hex(session.session_id), session.user.casefold()}:
-                        ended.append(f"{session.user} on {peer.name}")
+                    user = session.owner.user if session.owner is not None else ""
+                    if who.casefold() in {hex(session.session_id), user.casefold()}:
+                        ended.append(f"{user} on {peer.name}")
                         nursery.start_soon(self._end_session, peer, session)
         return ended
 

@@ -112,7 +112,7 @@ def _session(peer: Peer, session: Session) -> dict[str, Any]:
     connection = peer.connection
     return {
         "id": hex(session.session_id),
-        "user": session.user or "anonymous",
+        "user": _owner(session) or "anonymous",
         "peer": peer.name,
         "dialect": dialect_name(connection.dialect),
         "signing": _SIGNING[connection.signing_algorithm] if session.has_key else "none",
@@ -148,7 +148,11 @@ def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:
 
 def _user(service: Service, open_: Open) -> str:
     session = service.sessions.get(open_.session_id)
-    return "" if session is None else session.user
+    return "" if session is None else _owner(session)
+
+
+def _owner(session: Session) -> str:
+    return "" if session.owner is None else session.owner.user
 
 
 def _letters(access: int) -> str:

@@ -240,3 +240,16 @@ async def test_no_second_login_begins_in_a_session_while_the_first_is_being_sett
         assert 0 not in statuses
         assert MORE_PROCESSING not in statuses
         assert server.server.document()["sessions"] == []
+
+
+async def test_a_session_that_stepped_down_is_known_by_its_account(server, client):
+    """Or it would be counted as another's, and nobody could end it by the name of its user."""
+    await client.log_in(*TEST)
+    await client.enter()
+    await opened(client)
+    await client.log_in(*ANONYMOUS, again=client.login)
+    document = server.server.document()
+    assert [one["user"] for one in document["sessions"]] == ["test"]
+    assert [one["user"] for one in document["opens"]] == ["test"]
+    assert len(await server.server.disconnect("test")) == 1
+    assert server.server.document()["sessions"] == []
