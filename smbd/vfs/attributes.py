@@ -6,7 +6,7 @@ import stat
 
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import change_time, dosattrib
+from smbd.vfs import change_time, dosattrib, xattrs
 from smbd.vfs.busy import holds_inode
 from smbd.vfs.information import (
     STORED_ATTRIBUTES,
@@ -47,11 +47,7 @@ def set_times(
         kernel.set_times(target, access_ns, None if write is None else unix_from_filetime(write))
     # A client that hands back all the times that it has read does not mean this one.
     if change is not None and now.change_time != change:
-        try:
-            change_time.store(file, change)
-        except OSError as error:
-            if error.errno != errno.EOPNOTSUPP:
-                raise
+        _placed(file, change_time.NAME, change_time.pack(change))
 
 
 @holds_inode
@@ -119,11 +115,18 @@ def _change(file: File, now: Attributes, stored: int, cleared: int) -> None:
 
 
 def _store(file: File, stored: int, creation_time: int | None, cleared: int) -> bool:
-    """Write the record; False where this file system has no place for it."""
+    """Write the record; False where there is no place for it, or none left."""
     if file.is_directory:
         stored |= FileAttribute.DIRECTORY  # as Samba writes it
+    return _placed(file, dosattrib.NAME, dosattrib.pack(stored, creation_time, cleared))
+
+
+def _placed(file: File, attribute: str, value: bytes) -> bool:
+    """Set an extended attribute; False where this file system, or this file, has no room for it."""
     try:
-        os.setxattr(file.target, dosattrib.NAME, dosattrib.pack(stored, creation_time, cleared))
+        xattrs.write(file, attribute, value, NtStatus.EA_TOO_LARGE)
+    except NtError:  # other attributes of the file have all the room
+        return False
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise

@@ -4,11 +4,9 @@ So it is kept in an extended attribute, together with the moment of keeping it: 
 says that the inode has changed since, which is when the kernel's own time counts again.
 """
 
-import os
 import time
 from struct import Struct, error
 
-from smbd.vfs.root import File
 from smbd.wire.filetime import LAST_FILETIME
 
 NAME = "user.smbd.ChangeTime"
@@ -23,9 +21,9 @@ _RECORD = Struct(
 _SAME_MOMENT_NS = 50_000_000
 
 
-def store(file: File, change_time: int) -> None:
-    """Keep a ChangeTime; to be called last of several changes.  OSError."""
-    os.setxattr(file.target, NAME, _RECORD.pack(change_time, time.time_ns()))
+def pack(change_time: int) -> bytes:
+    """The extended attribute's value, to be set now, and last of several changes."""
+    return _RECORD.pack(change_time, time.time_ns())
 
 
 def still_valid(record: bytes, ctime_ns: int) -> int | None:

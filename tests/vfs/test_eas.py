@@ -135,6 +135,16 @@ def test_no_room_beside_the_file_is_not_a_full_disk(crowded: vfs.File) -> None:
         acl.store(crowded, DESCRIPTOR)
 
 
+def test_nor_does_it_keep_times_and_a_mode_from_being_set(crowded: vfs.File) -> None:
+    """What has no place is dropped or refused, as where a file system has no such attributes."""
+    vfs.set_times(crowded, 116444736000000000, None, 116444736010000000, 116444736020000000)
+    assert vfs.information(crowded).last_write_time == 116444736010000000
+    vfs.set_attributes(crowded, 0x21)
+    assert vfs.information(crowded).attributes & 1
+    with refused(NtStatus.NOT_SUPPORTED):
+        vfs.set_attributes(crowded, 0x22)
+
+
 def test_and_a_full_disk_is_one(crowded: vfs.File, monkeypatch: pytest.MonkeyPatch) -> None:
     space = os.fstatvfs(crowded.fd)
     full = os.statvfs_result((*space[:4], 0, *space[5:]))
@@ -142,6 +152,7 @@ def test_and_a_full_disk_is_one(crowded: vfs.File, monkeypatch: pytest.MonkeyPat
     for attempt in (
         lambda: vfs.set_eas(crowded, [ea(b"name")]),
         lambda: acl.store(crowded, DESCRIPTOR),
+        lambda: vfs.set_attributes(crowded, 0x22),
     ):
         with refused(NtStatus.DISK_FULL):
             attempt()
