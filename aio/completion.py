@@ -79,6 +79,9 @@ class Completions:
         while self._done:
             operation = self._done.popleft()
             trio.lowlevel.reschedule(operation.task, operation.outcome)
+            # An error's traceback leads to the frames that hold the operation: with its outcome
+            # that would be a circle, and keep alive what the call was about (a share's folder).
+            del operation.outcome
 
     async def idle(self, patience: float = math.inf) -> None:
         """Wait, cancelled or not, until nothing is in flight, or for `patience` seconds."""

@@ -13,10 +13,12 @@ from aio.kernel import (
     STATX_MNT_ID,
     STATX_MNT_ID_UNIQUE,
     STATX_TYPE_AND_INODE,
+    Statx,
     file_system_type,
     statx,
 )
 
+_WANTED = STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 _MOST_MOUNTS = 4096  # the table is emptied then
 
 
@@ -35,12 +37,15 @@ _types: dict[tuple[int, int], int] = {}  # (device, mount) -> statfs's f_type
 
 def look_at(fd: int) -> Look:
     """What an open file (O_PATH will do) is; its file system is not asked.  OSError."""
-    status = statx(
-        b"",
-        dir_fd=fd,
-        flags=AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-        mask=STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE,
-    )
+    return _look(statx(b"", dir_fd=fd, flags=AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask=_WANTED))
+
+
+def look_for(path: str | os.PathLike[str]) -> Look:
+    """What a path names.  The way there may have to be read; OSError."""
+    return _look(statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=_WANTED))
+
+
+def _look(status: Statx) -> Look:
     device = os.makedev(status.dev_major, status.dev_minor)
     unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
     return Look(status.mode, device, status.ino, status.mnt_id, unique)

@@ -9,6 +9,7 @@ from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.share import Share
 from smbd.state import Open, PipeOpen
+from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import FILE_ID_AT, parse_file_id
 from smbd.wire.header import HEADER_SIZE, Command
@@ -126,6 +127,12 @@ class Request:
         share = self.live_tree().share
         assert share is not None, "IPC$ has rows of its own"
         return share
+
+    def live_root(self) -> Root:
+        """The folder of that share, as it was when the session connected to it."""
+        root = self.live_tree().root
+        assert root is not None, "IPC$ has rows of its own"
+        return root
 
     def blocking(self, function: Callable[[*Args], R], *args: *Args) -> Awaitable[R]:
         """Await `function(*args)`, run in a worker of the share, in this connection's turn."""

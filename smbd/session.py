@@ -8,6 +8,7 @@ from smbd.crypto import Sealer, Signer
 from smbd.memory import TREE, Holding
 from smbd.share import Share
 from smbd.state import Open, PipeOpen
+from smbd.vfs import Root
 
 
 @dataclass(slots=True, eq=False)
@@ -18,6 +19,7 @@ class Tree:
     share: Share | None  # None: IPC$, which has pipes and no folder
     maximal_access: int
     encrypt: bool = False
+    root: Root | None = None  # its folder as it was when the session connected
     # The session has proved itself again as a guest, and guests may not enter here: what is open
     # stays so, as on Windows; nothing more is opened, and nothing gets a new name.
     barred: bool = False
@@ -65,13 +67,15 @@ class Session:
         """Whose it is, whatever it has stepped down to: for limits, and for whoever ends it."""
         return self.first_identity or self.identity
 
-    def connect(self, share: Share | None, maximal_access: int, *, encrypt: bool) -> Tree:
+    def connect(
+        self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None
+    ) -> Tree:
         """Add a tree connect under an id that this session has not used.
 
         INSUFFICIENT_RESOURCES if the connection holds too much.
         """
         self.memory.grow(TREE)
-        tree = Tree(self.next_tree_id, share, maximal_access, encrypt)
+        tree = Tree(self.next_tree_id, share, maximal_access, encrypt, root)
         self.next_tree_id += 1
         self.trees[tree.tree_id] = tree
         if share is not None:

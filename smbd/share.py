@@ -1,7 +1,9 @@
 """A share as it is served: its configuration, its folder, its I/O engine and its workers."""
 
+import threading
+import weakref
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from aio import Engine
@@ -37,16 +39,41 @@ class Workers(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """A folder that clients connect to by name."""
+    """A folder that clients connect to by name.
+
+    Who is connected keeps the folder open, and nobody else does: an idle share does not keep its
+    disk from being unmounted, and whoever connects gets what its path names then.
+    """
 
     config: ShareConfig
-    root: Root
     engine: Engine
     workers: Workers  # for all but READ, WRITE and FLUSH: a share whose disk hangs holds no other
     trees: int = 0  # tree connects to it
     opens: int = 0  # in the table of opens
+    _root: "weakref.ref[Root] | None" = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def name(self) -> str:
         """The name as configured; clients may spell it in any case."""
         return self.config.name
+
+    def open_root(self) -> Root:
+        """The folder that the share's path names now; it closes with the last use of it.
+
+        Blocks; OSError if there is none.
+        """
+        with self._opening:
+            root = self.root
+            if root is None or not root.is_at_path():
+                root = Root(self.config.path, self.config.read_only, self.config.name)
+                # Not by hand: a worker may still look for a name in it, for a client that has left
+                # meanwhile, and would begin at whatever gets the descriptor's number next.
+                weakref.finalize(root, root.lookup.close)
+                self._root = weakref.ref(root)
+            return root
+
+    @property
+    def root(self) -> Root | None:
+        """The folder that was opened last, if anybody still uses it."""
+        return self._root() if self._root is not None else None

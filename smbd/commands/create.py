@@ -55,7 +55,7 @@ def try_now(request: Request) -> Reply | None:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    wanted, root = _wanted(request, message, asked), request.live_share().root
+    wanted, root = _wanted(request, message, asked), request.live_root()
     changes = request.service.files.changes
     if changes.making and (root, fold(wanted.path)) in changes.making:
         return None
@@ -101,7 +101,7 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
 
 async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
     """Open in a worker, and again if that was gone or moved before it could be entered."""
-    root = request.live_share().root
+    root = request.live_root()
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
         with await _flight(request, wanted) as flight:
@@ -117,7 +117,7 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
 async def _flight(request: Request, wanted: Wanted) -> Flight:
     """Leave for a worker, after each other CREATE that is making this name."""
     changes = request.service.files.changes
-    name = (request.live_share().root, fold(wanted.path))
+    name = (request.live_root(), fold(wanted.path))
     while True:
         flight = changes.flight(name, makes=wanted.disposition in CREATES)
         if isinstance(flight, Flight):

@@ -76,6 +76,7 @@ class Found:
 
 def open_or_create(root: Root, wanted: Wanted) -> Found:
     """Open what is there or make what is not, as the disposition says.  Blocks."""
+    root.check_in_sight()
     for _ in range(_TRIES):
         if wanted.disposition != CreateDisposition.CREATE:
             try:

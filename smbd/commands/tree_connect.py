@@ -3,11 +3,11 @@
 import logging
 
 from smbd.auth import Identity
-from smbd.commands.reply import never
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
 from smbd.session import Session
 from smbd.share import Share
+from smbd.vfs import Root
 from smbd.wire.tree_connect import (
     ShareFlags,
     ShareType,
@@ -25,26 +25,28 @@ _MOST_TREES = 1024  # of one session; a client needs one for each share
 
 
 def try_now(request: Request) -> Reply | None:
-    """Connect; nothing here waits."""
-    message = parse_tree_connect_request(request.frame)
+    """Connect to IPC$, or refuse; a share's folder may be a disk's that has to wake up."""
+    if _find(request) is not None:
+        return None
+    tree = request.live_session().connect(None, _FULL_ACCESS, encrypt=False)
+    request.tree_id = tree.tree_id
+    return Reply(pack_tree_connect_response(ShareType.PIPE, 0, 0, _FULL_ACCESS))
+
+
+async def run(request: Request) -> Reply:
+    """Open the folder of the share, unless somebody else has it open, and connect to it."""
     session = request.live_session()
-    if len(session.trees) >= _MOST_TREES:
-        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-    # The server's name is not looked at: people reach one server under many.
-    name = message.path.removeprefix("\\\\").partition("\\")[2][:_LONGEST_NAME]
-    if name.lower() == _IPC:
-        tree = session.connect(None, _FULL_ACCESS, encrypt=False)
-        request.tree_id = tree.tree_id
-        return Reply(pack_tree_connect_response(ShareType.PIPE, 0, 0, _FULL_ACCESS))
-    share = request.service.shares.get(name.lower())
-    refusal = _refusal(session, share)
-    if share is None or refusal:
-        peer, user = request.connection.peer, session.user or "anonymous"
-        _log.warning("%s: %s may not connect to %s: %s", peer, user, name, status_name(refusal))
-        raise NtError(refusal)
+    while True:
+        share = _find(request)
+        assert share is not None, "IPC$ needs no folder"
+        root = await _open(request, share)
+        if session.session_id not in request.service.sessions:
+            raise NtError(NtStatus.USER_SESSION_DELETED)
+        if _find(request) is share:  # the configuration may have been read again meanwhile
+            break
     encrypt = _encrypts(session, share)
     maximal = _READ_ACCESS if share.config.read_only else _FULL_ACCESS
-    tree = session.connect(share, maximal, encrypt=encrypt)
+    tree = session.connect(share, maximal, encrypt=encrypt, root=root)
     request.tree_id = tree.tree_id
     flags = ShareFlags.ENCRYPT_DATA if encrypt else 0
     user = session.user or "anonymous"
@@ -52,7 +54,32 @@ def try_now(request: Request) -> Reply | None:
     return Reply(pack_tree_connect_response(ShareType.DISK, flags, 0, maximal))
 
 
-run = never
+def _find(request: Request) -> Share | None:
+    """The share that a request names; None for IPC$."""
+    message = parse_tree_connect_request(request.frame)
+    session = request.live_session()
+    if len(session.trees) >= _MOST_TREES:
+        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    # The server's name is not looked at: people reach one server under many.
+    name = message.path.removeprefix("\\\\").partition("\\")[2][:_LONGEST_NAME]
+    if name.lower() == _IPC:
+        return None
+    share = request.service.shares.get(name.lower())
+    refusal = _refusal(session, share)
+    if share is None or refusal:
+        peer, user = request.connection.peer, session.user or "anonymous"
+        _log.warning("%s: %s may not connect to %s: %s", peer, user, name, status_name(refusal))
+        raise NtError(refusal)
+    return share
+
+
+async def _open(request: Request, share: Share) -> Root:
+    try:
+        return await share.workers.run_for(request.connection, share.open_root)
+    except OSError as error:
+        path, reason = share.config.path, error.strerror
+        _log.error("%s: %s cannot be served: %s", share.name, path, reason)
+        raise NtError(NtStatus.BAD_NETWORK_NAME) from error
 
 
 def _refusal(session: Session, share: Share | None) -> int:

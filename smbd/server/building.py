@@ -1,8 +1,6 @@
 """From a configuration to what connections share: users, shares, limits."""
 
 import logging
-import os
-import weakref
 from collections.abc import Iterable, Mapping
 
 import trio
@@ -14,7 +12,6 @@ from smbd.server.descriptors import most_opens
 from smbd.service import Blocking, Service
 from smbd.share import Share
 from smbd.state import OpenTable
-from smbd.vfs import Root
 from smbd.wall import wall
 
 _log = logging.getLogger("smbd")
@@ -76,17 +73,13 @@ async def close_share(share: Share) -> None:
     if hanging:
         _log.error("%s: %d calls still wait for its disk", share.name, hanging)
     else:
-        share.root.close()
+        root = share.root
+        if root is not None:
+            root.close()
 
 
 async def retire_share(share: Share) -> None:
-    """End a share that no tree connect and no open uses any more, while the server goes on.
-
-    A worker may still look for a name in it, for a client that has left meanwhile: were the
-    root's descriptor closed now, that lookup could begin at whatever gets its number next.  So it
-    closes with the last reference to the root.
-    """
-    weakref.finalize(share.root, share.root.lookup.close)
+    """End a share that no tree connect and no open uses any more, while the server goes on."""
     share.workers.release()
     with trio.CancelScope(shield=True):
         await share.engine.aclose()
@@ -95,28 +88,29 @@ async def retire_share(share: Share) -> None:
 async def _open_share(config: ShareConfig) -> Share:
     workers = WorkerPool(_SHARE_WORKERS, f"smbd-{config.name}", each=_OF_ONE_CONNECTION)
     try:
-        root = await workers.run(Root, config.path, config.read_only)
+        share = Share(config, open_engine(config.engine, **config.engine_options), workers)
         try:
-            return Share(config, root, open_engine(config.engine, **config.engine_options), workers)
+            await workers.run(share.open_root)  # only to see that it can be
         except BaseException:
-            root.close()
+            await share.engine.aclose()
             raise
     except BaseException:
         await workers.aclose(_CLOSE_SECONDS)
         raise
+    return share
 
 
 def _same_storage(share: Share, wanted: ShareConfig) -> bool:
     """Whether a share reads and writes the files that it should, in the way that it should.
 
-    All else (who may connect, the comment ...) needs no other share.  A folder that was replaced
-    or mounted over is another one, although its path is the same.  Blocks; OSError.
+    All else (who may connect, the comment ...) needs no other share.  Blocks; OSError if there is
+    no such folder.
     """
-    same = all(
+    wanted.path.stat()
+    return all(
         getattr(share.config, key) == getattr(wanted, key)
         for key in ("path", "read_only", "engine", "engine_options")
     )
-    return same and os.path.samestat(wanted.path.stat(), os.fstat(share.root.lookup.fd))
 
 
 def _account(user: UserConfig) -> Account:

@@ -56,6 +56,14 @@ def _open_path(root: int, path: str, flags: int) -> Finding:
     return kernel.openat2(path, os.O_PATH, resolve=_CONFINED | flags, dir_fd=root), True
 
 
+def find_cached_anywhere(path: str | os.PathLike[str]) -> int | None:
+    """The O_PATH descriptor of a path of the machine, if the kernel has all of it in its caches."""
+    try:
+        return kernel.openat2(os.fspath(path), os.O_PATH, resolve=kernel.RESOLVE_CACHED)
+    except OSError:
+        return None
+
+
 def openat2_works(root: int) -> bool:
     """Whether openat2 can be used here, found by using it: ENOSYS (EPERM from seccomp) if not."""
     try:

@@ -14,8 +14,9 @@ from typing import Self
 
 from aio import kernel
 from aio.inodes import busy
-from aio.mounted import Look, look_at
+from aio.mounted import Look, look_at, look_for
 from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import confine
 from smbd.vfs.changes import (
     Entry,
     check_entry,
@@ -43,6 +44,8 @@ from smbd.wire.fscc import Volume
 # long as well, when others get the processor: so the pause after a slow one is short, and doubles
 # only as long as the next one is slow again.
 _SLOW = 0.002
+# So often at most the loop looks whether something was mounted over a share.
+_SIGHT = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
@@ -164,7 +167,7 @@ class Root:
             label = os.fsencode(f"{name}\0{self.path.resolve()}")
             self.file_systems = FileSystems(self.lookup.fd, label)
             self.file_systems.learn(self.lookup.fd, look_at(self.lookup.fd))
-        self._cached_again_at = 0.0
+        self._cached_again_at = self._look_again_at = 0.0
         self._pause = _FIRST_PAUSE
 
     def close(self) -> None:
@@ -182,6 +185,31 @@ class Root:
         """The absolute path of the folder, by the kernel."""
         place = place_of(self.lookup.fd)
         return "" if place == "/" else place or str(self.path)
+
+    def is_at_path(self) -> bool:
+        """Whether the share's path still names this folder.  Blocks; OSError if it names none."""
+        there, here = look_for(self.path), look_at(self.lookup.fd)
+        return (there.st_dev, there.st_ino, there.mount) == (here.st_dev, here.st_ino, here.mount)
+
+    def check_in_sight(self) -> None:
+        """Raises NtError(NETWORK_NAME_DELETED) if something was mounted over the folder.  Blocks.
+
+        The client connects again, and then sees that: nothing is to be written below it.
+        """
+        try:
+            there, here = look_for(self.path), look_at(self.lookup.fd)
+        except OSError:
+            return  # gone or moved: who works in it goes on
+        if there.mount != here.mount:
+            raise NtError(NtStatus.NETWORK_NAME_DELETED)
+
+    def _is_covered(self) -> bool:
+        """As `check_in_sight`, as far as that can be seen without waiting."""
+        found = confine.find_cached_anywhere(self.path)
+        if found is None:
+            return False
+        with closed_after(found):
+            return look_at(found).mount != look_at(self.lookup.fd).mount
 
     def check_writable(self) -> None:
         """Raises NtError(ACCESS_DENIED) in a read-only share, as its maximal access says too."""
@@ -220,6 +248,10 @@ class Root:
         began = monotonic()
         if began < self._cached_again_at or not self.lookup.has_proc:
             return None
+        if began >= self._look_again_at:
+            self._look_again_at = began + _SIGHT
+            if self._is_covered():
+                return None
         found = self.lookup.cached(path)
         if found is None:
             return None

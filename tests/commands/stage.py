@@ -24,7 +24,6 @@ from smbd.session import Session
 from smbd.share import Share
 from smbd.state import OpenTable
 from smbd.turns import Turn, Turns
-from smbd.vfs import Root
 from tests.core import messages
 from tests.core.messages import CREATE, answers
 from tests.core.peer import Peer
@@ -174,7 +173,8 @@ class Stage:
         self.calls = HeldCalls()
         self.engine = engine or HeldEngine()
         config = ShareConfig(name="share", path=path)
-        self.share = Share(config, Root(path), self.engine, self.calls)
+        self.share = Share(config, self.engine, self.calls)
+        self.root = self.share.open_root()
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
         opens = OpenTable(limit=1000)
@@ -188,7 +188,9 @@ class Stage:
         self.connection.sessions[7] = self.service.sessions[7] = self.session
         self.peer = Peer()
         self.peer.session_id = 7
-        self.peer.tree_id = self.session.connect(self.share, 0x1F01FF, encrypt=False).tree_id
+        self.peer.tree_id = self.session.connect(
+            self.share, 0x1F01FF, encrypt=False, root=self.root
+        ).tree_id
         window.grant(512)
         self.wire = Wire()
         self.dispatch: Dispatch
@@ -251,7 +253,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
     stage.calls.holding = False
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)
-    stage.share.root.close()
+    stage.root.close()
     assert not list(stage.service.opens)
     assert not getattr(stage.engine, "attached", None)
     assert not stage.service.files._files

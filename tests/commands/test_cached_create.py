@@ -19,7 +19,7 @@ def asked(me, name, **wanted):
 async def test_an_open_of_a_known_name_needs_no_worker(tmp_path, mock_clock):
     (tmp_path / "known").touch()
     async with client(tmp_path) as me:
-        if not me.stage.share.root.lookup.has_cache:
+        if not me.stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         (tmp_path / "known").stat()  # now it is in the dentry cache
         assert asked(me, "known") is not None
@@ -72,7 +72,7 @@ async def test_a_share_whose_opens_take_long_is_asked_less_and_less(
         return now
 
     async with client(tmp_path) as me:
-        if not me.stage.share.root.lookup.has_cache:
+        if not me.stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         monkeypatch.setattr(vfs_root, "monotonic", monotonic)
         me.stage.service.opens.limit = 10_000

@@ -114,7 +114,7 @@ async def test_overlayfs_copies_up_in_a_worker(tmp_path, mock_clock, monkeypatch
     (tmp_path / "known").touch()
     pretend(monkeypatch, tmp_path, OVERLAYFS)
     async with on_stage(tmp_path) as stage:
-        if not stage.share.root.lookup.has_cache:
+        if not stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         (tmp_path / "known").stat()
         body = messages.create("known", access=access, disposition=OPEN)

@@ -102,7 +102,7 @@ class Frames:
 
     def close(self) -> None:
         """Close the share."""
-        self._stage.share.root.close()
+        self._stage.root.close()
 
     def _seal(self, frame: bytes) -> bytes:
         return b"".join(bytes(one) for one in self._client.seal(7, [frame]))
