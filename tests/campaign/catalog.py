@@ -1,14 +1,16 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import bursts, conversations, io, memory, parsers, races, silence
+from .plays import bursts, conversations, ends, io, kills, memory, parsers, races, silence
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         bursts.CAMPAIGN,
         conversations.CAMPAIGN,
+        ends.CAMPAIGN,
         io.CAMPAIGN,
+        kills.CAMPAIGN,
         memory.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,
