@@ -168,6 +168,8 @@ class Dispatch:
         try:
             reply: Reply | None = None
             turn = self._transport.turn.another()
+            # Many may begin at once, and each READ of 1 MiB makes a buffer: 0.6 ms (measured).
+            await turn.await_round()
             for index in range(at, len(requests)):
                 request = requests[index]
                 if index > at:
