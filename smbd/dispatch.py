@@ -22,6 +22,7 @@ from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.session import Session
 from smbd.transport import Handled, Transport
+from smbd.turns import Turn
 from smbd.wire.header import Command
 
 T = TypeVar("T")
@@ -137,7 +138,9 @@ class Dispatch:
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
         size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(_largest_payload(request) for request in requests[at:])
-        work = _Work(0, size) if _stays(requests[at]) else _Work(size, 0)
+        turn = self._transport.turn.another()
+        stays = _stays(requests[at])
+        work = _Work(0 if stays else size, size if stays else 0, turn)
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(work.flight)
         self._connection.memory.add(work.held)
@@ -167,7 +170,7 @@ class Dispatch:
     ) -> None:
         try:
             reply: Reply | None = None
-            turn = self._transport.turn.another()
+            turn = work.turn
             # Many may begin at once, and each READ of 1 MiB makes a buffer: 0.6 ms (measured).
             await turn.await_round()
             for index in range(at, len(requests)):
@@ -272,10 +275,14 @@ class Dispatch:
 
 
 class _Work(NamedTuple):
-    """Bytes that a chain in a task needs: of what goes away by itself, and of what stays."""
+    """What a chain in a task needs.
+
+    Bytes of what goes away by itself, and of what stays; and its turns in the loop.
+    """
 
     flight: int
     held: int
+    turn: Turn
 
 
 def _stays(request: Request) -> bool:

@@ -20,24 +20,20 @@ _ROUND = 0.005
 _MOST_ROUNDS = 20
 
 
-class Turns(trio.abc.Instrument):
+class Turns:
     """What the connections of one server know of one another: how many wait to go on.
 
-    As an instrument of the loop it knows when a round of it began.
+    And when this round of the loop began.  trio does not say; but a task that was suspended runs
+    in a later round than before, and once in a round.  So where no other task has counted a round
+    meanwhile, it counts one itself.
     """
+
+    __slots__ = ("round", "round_over", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
-        self._round_over = inf
-
-    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 -- trio's signature
-        """A round begins."""
-        self._round_over = perf_counter() + _ROUND
-
-    @property
-    def round_is_over(self) -> bool:
-        """Whether this round of the loop has been long enough."""
-        return perf_counter() > self._round_over
+        self.round = 1
+        self.round_over = inf
 
     @property
     def length(self) -> float:
@@ -46,22 +42,25 @@ class Turns(trio.abc.Instrument):
 
 
 class Turn:
-    """One connection's turn; `over` is when it ends, by `perf_counter`."""
+    """One task's turn; `over` is when it ends, by `perf_counter`."""
 
-    __slots__ = ("_turns", "over")
+    __slots__ = ("_round", "_turns", "over")
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
+        self._round = 0  # of the loop, when the task ran last; 0: it is running
         self.over = 0.0
 
     def begin(self) -> None:
-        """The time of a turn counts from now."""
-        self.over = perf_counter() + self._turns.length
+        """The time of a turn counts from now; the task has been suspended since its last one."""
+        turns, now = self._turns, perf_counter()
+        self._count_round(now)
+        self.over = now + (turns.length if turns.waiting else _TURN)
 
     def another(self) -> "Turn":
-        """A turn for a task beside the one that reads, which begins now."""
+        """A turn for a task beside this one, which is about to be started."""
         turn = Turn(self._turns)
-        turn.begin()
+        turn._round = self._turns.round
         return turn
 
     @property
@@ -71,12 +70,13 @@ class Turn:
 
     async def pause(self) -> None:
         """Give way if the turn is over: between the steps of what goes on for long."""
-        if perf_counter() > self.over:
+        if self.is_over:
             await self.give_way()
 
     async def await_round(self) -> None:
-        """Give way if the round has been long: before a step that may wait a little."""
-        if self._turns.round_is_over:
+        """Begin a turn, in a later round of the loop if this one has been long enough."""
+        self.begin()
+        if perf_counter() > self._turns.round_over:
             await self.give_way()
 
     async def give_way(self) -> None:
@@ -84,13 +84,21 @@ class Turn:
 
         It cannot be cancelled: a compound that has begun is carried out to its end.
         """
-        self._turns.waiting += 1
+        turns = self._turns
+        turns.waiting += 1
         try:
-            await trio.lowlevel.cancel_shielded_checkpoint()
             for _ in range(_MOST_ROUNDS):
-                if not self._turns.round_is_over:
-                    break
                 await trio.lowlevel.cancel_shielded_checkpoint()
+                now = perf_counter()
+                self._count_round(now)
+                if now <= turns.round_over:
+                    break
         finally:
-            self._turns.waiting -= 1
-        self.begin()
+            turns.waiting -= 1
+        self.over = perf_counter() + turns.length
+
+    def _count_round(self, now: float) -> None:
+        if self._round == self._turns.round:
+            self._turns.round += 1
+            self._turns.round_over = now + _ROUND
+        self._round = self._turns.round

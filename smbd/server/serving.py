@@ -34,8 +34,6 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         stack.push_async_callback(_close_pool, pool)
         service = await build_service(config, pool.run)
         stack.push_async_callback(_close_shares, service)
-        trio.lowlevel.add_instrument(service.turns)
-        stack.callback(trio.lowlevel.remove_instrument, service.turns)
         # All are bound before there is a nursery, which would wrap the OSError.
         sockets = _Sockets(config.server, stack)
         body = _Body()

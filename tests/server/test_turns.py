@@ -9,7 +9,6 @@ import trio
 import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
-import smbd.testing
 from smbd import turns
 from smbd.buffers import SpareBuffers
 from smbd.memory import MemoryAccount
@@ -191,55 +190,57 @@ def clock(monkeypatch):
     return clock
 
 
+class Rounds(trio.abc.Instrument):
+    """Counts the rounds of the loop."""
+
+    count = 0
+
+    def before_io_wait(self, timeout):  # noqa: ARG002
+        self.count += 1
+
+
 async def test_what_takes_long_is_done_once_in_a_round_of_the_loop(clock):
-    class Rounds(trio.abc.Instrument):
-        count = 0
+    shared, rounds = Turns(), Rounds()
+    long_in, short_in = [], []
 
-        def before_io_wait(self, timeout):  # noqa: ARG002
-            self.count += 1
-
-    shared, rounds, done_in = Turns(), Rounds(), []
-
-    async def sign_much():
-        await Turn(shared).await_round()
+    async def sign_much(turn):
+        await turn.await_round()
         clock.now += 0.015
-        done_in.append(rounds.count)
+        long_in.append(rounds.count)
 
-    async def reads_a_little():
+    async def read_a_little(turn):
+        turn.begin()
         clock.now += 0.0001
-        small_in.append(rounds.count)
+        short_in.append(rounds.count)
 
-    small_in = []
-    trio.lowlevel.add_instrument(shared)
     trio.lowlevel.add_instrument(rounds)
     try:
-        await trio.lowlevel.checkpoint()
         async with trio.open_nursery() as nursery:
             for _ in range(10):
-                nursery.start_soon(sign_much)
-                nursery.start_soon(reads_a_little)
+                nursery.start_soon(sign_much, Turn(shared).another())
+                nursery.start_soon(read_a_little, Turn(shared).another())
     finally:
-        trio.lowlevel.remove_instrument(shared)
         trio.lowlevel.remove_instrument(rounds)
-    assert len(set(done_in)) == 10
-    assert len(set(small_in)) == 1
+    assert len(set(long_in)) == 10
+    assert len(set(short_in)) == 1
 
 
 async def test_nobody_waits_for_ever_though_all_rounds_are_long(clock):
+    """Beside others that hold the loop for long in every round, and begin before."""
     shared = Turns()
-    shared.after_io_wait(0)
-    clock.now += 1
-    await Turn(shared).give_way()  # the round never ends: no instrument, the clock stands
-    assert shared.round_is_over
+    turn = Turn(shared)
+
+    async def hold_the_loop():
+        other = Turn(shared)
+        while True:
+            other.begin()
+            clock.now += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(hold_the_loop)
+        await trio.lowlevel.checkpoint()
+        await turn.await_round()
+        nursery.cancel_scope.cancel()
     assert not shared.waiting
-
-
-async def test_a_server_knows_when_a_round_of_its_loop_is_long(tmp_path, clock):
-    async with smbd.testing.serve(tmp_path) as server:
-        service = server.server.service
-        await trio.lowlevel.checkpoint()
-        assert not service.turns.round_is_over
-        clock.now += 1
-        assert service.turns.round_is_over
-        await trio.lowlevel.checkpoint()
-        assert not service.turns.round_is_over
