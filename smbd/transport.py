@@ -112,6 +112,7 @@ class Transport:
         at, have, held = 0, len(view), False
         turn, most = self.turn, self._unsent + _TURN_BYTES
         turn.begin()
+        over, memory = turn.over, self._memory
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
             if length > self._maximum_frame or length < _SMALLEST_FRAME:
@@ -127,15 +128,17 @@ class Transport:
                 used = handle(view[at + 4 : end])
                 if used:
                     held = used is True or await used or held
+                    over = turn.over
                 at = end
-            if self._unsent + self._in_work > self._memory.flight:
+            unsent = self._unsent
+            if unsent + self._in_work > memory.flight:
                 self.flush()
                 await self._room()
-            if perf_counter() > turn.over or at + self._unsent > most:
+            if perf_counter() > over or at + unsent > most:
                 self.flush()
                 await turn.give_way()
                 await trio.lowlevel.checkpoint_if_cancelled()
-                most = at + self._unsent + _TURN_BYTES
+                over, most = turn.over, at + self._unsent + _TURN_BYTES
         return at, 0, held
 
     async def _room(self) -> None:
