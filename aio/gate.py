@@ -5,11 +5,15 @@ frozen (fsfreeze, a snapshot by LVM or of a virtual machine: as long as that las
 dirty limit (243 to 524 ms at a time behind another writer, measured) and on a `sync` mount (the
 disk's time, each).  No system call tells a frozen file system without waiting for it, RWF_NOWAIT
 included (6.18).  So after a pause, and after a stall, a write goes to a worker first, as a canary,
-and the loop writes when that was quick.  The dirty limit and the mount are looked at as time goes.
+and the loop writes when that was quick.  After a pause a write of no bytes will do, in a thread of
+its own: it waits while the file system is frozen, and changes nothing.  The dirty limit and the
+mount are looked at as time goes.
 """
 
+import _thread
 import os
 from pathlib import Path
+from time import perf_counter
 from weakref import WeakValueDictionary
 
 from aio.waits import Waits
@@ -41,8 +45,10 @@ class Gate:
     __slots__ = (
         "__weakref__",
         "_away_until",
+        "_flying",
         "_mount_until",
         "_mount_waits",
+        "_stalled",
         "_waits",
         "open_until",
         "quick_at",
@@ -52,13 +58,19 @@ class Gate:
         self.open_until = 0.0  # perf_counter's seconds, as all times here; then `ask`
         self.quick_at = 0.0  # when a write was quick for the last time
         self._away_until = 0.0
+        self._flying = False  # whether a canary is away
+        self._stalled = False  # since then, no write of somebody's data was quick
         self._mount_until = 0.0
         self._mount_waits = False
         self._waits = Waits()
 
     def ask(self, fd: int, now: float) -> bool:
         """Whether a write may be made in the loop, after `open_until`.  OSError: EBADF."""
-        if now < self._away_until or now - self.quick_at > _QUIET:
+        if now < self._away_until:
+            return False
+        if now - self.quick_at > _QUIET:
+            if not (self._flying or self._stalled):
+                self._send_canary(fd)
             return False
         if now >= self._mount_until:
             self._mount_until = now + _LOOK_AT_MOUNT
@@ -73,6 +85,7 @@ class Gate:
     def returned(self, seconds: float, now: float) -> None:
         """A write in a worker has taken the kernel so long."""
         if seconds < STALL:
+            self._stalled = False
             self.quick_at = now
 
     def slow(self, seconds: float, length: int, now: float) -> bool:
@@ -83,9 +96,32 @@ class Gate:
         if waited < STALL:
             return False
         self._waits.clear()
+        self._stalled = True
         self._away_until = now + min(_AWAY * waited, _AWAY_AT_MOST)
         self.open_until = 0.0
         return True
+
+    def _send_canary(self, fd: int) -> None:
+        own = os.dup(fd)  # the other may be closed meanwhile
+        self._flying = True
+        try:
+            _thread.start_new_thread(self._fly, (own,))  # threading's waits until it has begun
+        except RuntimeError:  # no more threads: a write in a worker will tell
+            self._flying = False
+            os.close(own)
+
+    def _fly(self, fd: int) -> None:
+        started = perf_counter()
+        try:
+            os.pwrite(fd, b"", 0)
+        except OSError:
+            return
+        finally:
+            os.close(fd)
+            self._flying = False
+        ended = perf_counter()
+        if ended - started < STALL:
+            self.quick_at = ended
 
 
 _gates: WeakValueDictionary[int, Gate] = WeakValueDictionary()

@@ -41,6 +41,7 @@ class Probe:
         self._storage = Storage(inline_limit)
         self._files: dict[int, OpenFile] = {}
         self._patience = Patience()
+        self._away_until = 0.0  # the patience's, where every read finds it
         # Plain ints: what a hit counts must cost nothing.
         self._hits = self._misses = self._unknown = self._oversize = self._slept = 0
         self._inline = self._deferred = self._stalls = 0
@@ -71,7 +72,7 @@ class Probe:
         if length > self._plain_limit and self._is_too_long(fd, length, writing=False):
             return None
         started = perf_counter()
-        if started < self._patience.away_until and not (
+        if started < self._away_until and not (
             self._patience.tries(started) and self._storage.resident(file, offset, length, started)
         ):
             self._misses += 1
@@ -91,6 +92,7 @@ class Probe:
         ended = perf_counter()
         if ended - started > SLEPT:
             self._patience.hit_waited(ended - started, ended)
+            self._away_until = self._patience.away_until
         self._hits += 1
         self._bytes_read += count
         return count
@@ -100,6 +102,7 @@ class Probe:
         self._misses += 1
         ended = perf_counter()
         self._patience.missed(ended - started, ended)
+        self._away_until = self._patience.away_until
 
     def _try_read_otherwise(
         self, file: OpenFile | None, into: memoryview, offset: int

@@ -25,10 +25,12 @@ IN_MEMORY = Path("/dev/shm")
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a write can seem to stall: time stands still for the probe.
 
-    Nor may the machine be close to its dirty limit, and no test inherits another one's stall.
+    Nor are there canaries, which go by the true time; nor may the machine be close to its dirty
+    limit, and no test inherits another one's stall.
     """
     monkeypatch.setattr("aio.probe.perf_counter", lambda: 0.0)
     monkeypatch.setattr("aio.gate._is_close_to_dirty_limit", lambda: False)
+    monkeypatch.setattr("aio.gate.Gate._send_canary", lambda *_: None)
     monkeypatch.setattr("aio.waits._delayed", lambda: 0.0)
     monkeypatch.setattr("aio.gate._gates", WeakValueDictionary())
 

@@ -17,6 +17,7 @@ import aio.file_systems
 import aio.gate
 import aio.probe
 import aio.storage
+from aio.gate import Gate
 from aio.kernel import cachestat
 from tests.aio.engines import a_file
 from tests.aio.gates import written_lately
@@ -24,6 +25,7 @@ from tests.aio.page_cache import file_system_of, make_cold, make_warm, resident_
 
 PAGE = 4096
 CONTENT = os.urandom(16 * PAGE + 100)
+send_canary = aio.gate.Gate._send_canary
 is_close_to_dirty_limit = aio.gate._is_close_to_dirty_limit
 
 
@@ -147,6 +149,40 @@ class Clock:
         return self._whole(fd, data, offset)
 
 
+class Canary:
+    """Holds each canary in its thread until the test lets it go, and says how long it took."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.sent = 0
+        self._takes = 0.0
+        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._pwrite, fly = os.pwrite, aio.gate.Gate._fly
+
+        def flight(gate: Gate, fd: int) -> None:
+            self.sent += 1
+            fly(gate, fd)
+            self._back.release()
+
+        monkeypatch.setattr(aio.probe, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(aio.gate, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(aio.gate.Gate, "_send_canary", send_canary)
+        monkeypatch.setattr(aio.gate.Gate, "_fly", flight)
+        monkeypatch.setattr(os, "pwrite", self._held)
+
+    def let_go(self, took: float) -> None:
+        """The one that is away comes back, after so long."""
+        self._takes = took
+        self._go.release()
+        assert self._back.acquire(timeout=10)
+
+    def _held(self, fd: int, data: bytes, offset: int) -> int:
+        if not data:
+            assert self._go.acquire(timeout=10)
+            self.now += self._takes
+        return self._pwrite(fd, data, offset)
+
+
 async def test_writes_that_stall_move_to_the_engine_and_back(
     engine: aio.Engine, tmpfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +222,75 @@ async def test_after_a_pause_a_write_goes_to_a_worker_first(
         clock.now += 0.015
         assert engine.try_write(fd, b"late", 0) is None
     await engine.aclose()
+
+
+@pytest.fixture
+def canary(monkeypatch: pytest.MonkeyPatch) -> Canary:
+    return Canary(monkeypatch)
+
+
+def test_after_a_pause_a_canary_says_whether_the_loop_may_write(
+    engine: aio.Engine, folder: Path, canary: Canary
+) -> None:
+    with a_file(engine, folder, CONTENT) as fd:
+        mtime = os.fstat(fd).st_mtime_ns
+        for _ in range(3):
+            assert engine.try_write(fd, b"waits", 0) is None
+        assert os.fstat(fd).st_mtime_ns == mtime
+        canary.let_go(took=0.001)
+        assert engine.try_write(fd, b"written", 0) == 7
+    assert canary.sent == 1
+
+
+def test_a_canary_that_was_slow_does_not_let_the_loop_write(
+    engine: aio.Engine, folder: Path, canary: Canary
+) -> None:
+    with a_file(engine, folder, CONTENT) as fd:
+        assert engine.try_write(fd, b"waits", 0) is None
+        canary.let_go(took=0.2)
+        assert engine.try_write(fd, b"waits", 0) is None
+        canary.let_go(took=0.0)
+        assert engine.try_write(fd, b"written", 0) == 7
+    assert canary.sent == 2
+
+
+def test_a_canary_outlives_the_close_of_its_file(
+    engine: aio.Engine, folder: Path, canary: Canary
+) -> None:
+    with a_file(engine, folder, CONTENT) as fd:
+        assert engine.try_write(fd, b"waits", 0) is None
+    (folder / "file").unlink()
+    canary.let_go(took=0.0)
+
+
+def test_after_a_stall_no_canary_will_do(
+    engine: aio.Engine, tmpfs: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no bytes, and so is never paused for how many there are."""
+    clock = Clock(monkeypatch)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        engine.try_read(fd, memoryview(bytearray()), 0)
+        written_lately(fd, clock.now)
+        clock.a_write_takes = 0.2
+        assert engine.try_write(fd, b"stalls", 0) == 6
+        clock.now += 10
+        assert engine.try_write(fd, b"waits", 0) is None
+    assert canary.sent == 0
+
+
+def test_where_no_thread_can_be_started_there_is_no_canary(
+    engine: aio.Engine, tmpfs: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(aio.gate._thread, "start_new_thread", refuse)
+    with a_file(engine, tmpfs, CONTENT) as fd:
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        for _ in range(3):
+            assert engine.try_write(fd, b"waits", 0) is None
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert canary.sent == 0
 
 
 async def test_a_file_system_that_stays_frozen_keeps_every_write_out_of_the_loop(
