@@ -43,12 +43,15 @@ def _named(file_id: bytes, kind: int, name: str) -> bytes:
 
 
 class _Rivals:
-    """Two clients of one share, and the folder behind it."""
+    """Two clients of one folder, which the other one may reach through a larger share."""
 
-    def __init__(self, folder: Path, one: RawClient, other: RawClient, random: Random) -> None:
+    def __init__(
+        self, folder: Path, one: RawClient, other: RawClient, prefix: str, random: Random
+    ) -> None:
         self.folder = folder
         self.one = one
         self.other = other
+        self.prefix = prefix  # of the other one's names
         self.random = random
 
     async def race(
@@ -81,7 +84,7 @@ async def _deleting_close(rivals: _Rivals) -> bool:
     doomed = await rivals.one.open("deleted", options=DELETE_ON_CLOSE)
     disposition = rivals.random.choice((_OPEN, _OPEN_IF, _OVERWRITE, _OVERWRITE_IF))
     name = rivals.random.choice(("deleted", "DELETED"))
-    body = messages.create(name, disposition=disposition, access=_READ_WRITE)
+    body = messages.create(rivals.prefix + name, disposition=disposition, access=_READ_WRITE)
     _, (opened,) = await rivals.race(
         rivals.one.peer.request(CLOSE, messages.close(doomed)),
         rivals.other.peer.request(CREATE, body),
@@ -110,7 +113,7 @@ def _replacing(kind: int) -> Callable[[_Rivals], Awaitable[bool]]:
         target.write_bytes(b"old")
         renamed = await rivals.one.open("source")
         await rivals.one.ask(WRITE, messages.write(renamed, b"new"))
-        name = rivals.random.choice(("target", "TARGET"))
+        name = rivals.prefix + rivals.random.choice(("target", "TARGET"))
         body = messages.create(name, disposition=_OPEN, access=_READ_WRITE, share=0)
         _, (opened,) = await rivals.race(
             rivals.one.peer.request(SET_INFO, _named(renamed, kind, "target")),
@@ -136,7 +139,7 @@ async def _folder_renamed(rivals: _Rivals) -> bool:
     (before / "old").touch()
     moving = await rivals.one.open("folder", options=_A_FOLDER)
     name = rivals.random.choice(("old", "OLD", "new"))
-    body = messages.create(f"folder\\{name}", disposition=_OPEN_IF)
+    body = messages.create(f"{rivals.prefix}folder\\{name}", disposition=_OPEN_IF)
     moved, (opened,) = await rivals.race(
         rivals.one.peer.request(SET_INFO, _named(moving, _RENAME, "moved")),
         rivals.other.peer.request(CREATE, body),
@@ -146,7 +149,8 @@ async def _folder_renamed(rivals: _Rivals) -> bool:
         everything = messages.query_info(opened.file_id, _ALL)
         answer = await rivals.other.ask(QUERY_INFO, everything)
         told = answer.raw[72 + 100 :].decode("utf-16-le").strip("\\").replace("\\", "/")
-        lost = not (rivals.folder / told).exists() or (not moved.status and before.exists())
+        top = rivals.folder.parent if rivals.prefix else rivals.folder
+        lost = not (top / told).exists() or (not moved.status and before.exists())
         await rivals.close((rivals.other, opened.file_id))
     await rivals.close((rivals.one, moving))
     for one in (before, after):
@@ -162,7 +166,7 @@ async def _marked_folder(rivals: _Rivals) -> bool:
     folder = rivals.folder / "marked"
     folder.mkdir()
     marking = await rivals.one.open("marked", options=_A_FOLDER)
-    body = messages.create("marked\\new", disposition=_CREATE)
+    body = messages.create(f"{rivals.prefix}marked\\new", disposition=_CREATE)
     marked, (opened,) = await rivals.race(
         rivals.one.peer.request(SET_INFO, messages.set_info(marking, _DISPOSITION, b"\1")),
         rivals.other.peer.request(CREATE, body),
@@ -182,7 +186,8 @@ async def _overwritten(rivals: _Rivals) -> bool:
     path = rivals.folder / "overwritten"
     path.write_bytes(b"old")
     mine = messages.create("overwritten", disposition=_OVERWRITE, access=_READ_ATTRIBUTES)
-    theirs = messages.create("overwritten", disposition=_OPEN, access=1, share=1)
+    name = f"{rivals.prefix}overwritten"
+    theirs = messages.create(name, disposition=_OPEN, access=1, share=1)
     peer = rivals.other.peer
     done, (opened, *then) = await rivals.race(
         rivals.one.peer.request(CREATE, mine),
@@ -211,24 +216,28 @@ _RACES: dict[str, Callable[[_Rivals], Awaitable[bool]]] = {
 
 
 async def _play(play: Play) -> None:
-    async with (
-        served(play.folder("server")) as server,
-        raw_client(server) as one,
-        raw_client(server) as other,
-    ):
+    state = play.folder("server")
+    larger = f'[shares.larger]\npath = "{state}"\n'
+    async with served(state, more=larger) as server, raw_client(server) as one:
         await one.connect()
-        await other.connect()
-        rivals = _Rivals(server.folder, one, other, play.random)
-        rounds = play.size(4000, 60)
-        for what, race in _RACES.items():
-            losses = 0
-            for _ in range(rounds):
-                losses += await race(rivals)
-            play.note(f"{what}: rounds", rounds)
-            play.note(f"{what}: losses", losses, bar=0)
+        for share, prefix in (("share", ""), ("larger", "share\\")):
+            async with raw_client(server) as other:
+                await other.connect(share)
+                rivals = _Rivals(server.folder, one, other, prefix, play.random)
+                how = "" if share == "share" else ", through a share within a share"
+                await _run(play, rivals, how)
         status = await server.status()
         play.note("opens left", len(status["opens"]), bar=0)
         play.note("tracebacks", server.tracebacks(), bar=0)
+
+
+async def _run(play: Play, rivals: _Rivals, how: str) -> None:
+    rounds = play.size(3000, 40)
+    for what, race in _RACES.items():
+        losses = 0
+        for _ in range(rounds):
+            losses += await race(rivals)
+        play.note(f"{what}{how}: losses in {rounds:,} rounds", losses, bar=0)
 
 
 CAMPAIGN = Campaign("races", "one opens what another deletes, renames, replaces or marks", _play)
