@@ -96,7 +96,7 @@ def _tell(request: Request, naming: _Naming, old: str) -> None:
         notify.added(open_.file, naming.target)
         return
     assert open_.link is not None, "it was entered"
-    open_.link.renamed(open_.file.path)
+    open_.link.renamed(open_.file)
     notify.renamed(open_.file, old)
 
 

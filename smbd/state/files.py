@@ -36,13 +36,13 @@ class Link:
             if held.notify is not None:
                 held.notify.end(NtStatus.DELETE_PENDING)
 
-    def renamed(self, path: str) -> None:
+    def renamed(self, moved: File) -> None:
         """The name is another now, for all who opened the file by it.
 
         It may be one that the file had already: then the two names have become one.
         """
         for file in (self.file, *(held.file for held in self.opens)):
-            file.path = path
+            _follow(file, moved)
         if not self.opens:
             return  # closed meanwhile
         other = self.state.link_of(self.file, besides=self)
@@ -100,7 +100,18 @@ class FileState:
         self.doomed -= link.delete_pending
         into.opens |= link.opens
         for held in link.opens:
-            held.link, held.file.path = into, into.file.path
+            held.link = into
+            _follow(held.file, into.file)
+
+
+def _follow(file: File, moved: File) -> None:
+    """Keep a file's path with its name, which another open has moved, maybe in another share."""
+    if file.root is moved.root:
+        file.path = moved.path
+        return
+    place, prefix = moved.place, file.root.place + "/"
+    if place.startswith(prefix):
+        file.path = place.removeprefix(prefix)
 
 
 @dataclass(slots=True)

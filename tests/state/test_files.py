@@ -80,7 +80,8 @@ def test_all_opens_of_a_file_get_its_new_name_and_other_links_keep_theirs():
     opens = [an_open(file, number=number) for number, file in enumerate(files)]
     for one in opens:
         table.add(one)
-    opens[0].link.renamed("new")
+    files[0].path = "new"
+    opens[0].link.renamed(files[0])
     assert [file.path for file in files] == ["new", "new", "link"]
 
 
@@ -158,7 +159,8 @@ def test_links_marked_for_deletion_are_counted_but_symbolic_ones_are_no_links_of
 
 def test_a_name_renamed_onto_another_of_its_file_becomes_that_one():
     table, one, two = two_names()
-    one.link.renamed("two")
+    one.file.path = "two"
+    one.link.renamed(one.file)
     assert one.link is two.link
     assert [one.file.path, two.file.path] == ["two", "two"]
     two.link.doom()
@@ -228,3 +230,22 @@ def test_a_writer_is_alone_whatever_the_number_of_readers():
     assert state.has_other_writer(writer)
     table.remove(other)
     assert not state.has_other_writer(writer)
+
+
+def test_a_name_that_moves_is_followed_by_opens_of_a_share_around_or_within():
+    table = FileTable()
+    roots = [PaperRoot("/srv"), PaperRoot("/srv/d"), PaperRoot("/srv/d/e")]
+    files = [
+        PaperFile(path=path, root=root)
+        for path, root in zip(("d/e/a", "e/a", "a"), roots, strict=True)
+    ]
+    for number, file in enumerate(files):
+        table.add(an_open(file, number=number))
+    link = table.add(an_open(PaperFile(path="e/a", root=roots[1]), number=3))
+    assert len(link.state.links) == 1
+    files[1].path = "b"
+    link.renamed(files[1])
+    assert [file.path for file in files] == ["d/b", "b", "a"], "beyond the third one's reach"
+    files[1].path = "e/f/b"
+    link.renamed(files[1])
+    assert [file.path for file in files] == ["d/e/f/b", "e/f/b", "f/b"]
