@@ -6,7 +6,6 @@ from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits, enter, entered
 from smbd.commands.leases import opened
 from smbd.commands.opening import (
-    CREATES,
     TRUNCATES,
     Found,
     Wanted,
@@ -14,10 +13,10 @@ from smbd.commands.opening import (
     open_or_create,
     truncate,
 )
-from smbd.commands.waiting import until
+from smbd.commands.waiting import in_turn
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Change, Flight, Open
+from smbd.state import WRITTEN, Change, Open
 from smbd.vfs import fold, name_to_path
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
@@ -56,14 +55,14 @@ def try_now(request: Request) -> Reply | None:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted, root = _wanted(request, message, asked), request.live_root()
-    changes = request.service.files.changes
-    if changes.making and (root, fold(wanted.path)) in changes.making:
+    files = request.service.files
+    if files.lines and (root, fold(wanted.path)) in files.lines:
         return None
     found = open_cached(root, wanted)
     if found is None:
         return None
     try:
-        if changes.meet(found.file) is not None:
+        if files.changes.meet(found.file) is not None:
             found.file.close()
             return None
         open_ = enter(request, message, found)
@@ -79,7 +78,7 @@ async def run(request: Request) -> Reply:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
-    open_, found = await _create(request, message, wanted)
+    open_, found = await _in_line(request, message, wanted)
     if found.action == CreateAction.CREATED:
         request.service.notify.added(found.file)
     return _finish(request, open_, found, asked)
@@ -99,12 +98,24 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
     )
 
 
+async def _in_line(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
+    """Open, after each other CREATE that may be making or overwriting this very name.
+
+    A file without its attributes, EAs and descriptor is not there yet.
+    """
+    lines, name = request.service.files.lines, (request.live_root(), fold(wanted.path))
+    if wanted.disposition == CreateDisposition.OPEN and name not in lines:
+        return await _create(request, message, wanted)
+    async with in_turn(lines, name):
+        return await _create(request, message, wanted)
+
+
 async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
     """Open in a worker, and again if that was gone or moved before it could be entered."""
     root = request.live_root()
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
-        with await _flight(request, wanted) as flight:
+        with request.service.files.changes.flight() as flight:
             found = await opened(request, open_or_create, root, wanted)
             open_ = await entered(request, message, found, flight)
         if open_ is not None:
@@ -112,17 +123,6 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
                 await _truncate(request, open_, found, wanted)
             return open_, found
     raise NtError(NtStatus.SHARING_VIOLATION)
-
-
-async def _flight(request: Request, wanted: Wanted) -> Flight:
-    """Leave for a worker, after each other CREATE that is making this name."""
-    changes = request.service.files.changes
-    name = (request.live_root(), fold(wanted.path))
-    while True:
-        flight = changes.flight(name, makes=wanted.disposition in CREATES)
-        if isinstance(flight, Flight):
-            return flight
-        await until(flight)
 
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:

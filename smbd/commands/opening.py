@@ -27,7 +27,7 @@ _NOT_IF_READONLY = _WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
-CREATES = frozenset(
+_CREATES = frozenset(
     (
         CreateDisposition.SUPERSEDE,
         CreateDisposition.CREATE,
@@ -83,7 +83,7 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
                 return open_existing(root, wanted)
             except NtError as error:
                 missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
-                if not missing or wanted.disposition not in CREATES:
+                if not missing or wanted.disposition not in _CREATES:
                     raise
         try:
             return _create(root, wanted)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from smbd.commands import rights, security
-from smbd.commands.waiting import until
+from smbd.commands.waiting import alone, until
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Change, FileTable, Open, Wait
@@ -46,11 +46,12 @@ async def _carry_out(request: Request, naming: _Naming) -> None:
     if request.live_tree().barred:
         # A new name is a right over the folder, which the handle does not have.
         raise NtError(NtStatus.ACCESS_DENIED)
-    for _ in range(_TRIES):
-        wait = await _try(request, naming)
-        if wait is None:
-            return
-        await until(wait)
+    async with alone(request, naming.open):
+        for _ in range(_TRIES):
+            wait = await _try(request, naming)
+            if wait is None:
+                return
+            await until(wait)
     raise NtError(NtStatus.SHARING_VIOLATION)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from smbd import vfs
 from smbd.commands import renaming, security, write_time
 from smbd.commands.reply import check_charge, later
-from smbd.commands.waiting import reserved
+from smbd.commands.waiting import alone, begun
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -55,7 +55,7 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
     token = security.token_of(request.live_session())
-    with await reserved(request, open_):
+    async with alone(request, open_):
         changed = await request.blocking(security.change, open_, parts, new, token)
     if changed:
         request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
@@ -63,7 +63,7 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
-    with await reserved(request, open_):
+    async with alone(request, open_):
         await write_time.restore(request, open_)  # before -2 ends it
         shown = await request.blocking(_set_basic, open_, value)
         write_time.steer(request.service, open_, value.last_write_time, shown)
@@ -105,13 +105,15 @@ def _set_basic(open_: Open, value: BasicInformation) -> int:
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
-    # Reserved, so that nothing is made in a directory between the look and the mark.
-    with await reserved(request, open_):
-        if value:
-            await request.blocking(_check_deletable, open_)
-        if open_.closed or open_.link is None:
-            raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
-        open_.link.doom(doomed=value)
+    changes = request.service.files.changes
+    async with alone(request, open_):
+        # Reserved, so that nothing is made in a directory between the look and the mark.
+        with await begun(lambda: changes.begin([open_.file.identity])):
+            if value:
+                await request.blocking(_check_deletable, open_)
+            if open_.closed or open_.link is None:
+                raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
+            open_.link.doom(doomed=value)
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
@@ -162,7 +164,7 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
-    with await reserved(request, open_):
+    async with alone(request, open_):
         await request.blocking(_set_eas, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.EA)
 

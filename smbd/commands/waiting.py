@@ -1,11 +1,12 @@
 """How a command waits for what state says is not over yet."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
 from smbd.request import Request
-from smbd.state import Change, Open, Wait
+from smbd.state import Change, Lines, Open, Wait
 
 
 async def until(wait: Wait) -> None:
@@ -25,7 +26,20 @@ async def begun(begin: Callable[[], Change | Wait]) -> Change:
         await until(change)
 
 
-async def reserved(request: Request, open_: Open) -> Change:
-    """An open file for one change alone: its records are read, changed and written back."""
-    changes = request.service.files.changes
-    return await begun(lambda: changes.begin([open_.file.identity]))
+@asynccontextmanager
+async def in_turn(lines: Lines, thing: Hashable) -> AsyncIterator[None]:
+    """A block that begins when all who came before for the same thing are done."""
+    place = lines.join(thing)
+    try:
+        if not place.is_first:
+            turn = trio.Event()
+            place.wake = turn.set
+            await turn.wait()
+        yield
+    finally:
+        lines.leave(thing, place)
+
+
+def alone(request: Request, open_: Open) -> AbstractAsyncContextManager[None]:
+    """A block in which no other request changes the records or names of an open file."""
+    return in_turn(request.service.files.lines, open_.file.identity)

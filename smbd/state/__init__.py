@@ -2,7 +2,7 @@
 
 from smbd.state.changes import Change, Changes, Flight
 from smbd.state.files import FileState, FileTable, Link
-from smbd.state.line import Line, LinePlace
+from smbd.state.line import Line, LinePlace, Lines
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
 from smbd.state.open import Enumeration, Open, OpenTable
@@ -23,6 +23,7 @@ __all__ = [
     "Flight",
     "Line",
     "LinePlace",
+    "Lines",
     "Link",
     "LockWait",
     "NotifyWait",

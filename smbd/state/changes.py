@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from smbd.state.waits import Wait
-from smbd.vfs import File, Root
+from smbd.vfs import File
 
 T = TypeVar("T")
 Key = tuple[int, int]  # (device, inode)
-Name = tuple[Root, str]  # a share's root, and a path in it without regard to case
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +60,7 @@ class Flight:
     """A CREATE whose worker opens or makes a file that nobody can know yet."""
 
     changes: "Changes"
-    making: Name | None = None  # what it may make, and nobody else opens before it is whole
     began: int = 0
-    _waits: list[Wait] = field(default_factory=list)
-
-    def wait(self) -> Wait:
-        """What is over when this flight is."""
-        self._waits.append(Wait())
-        return self._waits[-1]
 
     def begin(self) -> None:
         """A worker looks from now on: what ended before that is no news."""
@@ -84,14 +76,10 @@ class Flight:
 
     def __enter__(self) -> Self:
         self.begin()
-        if self.making is not None:
-            self.changes.making[self.making] = self
         return self
 
     def __exit__(self, *_: object) -> None:
         self.changes.landed(self)
-        for wait in self._waits:
-            wait.end()
 
 
 @dataclass(slots=True)
@@ -100,7 +88,6 @@ class Changes:
 
     moment: int = 0  # counts the changes that have ended
     flights: dict[Flight, None] = field(default_factory=dict)  # in the order of their beginning
-    making: dict[Name, Flight] = field(default_factory=dict)
     _files: dict[Key, Change] = field(default_factory=dict)
     _folders: dict[Key, list[Change]] = field(default_factory=dict)
     _moving: dict[str, Change] = field(default_factory=dict)
@@ -172,21 +159,13 @@ class Changes:
         later = [place for place, moment in self._moved.items() if moment > began]
         return bool(later) and file.place.startswith(tuple(place + "/" for place in later))
 
-    def flight(self, name: Name, *, makes: bool) -> Flight | Wait:
-        """A CREATE that is about to leave for a worker, for the length of a block.
-
-        Or what to wait for, while another one may be making this very name: a file without its
-        attributes, EAs and descriptor is not there yet.
-        """
-        if name in self.making:
-            return self.making[name].wait()
-        return Flight(self, name if makes else None)
+    def flight(self) -> Flight:
+        """A CREATE that is about to leave for a worker, for the length of a block."""
+        return Flight(self)
 
     def landed(self, flight: Flight) -> None:
         """A CREATE is over: nobody needs to know any more what ended before the others began."""
         del self.flights[flight]
-        if flight.making is not None:
-            del self.making[flight.making]
         oldest = next(iter(self.flights)).began if self.flights else self.moment
         _drop_until(self._ended, oldest)
         _drop_until(self._moved, oldest)

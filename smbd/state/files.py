@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.changes import Changes
+from smbd.state.line import Lines
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
 from smbd.state.sharing import WRITES, ShareModes
@@ -119,6 +120,10 @@ class FileTable:
     """The files that are open, for the whole server."""
 
     changes: Changes = field(default_factory=Changes)
+    # By (root, path) those who may make or overwrite a file, by identity those who change its
+    # records or names.  Should they all wake for each that is done, 1,000 would wake a million
+    # times; and what comes in one line is done in its order.
+    lines: Lines = field(default_factory=Lines)
     lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
 

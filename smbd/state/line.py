@@ -1,7 +1,7 @@
 """A line: what comes one after the other is carried out one after the other."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 
@@ -38,3 +38,29 @@ class Line:
         place = LinePlace(self)
         self.places.append(place)
         return place
+
+
+@dataclass(slots=True)
+class Lines:
+    """A line for each thing that somebody works on, as long as somebody does."""
+
+    _lines: dict[Hashable, Line] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def __contains__(self, thing: Hashable) -> bool:
+        return thing in self._lines
+
+    def join(self, thing: Hashable) -> LinePlace:
+        """Take the last place in the line for a thing."""
+        line = self._lines.get(thing)
+        if line is None:
+            line = self._lines[thing] = Line()
+        return line.join()
+
+    def leave(self, thing: Hashable, place: LinePlace) -> None:
+        """Give up a place in it, done or not."""
+        place.give_up()
+        if not place.line.places:
+            del self._lines[thing]

@@ -371,3 +371,56 @@ async def test_a_file_of_another_name_is_opened_while_a_name_of_it_is_deleted(tm
         stage.ask(CREATE, messages.create("b", disposition=OPEN))
         assert sorted(await held.answered(close)) == [(CREATE, 0), (CLOSE, 0)]
         assert (tmp_path / "b").read_bytes() == b"data"
+
+
+class Counted:
+    """A share's workers, whose calls are counted."""
+
+    def __init__(self, workers):
+        self.workers = workers
+        self.calls = 0
+
+    def run_for(self, *args):
+        self.calls += 1
+        return self.workers.run_for(*args)
+
+    run_long = run_for
+
+
+@pytest.mark.parametrize("disposition", [OPEN_IF, OVERWRITE_IF])
+async def test_many_who_make_or_overwrite_one_name_at_once_cost_each_its_own(
+    tmp_path, mock_clock, disposition
+):
+    async with on_stage(tmp_path) as stage:
+        counted = stage.share.workers = Counted(stage.calls)
+        body = messages.create("a", disposition=disposition)
+        stage.burst(*(stage.peer.request(CREATE, body) for _ in range(60)))
+        answers = await stage.answers()
+        assert [one.status for one in answers] == [0] * 60
+        assert counted.calls <= 2 * 60, "to open, and to overwrite"
+
+
+async def test_many_changes_of_one_file_at_once_cost_each_its_own_and_hold_up_no_open(
+    tmp_path, mock_clock
+):
+    async with on_stage(tmp_path) as stage:
+        file = await stage.open("a")
+        counted = stage.share.workers = Counted(stage.calls)
+        names = [messages.set_info(file, RENAME, target(f"b{number}")) for number in range(30)]
+        basic = messages.set_info(file, 4, pack("<QQQQII", 0, 0, 0, 0, 2, 0))
+        frames = [(SET_INFO, body) for body in [*names, *[basic] * 30]]
+        stage.burst(*(stage.peer.request(*frame) for frame in frames))
+        assert [one.status for one in await stage.answers()] == [0] * 60
+        assert counted.calls <= 30 * 2 + 30
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_what_waits_in_a_line_goes_when_its_connection_does(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        held = Held(stage)
+        await held.create("a")
+        for _ in range(3):
+            stage.ask(CREATE, messages.create("a"))
+        assert await stage.answers() == []
+    assert not stage.service.files.lines
+    assert stage.service.files.changes.flights == {}

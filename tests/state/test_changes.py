@@ -2,10 +2,9 @@
 
 import pytest
 
-from smbd.state import Change, Changes, Flight, Wait
+from smbd.state import Change, Changes, Wait
 from tests.state.holders import PaperFile
 
-NAME = ("root", "NAME")
 A, B, FOLDER, OTHER = (1, 10), (1, 11), (1, 20), (1, 21)
 
 
@@ -74,10 +73,10 @@ def test_a_create_meets_changes_of_its_file_of_its_folder_and_of_folders_above()
 def test_a_create_is_told_of_what_ended_while_it_was_away():
     changes = Changes()
     changes.begin([A]).end()
-    with changes.flight(NAME, makes=False) as early:
+    with changes.flight() as early:
         assert early.meets(file(A)) is None, "that was before"
         changes.begin([A]).end()
-        with changes.flight(NAME, makes=False) as late:
+        with changes.flight() as late:
             changes.begin([FOLDER], moving="/share/d").end()
             for flight in (early, late):
                 assert flight.meets(file(B)) is None
@@ -92,32 +91,15 @@ def test_a_create_is_told_of_what_ended_while_it_was_away():
 
 def test_nothing_is_kept_of_what_nobody_asks_about():
     changes = Changes()
-    with changes.flight(NAME, makes=False) as long:
+    with changes.flight() as long:
         for number in range(100):
-            with changes.flight(NAME, makes=False):
+            with changes.flight():
                 changes.begin([(1, number)], moving=f"/share/{number}").end()
         assert len(changes._ended) == 100
         long.begin()
-        with changes.flight(NAME, makes=False):
+        with changes.flight():
             pass
         assert not changes._ended
         assert not changes._moved
         changes.begin([A], moving="/share/a").end()
     assert changes == Changes(moment=changes.moment)
-
-
-def test_a_name_that_is_being_made_is_opened_by_nobody_before_that_is_over():
-    changes, woken = Changes(), []
-    with changes.flight(NAME, makes=False):
-        making = changes.flight(NAME, makes=True)
-        assert isinstance(making, Flight), "an open alone is in nobody's way"
-        with making:
-            for makes in (True, False):
-                changes.flight(NAME, makes=makes).wake = lambda: woken.append(1)
-            assert isinstance(changes.flight(("root", "OTHER"), makes=True), Flight)
-            assert isinstance(changes.flight(("another", "NAME"), makes=True), Flight)
-            assert woken == []
-        assert woken == [1, 1]
-    with changes.flight(NAME, makes=True):
-        assert changes.making
-    assert not changes.making
