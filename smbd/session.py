@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from smbd.auth import Exchange, Identity
 from smbd.crypto import Sealer, Signer
@@ -49,6 +50,7 @@ class Session:
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, PipeOpen] = field(default_factory=dict)  # by the volatile half of FileId
+    _by_tree: dict[int, dict[int, Open | PipeOpen]] = field(default_factory=dict)
     next_tree_id: int = 1
     memory: Holding = field(default_factory=Holding)
 
@@ -88,3 +90,25 @@ class Session:
             self.memory.grow(-TREE)
             if tree.share is not None:
                 tree.share.trees -= 1
+
+    def enter(self, opened: Open | PipeOpen) -> None:
+        """Hold a file or pipe until `leave`."""
+        if isinstance(opened, PipeOpen):
+            self.pipes[opened.volatile_id] = opened
+        else:
+            self.opens[opened.volatile_id] = opened
+        self._by_tree.setdefault(opened.tree_id, {})[opened.volatile_id] = opened
+
+    def leave(self, opened: Open | PipeOpen) -> None:
+        """Hold it no more; a second time does nothing."""
+        table: dict[int, Any] = self.pipes if isinstance(opened, PipeOpen) else self.opens
+        table.pop(opened.volatile_id, None)
+        mine = self._by_tree.get(opened.tree_id)
+        if mine is not None:
+            mine.pop(opened.volatile_id, None)
+            if not mine:
+                del self._by_tree[opened.tree_id]
+
+    def opened_through(self, tree: Tree) -> list[Open | PipeOpen]:
+        """What was opened through a tree connect, in its order; no other tree's are looked at."""
+        return list(self._by_tree.get(tree.tree_id, {}).values())

@@ -37,7 +37,7 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
         return None
     open_.closed = True
     service.opens.remove(open_)
-    session.opens.pop(open_.volatile_id, None)
+    session.leave(open_)
     open_.kept_write_time = write_time.kept(service, open_)
     open_.closed_at = filetime_from_unix(time.time_ns())
     with wall("telling of a closed file"):
@@ -165,7 +165,7 @@ async def closed_on_error(service: Service, session: Session, open_: Open) -> As
 async def end_tree(service: Service, session: Session, tree: Tree) -> None:
     """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
     session.disconnect(tree)
-    await _close_all(service, session, lambda one: one.tree_id == tree.tree_id)
+    await _close_all(service, session, lambda: session.opened_through(tree))
 
 
 async def end_session(service: Service, session: Session) -> None:
@@ -174,25 +174,25 @@ async def end_session(service: Service, session: Session) -> None:
     session.forget()
     for tree in list(session.trees.values()):
         session.disconnect(tree)
-    await _close_all(service, session, lambda _: True)
+    await _close_all(service, session, lambda: [*session.pipes.values(), *session.opens.values()])
 
 
 async def _close_all(
-    service: Service, session: Session, meant: Callable[[Open | PipeOpen], bool]
+    service: Service, session: Session, left: Callable[[], list[Open | PipeOpen]]
 ) -> None:
-    """Close the pipes and files of a session that are meant, until there are none.
+    """Close the pipes and files of a session that are left, until there are none.
 
     Share modes, locks and names are free first, for whoever waits for them; what takes a worker's
     time comes after that.
     """
     with trio.CancelScope(shield=True):
-        while pipes := [one for one in session.pipes.values() if meant(one)]:
-            for pipe in pipes:
-                del session.pipes[pipe.volatile_id]
+        while opened := left():
+            for pipe in [one for one in opened if isinstance(one, PipeOpen)]:
+                session.leave(pipe)
                 with wall("closing a pipe"):
                     pipe.close()
-        while opens := [one for one in session.opens.values() if meant(one)]:
-            await _close_each(service, session, opens)
+            files = [one for one in opened if isinstance(one, Open)]
+            await _close_each(service, session, files)
         service.dispose_unused()
 
 
@@ -206,6 +206,7 @@ async def _close_each(service: Service, session: Session, opens: list[Open]) -> 
         await turn.pause()
         with wall("closing a file"):
             if open_.closed:
+                session.leave(open_)
                 continue  # by somebody else, meanwhile
             if closes_at_once(service, open_):
                 close_at_once(service, session, open_)

@@ -100,7 +100,7 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
     service.files.add(open_)
     open_.share.engine.attach(found.file.fd)
     service.opens.add(open_)
-    session.opens[number] = open_
+    session.enter(open_)
     return open_
 
 

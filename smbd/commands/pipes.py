@@ -60,7 +60,7 @@ def create(request: Request) -> Reply:
     request.pipe = PipeOpen(
         number, request.tree_id, message.name.lower(), granted, pipe, memory=memory
     )
-    session.pipes[number] = request.pipe
+    session.enter(request.pipe)
     return Reply(
         pack_create_response(
             OplockLevel.NONE, CreateAction.OPENED, _information(request.pipe), number, number
@@ -74,7 +74,7 @@ def close(request: Request) -> Reply:
     found = _find(request, message.volatile_id)
     if found.closed:
         raise NtError(NtStatus.FILE_CLOSED)
-    del request.live_session().pipes[found.volatile_id]
+    request.live_session().leave(found)
     found.close()
     return Reply(pack_close_response(None))
 

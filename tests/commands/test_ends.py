@@ -141,3 +141,24 @@ async def test_a_create_that_is_in_a_worker_when_the_end_comes_opens_nothing(
         }
         assert told == {command: 0, CREATE: gone[command]}
         assert not stage.fds
+
+
+class NoWalk(dict):
+    def __iter__(self):
+        raise AssertionError("a walk")
+
+    keys = values = items = __iter__
+
+
+async def test_the_end_of_a_tree_looks_at_no_open_of_another(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        for number in range(5):
+            await stage.open(f"kept {number}")
+        other = stage.session.connect(stage.share, 0x1F01FF, encrypt=False)
+        stage.peer.tree_id = other.tree_id
+        await stage.open("other")
+        stage.session.opens = guarded = NoWalk(stage.session.opens)
+        stage.ask(TREE_DISCONNECT)
+        assert (await stage.answer()).status == 0
+        assert len(guarded) == len(stage.service.opens) == 5
+        stage.session.opens = {one.volatile_id: one for one in stage.service.opens}
