@@ -97,7 +97,7 @@ class Lanes(Generic[J]):
         lane.running -= 1
         if self._each:
             lane.count(job.turn, -1)
-        if self.quick.lines or self.long.lines:
+        if (self.quick.lines or self.long.lines) and self.running < self.workers:
             self._ring(lane, job.turn)
             return self._choose()
         return None

@@ -17,6 +17,7 @@ import trio
 from aio.completion import Completions, Operation, T
 from aio.lanes import Lane, Lanes
 from aio.slices import AbandonedError, abandoned_when
+from aio.starting import settle, start_elsewhere
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -158,36 +159,48 @@ class WorkerPool:
     def _submit(self, job: _Job[Any]) -> None:
         if self._closed:
             raise trio.ClosedResourceError("this worker pool is closed")
+        if not self._threads:
+            self.reserve()
+        thread = None
         with self._lock:
             if self._lanes.running >= len(self._threads) < self._workers:
-                self._start_thread()
+                thread = self._new_thread()
+                if self._lanes.workers < self._workers:
+                    self._lanes.resize(len(self._threads))
             if self._lanes.begin(job):
                 self._handed.put(job)
+        if thread is not None:
+            start_elsewhere(thread, self._gives_up)
 
-    def _start_thread(self) -> None:
-        thread = threading.Thread(
-            target=self._work, name=f"{self._name}-{self._started}", daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:  # the limit of threads or of memory
-            if not self._threads:
-                raise OSError(errno.ENOMEM, str(error)) from error
-            self._lanes.resize(len(self._threads))  # those that there are must do
-        else:
-            self._started += 1
-            self._threads.add(thread)
-            if self._lanes.workers < self._workers:
-                self._lanes.resize(len(self._threads))
+    def _new_thread(self) -> threading.Thread:
+        name = f"{self._name}-{self._started}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._started += 1
+        self._threads.add(thread)
+        return thread
+
+    def _gives_up(self, thread: threading.Thread) -> bool:
+        """Whether to do without a thread that cannot be started: those that there are must do."""
+        with self._lock:
+            if len(self._threads) == 1:
+                return False
+            self._threads.remove(thread)
+            self._lanes.resize(len(self._threads))
+        return True
 
     def reserve(self) -> None:
         """Have one thread, however few the process may start later.  OSError(ENOMEM): it may not.
 
         Without, other pools' threads could use up the limit before this one's first call.
         """
-        with self._lock:
-            if not self._threads:
-                self._start_thread()
+        if self._threads:
+            return
+        thread = self._new_thread()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._threads.remove(thread)
+            raise OSError(errno.ENOMEM, str(error)) from error
 
     def withdraw(self, job: _Job[Any]) -> bool:
         """Whether a job was still waiting for a worker; then it never gets one."""
@@ -202,13 +215,15 @@ class WorkerPool:
         """
         self._closed = True
         await self._completions.idle(patience)
+        settle()
         with self._lock:
             threads, hanging = list(self._threads), self._lanes.running
         for _ in threads:
             self._handed.put(None)
         if not hanging:
             for thread in threads:
-                thread.join()  # idle, so gone in microseconds
+                if thread.ident is not None:  # else it could not be started
+                    thread.join()  # idle, so gone in microseconds
         await trio.lowlevel.checkpoint()
         return hanging
 

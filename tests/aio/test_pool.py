@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from aio import WorkerPool
+from aio.starting import settle
 
 
 class Gate:
@@ -67,6 +68,7 @@ async def test_threads_start_when_they_are_needed_and_not_before(pool: WorkerPoo
             nursery.start_soon(pool.run, gate)
         await trio.testing.wait_all_tasks_blocked()
         assert pool.pending == 10
+        settle()
         assert len(threads_of("test-pool")) == 4
         gate.open.set()
     assert gate.passed == 10

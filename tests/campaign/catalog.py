@@ -1,7 +1,7 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import bursts, conversations, ends, io, kills, memory, parsers, races, silence
+from .plays import bursts, conversations, ends, io, kills, memory, parsers, races, silence, workers
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
@@ -15,5 +15,6 @@ CAMPAIGNS: dict[str, Campaign] = {
         parsers.CAMPAIGN,
         races.CAMPAIGN,
         silence.CAMPAIGN,
+        workers.CAMPAIGN,
     )
 }
