@@ -10,6 +10,7 @@ import trio.testing
 
 import aio.pool
 from aio import WorkerPool, give_way
+from aio.starting import settle
 
 
 class Gates:
@@ -232,6 +233,7 @@ async def test_when_threads_can_be_started_again_they_are(
         for name in ("a", "b", "c"):
             nursery.start_soon(pool.run, gates.call(name))
         await settled(lambda: len(gates.began) == 1)
+        settle()
         monkeypatch.setattr(threading.Thread, "start", start)
         gates.open(gates.began[0])
         await settled(lambda: len(gates.began) == 2)
