@@ -17,6 +17,9 @@ from smbd.state.waits import Wait
 from smbd.vfs import File
 
 T = TypeVar("T")
+# What ended is remembered for the oldest flight, which a disk that hangs may keep up for hours.
+# Beyond this it is forgotten, and whoever was away then looks again.
+_MOST_ENDED, _MOST_MOVED = 65_536, 256
 Key = tuple[int, int]  # (device, inode)
 
 
@@ -94,6 +97,7 @@ class Changes:
     # At which moment a change of a file, or of all beneath a place, ended last; oldest first.
     _ended: dict[Key, int] = field(default_factory=dict)
     _moved: dict[str, int] = field(default_factory=dict)
+    _forgotten: int = 0  # what ended until this moment is not remembered
 
     def begin(
         self,
@@ -154,6 +158,8 @@ class Changes:
         """Whether a change of this file, or of a folder above it, has ended since a moment."""
         if self.moment == began:
             return False
+        if began < self._forgotten:
+            return True
         if max(self._ended.get(key, 0) for key in (file.identity, file.folder) if key) > began:
             return True
         later = [place for place, moment in self._moved.items() if moment > began]
@@ -186,6 +192,10 @@ class Changes:
                 _put_last(self._ended, key, self.moment)
             if change.moving:
                 _put_last(self._moved, change.moving, self.moment)
+            if len(self._ended) > _MOST_ENDED or len(self._moved) > _MOST_MOVED:
+                self._forgotten = self.moment
+                self._ended.clear()
+                self._moved.clear()
 
 
 def _put_last(log: dict[T, int], name: T, moment: int) -> None:

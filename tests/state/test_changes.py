@@ -102,4 +102,18 @@ def test_nothing_is_kept_of_what_nobody_asks_about():
         assert not changes._ended
         assert not changes._moved
         changes.begin([A], moving="/share/a").end()
-    assert changes == Changes(moment=changes.moment)
+    assert changes == Changes(moment=changes.moment, _forgotten=changes._forgotten)
+
+
+def test_a_create_that_is_away_for_hours_looks_again_and_costs_no_memory():
+    changes = Changes()
+    with changes.flight() as hung:
+        for number in range(70_000):
+            changes.begin([(2, number)]).end()
+        for number in range(300):
+            changes.begin([A], moving=f"/elsewhere/{number}").end()
+        assert len(changes._ended) < 70_000
+        assert len(changes._moved) < 300
+        assert hung.meets(file(B)).over, "nobody knows any more what it missed"
+        hung.begin()
+        assert hung.meets(file(B)) is None
