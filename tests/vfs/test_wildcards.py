@@ -1,6 +1,7 @@
 """Search patterns: [MS-FSCC] 2.1.4.4, and the cases in which Samba's ms_fnmatch is known."""
 
 import itertools
+import random
 import re
 import time
 
@@ -83,9 +84,19 @@ def test_every_short_pattern_agrees_with_the_specification_on_every_short_name()
     assert differing == []
 
 
+def test_random_patterns_agree_with_the_specification() -> None:
+    """Longer ones, with several stars and what lies between them."""
+    choose = random.Random(7)
+    for _ in range(3000):
+        pattern = "".join(choose.choices('AAB.**?<>"', k=choose.randrange(1, 9)))
+        name = "".join(choose.choices("AB..", k=choose.randrange(1, 7)))
+        expected = _as_the_specification_words_it(pattern, name)
+        assert wildcards.match(pattern, name) == expected, (pattern, name)
+
+
 def test_a_hostile_pattern_costs_no_more_than_its_length() -> None:
-    name = "a" * 255
-    for hostile in ("*a" * 127, "<a" * 127, "*?" * 127 + "b"):
+    hostile_ones = ("*a" * 127, "*a" * 126 + "*b", "<a" * 127, "*?" * 127 + "b", "*<" * 127)
+    for hostile, name in itertools.product(hostile_ones, ("a" * 255, "a" * 200 + ".a", "a." * 127)):
         began = time.perf_counter()
         wildcards.match(hostile, name)
         assert time.perf_counter() - began < 0.1  # 100 us; a backtracking matcher needs years
