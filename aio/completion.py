@@ -17,7 +17,7 @@ class Operation(Generic[T]):
     __slots__ = ("outcome", "raise_cancel", "task")
 
     outcome: Outcome[T]
-    task: trio.lowlevel.Task
+    task: trio.lowlevel.Task | None  # None: it waits no longer
 
     def __init__(self) -> None:
         self.raise_cancel: trio.lowlevel.RaiseCancelT | None = None
@@ -78,7 +78,8 @@ class Completions:
         self._waking = False
         while self._done:
             operation = self._done.popleft()
-            trio.lowlevel.reschedule(operation.task, operation.outcome)
+            if operation.task is not None:
+                trio.lowlevel.reschedule(operation.task, operation.outcome)
             # An error's traceback leads to the frames that hold the operation: with its outcome
             # that would be a circle, and keep alive what the call was about (a share's folder).
             del operation.outcome

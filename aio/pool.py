@@ -6,6 +6,7 @@ in flight, 20 against 87 with eight, 8 against 105 with 64.
 
 import errno
 import math
+import os
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -73,6 +74,18 @@ class _Whole(_Job[T]):
             self.raise_cancelled()
 
 
+class _Question(_Job[T]):
+    """One that a cancelled caller leaves behind."""
+
+    __slots__ = ()
+
+    def abort(self, raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+        """The caller goes at once."""
+        if super().abort(raise_cancel) is trio.lowlevel.Abort.FAILED:
+            self.raise_cancel = self.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
 def _call(job: _Whole[R], function: Callable[..., R], args: tuple[Any, ...]) -> R:
     """Call a function that may ask `give_way` whether somebody still waits for it."""
     with abandoned_when(lambda: job.raise_cancelled is not None):
@@ -138,6 +151,18 @@ class WorkerPool:
     async def run_long(self, turn: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
         """The same for what may take long by its nature: such calls get half of the threads."""
         return await self._whole(self._lanes.long, turn, function, args)
+
+    async def ask(self, patience: float, function: Callable[[*Args], R], /, *args: *Args) -> R:
+        """Call what changes nothing, and wait `patience` seconds for it; then TimeoutError.
+
+        It is left behind then, as it is when the caller is cancelled: whatever it gets must go
+        with the last reference to it.
+        """
+        job: _Question[R] = _Question(self, self._lanes.quick, None, function)
+        job.args = args
+        with trio.move_on_after(patience):
+            return await self._completions.wait(job, self._submit)
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
     async def _whole(
         self,

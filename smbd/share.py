@@ -30,6 +30,9 @@ class Workers(Protocol):
     ) -> Awaitable[R]:
         """The same for what may take long by its nature: such calls get half of the workers."""
 
+    def ask(self, patience: float, function: Callable[[*Args], R], /, *args: *Args) -> Awaitable[R]:
+        """Await what changes nothing, for `patience` seconds at most; then TimeoutError."""
+
     async def aclose(self, patience: float) -> int:
         """Wait for the calls in flight, then end the threads; how many calls hang even then."""
 

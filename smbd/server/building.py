@@ -1,7 +1,8 @@
 """From a configuration to what connections share: users, shares, limits."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
@@ -14,6 +15,9 @@ from smbd.share import Share
 from smbd.state import OpenTable
 from smbd.wall import wall
 
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
+
 _log = logging.getLogger("smbd")
 
 # A share's, for calls that go to the file system's metadata; its engine has its own.  A share may
@@ -22,6 +26,8 @@ _SHARE_WORKERS = 16
 _OF_ONE_CONNECTION = 12
 # For what is in flight when the server ends; longer than that, only a disk that hangs takes.
 _CLOSE_SECONDS = 2.0
+# A disk that spins up takes ten.
+_ANSWER_SECONDS = 15.0
 
 
 async def build_service(config: Config, blocking: Blocking) -> Service:
@@ -53,7 +59,7 @@ async def open_shares(
     try:
         for config in wanted:
             share = running.get(config.name.lower())
-            if share is None or not await share.workers.run_for(None, _same_storage, share, config):
+            if share is None or not await _is_same(share, config):
                 share = await _open_share(config)
                 opened.append(share)
             shares[config.name.lower()] = share
@@ -90,7 +96,7 @@ async def _open_share(config: ShareConfig) -> Share:
     try:
         share = Share(config, open_engine(config.engine, **config.engine_options), workers)
         try:
-            await workers.run(share.open_root)  # only to see that it can be
+            await _answer(share, share.open_root)  # only to see that it can be
         except BaseException:
             await share.engine.aclose()
             raise
@@ -100,6 +106,29 @@ async def _open_share(config: ShareConfig) -> Share:
     return share
 
 
+async def _is_same(share: Share, wanted: ShareConfig) -> bool:
+    """`_same_storage`; a disk that does not answer is no reason to end what is served from it."""
+    try:
+        return await _answer(share, _same_storage, share, wanted)
+    except TimeoutError:
+        _log.warning("%s: its disk does not answer", share.name)
+        return _configured_alike(share.config, wanted)
+
+
+async def _answer(share: Share, function: Callable[[*Args], R], *args: *Args) -> R:
+    """What a share's disk says.  OSError has the path; TimeoutError if it says nothing."""
+    try:
+        return await share.workers.ask(_ANSWER_SECONDS, function, *args)
+    except TimeoutError as error:
+        path = str(share.config.path)
+        raise TimeoutError(error.errno, error.strerror, path) from error
+
+
+def _configured_alike(one: ShareConfig, other: ShareConfig) -> bool:
+    keys = ("path", "read_only", "engine", "engine_options")
+    return all(getattr(one, key) == getattr(other, key) for key in keys)
+
+
 def _same_storage(share: Share, wanted: ShareConfig) -> bool:
     """Whether a share reads and writes the files that it should, in the way that it should.
 
@@ -107,10 +136,7 @@ def _same_storage(share: Share, wanted: ShareConfig) -> bool:
     no such folder.
     """
     wanted.path.stat()
-    return all(
-        getattr(share.config, key) == getattr(wanted, key)
-        for key in ("path", "read_only", "engine", "engine_options")
-    )
+    return _configured_alike(share.config, wanted)
 
 
 def _account(user: UserConfig) -> Account:

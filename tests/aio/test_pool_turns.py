@@ -248,6 +248,27 @@ def refuse(_thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
+async def test_a_question_that_gets_no_answer_in_time_is_left_behind(
+    gates: Gates, mock_clock: trio.testing.MockClock
+) -> None:
+    pool = WorkerPool(2)
+    assert await pool.ask(5, int) == 0
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            await pool.ask(5, gates.call("dead disk"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await settled(lambda: bool(gates.began))
+        mock_clock.jump(5)
+    assert pool.pending == 0
+    assert await pool.ask(5, int, 1) == 1
+    gates.open()
+    assert await pool.ask(5, int, 2) == 2
+    await pool.aclose()
+
+
 async def test_aclose_leaves_behind_what_hangs(
     gates: Gates, autojump_clock: trio.testing.MockClock
 ) -> None:

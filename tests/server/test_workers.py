@@ -3,10 +3,13 @@
 import threading
 
 import pytest
+import trio
 from trio.testing import wait_all_tasks_blocked
 
 from smbd import vfs
 from smbd.commands import create
+from smbd.server import building
+from smbd.share import Share
 from tests.core import messages
 from tests.core.messages import CREATE, QUERY_DIRECTORY
 from tests.server.raw import raw_client
@@ -117,3 +120,47 @@ async def test_a_listing_that_nobody_waits_for_ends(tmp_path, monkeypatch):
         await wait_all_tasks_blocked()
         matched.answers.set()
     assert len(matched.asked) < 100
+
+
+async def reload_without_answer(server, disk, clock):
+    """Whether shares.toml was read again, after a question to which no answer came."""
+    async with trio.open_nursery() as nursery:
+
+        async def give_up():
+            await disk.asked_for(1)
+            clock.jump(60)
+
+        nursery.start_soon(give_up)
+        return await server.reload()
+
+
+async def test_a_share_whose_disk_does_not_answer_goes_on_and_shares_toml_is_read(
+    tmp_path, disk, monkeypatch, mock_clock
+):
+    really = building._same_storage
+
+    def same_storage(share, wanted):
+        if share.name == "share":
+            disk.hang("the folder")
+        return really(share, wanted)
+
+    async with running(tmp_path, TWO_SHARES) as server:
+        service = server.server.service
+        before = service.shares["share"]
+        monkeypatch.setattr(building, "_same_storage", same_storage)
+        server.write(TWO_SHARES.replace("other", "third"))
+        assert await reload_without_answer(server, disk, mock_clock)
+        assert set(service.shares) == {"share", "third"}
+        assert service.shares["share"] is before
+        disk.answers.set()
+
+
+async def test_a_new_share_whose_disk_does_not_answer_changes_nothing(
+    tmp_path, disk, monkeypatch, mock_clock
+):
+    async with running(tmp_path) as server:
+        monkeypatch.setattr(Share, "open_root", lambda _share: disk.hang("the folder"))
+        server.write(TWO_SHARES)
+        assert not await reload_without_answer(server, disk, mock_clock)
+        assert set(server.server.service.shares) == {"share"}
+        disk.answers.set()
