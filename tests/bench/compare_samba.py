@@ -2,11 +2,13 @@
 
   python -m tests.bench.compare_samba
   python -m tests.bench.compare_samba --only '4 KiB*' --signing gmac --rounds 5 --json figures.json
+  python -m tests.bench.compare_samba --only '*misses*' --signing off --rounds 5
 
 Both servers stand side by side, each with a file of 64 MiB in the page cache; the load goes to one
-and then the other, round after round, and each figure is the median of its rounds. It needs root
-and Samba (package samba); without them, --servers smbd measures ours alone. CPU is the server's,
-per operation; waits counts how often one of its threads gave up the CPU.
+and then the other, round after round, and each figure is the median of its rounds. Reads that miss
+go through a file that has been evicted, each block once. It needs root and Samba (package samba);
+without them, --servers smbd measures ours alone. CPU is the server's, per operation; waits counts
+how often one of its threads gave up the CPU.
 """
 
 import argparse
@@ -35,6 +37,7 @@ from .measure import medians
 from .tasks import Load, Task
 
 _KIB, _MIB = 1 << 10, 1 << 20
+_FILES_IN = Path("/var/tmp")  # not /tmp, which may be a tmpfs
 _FILE = "load.bin"
 
 TASKS = [
@@ -42,6 +45,8 @@ TASKS = [
     Task("read", 4 * _KIB, 16),
     Task("read", 64 * _KIB, 1),
     Task("read", 64 * _KIB, 16),
+    Task("read", 4 * _KIB, 1, cached=False),
+    Task("read", 4 * _KIB, 16, cached=False),
     Task("write", 4 * _KIB, 16),
     Task("read", _MIB, 4, at_random=False),
     Task("write", _MIB, 4, at_random=False),
@@ -92,7 +97,7 @@ def _loads(
     signings: list[Signing] = arguments.signing
     for signing, (name, server) in itertools.product(signings, servers.items()):
         target = Target(server.port, SHARE, USER, PASSWORD)
-        load = Load(target, _FILE, arguments.connections, signing, server.pid)
+        load = Load(target, _FILE, arguments.connections, signing, server.pid, server.folder)
         try:
             load.fill(TASKS[0].file_size)
         except LoadError as error:
@@ -134,7 +139,10 @@ def main() -> int:
     add("--json", type=Path, metavar="FILE", help="write every round's figures here")
     arguments = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory(prefix="smbd-bench-") as folder, ExitStack() as stack:
+        with (
+            tempfile.TemporaryDirectory(prefix="smbd-bench-", dir=_FILES_IN) as folder,
+            ExitStack() as stack,
+        ):
             servers = {}
             for name in arguments.servers:
                 work = Path(folder, name)

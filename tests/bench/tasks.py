@@ -1,12 +1,16 @@
 """What the benches have a server do, and what that costs it."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 
 from smbd.load import (
     Group,
     LoadClient,
+    Offsets,
     Operation,
     Outcome,
     Signing,
@@ -30,18 +34,40 @@ class Task:
     depth: int = 16
     at_random: bool = True
     file_size: int = 64 * _MIB
+    cached: bool = True  # else each block is read once, and the file evicted before the next time
 
     @property
     def name(self) -> str:
         """How a table calls it."""
         size = f"{self.size // _MIB} MiB" if self.size >= _MIB else f"{self.size // 1024} KiB"
         order = "random" if self.at_random else "sequential"
-        return f"{size} {order} {self.operation}, depth {self.depth}"
+        what = self.operation if self.cached else f"{self.operation} that misses"
+        return f"{size} {order} {what}, depth {self.depth}"
 
-    def work(self) -> Work:
-        """The same for the load client."""
-        order = at_random if self.at_random else in_turn
-        return Work(self.operation, self.size, self.depth, order(self.size, self.file_size))
+    def work(self, file: Path | None) -> Work:
+        """The same for the load client; `file`: where to evict what is to miss."""
+        if self.cached:
+            order = (at_random if self.at_random else in_turn)(self.size, self.file_size)
+        else:
+            assert file is not None, "nobody knows where the file is"
+            order = _evicted(file, self.size, self.file_size)
+        return Work(self.operation, self.size, self.depth, order)
+
+
+def _evicted(file: Path, size: int, file_size: int) -> Offsets:
+    """All blocks of a file in random order, out of the page cache; then again."""
+    blocks = range(0, file_size - size + 1, size)
+
+    def order() -> Iterator[int]:
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+        return iter(Random(0).sample(blocks, len(blocks)))
+
+    return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +107,7 @@ class Load:
     connections: int = 1
     signing: Signing = "off"
     pid: int | None = None  # it and its descendants are the server
+    folder: Path | None = None  # what is shared, for tasks that miss
 
     def fill(self, size: int) -> None:
         """Write the file, so that reads find data there, in the page cache."""
@@ -98,7 +125,8 @@ class Load:
             return Cost(outcome, after, own)
 
     def _client(self, task: Task) -> LoadClient:
-        group = Group(task.work(), self.file, self.connections)
+        file = None if self.folder is None else self.folder / self.file
+        group = Group(task.work(file), self.file, self.connections)
         return LoadClient(self.target, [group], self.signing)
 
 
