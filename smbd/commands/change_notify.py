@@ -3,6 +3,7 @@
 import trio
 
 from smbd.commands.reply import check_charge
+from smbd.memory import WATCH
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import ChangeNotifyEntry, NotifyWait, Open
@@ -68,7 +69,12 @@ def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> Chang
             bool(message.flags & ChangeNotifyFlags.WATCH_TREE),
             message.output_buffer_length,
         )
-        request.service.notify.watch(entry)
+        open_.memory.grow(WATCH)
+        try:
+            request.service.notify.watch(entry)
+        except NtError:
+            open_.memory.grow(-WATCH)
+            raise
         open_.notify = entry
     return open_.notify
 

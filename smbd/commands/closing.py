@@ -36,6 +36,7 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
     if open_.closed:
         return None
     open_.closed = True
+    open_.memory.end()
     service.opens.remove(open_)
     session.leave(open_)
     open_.kept_write_time = write_time.kept(service, open_)

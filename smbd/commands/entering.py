@@ -10,6 +10,7 @@ import trio
 
 from smbd.commands.opening import TRUNCATES, Found
 from smbd.commands.waiting import until
+from smbd.memory import OPEN, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Change, Flight, Open
@@ -96,6 +97,7 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
         message.create_options,
         delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
         holders=_holders(request),
+        memory=Holding(request.connection.memory, OPEN),
     )
     service.files.add(open_)
     open_.share.engine.attach(found.file.fd)
@@ -117,7 +119,10 @@ def check_limits(request: Request) -> None:
         raise NtError(NtStatus.USER_SESSION_DELETED)
     if request.tree_id not in session.trees:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)
-    if request.connection.handles >= service.config.server.limits.opens:
+    connection = request.connection
+    if connection.handles >= service.config.server.limits.opens:
+        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    if not connection.memory.has_room(OPEN):
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     service.opens.check(_holders(request))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import trio
 
+from smbd.memory import LOCK
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import ByteRange, LockWait, Open
@@ -23,7 +24,7 @@ def try_now(request: Request) -> Reply | None:
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
     if message.locks[0].flags & LockFlags.UNLOCK:
-        open_.locks.unlock_all(open_, _unlocked(message.locks))
+        open_.locks.unlock_all(open_, _unlocked(open_, message.locks))
     elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
@@ -43,6 +44,12 @@ async def run(request: Request) -> Reply:
             await over.wait()
     if place.refusal:
         raise NtError(place.refusal)
+    assert isinstance(place.wanted.owner, Open)
+    try:
+        place.wanted.owner.memory.grow(LOCK)
+    except NtError:
+        place.locks.release(place.wanted)
+        raise
     return Reply(EMPTY_RESPONSE)
 
 
@@ -55,13 +62,17 @@ def _prepare(request: Request, message: LockRequest) -> Open:
     return open_
 
 
-def _unlocked(elements: list[LockElement]) -> Iterator[tuple[int, int]]:
-    """One by one: those before a wrong one stay unlocked ([MS-SMB2] 3.3.5.14.1)."""
+def _unlocked(open_: Open, elements: list[LockElement]) -> Iterator[tuple[int, int]]:
+    """One by one: those before a wrong one stay unlocked ([MS-SMB2] 3.3.5.14.1).
+
+    Whoever asks for the next one has unlocked the one before.
+    """
     for element in elements:
         if element.flags != LockFlags.UNLOCK:
             raise NtError(NtStatus.INVALID_PARAMETER)
         _check_range(element)
         yield element.offset, element.length
+        open_.memory.grow(-LOCK)
 
 
 def _lock_all(open_: Open, elements: list[LockElement]) -> bool:
@@ -73,7 +84,15 @@ def _lock_all(open_: Open, elements: list[LockElement]) -> bool:
         if len(elements) > 1 and not immediate:
             raise NtError(NtStatus.INVALID_PARAMETER)
         _check_range(element)
-    return open_.locks.try_all([_range(open_, element) for element in elements])
+    size = LOCK * len(elements)
+    open_.memory.grow(size)
+    taken = False
+    try:
+        taken = open_.locks.try_all([_range(open_, element) for element in elements])
+    finally:
+        if not taken:
+            open_.memory.grow(-size)
+    return taken
 
 
 def _check_range(element: LockElement) -> None:

@@ -10,7 +10,7 @@ from smbd import vfs
 from smbd.commands.reply import check_charge, later
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import Enumeration, Open
+from smbd.state import Enumeration, Listing, Open
 from smbd.vfs import File
 from smbd.wire.access import Access
 from smbd.wire.fscc import DIRECTORY_CLASSES, FileInformation, pack_directory_entries
@@ -41,11 +41,32 @@ async def run(request: Request) -> Reply:
     # One after the other: two that went on from the same place would both give the same entries.
     async with open_.listing:
         if open_.enumeration is None or message.flags & _RESTARTS:
-            pattern = _pattern(open_, message)
-            names = await request.blocking_long(_matching, open_.file, pattern)
-            open_.enumeration = Enumeration(pattern, names)
-        output = await request.blocking_long(_fill, open_, open_.enumeration, message)
+            await _begin(request, open_, message)
+        assert open_.enumeration is not None
+        try:
+            output = await request.blocking_long(_fill, open_, open_.enumeration, message)
+        finally:
+            _count(open_, open_.enumeration)
     return Reply(pack_output_response(output))
+
+
+async def _begin(request: Request, open_: Open, message: QueryDirectoryRequest) -> None:
+    """Begin an enumeration in place of the handle's last one, if there is one."""
+    pattern, last = _pattern(open_, message), open_.enumeration
+    names = await request.blocking_long(_listing, open_.file, pattern)
+    if last is not None:
+        open_.enumeration = None
+        open_.memory.grow(-last.counted)
+    enumeration = Enumeration(pattern, names)
+    _count(open_, enumeration)
+    open_.enumeration = enumeration
+
+
+def _count(open_: Open, enumeration: Enumeration) -> None:
+    """Names count as held: INSUFFICIENT_RESOURCES where there are more than the client may hold."""
+    size = enumeration.names.size
+    open_.memory.grow(size - enumeration.counted)
+    enumeration.counted = size
 
 
 def _prepare(request: Request, message: QueryDirectoryRequest) -> Open:
@@ -67,6 +88,11 @@ def _pattern(open_: Open, message: QueryDirectoryRequest) -> str:
     if message.pattern:
         return message.pattern
     return open_.enumeration.pattern if open_.enumeration else "*"
+
+
+def _listing(directory: File, pattern: str) -> Listing:
+    """What matches, in little memory.  Blocks."""
+    return Listing(_matching(directory, pattern), give_way)
 
 
 def _matching(directory: File, pattern: str) -> list[str]:
@@ -100,11 +126,13 @@ def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest)
     )
     if taken:
         enumeration.next = places[taken - 1]
+        enumeration.names.forget(enumeration.next)
         enumeration.answered = True
         return output
     if places:
         raise NtError(NtStatus.INFO_LENGTH_MISMATCH)
     enumeration.next = len(enumeration.names)
+    enumeration.names.forget(enumeration.next)
     raise NtError(NtStatus.NO_MORE_FILES if enumeration.answered else NtStatus.NO_SUCH_FILE)
 
 
@@ -115,13 +143,14 @@ def _entries(
 
     `places` gets, for each entry, where the scan goes on behind it.
     """
-    for start in range(enumeration.next, len(enumeration.names), batch):
+    place = enumeration.next
+    while names := enumeration.names.some(place, batch):
         give_way()
-        names = enumeration.names[start : start + batch]
-        for place, known in enumerate(vfs.entries(directory, names), start + 1):
+        for name, known in zip(names, vfs.entries(directory, names), strict=True):
+            place += 1
             if known is not None:
                 places.append(place)
-                yield _shown(enumeration.names[place - 1]), known, 0
+                yield _shown(name), known, 0
 
 
 def _shown(name: str) -> str:

@@ -3,6 +3,7 @@
 from smbd.state.changes import Change, Changes, Flight
 from smbd.state.files import FileState, FileTable, Link
 from smbd.state.line import Line, LinePlace, Lines
+from smbd.state.listing import Listing
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
 from smbd.state.open import Enumeration, Open, OpenTable
@@ -25,6 +26,7 @@ __all__ = [
     "LinePlace",
     "Lines",
     "Link",
+    "Listing",
     "LockWait",
     "NotifyWait",
     "Open",

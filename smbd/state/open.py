@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
+from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
 from smbd.state.line import Line
+from smbd.state.listing import Listing
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
@@ -30,9 +32,10 @@ class Enumeration:
     """
 
     pattern: str
-    names: list[str]
+    names: Listing
     next: int = 0
     answered: bool = False  # whether any entry was given: NO_SUCH_FILE or NO_MORE_FILES
+    counted: int = 0  # bytes of the names, in the account of the Open
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +68,7 @@ class Open:
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
     writers_then: int = 0  # ... while FileState.writers says that nobody else could write
     holders: Sequence[str] = ()  # in whose shares of the table it counts: OpenTable.check
+    memory: Holding = field(default_factory=Holding)
     users: int = 0
     closed: bool = False
     closed_at: int = 0  # FILETIME

@@ -11,10 +11,20 @@ from trio.testing import wait_all_tasks_blocked
 
 import smbd.testing
 from smbd.config import Limits
-from smbd.memory import REPLY, TASK
+from smbd.memory import LOCK as LOCKED
+from smbd.memory import OPEN, REPLY, TASK, WATCH
 from smbd.ntstatus import NtStatus
 from tests.core import messages
-from tests.core.messages import CHANGE_NOTIFY, CLOSE, CREATE, ECHO, LOCK, SESSION_SETUP, WRITE
+from tests.core.messages import (
+    CHANGE_NOTIFY,
+    CLOSE,
+    CREATE,
+    ECHO,
+    LOCK,
+    QUERY_DIRECTORY,
+    SESSION_SETUP,
+    WRITE,
+)
 from tests.core.peer import MORE_PROCESSING_REQUIRED
 from tests.server.raw import raw_client
 
@@ -186,8 +196,12 @@ async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
         while not peer.connection.running():
             await trio.lowlevel.checkpoint()
         assert peer.connection.memory.held > before + TASK
-        assert (await client.ask(CLOSE, messages.close(holder))).status == 0
-        assert (await client.ask(CLOSE, messages.close(waiter))).status == 0
+        for one in (holder, waiter):
+            await client.send(client.peer.request(CLOSE, messages.close(one)))
+        for _ in range(3):
+            await client.answer()
+        while peer.connection.running():
+            await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
         assert peer.connection.memory.held == before
         assert peer.transport._in_work == peer.transport._unsent == 0
@@ -264,3 +278,77 @@ async def test_what_ends_is_free_before_any_garbage_collection(tmp_path, ends):
             assert objects_of_ours() == before
         finally:
             gc.enable()
+
+
+async def test_the_names_of_a_listing_count_until_they_are_told(tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"{'x' * 200}{number:04}").touch()
+    limits = Limits(memory=2 * MIB)
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+        await client.connect()
+        await client.ask(ECHO, asked=400)
+        memory = peer_of(server, client).connection.memory
+        before = memory.held
+        body = messages.query_directory
+        folders = [await client.open("many", access=1, options=1) for _ in range(4)]
+        statuses = [(await client.ask(QUERY_DIRECTORY, body(one))).status for one in folders]
+        assert statuses == [0, 0, NtStatus.INSUFFICIENT_RESOURCES, NtStatus.INSUFFICIENT_RESOURCES]
+        assert memory.held > before + MIB
+        while not (await client.ask(QUERY_DIRECTORY, body(folders[0]))).status:
+            pass
+        assert (await client.ask(QUERY_DIRECTORY, body(folders[2]))).status == 0
+        for one in folders:
+            assert (await client.ask(CLOSE, messages.close(one))).status == 0
+        assert memory.held == before
+
+
+async def test_opens_and_locks_and_watches_count_until_they_end(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        await client.ask(ECHO, asked=400)
+        memory = peer_of(server, client).connection.memory
+        before = memory.held
+        file_id = await client.open("a")
+        opened = memory.held
+        assert opened >= before + OPEN
+        ranges = [
+            (10 * place, 1, messages.SHARED | messages.FAIL_IMMEDIATELY) for place in range(10)
+        ]
+        assert (await client.ask(LOCK, messages.lock(file_id, *ranges))).status == 0
+        assert memory.held == opened + 10 * LOCKED
+        over = [(0, 1, messages.EXCLUSIVE | messages.FAIL_IMMEDIATELY)]
+        assert (await client.ask(LOCK, messages.lock(file_id, *over))).status != 0
+        assert memory.held == opened + 10 * LOCKED
+        free = [(10 * place, 1, messages.UNLOCK) for place in (0, 1, 99)]
+        answer = await client.ask(LOCK, messages.lock(file_id, *free))
+        assert answer.status == NtStatus.RANGE_NOT_LOCKED
+        assert memory.held == opened + 8 * LOCKED
+        assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
+        assert memory.held == before
+        folder = await client.open("", access=1, options=1)
+        await client.send(client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)))
+        await client.answers()
+        assert memory.held >= before + OPEN + WATCH + TASK
+        assert (await client.ask(CLOSE, messages.close(folder))).status == 0
+        await client.answer()  # NOTIFY_CLEANUP
+        await wait_all_tasks_blocked()
+        assert memory.held == before
+
+
+async def test_a_connection_that_holds_all_it_may_can_still_let_go(tmp_path):
+    async with smbd.testing.serve(tmp_path, limits=Limits(memory=256 * KIB)) as server:
+        async with raw_client(server) as client:
+            await client.connect()
+            await client.ask(ECHO, asked=400)
+            opens = []
+            while not (answer := await client.ask(CREATE, messages.create("a"))).status:
+                opens.append(answer.file_id)
+            assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
+            assert len(opens) > 50
+            answer = await client.ask(CREATE, messages.create("new"))
+            assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
+            assert not (tmp_path / "new").exists()
+            assert (await client.ask(CLOSE, messages.close(opens[0]))).status == 0
+            assert (await client.ask(CREATE, messages.create("a"))).status == 0
