@@ -72,7 +72,7 @@ class Transport:
         The buffer of a frame that is still in use is left to its users, and the next bytes go
         into a new one.
         """
-        incoming = self._incoming
+        incoming, turn = self._incoming, self.turn
         while True:
             await trio.lowlevel.wait_readable(self._sock)
             try:
@@ -84,8 +84,12 @@ class Transport:
             self.last_frame = trio.current_time()
             incoming.have += count
             self._handling = True
+            turn.begin()
+            if turn.long and turn.is_late:
+                await turn.give_way()
             at, wanted, pinned = await self._burst(incoming.received, handle)
             self.flush()
+            turn.end()
             incoming.keep(at, wanted, pinned=pinned)
             self._handling = False
 
@@ -111,7 +115,6 @@ class Transport:
         """
         at, have, held = 0, len(view), False
         turn, most = self.turn, self._unsent + _TURN_BYTES
-        turn.begin()
         over, memory = turn.over, self._memory
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)

@@ -18,6 +18,8 @@ _SHORTEST = 0.0001
 # turn waits for its next round; but not for more rounds than that, were all of them long.
 _ROUND = 0.005
 _MOST_ROUNDS = 20
+# Whose last burst took no longer than that goes on in any round: a client that asks for little.
+_LITTLE = 0.0002
 
 
 class Turns:
@@ -44,18 +46,30 @@ class Turns:
 class Turn:
     """One task's turn; `over` is when it ends, by `perf_counter`."""
 
-    __slots__ = ("_round", "_turns", "over")
+    __slots__ = ("_began", "_round", "_turns", "long", "over")
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._round = 0  # of the loop, when the task ran last; 0: it is running
+        self._began = 0.0
         self.over = 0.0
+        self.long = False  # the last one took more than a little
 
     def begin(self) -> None:
         """The time of a turn counts from now; the task has been suspended since its last one."""
         turns, now = self._turns, perf_counter()
         self._count_round(now)
+        self._began = now
         self.over = now + (turns.length if turns.waiting else _TURN)
+
+    def end(self) -> None:
+        """What began has been done, in one turn or in several."""
+        self.long = perf_counter() - self._began > _LITTLE
+
+    @property
+    def is_late(self) -> bool:
+        """Whether this round of the loop had been long enough when the turn began."""
+        return self._began > self._turns.round_over
 
     def another(self) -> "Turn":
         """A turn for a task beside this one, which is about to be started."""
@@ -76,7 +90,7 @@ class Turn:
     async def await_round(self) -> None:
         """Begin a turn, in a later round of the loop if this one has been long enough."""
         self.begin()
-        if perf_counter() > self._turns.round_over:
+        if self.is_late:
             await self.give_way()
 
     async def give_way(self) -> None:

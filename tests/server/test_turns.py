@@ -3,12 +3,14 @@
 import socket
 from collections import Counter
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
 import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
+from smbd import transport as transport_module
 from smbd import turns
 from smbd.buffers import SpareBuffers
 from smbd.memory import MemoryAccount
@@ -187,6 +189,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(turns, "perf_counter", clock)
+    monkeypatch.setattr(transport_module, "perf_counter", clock)
     return clock
 
 
@@ -223,6 +226,38 @@ async def test_what_takes_long_is_done_once_in_a_round_of_the_loop(clock):
         trio.lowlevel.remove_instrument(rounds)
     assert len(set(long_in)) == 10
     assert len(set(short_in)) == 1
+
+
+async def test_busy_connections_take_several_rounds_and_one_that_asks_little_does_not_wait(clock):
+    shared, rounds = Turns(), Rounds()
+    done = []
+
+    def handle(name, _frame):
+        clock.now += 0.0001 if name == "little" else 0.0019
+        done.append((rounds.count, name))
+        return False
+
+    names = ["little", *"0123456789"]
+    pairs = {name: sockets() for name in names}
+    trio.lowlevel.add_instrument(rounds)
+    async with trio.open_nursery() as nursery:
+        for name, (_, server) in pairs.items():
+            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
+            nursery.start_soon(transport.receive, partial(handle, name))
+        for _ in range(2):  # at first nobody knows who is busy
+            done.clear()
+            for client, _ in pairs.values():
+                client.send(frames(1))
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(rounds)
+    for pair in pairs.values():
+        for one in pair:
+            one.close()
+    in_round = Counter(number for number, _ in done)
+    assert len(done) == 11
+    assert max(in_round.values()) <= 4  # 5 ms, and whoever began just before, and the little one
+    assert (min(in_round), "little") in done
 
 
 async def test_nobody_waits_for_ever_though_all_rounds_are_long(clock):

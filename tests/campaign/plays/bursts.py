@@ -322,9 +322,8 @@ async def strangers(scene: Scene) -> None:
             await stranger.negotiate()
             await stranger.ask(ECHO, asked=8000)
             while True:
-                for one in [stranger.peer.request(ECHO, asked=2) for _ in range(10)]:
-                    await stranger.send(one)
-                for _ in range(10):
+                await stranger.send(*[stranger.peer.request(ECHO, asked=2) for _ in range(900)])
+                for _ in range(900):
                     await stranger.answers()
 
     with trio.move_on_after(scene.play.size(10, 1)):
