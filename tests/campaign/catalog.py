@@ -1,7 +1,19 @@
 """The campaigns that there are: to add one, write a module in plays/ and name it here."""
 
 from .campaign import Campaign
-from .plays import bursts, conversations, ends, io, kills, memory, parsers, races, silence, workers
+from .plays import (
+    bursts,
+    conversations,
+    ends,
+    io,
+    kills,
+    memory,
+    opens,
+    parsers,
+    races,
+    silence,
+    workers,
+)
 
 CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
@@ -12,6 +24,7 @@ CAMPAIGNS: dict[str, Campaign] = {
         io.CAMPAIGN,
         kills.CAMPAIGN,
         memory.CAMPAIGN,
+        opens.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,
         silence.CAMPAIGN,
