@@ -30,6 +30,9 @@ _log = logging.getLogger("smbd")
 
 # In one frame, whose length has 24 bits ([MS-SMB2] 2.1); the rest is for headers.
 _MOST_DATA = 15 << 20
+# An interim response to a login is nothing that the preauth integrity hash knows of, and the answer
+# to a tree connect says the TreeId where the AsyncId would stand.
+_NEVER_ASYNC = frozenset((Command.SESSION_SETUP, Command.TREE_CONNECT))
 # For a lock or a change that may never come; and the answer to a login may be held back.
 _WAIT_FOR_OTHERS = frozenset((Command.LOCK, Command.CHANGE_NOTIFY, Command.SESSION_SETUP))
 _LET_GO = frozenset((Command.LOGOFF, Command.CLOSE, Command.LOCK))
@@ -207,9 +210,8 @@ class Dispatch:
                 scope.cancel()
             try:
                 # The last of a chain alone may be told to wait: an interim response in the
-                # middle would tear the frame apart.  Nor a login: an interim response is nothing
-                # that the preauth integrity hash knows of.
-                if last and request.command != Command.SESSION_SETUP:
+                # middle would tear the frame apart.
+                if last and request.command not in _NEVER_ASYNC:
                     others = _waits_for_others(request)
                     self.interims.begin(request, answers, for_others=others)
                 run = row_of(request).run

@@ -37,6 +37,18 @@ async def test_a_read_that_ends_in_time_gets_one_plain_response(tmp_path, mock_c
         assert await stage.answers() == []
 
 
+async def test_a_tree_connect_that_takes_long_has_its_tree_id_in_the_answer(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.calls.holding = True
+        stage.burst(stage.peer.tree_connect("share"))
+        mock_clock.jump(FOR_OTHERS_AFTER + FOR_FILES_AFTER)
+        assert await stage.answers() == []
+        stage.calls.held[-1].finish()
+        answer = await stage.answer()
+        assert (answer.status, answer.flags & ASYNC) == (0, 0)
+        assert answer.tree_id in stage.session.trees
+
+
 async def test_a_read_that_takes_longer_gets_an_interim_response_with_its_credits(
     tmp_path, mock_clock
 ):
