@@ -28,7 +28,7 @@ async def begun(begin: Callable[[], Change | Wait]) -> Change:
 
 @asynccontextmanager
 async def in_turn(lines: Lines, thing: Hashable) -> AsyncIterator[None]:
-    """A block that begins when all who came before for the same thing are done."""
+    """A block that begins when all that came before for the same thing are done."""
     place = lines.join(thing)
     try:
         if not place.is_first:

@@ -18,7 +18,7 @@ from smbd.vfs import File
 
 T = TypeVar("T")
 # What ended is remembered for the oldest flight, which a disk that hangs may keep up for hours.
-# Beyond this it is forgotten, and whoever was away then looks again.
+# Beyond this it is forgotten, and every CREATE that was away then looks again.
 _MOST_ENDED, _MOST_MOVED = 65_536, 256
 Key = tuple[int, int]  # (device, inode)
 

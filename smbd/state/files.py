@@ -19,7 +19,7 @@ _ASKED = 16
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One name of an open file, and who opened it by that ([MS-FSA] 2.1.1.5 and 2.1.1.6).
+    """One name of an open file, and the opens that came by it ([MS-FSA] 2.1.1.5 and 2.1.1.6).
 
     A symbolic link is a name of its own: its deletion leaves the file that it leads to.
     """
@@ -30,7 +30,7 @@ class Link:
     delete_pending: bool = False
 
     def doom(self, *, doomed: bool = True) -> None:
-        """Mark for deletion, or take the mark off; who watches a doomed directory is told."""
+        """Mark for deletion, or take the mark off; watchers of a doomed directory are told."""
         self.state.doomed += doomed - self.delete_pending
         self.delete_pending = doomed
         for held in self.opens if doomed else ():
@@ -38,7 +38,7 @@ class Link:
                 held.notify.end(NtStatus.DELETE_PENDING)
 
     def renamed(self, moved: File) -> None:
-        """The name is another now, for all who opened the file by it.
+        """The name is another now, for all opens that came by it.
 
         It may be one that the file had already: then the two names have become one.
         """
@@ -120,9 +120,9 @@ class FileTable:
     """The files that are open, for the whole server."""
 
     changes: Changes = field(default_factory=Changes)
-    # By (root, path) those who may make or overwrite a file, by identity those who change its
-    # records or names.  Should they all wake for each that is done, 1,000 would wake a million
-    # times; and what comes in one line is done in its order.
+    # Requests that may make or overwrite a file wait by (root, path), those that change its records
+    # or names by its identity.  In a line each wakes once: 1,000 that all woke for each that is
+    # done would wake a million times.
     lines: Lines = field(default_factory=Lines)
     lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from smbd.vfs.attributes import (
 from smbd.vfs.changes import MovedError
 from smbd.vfs.copying import copy_range
 from smbd.vfs.eas import find_eas, list_eas, set_eas
+from smbd.vfs.file import File
 from smbd.vfs.information import (
     Ownership,
     entries,
@@ -28,7 +29,7 @@ from smbd.vfs.information import (
 )
 from smbd.vfs.names import fold, name_to_path, parse_name, path_to_name, to_disk, to_wire
 from smbd.vfs.permission import may_own, may_read, may_remove, may_write
-from smbd.vfs.root import File, Root
+from smbd.vfs.root import Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
     allocate,

@@ -8,13 +8,13 @@ from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time, dosattrib, xattrs
 from smbd.vfs.busy import holds_inode
+from smbd.vfs.file import File
 from smbd.vfs.information import (
     STORED_ATTRIBUTES,
     Attributes,
     information,
     known_attributes,
 )
-from smbd.vfs.root import File
 from smbd.wire.filetime import unix_from_filetime
 from smbd.wire.fscc import FileAttribute
 

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from aio.inodes import busy
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 
 P = ParamSpec("P")
 R = TypeVar("R")

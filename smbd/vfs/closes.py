@@ -8,7 +8,7 @@ everything (NFS, FUSE) asks it at each close.
 
 import os
 
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 
 
 def close_may_wait(file: File, *, written: bool) -> bool:

@@ -4,7 +4,7 @@ import errno
 import os
 
 from aio.inodes import busy
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 
 # Across file systems, where neither knows how, or where the ranges of one file overlap.
 _CANNOT = frozenset((errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS))

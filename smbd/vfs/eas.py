@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import xattrs
 from smbd.vfs.busy import holds_inode
+from smbd.vfs.file import File
 from smbd.vfs.information import is_client_ea
-from smbd.vfs.root import File
 from smbd.wire.fscc import LARGEST_EA_VALUE, ExtendedAttribute
 
 _USER = "user."

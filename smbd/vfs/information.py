@@ -19,10 +19,10 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time as change_times
 from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
+from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
 from smbd.vfs.names import MAXIMUM_COMPONENT, to_disk
-from smbd.vfs.root import File
 from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation

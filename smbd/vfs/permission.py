@@ -3,8 +3,8 @@
 import os
 import stat
 
+from smbd.vfs.file import File
 from smbd.vfs.lookup import PROC_FDS, closed_after
-from smbd.vfs.root import File
 
 
 def may_read(file: File) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from aio import kernel
 from aio.inodes import busy
 from aio.mounted import Look, look_at, look_for
 from smbd.ntstatus import NtError, NtStatus
@@ -24,9 +23,9 @@ from smbd.vfs.changes import (
     replace_by_rename,
     take_by_rename,
 )
+from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystems
 from smbd.vfs.lookup import (
-    PROC_FDS,
     Found,
     Lookup,
     closed_after,
@@ -34,9 +33,8 @@ from smbd.vfs.lookup import (
     join,
     place_of,
 )
-from smbd.vfs.names import path_to_name
 from smbd.vfs.volume import describe_volume
-from smbd.vfs.waits import asks_others, open_may_wait
+from smbd.vfs.waits import open_may_wait
 from smbd.wire.fscc import Volume
 
 # An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a
@@ -49,103 +47,6 @@ _SIGHT = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
-_GONE = " (deleted)"  # what /proc says behind the path of a name that was removed
-
-
-class File:
-    """An open file or folder of a share.
-
-    `target` is what os.utime, os.setxattr and the like take: the descriptor, or for one that is
-    O_PATH (opened for neither reading nor writing) its name in /proc.
-    """
-
-    __slots__ = (
-        "asks_others",
-        "crossed",
-        "device",
-        "fd",
-        "folder",
-        "inode",
-        "is_directory",
-        "is_symlink",
-        "path",
-        "readable",
-        "root",
-        "target",
-        "writable",
-    )
-
-    def __init__(
-        self,
-        root: "Root",
-        path: str,
-        fd: int,
-        look: Look,
-        *,
-        read: bool,
-        write: bool,
-    ) -> None:
-        self.root = root
-        self.path = path
-        self.asks_others = asks_others(look)  # if so, nothing is asked of it in the event loop
-        self.crossed = False  # a symbolic link was on the way
-        self.folder: tuple[int, int] | None = None  # the identity of the one it was made in
-        self.is_symlink = False  # the name by which it was opened is a symbolic link
-        self.fd = fd
-        self.is_directory = stat.S_ISDIR(look.st_mode)
-        self.device = look.st_dev
-        self.inode = look.st_ino
-        self.readable = read
-        self.writable = write
-        self.target: int | str = fd if read or write else f"{PROC_FDS}/{fd}"
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        """(device, inode): equal for every open of one file, whatever its name."""
-        return self.device, self.inode
-
-    @property
-    def place(self) -> str:
-        """The absolute path of the name by which it was opened, one for all shares."""
-        return self.place_in(self.root.place)
-
-    def place_in(self, root: str) -> str:
-        """The same where the place of its root is known: most need no system call."""
-        if self.crossed and not self.is_symlink:
-            return place_of(self.fd)
-        return f"{root}/{self.path}" if self.path else root
-
-    def is_by_link_of(self, other: "File") -> bool:
-        """Whether both, which are one file, were opened by one name of it.  Waits for nothing.
-
-        A symbolic link is a name of its own.
-        """
-        if self.root is other.root and self.path == other.path:
-            return True
-        if self.is_symlink or other.is_symlink:
-            return self.is_symlink and other.is_symlink and self.place == other.place
-        mine, others = place_of(self.fd), place_of(other.fd)
-        if mine == others or mine.endswith(_GONE) or others.endswith(_GONE):
-            return mine == others and bool(mine)
-        # By several mounts, or where the file system ignores case, it may be called otherwise.
-        return self.is_directory or _links(self.fd) == 1
-
-    @property
-    def name(self) -> str:
-        """The last component as SMB says it; "" for the root."""
-        return path_to_name(self.path.rpartition("/")[2])
-
-    def close(self) -> None:
-        """Close the descriptor; a second call does nothing."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc_info: object) -> None:
-        self.close()
 
 
 class Root:
@@ -462,13 +363,6 @@ class Root:
                 return None
             file.path = path
             return os.dup(fd)
-
-
-def _links(fd: int) -> int:
-    """The count of an open file's links as far as it is known here."""
-    return kernel.statx(
-        b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
-    ).nlink
 
 
 def _is_regular(mode: int) -> bool:

@@ -9,9 +9,9 @@ from aio import give_way, kernel
 from aio.mounted import look_at
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.busy import holds_inode
+from smbd.vfs.file import File
 from smbd.vfs.information import BLOCK, information
 from smbd.vfs.lookup import closed_after
-from smbd.vfs.root import File
 from smbd.wire.fscc import FileAttribute
 
 _ZEROS = bytes(1 << 20)

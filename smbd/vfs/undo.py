@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from aio import kernel
 from smbd.vfs import change_time, dosattrib
 from smbd.vfs.eas import attributes_of
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 from smbd.wire.fscc import ExtendedAttribute
 
 

@@ -9,7 +9,7 @@ import os
 
 from smbd.ntstatus import NtError
 from smbd.vfs.busy import holds_inode
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 
 LARGEST_LIST = 65_536  # XATTR_LIST_MAX: the kernel gives no list of names that is longer
 LONGEST_NAME = 255  # XATTR_NAME_MAX, "user." included

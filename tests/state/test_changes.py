@@ -50,7 +50,7 @@ def test_all_who_wait_for_a_change_are_woken_at_its_end():
         waits = [changes.begin([A, B]), changes.meet(file(A))]
         for number, wait in enumerate(waits):
             wait.wake = lambda number=number: woken.append(number)
-        assert changes.meet(file(B)) is None, "who waits has reserved nothing"
+        assert changes.meet(file(B)) is None, "a change that waits has reserved nothing"
         assert woken == []
     assert woken == [0, 1]
     assert all(wait.over for wait in waits)

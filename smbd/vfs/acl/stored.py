@@ -16,7 +16,7 @@ from struct import Struct, error
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import xattrs
-from smbd.vfs.root import File
+from smbd.vfs.file import File
 from smbd.wire.dtyp import SecurityDescriptor, pack_security_descriptor, parse_security_descriptor
 
 NAME = "user.NTACL"

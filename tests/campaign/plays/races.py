@@ -182,7 +182,7 @@ async def _marked_folder(rivals: _Rivals) -> bool:
 
 
 async def _overwritten(rivals: _Rivals) -> bool:
-    """Whether a file changed beneath somebody who shares no writing."""
+    """Whether a file changed beneath an open that shares no writing."""
     path = rivals.folder / "overwritten"
     path.write_bytes(b"old")
     mine = messages.create("overwritten", disposition=_OVERWRITE, access=_READ_ATTRIBUTES)
