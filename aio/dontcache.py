@@ -18,6 +18,7 @@ from typing import TypeVar
 import trio
 
 from aio.base import Data
+from aio.mounted import look_at
 from aio.transfers import ByRing, ByThreads
 
 D = TypeVar("D", memoryview, Data)
@@ -38,13 +39,13 @@ class DontCache:
 
     def flags(self, fd: int, length: int, *, writing: bool) -> int:
         """What to add to the flags of a request.  OSError: EBADF."""
-        if length < self.shortest or (os.fstat(fd).st_dev, writing) in self._refused:
+        if length < self.shortest or (look_at(fd).st_dev, writing) in self._refused:
             return 0
         return _RWF_DONTCACHE
 
     def refused(self, fd: int, *, writing: bool) -> None:
         """From now on without, on this file system and in this direction."""
-        self._refused.add((os.fstat(fd).st_dev, writing))
+        self._refused.add((look_at(fd).st_dev, writing))
 
 
 class Uncached:

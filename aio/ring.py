@@ -29,6 +29,8 @@ FSYNC = 2
 # which passes, or because of a limit of processes, which does not.
 _AGAIN = {errno.EINTR, errno.ECANCELED}
 _MOST_CANCELLED = 3
+# To find that out takes 0.2 s: it is believed for so many seconds.
+_WITHOUT = 10.0
 # Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call, and after so
 # long the others have their turn.
 _MOST_BYTES, _MOST_AT_ONCE = 1 << 20, 16
@@ -112,6 +114,7 @@ class Ring:
         self._reaped = trio.Event()  # the task that takes completions has ended
         self._reaped.set()
         self._open = True
+        self._without_until = 0.0  # perf_counter's seconds; until then there is no thread for it
 
     def register(self, memory: Address, length: int) -> bool:
         """As `Queue.register`."""
@@ -128,14 +131,7 @@ class Ring:
             self._begin()
         self.pending += 1
         try:
-            result = await self._once(request)
-            cancelled = 0
-            while -result in _AGAIN:
-                cancelled += -result == errno.ECANCELED
-                if cancelled > _MOST_CANCELLED:
-                    result = await _without_queue(request)
-                else:
-                    result = await self._once(request)
+            result = await self._done(request)
         finally:
             self.pending -= 1
             if not self.pending:
@@ -144,6 +140,20 @@ class Ring:
                     self._idle.set()
         if result < 0:
             raise OSError(-result, os.strerror(-result))
+        return result
+
+    async def _done(self, request: Request) -> int:
+        """The kernel's result, however often it must be asked."""
+        if perf_counter() < self._without_until:
+            return await _without_queue(request)
+        result = await self._once(request)
+        cancelled = 0
+        while -result in _AGAIN:
+            cancelled += -result == errno.ECANCELED
+            if cancelled > _MOST_CANCELLED:
+                self._without_until = perf_counter() + _WITHOUT
+                return await _without_queue(request)
+            result = await self._once(request)
         return result
 
     async def _once(self, request: Request) -> int:

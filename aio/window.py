@@ -6,7 +6,7 @@ three quarters of the time on a disk of 500 reads a second with four places, 2 m
 wrong, halve when a submission has waited, then one more a round.
 """
 
-_FIRST = 16
+_FIRST = 4
 _WAIT, _WAIT_A_BYTE = 0.001, 0.5e-9  # what has taken so long has waited, and not only copied
 # Meanwhile the kernel's threads submit, where there are any: they may wait.
 _ASIDE, _ASIDE_AT_MOST = 100, 10.0

@@ -31,6 +31,7 @@ def end_of_file(file: File) -> int:
     return os.fstat(file.fd).st_size
 
 
+@holds_inode
 def append(file: File, data: memoryview, offset: int) -> int:
     """Write at the end of a file (open for writing), and nowhere else; the count.
 
