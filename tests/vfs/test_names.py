@@ -163,3 +163,11 @@ def test_half_a_surrogate_pair_is_a_name_too() -> None:
 )
 def test_case_is_folded_as_windows_does(one: str, other: str, same: bool) -> None:
     assert (vfs.fold(one) == vfs.fold(other)) is same
+
+
+@pytest.mark.parametrize("name", ["a\\" * 2048 + "a", "a\\" * 15_000, "a\\..\\" * 1000 + "a"])
+def test_a_path_that_no_call_of_the_kernel_takes_is_none(name):
+    assert vfs.name_to_path("a\\" * 2047 + "a").count("/") == 2047
+    with pytest.raises(NtError) as caught:
+        vfs.name_to_path(name)
+    assert caught.value.status == NtStatus.OBJECT_NAME_INVALID
