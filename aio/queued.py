@@ -3,6 +3,7 @@
 The same engine twice, over another queue (aio.libaio, aio.uring).
 """
 
+import os
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar, TypeVarTuple
@@ -21,6 +22,9 @@ R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
 _NOTHING = Address(0, memoryview(b""))  # what fsync transfers
+# io_uring gives each fsync to a thread of its own pool, which has four for each processor; half of
+# them are left for what else may need one (reads of file systems that cannot wait otherwise).
+_FSYNCS_A_PROCESSOR = 2
 
 
 class QueuedEngine:
@@ -43,6 +47,11 @@ class QueuedEngine:
         elif direct:
             other = ByThreads(self._pool, self._stats) if self._pool else self._transfers
             self._transfers = self._direct = Direct(self._ring, self._stats, other)
+        processors = os.cpu_count() or 1
+        half = max(1, min(queue.depth // 2, processors * _FSYNCS_A_PROCESSOR))
+        self._fsyncs = trio.CapacityLimiter(half)  # the queue must never be full of them
+        self._fsyncing = 0  # or waiting to be
+        self._synced = trio.Event()
         self._closed = False
         self.write_seconds = 0.0
 
@@ -82,8 +91,18 @@ class QueuedEngine:
 
     async def fsync(self, fd: int) -> None:
         """Through the queue: of all descriptors of the file, and of the page cache."""
-        await self._whole(self._ring.perform, Request(FSYNC, fd, _NOTHING, 0, 0))
+        await self._whole(self._fsync, fd)
         self._stats.fsyncs += 1
+
+    async def _fsync(self, fd: int) -> None:
+        self._fsyncing += 1
+        try:
+            async with self._fsyncs:
+                await self._ring.perform(Request(FSYNC, fd, _NOTHING, 0, 0))
+        finally:
+            self._fsyncing -= 1
+            if not self._fsyncing:
+                self._synced.set()
 
     async def _whole(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
         if self._closed:
@@ -98,6 +117,10 @@ class QueuedEngine:
     async def aclose(self) -> None:
         """Wait for what is in flight, then give the queue and all descriptors back."""
         self._closed = True
+        while self._fsyncing:
+            self._synced = trio.Event()
+            with trio.CancelScope(shield=True):
+                await self._synced.wait()
         try:
             if self._pool is not None:
                 await self._pool.aclose()

@@ -12,8 +12,10 @@ import trio.testing
 
 import aio
 from aio.base import Stats
+from aio.dontcache import DontCache
 from aio.kernel import Address, address_of
 from aio.libaio import LibaioQueue
+from aio.queued import QueuedEngine
 from aio.ring import FSYNC, READ, Request, Ring
 from tests.aio.engines import QUEUED, Form
 
@@ -368,4 +370,51 @@ async def test_errors_in_cycles_are_collected(queued: Form) -> None:
     assert kept.errno == errno.EBADF
     del kept
     gc.collect()
+    await engine.aclose()
+
+
+async def test_thirty_two_fsyncs_leave_half_of_the_queue_to_a_read(paper: PaperQueue) -> None:
+    engine = QueuedEngine(paper, DontCache(0), direct=False, workers=0)
+    async with trio.open_nursery() as nursery:
+        for _ in range(32):
+            nursery.start_soon(engine.fsync, 0)
+        await trio.testing.wait_all_tasks_blocked()
+        fsyncs = list(paper.tags)
+        assert len(fsyncs) == paper.depth // 2
+        nursery.start_soon(engine.read, 0, memoryview(bytearray(10)), 0)
+        await trio.testing.wait_all_tasks_blocked()
+        (read,) = set(paper.tags) - set(fsyncs)
+        paper.complete(read)
+        while paper.tags:
+            paper.complete(*paper.tags)
+            await trio.testing.wait_all_tasks_blocked()
+    assert engine.statistics().fsyncs == 32
+    await engine.aclose()
+
+
+async def test_fsyncs_that_wait_are_made_before_the_engine_ends(paper: PaperQueue) -> None:
+    engine = QueuedEngine(paper, DontCache(0), direct=False, workers=0)
+    async with trio.open_nursery() as nursery:
+        for _ in range(6):
+            nursery.start_soon(engine.fsync, 0)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(engine.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        while paper.tags:
+            paper.complete(*paper.tags)
+            await trio.testing.wait_all_tasks_blocked()
+    assert engine.statistics().fsyncs == 6
+    assert not paper.open
+
+
+async def test_an_fsync_that_was_not_submitted_is_cancelled_at_once(paper: PaperQueue) -> None:
+    engine = QueuedEngine(paper, DontCache(0), direct=False, workers=0)
+    async with trio.open_nursery() as nursery:
+        for _ in range(paper.depth // 2):
+            nursery.start_soon(engine.fsync, 0)
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.move_on_after(0) as scope:
+            await engine.fsync(0)
+        assert scope.cancelled_caught
+        paper.complete(*paper.tags)
     await engine.aclose()
