@@ -58,6 +58,7 @@ class Transport:
         self._unsent = 0  # bytes in _out, and of its buffers' objects
         self._in_work = 0  # bytes that requests in work may need
         self._settled = 0.0  # what last_frame was then
+        self._whole = trio.current_time()  # when a frame has come to its end, or none had begun
         self._handling = False  # frames lie in the receive buffer and are not handled yet
         self._blocked = trio.Event()  # set: the socket is full, write_later takes over
         self._progress = trio.Event()  # set when _unsent or _in_work went down
@@ -90,6 +91,8 @@ class Transport:
             at, wanted, pinned = await self._burst(incoming.received, handle)
             self.flush()
             turn.end()
+            if at:
+                self._whole = self.last_frame
             incoming.keep(at, wanted, pinned=pinned)
             self._handling = False
 
@@ -100,7 +103,10 @@ class Transport:
 
     def settle(self) -> None:
         """Give back the memory of a burst that is over, if nothing has come since a while."""
-        quiet = trio.current_time() - self.last_frame >= _SETTLED
+        now = trio.current_time()
+        if not self._incoming.have or self._handling:
+            self._whole = now
+        quiet = now - self.last_frame >= _SETTLED
         if quiet and not self._handling and self._settled != self.last_frame:
             self._settled = self.last_frame
             self._incoming.settle()
@@ -148,6 +154,11 @@ class Transport:
         """Wait until the peer has taken replies, or work is done: back-pressure."""
         while self._unsent + self._in_work > self._memory.flight:
             await self._some_progress()
+
+    @property
+    def unfinished_since(self) -> float:
+        """Since when a frame has been coming that is not whole, to a second; inf if none is."""
+        return self._whole if self._incoming.have and not self._handling else inf
 
     @property
     def in_flight(self) -> int:

@@ -91,7 +91,7 @@ class Limits:
     max_read: int = 8 * _MIB
     max_write: int = 8 * _MIB
     max_transact: int = 8 * _MIB
-    memory: int = 64 * _MIB  # of one connection: requests in work and replies not yet sent
+    memory: int = 64 * _MIB  # that one connection may make the server hold
 
 
 @dataclass(frozen=True, slots=True)

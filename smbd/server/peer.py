@@ -22,6 +22,8 @@ _log = logging.getLogger("smbd")
 
 # What a frame may hold beside the largest payload: headers, names, contexts, a compound.
 _FRAME_OVERHEAD = 65536
+# Seconds that one may take to come: 8 MiB at 28 KB/s.
+_LONGEST_FRAME = 300.0
 # Until a login is done: it takes four messages, one after the other.  ECHOs and half logins are
 # all that more credits would be good for.
 _CREDITS_OF_STRANGERS = 16
@@ -124,6 +126,12 @@ class Peer:
         else:
             self._why = f"lost: {error}"
             self._level = logging.INFO  # clients go away without a word every day
+
+    def settle(self) -> None:
+        """Look after it once a second: give back memory, and wait for no frame for ever."""
+        self.transport.settle()
+        if self.transport.unfinished_since <= trio.current_time() - _LONGEST_FRAME:
+            self.end("dropped: a frame that does not end")
 
     async def _watch_login(self) -> None:
         """Drop a connection on which nobody logs in: half-open ones are cheap to make."""

@@ -82,7 +82,7 @@ class Server:
     def settle(self) -> None:
         """Give back the memory of what is over and was kept for the next of its kind."""
         for peer in self._peers:
-            peer.transport.settle()
+            peer.settle()
         self.service.buffers.settle()
 
     def memory_held(self) -> int:

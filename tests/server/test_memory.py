@@ -3,6 +3,7 @@
 import gc
 import socket
 from collections import Counter
+from math import inf
 from struct import pack
 
 import pytest
@@ -106,6 +107,38 @@ async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tm
         server.server.settle()
         assert transport._incoming.size == 4 * KIB
         assert await client.works()
+
+
+async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        assert await client.works()
+        transport = peer_of(server, client).transport
+        await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
+        while transport.unfinished_since == inf:
+            await trio.lowlevel.checkpoint()
+        server.server.settle()
+        transport._whole -= 290  # seconds ago
+        await client.stream.send_all(bytes(100))
+        await wait_all_tasks_blocked()
+        server.server.settle()
+        assert server.server._peers, "it may take some minutes"
+        transport._whole -= 20
+        server.server.settle()
+        assert await client.hung_up()
+
+
+async def test_a_frame_may_begin_whenever_it_wants_to(tmp_path):
+    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+        transport = peer_of(server, client).transport
+        transport._whole -= 1000
+        server.server.settle()
+        await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
+        while transport.unfinished_since == inf:
+            await trio.lowlevel.checkpoint()
+        server.server.settle()
+        assert server.server._peers
 
 
 async def test_before_a_login_no_frame_may_be_longer_than_a_login_needs(tmp_path):
