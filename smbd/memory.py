@@ -21,7 +21,7 @@ REPLY = 128
 
 _DEFAULT = 64 << 20
 # Before a login: three that were begun; and one or two that are held back.
-_STRANGERS_LIMIT = 12288
+_STRANGERS_LIMIT = 10240
 _STRANGERS_HELD = 8192
 
 
