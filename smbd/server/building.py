@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import TypeVar, TypeVarTuple
 
 import trio
@@ -60,7 +61,8 @@ async def open_shares(
         for config in wanted:
             share = running.get(config.name.lower())
             if share is None or not await _is_same(share, config):
-                share = await _open_share(config)
+                # At the start nobody waits for another share.
+                share = await _open_share(config, _ANSWER_SECONDS if running else inf)
                 opened.append(share)
             shares[config.name.lower()] = share
     except BaseException:
@@ -91,12 +93,12 @@ async def retire_share(share: Share) -> None:
         await share.engine.aclose()
 
 
-async def _open_share(config: ShareConfig) -> Share:
+async def _open_share(config: ShareConfig, patience: float) -> Share:
     workers = WorkerPool(_SHARE_WORKERS, f"smbd-{config.name}", each=_OF_ONE_CONNECTION)
     try:
         share = Share(config, open_engine(config.engine, **config.engine_options), workers)
         try:
-            await _answer(share, share.open_root)  # only to see that it can be
+            await _answer(share, patience, share.open_root)  # only to see that it can be
         except BaseException:
             await share.engine.aclose()
             raise
@@ -109,16 +111,16 @@ async def _open_share(config: ShareConfig) -> Share:
 async def _is_same(share: Share, wanted: ShareConfig) -> bool:
     """`_same_storage`; a disk that does not answer is no reason to end what is served from it."""
     try:
-        return await _answer(share, _same_storage, share, wanted)
+        return await _answer(share, _ANSWER_SECONDS, _same_storage, share, wanted)
     except TimeoutError:
         _log.warning("%s: its disk does not answer", share.name)
         return _configured_alike(share.config, wanted)
 
 
-async def _answer(share: Share, function: Callable[[*Args], R], *args: *Args) -> R:
+async def _answer(share: Share, patience: float, function: Callable[[*Args], R], *args: *Args) -> R:
     """What a share's disk says.  OSError has the path; TimeoutError if it says nothing."""
     try:
-        return await share.workers.ask(_ANSWER_SECONDS, function, *args)
+        return await share.workers.ask(patience, function, *args)
     except TimeoutError as error:
         path = str(share.config.path)
         raise TimeoutError(error.errno, error.strerror, path) from error
