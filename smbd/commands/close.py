@@ -19,9 +19,10 @@ def try_now(request: Request) -> Reply | None:
     """Close at once, if that waits for nothing: no name to delete, no disk to ask."""
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
-    if not closes_at_once(request.service, open_):
+    asked = message.flags & CloseFlags.POSTQUERY_ATTRIB
+    if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
         return None
-    known = information(open_.file) if message.flags & CloseFlags.POSTQUERY_ATTRIB else None
+    known = information(open_.file) if asked else None
     close_at_once(request.service, request.live_session(), open_)
     return Reply(pack_close_response(known))
 

@@ -92,12 +92,16 @@ def _may_wait(open_: Open) -> bool:
 
 
 async def close_descriptor(open_: Open) -> None:
-    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `close_open`."""
+    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `close_open`.
+
+    It cannot be cancelled: that would leave the close to the event loop.
+    """
     open_.share.engine.detach(open_.file.fd)
     try:
         if _may_wait(open_):
             workers, turn = open_.share.workers, open_.session_id
-            await workers.run_long(turn, _close_file, open_)
+            with trio.CancelScope(shield=True):
+                await workers.run_long(turn, _close_file, open_)
     finally:
         open_.file.close()  # if it is not closed by now
 
@@ -118,8 +122,7 @@ async def close_unused(open_: Open) -> None:
     Its client is told no more; whoever runs the server must know if data is lost.
     """
     try:
-        with trio.CancelScope(shield=True):
-            await close_descriptor(open_)
+        await close_descriptor(open_)
     except OSError as error:
         where = f"{open_.share.name}: {open_.file.path}"
         _log.error("%s: while it was closed: %s", where, error.strerror)

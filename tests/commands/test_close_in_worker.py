@@ -10,7 +10,7 @@ from smbd.ntstatus import NtStatus
 from smbd.vfs import root
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import CLOSE, DELETE_ON_CLOSE, ECHO, LOGOFF, READ
+from tests.core.messages import CANCEL, CLOSE, DELETE_ON_CLOSE, ECHO, LOGOFF, READ
 from tests.core.peer import PENDING
 
 READING = 0x120089
@@ -128,3 +128,15 @@ async def test_what_close_fails_with_is_told_to_the_client(tmp_path, mock_clock,
             assert (await stage.answer()).status == NtStatus.DISK_FULL
         stage.ask(CLOSE, messages.close(file_id))
         assert (await stage.answer()).status == NtStatus.FILE_CLOSED
+
+
+async def test_a_cancel_comes_too_late_once_a_worker_closes(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.calls.holding = True
+        closing = stage.ask(CLOSE, messages.close(file_id))
+        assert await final(stage) == []
+        stage.ask(CANCEL, message_id=closing)
+        [call] = stage.calls.held
+        call.finish()
+        assert [one.status for one in await final(stage)] == [0]
