@@ -17,6 +17,7 @@ _MOST_HELD = 8192
 _MOST_WAITS = 1024
 # To take one lock out costs as much as to look at so many others and put them together anew.
 _DEARER = 8
+_NONE = RangeCounts()  # of a file without locks, as most are: nothing is ever put in
 
 
 @dataclass(slots=True, frozen=True)
@@ -100,8 +101,8 @@ class ByteRangeLocks:
     budget: LockBudget = field(default_factory=LockBudget)
     held: int = 0  # how many: READ and WRITE ask nothing more where there are none
     waits: dict[LockWait, None] = field(default_factory=dict)
-    _exclusive: RangeCounts = field(default_factory=RangeCounts)
-    _shared: RangeCounts = field(default_factory=RangeCounts)
+    _exclusive: RangeCounts = _NONE
+    _shared: RangeCounts = _NONE
     _owned: dict[object, _Owned] = field(default_factory=dict)
 
     def try_lock(self, wanted: ByteRange) -> bool:
@@ -220,6 +221,8 @@ class ByteRangeLocks:
         return mine is None or count > mine.exclusive.meeting(offset, length)
 
     def _add(self, lock: ByteRange) -> None:
+        if not self.held:
+            self._exclusive, self._shared = RangeCounts(), RangeCounts()
         mine = self._owned.setdefault(lock.owner, _Owned())
         mine.locks[lock] += 1
         if lock.exclusive:

@@ -172,7 +172,7 @@ async def reads_in_one_compound(scene: Scene) -> None:
     read = (READ, messages.read(file_id, length=_MIB), {"charge": 16})
     scene.begin()
     for _ in range(scene.play.size(20, 1)):
-        await scene.send([scene.client.peer.compound(*[read] * 15)], 15)
+        await scene.send([scene.client.peer.compound(*[read] * 8)], 8)
 
 
 async def one_lock_of_many(scene: Scene) -> None:
