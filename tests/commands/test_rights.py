@@ -290,17 +290,16 @@ async def test_appends_in_one_burst_are_carried_out_as_they_came(tmp_path, mock_
 async def test_an_append_goes_behind_what_another_appended_meanwhile(tmp_path, monkeypatch):
     """The end is looked at, then others append, then this one: nothing of theirs is lost."""
     (tmp_path / "log").write_bytes(CONTENT)
-    look = os.fstat
+    write = os.write
 
-    def look_and_let_append(fd):
-        status = look(fd)
+    def write_after_another(fd, data):
         with (tmp_path / "log").open("ab") as other:
             other.write(b"theirs")
-        return status
+        return write(fd, data)
 
     async with story(tmp_path) as me:
         log = await me.open("log", access=APPEND_DATA)
-        monkeypatch.setattr("smbd.vfs.storage.os.fstat", look_and_let_append)
+        monkeypatch.setattr("smbd.vfs.storage.os.write", write_after_another)
         answer = await me.ask(WRITE, messages.write(log, b"ours", len(CONTENT)))
         monkeypatch.undo()
         assert answer.status == 0
