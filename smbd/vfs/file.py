@@ -89,9 +89,11 @@ class File:
         if self.is_symlink or other.is_symlink:
             return self.is_symlink and other.is_symlink and self.place == other.place
         mine, others = place_of(self.fd), place_of(other.fd)
-        if mine == others or mine.endswith(_GONE) or others.endswith(_GONE):
-            return mine == others and bool(mine)
-        # By several mounts, or where the file system ignores case, it may be called otherwise.
+        if mine and mine == others:
+            return True
+        if mine.endswith(_GONE) or others.endswith(_GONE):
+            return False
+        # Without /proc, by several mounts, or where the file system ignores case, they may differ.
         return self.is_directory or _links(self.fd) == 1
 
     @property

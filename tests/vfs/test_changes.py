@@ -363,3 +363,25 @@ def test_a_symbolic_link_that_was_opened_is_not_mistaken_for_what_it_leads_to(
         (share / "file").symlink_to("moved")
         root.remove(file)
         assert _names(share) == ["file"], "the file itself, wherever it was moved"
+
+
+def test_opens_by_one_name_are_told_from_those_by_another(root: vfs.Root, share: Path) -> None:
+    (share / "dir").mkdir()
+    (share / "dir" / "one").touch()
+    (share / "way").symlink_to("dir")
+    with (
+        stat_of(root, "dir/one") as one,
+        stat_of(root, "way/one") as by_way,
+        vfs.Root(share / "dir") as inner,
+        stat_of(inner, "one") as from_within,
+    ):
+        assert one.is_by_link_of(by_way)
+        os.link(share / "dir" / "one", share / "two")
+        with stat_of(root, "two") as two:
+            assert one.is_by_link_of(by_way)
+            assert by_way.is_by_link_of(from_within)
+            assert not one.is_by_link_of(two)
+            assert not two.is_by_link_of(by_way)
+            (share / "dir" / "one").unlink()
+            assert not two.is_by_link_of(by_way), "the last link, but not the one that was opened"
+        assert from_within.place == one.place == str(share.resolve() / "dir" / "one")
