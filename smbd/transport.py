@@ -34,6 +34,7 @@ _STRANGERS_FRAME = 8192
 # clients still begin with it on any port, and some keep a connection alive by it.
 _SESSION_REQUEST, _POSITIVE_RESPONSE, _KEEP_ALIVE = 0x81, b"\x82\0\0\0", 0x85
 _TWO_NAMES = 128  # bytes: 34 each without a scope, and nobody has one
+_HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_states.h
 _SETTLED = 1.0  # seconds without a byte
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
@@ -60,6 +61,7 @@ class Transport:
         self._settled = 0.0  # what last_frame was then
         self._whole = trio.current_time()  # when a frame has come to its end, or none had begun
         self._handling = False  # frames lie in the receive buffer and are not handled yet
+        self._waits_for_room = False  # nothing is read
         self._blocked = trio.Event()  # set: the socket is full, write_later takes over
         self._progress = trio.Event()  # set when _unsent or _in_work went down
         self.last_frame = trio.current_time()
@@ -152,8 +154,20 @@ class Transport:
 
     async def _room(self) -> None:
         """Wait until the peer has taken replies, or work is done: back-pressure."""
-        while self._unsent + self._in_work > self._memory.flight:
-            await self._some_progress()
+        self._waits_for_room = True
+        try:
+            while self._unsent + self._in_work > self._memory.flight:
+                await self._some_progress()
+        finally:
+            self._waits_for_room = False
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the peer has hung up while nothing is read from it, its end neither."""
+        if not self._waits_for_room:
+            return False
+        (state,) = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return state in _HUNG_UP
 
     @property
     def unfinished_since(self) -> float:

@@ -132,6 +132,9 @@ class Peer:
         self.transport.settle()
         if self.transport.unfinished_since <= trio.current_time() - _LONGEST_FRAME:
             self.end("dropped: a frame that does not end")
+        elif self.transport.is_abandoned:
+            self._level = logging.INFO
+            self.end("lost: hung up")
 
     async def _watch_login(self) -> None:
         """Drop a connection on which nobody logs in: half-open ones are cheap to make."""

@@ -109,6 +109,24 @@ async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tm
         assert await client.works()
 
 
+async def test_a_client_that_hangs_up_is_missed_although_nothing_is_read_from_it(tmp_path):
+    async with smbd.testing.serve(tmp_path, limits=Limits(memory=256 * KIB)) as server:
+        async with raw_client(server) as client:
+            await client.connect()
+            await client.ask(ECHO, asked=400)
+            await client.open("a")
+            transport = peer_of(server, client).transport
+            transport.work_began(MIB)  # and it takes for ever
+            await client.send(*(client.peer.request(ECHO) for _ in range(3)))
+            await wait_all_tasks_blocked()
+            server.server.settle()
+            assert server.server.service.opens
+        while server.server._peers:
+            server.server.settle()
+            await trio.lowlevel.checkpoint()
+        assert not list(server.server.service.opens)
+
+
 async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()

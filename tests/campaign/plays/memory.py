@@ -3,9 +3,11 @@
 Figures are the growth of the process' resident memory.  `limits.memory` is 64 MiB a connection.
 """
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -15,6 +17,7 @@ from tests.core.messages import (
     CHANGE_NOTIFY,
     ECHO,
     LOCK,
+    QUERY_DIRECTORY,
     READ,
     SESSION_SETUP,
     TREE_CONNECT,
@@ -31,7 +34,7 @@ _LIMIT = 64.0  # MiB: limits.memory
 # MiB beside what is counted.  Python gives memory back by whole arenas of 1 MiB, and one object in
 # one keeps it.
 _ALLOCATOR = 24.0
-_SETTLED = 3.0  # seconds after which nothing is kept for the next of its kind
+_SETTLED = 6.0  # seconds after which nothing is kept for the next of its kind
 
 
 async def play(play: Play) -> None:
@@ -41,7 +44,9 @@ async def play(play: Play) -> None:
     parts: dict[str, Callable[[RawClient, Served], Awaitable[None]]] = {
         "60 requests that wait, each behind 8 MiB": _wait_behind_large_frames,
         "60 READs of 8 MiB that nobody takes": _take_no_data,
+        "60 listings of 5 MiB that nobody takes": _take_no_listings,
         "ECHOs whose answers nobody takes": _take_no_answers,
+        "listings of 10,000 long names until there are no more": _list_much,
         "opens and locks until there are no more": _open_and_lock,
         "tree connects of many sessions until there are no more": _connect_trees,
     }
@@ -162,11 +167,47 @@ async def _take_no_data(client: RawClient, server: Served) -> None:
 
 
 async def _take_no_answers(client: RawClient, server: Served) -> None:
-    burst = [client.peer.request(ECHO, asked=400) for _ in range(300)]
-    with trio.move_on_after(5):
-        while True:
-            await client.send(*burst)
-            burst = [client.peer.request(ECHO, asked=1) for _ in range(300)]
+    """Until nothing is read any more."""
+    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with trio.move_on_after(20):
+        blocked = False
+        while not blocked:
+            burst = [client.peer.request(ECHO, asked=1) for _ in range(500)]
+            with trio.move_on_after(2) as sending:
+                await client.send(*burst)
+            blocked = sending.cancelled_caught
+
+
+async def _list_much(client: RawClient, server: Served) -> None:
+    """Begin to list a large folder by many handles."""
+    folder = server.folder / "large"
+    await trio.to_thread.run_sync(_make_names, folder)
+    status, most = 0, 0
+    for _ in range(200):
+        answer = await client.ask(messages.CREATE, messages.create("large", access=1, options=1))
+        file_id = answer.body[64:80]
+        listed = messages.query_directory(file_id, length=4096, flags=2)
+        status = answer.status or (await client.ask(QUERY_DIRECTORY, listed)).status
+        if status:
+            break
+        most += 1
+    assert status == NtStatus.INSUFFICIENT_RESOURCES, most
+
+
+async def _take_no_listings(client: RawClient, server: Served) -> None:
+    """Ask 60 handles for all of a large folder at once."""
+    await trio.to_thread.run_sync(_make_names, server.folder / "large")
+    folders = [await client.open("large", access=1, options=1) for _ in range(60)]
+    for folder in folders:
+        listed = messages.query_directory(folder, length=8 * _MIB)
+        with trio.move_on_after(0.5):
+            await client.send(client.peer.request(QUERY_DIRECTORY, listed, charge=128, asked=300))
+
+
+def _make_names(folder: Path) -> None:
+    folder.mkdir()
+    for number in range(10_000):
+        (folder / f"{'a' * 200}{number:07}").touch()
 
 
 async def _open_and_lock(client: RawClient, server: Served) -> None:
