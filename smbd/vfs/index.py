@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aio import in_slices
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
@@ -33,8 +32,7 @@ _TICK_NS = 100_000_000
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
-_READ_AT_ONCE = 4096
-_ADDED_AT_ONCE = 512
+_READ_AT_ONCE = 1024
 
 
 class Folder:
@@ -75,6 +73,7 @@ class Folder:
         self._refresh()
         if self._names is None:
             return name if os.access(name, os.F_OK, dir_fd=self.fd, follow_symlinks=False) else None
+        self._names.make_room()
         found = self._names.equal(name)
         if not found:
             return (
@@ -141,7 +140,7 @@ def _read(fd: int) -> NameSet:
     names = NameSet()
     with os.scandir(fd) as entries:
         while some := [entry.name for entry in itertools.islice(entries, _READ_AT_ONCE)]:
-            in_slices(names.extend, some, _ADDED_AT_ONCE)
+            names.extend(some)
     return names
 
 

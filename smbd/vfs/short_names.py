@@ -8,8 +8,9 @@ deleted by it too.
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from aio import in_slices
 from smbd.vfs.names import fold, to_wire
 
 _LEGAL = re.compile(r"[A-Z0-9!#$%&'()\-@^_`{}~]{1,8}(\.[A-Z0-9!#$%&'()\-@^_`{}~]{1,3})?", re.ASCII)
@@ -45,11 +46,16 @@ def find_by_short_name(short: str, portions: Iterable[list[str]]) -> str | None:
     """The one of many names (components on disk) that has this short name; None if not just one."""
     wanted = short.upper()
     start = wanted[0]
-    found = [
-        name
-        for names in portions
-        for name in names
-        # A look at the first character spares most of a large folder the hash.
-        if (start == "_" or start in name.upper()) and short_name(to_wire(name)) == wanted
-    ]
+    found: list[str] = []
+
+    def look(names: Sequence[str]) -> None:
+        found.extend(
+            name
+            for name in names
+            # A look at the first character spares most of a large folder the hash.
+            if (start == "_" or start in name.upper()) and short_name(to_wire(name)) == wanted
+        )
+
+    for names in portions:
+        in_slices(look, names)
     return found[0] if len(found) == 1 else None

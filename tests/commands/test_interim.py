@@ -41,6 +41,7 @@ async def test_a_tree_connect_that_takes_long_has_its_tree_id_in_the_answer(tmp_
     async with on_stage(tmp_path) as stage:
         stage.calls.holding = True
         stage.burst(stage.peer.tree_connect("share"))
+        assert await stage.answers() == []
         mock_clock.jump(FOR_OTHERS_AFTER + FOR_FILES_AFTER)
         assert await stage.answers() == []
         stage.calls.held[-1].finish()
