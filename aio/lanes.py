@@ -30,11 +30,12 @@ class Line(Generic[J]):
 class Lane(Generic[J]):
     """A kind of jobs, at most `most` of which run at a time."""
 
-    __slots__ = ("counts", "lines", "most", "ring", "running")
+    __slots__ = ("counts", "each", "lines", "most", "ring", "running")
 
     most: int
 
-    def __init__(self) -> None:
+    def __init__(self, each: int) -> None:
+        self.each = each  # of one turn; 0: no bound
         self.running = 0
         self.counts: dict[object, int] = {}  # how many run of each turn, where that is bounded
         self.lines: dict[object, Line[J]] = {}
@@ -53,15 +54,15 @@ class Lane(Generic[J]):
 class Lanes(Generic[J]):
     """Jobs that run and jobs that wait for `workers`: quick ones, and long ones, which get half.
 
-    No turn has more than `each` running in one lane; 0: as many as there are.  No job waits that
-    could run.
+    No turn has more than `each` running, a third of them long ones; 0: as many as there are.
+    No job waits that could run: one that ends lets one begin, for each bound is of one lane.
     """
 
     def __init__(self, workers: int, each: int = 0) -> None:
-        self._each = each
         self.running = 0
-        self.quick: Lane[J] = Lane()
-        self.long: Lane[J] = Lane()
+        of_long = max(1, each // 3) if each else 0
+        self.quick: Lane[J] = Lane(max(1, each - of_long) if each else 0)
+        self.long: Lane[J] = Lane(of_long)
         self._next, self._other = self.quick, self.long
         self.resize(workers)
 
@@ -76,11 +77,11 @@ class Lanes(Generic[J]):
         if (
             self.running < self.workers
             and lane.running < lane.most
-            and (not self._each or lane.counts.get(job.turn, 0) < self._each)
+            and (not lane.each or lane.counts.get(job.turn, 0) < lane.each)
         ):
             self.running += 1
             lane.running += 1
-            if self._each:
+            if lane.each:
                 lane.count(job.turn, 1)
             return True
         line = lane.lines.get(job.turn)
@@ -95,7 +96,7 @@ class Lanes(Generic[J]):
         lane = job.lane
         self.running -= 1
         lane.running -= 1
-        if self._each:
+        if lane.each:
             lane.count(job.turn, -1)
         if (self.quick.lines or self.long.lines) and self.running < self.workers:
             self._ring(lane, job.turn)
@@ -128,7 +129,7 @@ class Lanes(Generic[J]):
         job, _none = line.jobs.popitem(last=False)
         self.running += 1
         lane.running += 1
-        if self._each:
+        if lane.each:
             lane.count(turn, 1)
         if line.jobs:
             self._ring(lane, turn)
@@ -141,6 +142,6 @@ class Lanes(Generic[J]):
         line = lane.lines.get(turn)
         if line is None or line.ringed:
             return
-        if not self._each or lane.counts.get(turn, 0) < self._each:
+        if not lane.each or lane.counts.get(turn, 0) < lane.each:
             line.ringed = True
             lane.ring.append(turn)

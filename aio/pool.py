@@ -96,7 +96,7 @@ class WorkerPool:
     """Up to `workers` daemon threads, started when a call finds none idle.
 
     Where more calls wait than threads are free, those with different `turn`s take turns, and none
-    has more than `each` running (0: as many as there are).
+    has more than `each` running, a third of them long calls (0: as many as there are).
     """
 
     def __init__(self, workers: int, name: str = "aio", *, each: int = 0) -> None:

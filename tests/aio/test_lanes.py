@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aio.lanes import Lane, Lanes
@@ -91,11 +91,13 @@ def test_a_single_worker_does_long_jobs_too() -> None:
 def test_one_turn_never_gets_the_last_workers() -> None:
     desk = Desk(workers=4, each=3)
     jobs = [desk.begin("greedy") for _ in range(10)]
-    assert desk.running == jobs[:3]
+    long = [desk.begin("greedy", long=True) for _ in range(10)]
+    assert desk.running == [*jobs[:2], long[0]]
     other = desk.begin("other")
     assert other in desk.running
     assert desk.end(other) is None
-    assert desk.end(jobs[0]) is jobs[3]
+    assert desk.end(jobs[0]) is jobs[2]
+    assert desk.end(long[0]) is long[1]
 
 
 def test_what_is_withdrawn_never_begins() -> None:
@@ -110,12 +112,12 @@ def test_what_is_withdrawn_never_begins() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_job_waits_that_could_run_and_no_bound_is_broken(
     workers: int, data: st.DataObject
 ) -> None:
     desk = Desk(workers, each=data.draw(st.integers(0, 3)))
-    each = desk.lanes._each or workers
     for _ in range(data.draw(st.integers(0, 60))):
         what = data.draw(st.sampled_from(("begin", "begin", "end", "withdraw")))
         if what == "begin":
@@ -129,6 +131,7 @@ def test_no_job_waits_that_could_run_and_no_bound_is_broken(
         assert len(of_long) <= max(1, workers // 2)
         for job in desk.running + desk.waiting:
             same = [x for x in desk.running if (x.turn, x.lane) == (job.turn, job.lane)]
+            each = job.lane.each or workers
             assert len(same) <= each
             full = len(desk.running) == workers or len(same) == each
             all_long = job.lane is desk.lanes.long and len(of_long) == max(1, workers // 2)

@@ -54,7 +54,7 @@ async def gates() -> AsyncIterator[Gates]:
 
 @pytest.fixture
 async def pool(gates: Gates) -> AsyncIterator[WorkerPool]:
-    made = WorkerPool(4, "test-turns", each=3)
+    made = WorkerPool(4, "test-turns", each=4)
     yield made
     gates.open()
     await made.aclose()

@@ -16,7 +16,7 @@ from tests.server.raw import raw_client
 from tests.server.running import connect_status, login_status, running
 
 TWO_SHARES = "[shares.share]\npath = 'one'\n[shares.other]\npath = 'two'\n"
-OF_ONE_CONNECTION = 12  # of a share's workers
+OF_ONE_CONNECTION = 8  # of a share's workers, for quick calls; 4 for long ones
 
 
 class Disk:
