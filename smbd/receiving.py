@@ -21,28 +21,24 @@ class ReceiveBuffer:
     another one.
     """
 
-    __slots__ = ("_storage", "_trusted", "have", "usual")
+    __slots__ = ("_trusted", "_view", "have", "size", "usual")
 
     def __init__(self) -> None:
         self.usual = SMALL  # bytes, for frames that are no larger
         self.have = 0  # bytes that came and are not handled
         self._trusted = 0  # bytes of the largest storage that was ever full, until `settle`
-        self._storage = bytearray(SMALL)
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory that it takes."""
-        return len(self._storage)
+        self._view = memoryview(bytearray(SMALL))
+        self.size = SMALL  # bytes of memory that it takes
 
     @property
     def free(self) -> memoryview:
         """Where the next bytes go; never empty."""
-        return memoryview(self._storage)[self.have :]
+        return self._view[self.have :] if self.have else self._view
 
     @property
     def received(self) -> memoryview:
         """What came and is not handled."""
-        return memoryview(self._storage)[: self.have]
+        return self._view[: self.have]
 
     def keep(self, at: int, frame: int, *, pinned: bool) -> None:
         """Forget the bytes before `at`: they are handled.
@@ -51,6 +47,9 @@ class ReceiveBuffer:
         storage.
         """
         rest = self.have - at
+        if not (rest or pinned or at == self.size):
+            self.have = 0  # nearly always: a burst's last frame is whole
+            return
         size = min(self.size, self.usual) if pinned else self.size
         if frame > size or self.have == size:
             size = max(size, self.usual)
@@ -59,8 +58,7 @@ class ReceiveBuffer:
         if pinned or size != self.size:
             self._move(at, size)
         elif at and rest:
-            view = memoryview(self._storage)
-            view[:rest] = view[at : self.have]
+            self._view[:rest] = self._view[at : self.have]
         self.have = rest
 
     def settle(self) -> None:
@@ -86,6 +84,6 @@ class ReceiveBuffer:
         """Go on in new storage."""
         # No mapping, whose pages were there only when they are written to: to fault in 1 MiB takes
         # 1 to 2 ms on this machine, each time anew, where malloc has it from the frame before.
-        new = bytearray(size)
-        new[: self.have - at] = memoryview(self._storage)[at : self.have]
-        self._storage = new
+        view = memoryview(bytearray(size))
+        view[: self.have - at] = self._view[at : self.have]
+        self._view, self.size = view, size
