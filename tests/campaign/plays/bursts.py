@@ -84,7 +84,9 @@ class Scene:
     async def opens(self, name: str, count: int, **wanted: int) -> list[bytes]:
         """So many handles of one file."""
         frames = self.requests(count, CREATE, messages.create(name, **wanted), asked=2)
-        return [one.file_id for one in await self.send(frames)]
+        answers = await self.send(frames)
+        assert not any(one.status for one in answers)
+        return [one.file_id for one in answers]
 
     async def open_with_locks(self, count: int, kind: int) -> bytes:
         """A file of 64 KiB with so many locks, one byte each, of one handle."""
@@ -265,9 +267,9 @@ async def names_of_many_parts(scene: Scene) -> None:
 
 
 async def watchers(scene: Scene) -> None:
-    """12,000 handles that watch one folder, while somebody makes files there."""
+    """9,000 handles that watch one folder, while somebody makes files there."""
     await scene.client.open("watched", options=1)
-    count = scene.play.size(12_000, 200)
+    count = scene.play.size(9000, 200)
     handles: list[bytes] = []
     while len(handles) < count:
         some = min(1000, count - len(handles))
@@ -285,10 +287,10 @@ async def watchers(scene: Scene) -> None:
 
 
 async def renamed_folders(scene: Scene) -> None:
-    """15,000 opens, and a folder that is renamed."""
-    for _ in range(scene.play.size(15, 1)):
-        await scene.opens("opened", 1000, access=0x80)
+    """9,000 opens, and a folder that is renamed."""
     folder = await scene.client.open("folder", options=1)
+    for _ in range(scene.play.size(9, 1)):
+        await scene.opens("opened", 1000, access=0x80)
     scene.begin()
     for number in range(scene.play.size(50, 3)):
         name = f"folder {number}".encode("utf-16-le")
