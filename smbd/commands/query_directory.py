@@ -95,16 +95,21 @@ def _listing(directory: File, pattern: str) -> Listing:
     return Listing(_matching(directory, pattern), give_way)
 
 
-def _matching(directory: File, pattern: str) -> list[str]:
+def _matching(directory: File, pattern: str) -> Iterator[str]:
     """The names of a directory that match, with the two that every directory has.  Blocks."""
     if not vfs.has_wildcards(pattern) and pattern not in _DOTS:
         # How Windows asks whether there is a file: no reason to read all of a large folder.
         found = vfs.find_name(directory, pattern)
-        return [] if found is None else [found]
-    names = [*_DOTS, *vfs.list_names(directory)]
+        if found is not None:
+            yield found
+        return
     matches = vfs.matcher(pattern)
-    if matches is None:
-        return names
+    for names in itertools.chain([list(_DOTS)], vfs.list_names(directory)):
+        yield from names if matches is None else _those(names, matches)
+
+
+def _those(names: list[str], matches: vfs.Matcher) -> list[str]:
+    """The names that match."""
     matching: list[str] = []
     in_slices(lambda some: matching.extend(name for name in some if matches(_shown(name))), names)
     return matching

@@ -4,7 +4,8 @@ A million names as Python strings take 70 MB and more; joined by the thousand, w
 take.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import islice
 from sys import getsizeof
 
 _TOGETHER = 1024
@@ -16,12 +17,14 @@ class Listing:
 
     __slots__ = ("_at", "_chunks", "_count", "_last", "size")
 
-    def __init__(self, names: Sequence[str], pause: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, names: Iterable[str], pause: Callable[[], object] = lambda: None) -> None:
         """`pause` is called now and then: a million names take 0.1 s."""
-        self._count = len(names)
+        self._count = 0
         self._chunks: list[str] = []
-        for start in range(0, len(names), _TOGETHER):
-            self._chunks.append(_SEPARATOR.join(names[start : start + _TOGETHER]))
+        coming = iter(names)
+        while chunk := list(islice(coming, _TOGETHER)):
+            self._count += len(chunk)
+            self._chunks.append(_SEPARATOR.join(chunk))
             pause()
         self.size = sum(map(getsizeof, self._chunks))  # bytes
         self._at = -1  # which chunk is in _last

@@ -9,8 +9,10 @@ SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a mode
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aio import kernel
@@ -48,6 +50,7 @@ _WANTED = (  # the number that a mount has where look_at takes it from
 )
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
+_READ_AT_ONCE = 1024
 _USER = "user."
 # What servers keep in extended attributes is not the client's to see or to break.
 _HIDDEN_EAS = (
@@ -260,13 +263,15 @@ def _names(target: int | str, *, follow_symlinks: bool) -> list[str] | None:
 # -- folders ---------------------------------------------------------------------------------------
 
 
-def list_names(directory: File) -> list[str]:
+def list_names(directory: File) -> Iterator[list[str]]:
     """The names on disk in a folder, "." and ".." left out, in the file system's order; OSError.
 
-    A snapshot: what changes later is for `entry` to find out.
+    Some at a time: a million of them in one list take 100 MB.  A snapshot as far as readdir(3) is
+    one: what changes later is for `entry` to find out.
     """
-    with closed_after(_read_folder(directory)) as fd:
-        return os.listdir(fd)  # noqa: PTH208 (a descriptor)
+    with closed_after(_read_folder(directory)) as fd, os.scandir(fd) as found:
+        while some := [one.name for one in itertools.islice(found, _READ_AT_ONCE)]:
+            yield some
 
 
 def find_name(directory: File, name: str) -> str | None:

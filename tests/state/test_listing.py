@@ -36,6 +36,24 @@ def test_short_names_take_a_third_of_what_strings_take():
     assert listing.size < strings / 3
 
 
+def test_names_are_never_all_there_as_strings():
+    """While a listing is made, too: a million names would take 100 MB for each that asks."""
+    waiting = 0
+
+    def coming():
+        nonlocal waiting
+        for number in range(10_000):
+            waiting += 1
+            assert waiting <= 2048
+            yield f"name {number}"
+
+    def joined():
+        nonlocal waiting
+        waiting = 0
+
+    assert len(Listing(coming(), joined)) == 10_000
+
+
 def test_what_was_told_is_let_go():
     names = [f"file{number:06}.txt" for number in range(10_000)]
     listing = Listing(names)

@@ -64,3 +64,8 @@ def read(root: vfs.Root, path: str) -> bytes:
 
 def stat_of(root: vfs.Root, path: str) -> vfs.File:
     return root.open(path, read=False, write=False)
+
+
+def names_in(directory: vfs.File) -> list[str]:
+    """All names of a folder."""
+    return [name for some in vfs.list_names(directory) for name in some]

@@ -13,7 +13,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import index as index_module
 from smbd.vfs.index import Index
 from smbd.vfs.name_set import NameSet
-from tests.vfs.conftest import read, refused, stat_of
+from tests.vfs.conftest import names_in, read, refused, stat_of
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_undecodable_names_are_served(root: vfs.Root, share: Path) -> None:
     raw = os.fsencode(share) + b"/gr\xfcn.TXT"
     Path(os.fsdecode(raw)).write_text("latin-1")
     with root.open("", read=True, write=False) as top:
-        (on_disk,) = vfs.list_names(top)
+        (on_disk,) = names_in(top)
     name = vfs.to_wire(on_disk).encode("utf-16-le", "surrogatepass")
     received = name.decode("utf-16-le", "surrogatepass")
     assert read(root, vfs.name_to_path(received)) == b"latin-1"

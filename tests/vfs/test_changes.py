@@ -11,7 +11,7 @@ from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import changes
 from smbd.vfs.index import Folder
-from tests.vfs.conftest import content, read, refused, stat_of
+from tests.vfs.conftest import content, names_in, read, refused, stat_of
 
 
 def _names(folder: Path) -> list[str]:
@@ -33,7 +33,7 @@ def test_a_new_folder_can_be_filled_and_listed(root: vfs.Root) -> None:
         assert folder.is_directory
         assert vfs.is_empty(folder)
         root.create("dir/file", directory=False).close()
-        assert vfs.list_names(folder) == ["file"]
+        assert names_in(folder) == ["file"]
         assert not vfs.is_empty(folder)
 
 

@@ -13,7 +13,7 @@ from smbd.vfs import attributes as attributes_module
 from smbd.vfs import change_time, dosattrib
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.fscc import ExtendedAttribute, FileAttribute
-from tests.vfs.conftest import another_user, refused, stat_of
+from tests.vfs.conftest import another_user, names_in, refused, stat_of
 
 _READONLY, _HIDDEN, _SYSTEM = 0x1, 0x2, 0x4
 _DIRECTORY, _ARCHIVE, _NORMAL, _SPARSE = 0x10, 0x20, 0x80, 0x200
@@ -27,7 +27,7 @@ def _attributes(root: vfs.Root, path: str) -> int:
 def _listed(root: vfs.Root, path: str = "") -> dict[str, int]:
     """name -> attributes of what a listing shows."""
     with root.open(path, read=True, write=False) as folder:
-        names = vfs.list_names(folder)
+        names = names_in(folder)
         shown = zip(names, vfs.entries(folder, names), strict=True)
         return {name: entry.attributes for name, entry in shown if entry is not None}
 
@@ -224,12 +224,12 @@ def test_two_listings_of_one_open_folder_do_not_disturb_each_other(
     with root.open("", read=True, write=False) as top:
         with os.scandir(top.fd) as elsewhere:
             next(elsewhere)
-            assert len(vfs.list_names(top)) == 2000
-        assert len(vfs.list_names(top)) == 2000
+            assert len(names_in(top)) == 2000
+        assert len(names_in(top)) == 2000
     with stat_of(root, "") as top:
-        assert len(vfs.list_names(top)) == 2000
+        assert len(names_in(top)) == 2000
     with stat_of(root, "1") as file, refused(NtStatus.INVALID_PARAMETER):
-        vfs.list_names(file)
+        names_in(file)
 
 
 def test_only_who_may_remove_is_told_so(root: vfs.Root, share: Path) -> None:
