@@ -1,32 +1,50 @@
 """At the end, what clients were told is written goes to the disk."""
 
 import logging
+from collections import defaultdict
+from collections.abc import Iterator
 
 import trio
 
 from smbd.commands.closing import in_use
 from smbd.service import Service
+from smbd.share import Share
 from smbd.state import Open
-from smbd.wall import behind_wall
+from smbd.wall import wall
 
 _log = logging.getLogger("smbd")
 
+# More than an engine has workers: none of them waits for us.  A task for each of half a million
+# files would take 2 GB.
+_AT_ONCE = 64
+
 
 async def flush(service: Service) -> None:
-    """Fsync every file that somebody has open for writing, each once, in the engines' workers."""
-    files: dict[tuple[int, int], Open] = {}
+    """Fsync every file that somebody has open for writing, each once, in the engines' workers.
+
+    A share whose disk hangs holds up no other.
+    """
+    files: dict[Share, dict[tuple[int, int], Open]] = defaultdict(dict)
     for open_ in service.opens:
         if open_.file.writable:
-            files.setdefault(open_.file.identity, open_)
+            files[open_.share].setdefault(open_.file.identity, open_)
     async with trio.open_nursery() as nursery:
-        for open_ in files.values():
-            what = f"{open_.share.name}: the flush of {open_.file.path}"
-            nursery.start_soon(behind_wall, what, _sync, open_)
+        for of_share in files.values():
+            left = iter(of_share.values())
+            for _ in range(min(_AT_ONCE, len(of_share))):
+                nursery.start_soon(_sync_each, left)
+
+
+async def _sync_each(left: Iterator[Open]) -> None:
+    """Those that no task beside this one has taken."""
+    for open_ in left:
+        if open_.closed:
+            continue  # its client has hung up since
+        with wall(f"{open_.share.name}: the flush of {open_.file.path}"):
+            await _sync(open_)
 
 
 async def _sync(open_: Open) -> None:
-    if open_.closed:
-        return  # its client has hung up since
     async with in_use(open_):
         try:
             await open_.share.engine.fsync(open_.file.fd)
