@@ -40,8 +40,8 @@ class Bystander:
     """A client in the share "other": makes a file, sets its size, closes it, again and again."""
 
     def __init__(self) -> None:
-        self._creates: list[float] = []
-        self._began = 0.0  # when the CREATE that has no answer yet was sent
+        self._took: list[float] = []
+        self._began = 0.0  # when it began with a file that is not closed yet
 
     @asynccontextmanager
     async def beside(self, server: Served) -> AsyncIterator[None]:
@@ -53,7 +53,7 @@ class Bystander:
             await trio.sleep(0.05)
             nursery.cancel_scope.cancel()
             if self._began:  # and still waits
-                self._creates.append(time.perf_counter() - self._began)
+                self._took.append(time.perf_counter() - self._began)
 
     async def _work(self, client) -> None:
         number = 0
@@ -61,19 +61,19 @@ class Bystander:
             number += 1
             self._began = time.perf_counter()
             file_id = await client.open(f"new {number}", disposition=_CREATE_NEW)
-            self._creates.append(time.perf_counter() - self._began)
-            self._began = 0.0
             body = messages.set_info(file_id, _END_OF_FILE, pack("<Q", number))
             assert (await client.ask(SET_INFO, body)).status == 0
             await client.ask(CLOSE, messages.close(file_id))
+            self._took.append(time.perf_counter() - self._began)
+            self._began = 0.0
             await trio.sleep(0.01)
 
     def note(self, play: Play, what: str) -> None:
-        """Its CREATEs: the wait that one of a hundred exceeds."""
-        ordered = sorted(self._creates)
+        """A file's time: what one of a hundred takes longer than."""
+        ordered = sorted(self._took)
         p99 = ordered[len(ordered) * 99 // 100] * 1000
         detail = f"{len(ordered)} of them, the longest {ordered[-1] * 1000:.1f} ms"
-        what = f"{what}: another share's CREATE, p99"
+        what = f"{what}: CREATE, SET_INFO and CLOSE in another share, p99"
         play.note(what, p99, "ms", bar=100, timed=True, detail=detail)
 
 
