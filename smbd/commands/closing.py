@@ -53,8 +53,10 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
 async def close_open(service: Service, session: Session, open_: Open) -> None:
     """Close an Open, deleting the file if this was what its deletion waited for.
 
-    OSError of close(2): what was written may be lost.
+    A second call does nothing.  OSError of close(2): what was written may be lost.
     """
+    if open_.closed:
+        return
     with trio.CancelScope(shield=True):
         open_.hold()
         try:

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smbd.commands.closing import end_session
+from smbd.commands.closing import close_open, end_session
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -72,6 +72,31 @@ async def test_an_end_that_is_cancelled_half_way_is_made_to_its_end(tmp_path, mo
         assert not [one for one in await stage.answers() if one.status]
         assert not stage.fds
         assert names(tmp_path) == []
+
+
+async def test_an_end_whose_task_is_cancelled_is_made_to_its_end(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await open_doomed(stage)
+        stage.calls.holding = True
+        async with trio.open_nursery() as nursery:  # as the loss of the connection does
+            nursery.start_soon(end_session, stage.service, stage.session)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+            stage.calls.holding = False
+            stage.calls.held[0].finish()
+        assert not stage.fds
+        assert names(tmp_path) == []
+
+
+async def test_a_second_close_of_an_open_does_nothing(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await stage.open("a", options=DELETE_ON_CLOSE)
+        [open_] = stage.service.opens
+        await close_open(stage.service, stage.session, open_)
+        await stage.open("a")
+        await close_open(stage.service, stage.session, open_)
+        assert len(stage.fds) == 1
+        assert names(tmp_path) == ["a"]
 
 
 async def test_share_modes_and_locks_are_free_before_the_first_file_is_deleted(
