@@ -8,13 +8,12 @@ import os
 from typing import NamedTuple
 
 from aio.kernel import (
-    AT_EMPTY_PATH,
     AT_STATX_DONT_SYNC,
     STATX_MNT_ID,
     STATX_MNT_ID_UNIQUE,
     STATX_TYPE_AND_INODE,
-    Statx,
     file_system_type,
+    identify,
     statx,
 )
 
@@ -37,18 +36,15 @@ _types: dict[tuple[int, int], int] = {}  # (device, mount) -> statfs's f_type
 
 def look_at(fd: int) -> Look:
     """What an open file (O_PATH will do) is; its file system is not asked.  OSError."""
-    return _look(statx(b"", dir_fd=fd, flags=AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask=_WANTED))
+    mask, mode, inode, major, minor, mount = identify(fd)
+    return Look(mode, os.makedev(major, minor), inode, mount, bool(mask & STATX_MNT_ID_UNIQUE))
 
 
 def look_for(path: str | os.PathLike[str]) -> Look:
     """What a path names.  The way there may have to be read; OSError."""
-    return _look(statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=_WANTED))
-
-
-def _look(status: Statx) -> Look:
-    device = os.makedev(status.dev_major, status.dev_minor)
+    status = statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=_WANTED)
     unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
-    return Look(status.mode, device, status.ino, status.mnt_id, unique)
+    return Look(status.mode, status.dev, status.ino, status.mnt_id, unique)
 
 
 def known_type(look: Look) -> int | None:

@@ -55,6 +55,7 @@ from aio.kernel.status import (
     STATX_TYPE_AND_INODE,
     Statx,
     file_system_type,
+    identify,
     statx,
 )
 from aio.kernel.times import set_times
@@ -101,6 +102,7 @@ __all__ = [
     "cachestat",
     "fallocate",
     "file_system_type",
+    "identify",
     "io_destroy",
     "io_getevents",
     "io_setup",

@@ -39,6 +39,8 @@ _STATX = Struct(
     "II"  # dio_mem_align, dio_offset_align
     "96x"  # later fields
 )
+_IDENTITY = Struct("=I24xH2xQ96xIIQ")  # of the same: mask, mode, ino, dev, mnt_id
+_IDENTITY_WANTED = STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 _F_TYPE = Struct("=q")  # struct statfs begins with its f_type, a long
 _STATFS_SIZE = 256  # struct statfs has 120 bytes on both machines
 
@@ -133,6 +135,23 @@ def statx(
     if _statx(dir_fd, name, flags, mask, pointer):
         check(-1, path)
     found = Statx._make(_STATX.unpack(out))
+    _buffers.append((out, pointer))
+    return found
+
+
+def identify(fd: int) -> tuple[int, int, int, int, int, int]:
+    """(mask, mode, ino, device's major and minor, mount) of an open file, as far as known here.
+
+    Its file system is not asked; half of `statx`'s time.
+    """
+    try:
+        out, pointer = _buffers.pop()
+    except IndexError:
+        out = bytearray(_STATX.size)
+        pointer = ffi.from_buffer("unsigned char[]", out)
+    if _statx(fd, b"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, _IDENTITY_WANTED, pointer):
+        check(-1)
+    found = _IDENTITY.unpack_from(out)
     _buffers.append((out, pointer))
     return found
 
