@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import outcome
 import trio
 
+from smbd import refusals
 from smbd.commands import NO_REPLY, TABLE, row_of
 from smbd.commands.closing import close_unused
 from smbd.connection import Connection
@@ -267,6 +268,8 @@ class Dispatch:
             if error.errno in _OURS:
                 name = TABLE[request.command].name
                 _log.error("%s: %s: %s", self._connection.peer, name, error.strerror)
+            else:
+                refusals.tell(request, TABLE[request.command].name, error)
             return Reply.of_error(status_of_oserror(error))
         except ProtocolError:
             raise

@@ -53,6 +53,7 @@ class Share:
     workers: Workers  # for all but READ, WRITE and FLUSH: a share whose disk hangs holds no other
     trees: int = 0  # tree connects to it
     opens: int = 0  # in the table of opens
+    refusals_told: set[int] = field(default_factory=set)  # errno of refused writes, in the log
     _root: "weakref.ref[Root] | None" = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
 

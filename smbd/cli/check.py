@@ -36,8 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _report(share: ShareConfig) -> bool:
     """Print all about one share; return whether it can be served."""
-    print(f"\n{share.name}: {share.path} ({_access(share)})")
     problem = folder_problem(share)
+    warning = folder_warning(share) if problem is None and share.path.exists() else None
+    print(f"\n{share.name}: {share.path} ({_access(share, can_write=warning is None)})")
     if problem:
         print(f"  ERROR: {problem}")
         return False
@@ -51,7 +52,6 @@ def _report(share: ShareConfig) -> bool:
         return False
     for line in lines:
         print(f"  {line}")
-    warning = folder_warning(share)
     if warning:
         print(f"  warning: {warning}")
     return True
@@ -75,11 +75,11 @@ def _login(user: UserConfig) -> str:
     return "logs in with a password"
 
 
-def _access(share: ShareConfig) -> str:
+def _access(share: ShareConfig, *, can_write: bool) -> str:
     who = "every user" if share.users is None else ", ".join(share.users)
     return "".join(
         (
-            "read only" if share.read_only else "read and write",
+            "read and write" if can_write and not share.read_only else "read only",
             f", for {who}" if who else "",
             ", and guests" if share.guest else "",
             ", hidden" if share.hidden else "",

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from smbd.config import (
     Address,
     Config,
     ConfigError,
+    Prepared,
     Problem,
     ServerConfig,
     ShareConfig,
@@ -41,7 +42,8 @@ _LAST_WORDS = 0.5  # seconds for whoever reads what is printed at the end
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
-    config = _prepared(arguments, print)
+    prepared = _prepared(arguments, print)
+    config = prepared.config
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = Outlet(sys.stdout, lambda dropped: f"({dropped} lines are missing here)")
 
     def started(addresses: Sequence[Address]) -> None:
-        output.put(announcement(config, addresses))
+        output.put(announcement(config, addresses, prepared.unwritable))
 
     def stopped(document: Mapping[str, Any]) -> None:
         output.put(f"\n{shares_table(document)}")
@@ -75,18 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
     """The same while the server runs: what is wrong with it is for the log."""
     try:
-        return _prepared(arguments, say)
+        return _prepared(arguments, say).config
     except UsageError as error:  # shares.toml is away: an editor may be about to write it anew
         name = str(arguments.config or DEFAULT_CONFIG)
         raise ConfigError((Problem(name, None, "", str(error)),)) from None
 
 
-def _prepared(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
+def _prepared(arguments: argparse.Namespace, say: Callable[[str], None]) -> Prepared:
     """What is to be served."""
     prepared = prepare(configuration(arguments))
     for note in prepared.notes:
         say(note)  # with new passwords: for the terminal, not for the log
-    return prepared.config
+    return prepared
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
@@ -138,7 +140,7 @@ def folder_configuration(arguments: argparse.Namespace) -> Config:
     share = ShareConfig(
         _share_name(arguments.share_name, folder),
         folder,
-        read_only=arguments.read_only or not os.access(folder, os.W_OK),
+        read_only=arguments.read_only,
         guest=arguments.guest,
         engine=_engine(arguments.engine),
     )
@@ -184,12 +186,19 @@ def _password(file: Path | None) -> str:
         raise UsageError(f"--password-file {file}: {reason}") from None
 
 
-def announcement(config: Config, addresses: Sequence[Address]) -> str:
-    """Say what is served, to whom, and how each client mounts it."""
+def announcement(
+    config: Config, addresses: Sequence[Address], unwritable: Container[str] = ()
+) -> str:
+    """Say what is served, to whom, and how each client mounts it.
+
+    `unwritable` has the names of shares to which the server's user cannot write.
+    """
     lines = [f"smbd serves on {', '.join(map(str, addresses))}"]
     address = reachable(addresses)
     for share in config.shares:
-        lines += ["", *_share_lines(config, share, address)]
+        can_write = not share.read_only and share.name not in unwritable
+        access = "read and write" if can_write else "read only"
+        lines += ["", *_share_lines(config, share, address, access)]
     lines += ["", *_passwords(config)]
     lines += ["", "Ctrl-C ends it; `tsmbd status` shows what it does."]
     return "\n".join(lines)
@@ -206,8 +215,7 @@ def _passwords(config: Config) -> list[str]:
     return lines
 
 
-def _share_lines(config: Config, share: ShareConfig, address: Address) -> list[str]:
-    access = "read only" if share.read_only else "read and write"
+def _share_lines(config: Config, share: ShareConfig, address: Address, access: str) -> list[str]:
     user = login_name(config, share)
     if user is None:
         access += ", guests only"

@@ -6,6 +6,7 @@ from smbd.config.first_start import (
     folder_warning,
     new_password,
     prepare,
+    system_user,
 )
 from smbd.config.load import load, read_password, share_name_problem
 from smbd.config.model import (
@@ -50,4 +51,5 @@ __all__ = [
     "read_password",
     "runtime_directory",
     "share_name_problem",
+    "system_user",
 ]

@@ -4,7 +4,10 @@ Nothing else is ever written.
 """
 
 import os
+import pwd
 import secrets
+import shlex
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +25,7 @@ class Prepared:
 
     config: Config
     notes: tuple[str, ...]
+    unwritable: frozenset[str] = frozenset()  # shares that only the file system makes read only
 
 
 def new_password() -> str:
@@ -47,10 +51,37 @@ def folder_problem(share: ShareConfig) -> str | None:
 
 
 def folder_warning(share: ShareConfig) -> str | None:
-    """Say what a served folder will not do although the configuration allows it, or None."""
-    if share.read_only or os.access(share.path, os.W_OK):
+    """Say why nothing can be written to a share that is not read_only, and what helps, or None.
+
+    Blocks.  The kernel is asked, for it alone knows of capabilities, ACLs and an NFS server's mind.
+    """
+    path = share.path
+    if share.read_only or os.access(path, os.W_OK | os.X_OK, effective_ids=True):
         return None
-    return f"{share.path}: this user may not write in it; set read_only = true, or change its owner"
+    told = f"{path}: nobody can write to this share"
+    try:
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return (
+                f"{told}: its file system is mounted read-only; set read_only = true (--read-only)"
+            )
+        found = path.stat()
+    except OSError as error:
+        return f"{told}: {error.strerror}"
+    owner, uid = system_user(found.st_uid), os.geteuid()
+    return (
+        f"{told}: the server runs as {system_user(uid)}, and the folder is that of {owner}, mode "
+        f"{stat.S_IMODE(found.st_mode):04o}. Either: chown -R {uid} {shlex.quote(str(path))}; or "
+        f"run the server as user {found.st_uid} (in a container: --user {found.st_uid}:"
+        f"{found.st_gid}); or set read_only = true (--read-only)"
+    )
+
+
+def system_user(uid: int) -> str:
+    """Name a user of the system: "ann (uid 1000)", or "uid 1000" where it has no name."""
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
 
 
 def prepare(config: Config) -> Prepared:
@@ -67,6 +98,7 @@ def prepare(config: Config) -> Prepared:
             wrong = f"cannot make {error.filename}: {error.strerror}"
         if wrong:
             problems.append((("shares", share.name, "path"), wrong))
+    refused = {} if problems else _refused(config)
     users = []
     for user in config.users:
         try:
@@ -83,7 +115,15 @@ def prepare(config: Config) -> Prepared:
         users.append(prepared)
     if problems:
         raise ConfigError(tuple(_problem(config.source, *problem) for problem in problems))
-    return Prepared(replace(config, users=tuple(users)), tuple(notes))
+    warnings = [_problem(config.source, ("shares", *one), text) for one, text in refused.items()]
+    served = replace(config, users=tuple(users), warnings=(*config.warnings, *warnings))
+    return Prepared(served, tuple(notes), frozenset(name for name, _ in refused))
+
+
+def _refused(config: Config) -> dict[tuple[str, str], str]:
+    """Why nothing can be written to a share, by its name and the key that says where it is."""
+    told = ((share.name, folder_warning(share)) for share in config.shares)
+    return {(name, "path"): text for name, text in told if text is not None}
 
 
 def _with_password(user: UserConfig) -> UserConfig:

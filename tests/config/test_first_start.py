@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_a_folder_that_this_user_may_not_read_cannot_be_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: int
 ) -> None:
     # Root may read everything, so the kernel's answer is given here.
-    monkeypatch.setattr("os.access", lambda _, mode: not mode & lacking)
+    monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & lacking)
     wrong = config.folder_problem(ShareConfig("a", tmp_path))
     assert wrong == f"{tmp_path}: this user may not read it"
 
@@ -129,12 +130,33 @@ def test_a_folder_that_this_user_may_not_write_is_served_with_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert config.folder_warning(ShareConfig("a", tmp_path)) is None
-    monkeypatch.setattr("os.access", lambda _, mode: not mode & os.W_OK)
+    monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
     assert config.folder_problem(ShareConfig("a", tmp_path)) is None
     warning = config.folder_warning(ShareConfig("a", tmp_path))
     assert warning
     assert "set read_only = true" in warning
     assert config.folder_warning(ShareConfig("a", tmp_path, read_only=True)) is None
+    assert warning is not None
+    for told in (
+        config.system_user(os.geteuid()),
+        config.system_user(tmp_path.stat().st_uid),
+        f"chown -R {os.geteuid()} {tmp_path}",
+        f"--user {tmp_path.stat().st_uid}:",
+        "read_only = true",
+    ):
+        assert told in warning
+    prepared = config.prepare(config.Config(shares=(ShareConfig("a", tmp_path),)))
+    assert prepared.unwritable == {"a"}
+    assert [one.message for one in prepared.config.warnings] == [warning]
+
+
+def test_a_file_system_that_is_mounted_read_only_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    warning = config.folder_warning(ShareConfig("a", tmp_path)) or ""
+    assert "its file system is mounted read-only" in warning
 
 
 def test_a_path_that_the_kernel_refuses_is_told(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """The log: one line for each connection, login, tree and error; none for what is done with them."""
 
+import errno
 import io
 import json
 import logging
+import os
 
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from smbd.cli.logs import JsonFormatter, TextFormatter
 from smbd.ntstatus import NtStatus
+from smbd.wire.access import FILE_GENERIC_READ, FILE_GENERIC_WRITE
+from smbd.wire.create import CreateDisposition
 from tests.core import messages
-from tests.core.messages import CLOSE, READ, WRITE
+from tests.core.messages import CLOSE, CREATE, READ, WRITE
 from tests.server.raw import raw_client
 from tests.server.running import ONE_SHARE, USERS, connect_status, login_status, running
 
@@ -130,3 +134,59 @@ async def test_json_has_one_object_a_line(tmp_path, log):
     if lines[0].startswith("{"):
         assert {json.loads(line)["level"] for line in lines} >= {"info", "warning"}
     assert len(lines) >= 2
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EDQUOT, "Disk quota exceeded"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.EACCES, "Permission denied; the server runs as "),
+    ],
+)
+async def test_a_refused_write_is_told_once_for_each_share_and_cause(
+    tmp_path, caplog, monkeypatch, cause, told
+):
+    two = ONE_SHARE + "[shares.other]\npath = 'two'\n"
+    async with running(tmp_path, two) as server, raw_client(server) as client:
+        await client.connect()
+        file_id = await client.open("a")
+
+        def refuse(*_):
+            raise OSError(cause, os.strerror(cause))
+
+        share = server.server.service.shares["share"]
+        monkeypatch.setattr(share.engine, "try_write", refuse)
+        monkeypatch.setattr(share.engine, "try_read", refuse)
+        if cause == errno.EACCES:
+            assert (await client.ask(READ, messages.read(file_id))).status != 0
+            assert caplog.records == [], "a file that may not be read is no news"
+        for _ in range(3):
+            assert (await client.ask(WRITE, messages.write(file_id, b"data"))).status != 0
+        [line] = caplog.records
+        assert line.levelname == "WARNING"
+        assert line.message.startswith(f"share: the file system refuses a WRITE: {told}")
+        assert server.server.service.shares["other"].refusals_told == set()
+
+
+async def test_a_name_that_cannot_be_made_is_told_and_one_that_cannot_be_read_is_not(
+    tmp_path, caplog, monkeypatch
+):
+    async with running(tmp_path) as server, raw_client(server) as client:
+        await client.connect()
+
+        def refuse(*_):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        monkeypatch.setattr("smbd.vfs.Root.open", refuse)
+        monkeypatch.setattr("smbd.vfs.Root.open_cached", refuse)
+        (tmp_path / "one" / "secret").touch()
+        create = messages.create(
+            "secret", access=FILE_GENERIC_READ, disposition=CreateDisposition.OPEN
+        )
+        assert (await client.ask(CREATE, create)).status == NtStatus.ACCESS_DENIED
+        assert caplog.records == []
+        create = messages.create("new", access=FILE_GENERIC_WRITE)
+        assert (await client.ask(CREATE, create)).status == NtStatus.ACCESS_DENIED
+        assert "share: the file system refuses a CREATE: Permission denied" in caplog.text
