@@ -92,7 +92,9 @@ class File:
         if mine and mine == others:
             return True
         if mine.endswith(_GONE) or others.endswith(_GONE):
-            return False
+            # A rename onto another link of the same file removes the name that the kernel knows;
+            # `path` says which one it then is.
+            return self.place == other.place
         # Without /proc, by several mounts, or where the file system ignores case, they may differ.
         return self.is_directory or _links(self.fd) == 1
 

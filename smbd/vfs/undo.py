@@ -36,10 +36,17 @@ def all_or_nothing(file: File, eas: Sequence[ExtendedAttribute] = ()) -> Iterato
 
 
 def _put_back(file: File, status: os.stat_result, values: dict[str, bytes | None]) -> None:
-    changed = {name: old for name, old in values.items() if _value(file, name) != old}
+    there = {name: _value(file, name) for name in values}
+    changed = {name: old for name, old in values.items() if there[name] != old}
     now = os.fstat(file.fd)
-    # What is removed makes room for what is set: one block holds them all on ext4.
-    for name, old in sorted(changed.items(), key=lambda item: item[1] is not None):
+
+    def grows(name: str) -> int:
+        return len(changed[name] or b"") - len(there[name] or b"")
+
+    # What is removed or gets shorter makes room for what gets longer: one block holds them all on
+    # ext4.
+    for name in sorted(changed, key=lambda name: (changed[name] is not None, grows(name))):
+        old = changed[name]
         if old is None:
             os.removexattr(file.target, name)
         else:

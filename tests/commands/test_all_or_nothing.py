@@ -114,6 +114,19 @@ async def test_of_several_eas_all_are_set_or_none(file, mock_clock):
             assert xattrs(file) == before
 
 
+async def test_eas_that_took_each_others_room_are_put_back(file, mock_clock):
+    os.setxattr(file, "user.long", bytes(2500))
+    os.setxattr(file, "user.short", b"x")
+    before = xattrs(file)
+    exchanged = [(b"long", b"x"), (b"short", bytes(2500)), (b"beyond", bytes(4000))]
+    async with client(file.parent) as me:
+        opened = await me.open("f", disposition=OPEN)
+        for order in (exchanged, [exchanged[0], exchanged[2], exchanged[1]]):
+            if await me.set(opened, FULL_EA, eas(*order)) == 0:
+                pytest.skip("this file system has room for it")
+            assert xattrs(file) == before
+
+
 async def test_attributes_stay_where_the_times_beside_them_cannot_be_set(
     file, mock_clock, monkeypatch
 ):

@@ -5,6 +5,7 @@ from struct import unpack_from
 
 import pytest
 
+from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
 from tests.commands.story import OPEN, client
@@ -200,3 +201,17 @@ async def test_two_names_renamed_to_one_are_one(folder, mock_clock):
         assert (folder / "new").exists()
         await me.close(new)
         assert not (folder / "new").exists()
+
+
+def test_two_names_renamed_to_one_are_one_to_another_share_too(folder):
+    with (
+        vfs.Root(folder) as mine,
+        vfs.Root(folder) as others,
+        mine.open("old", read=True, write=False) as old,
+        others.open("new", read=True, write=False) as new,
+    ):
+        assert not new.is_by_link_of(old)
+        mine.rename(old, "new", replace=True)
+        assert new.is_by_link_of(old)
+        with others.open("new", read=True, write=False) as later:
+            assert old.is_by_link_of(later)
