@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smbd.config import schema
+from smbd.config import reading, schema
 from smbd.config.lines import Place, find_lines
 from smbd.config.model import ConfigError, Problem
 
@@ -33,7 +33,7 @@ class Document:
 
     def _read(self) -> str:
         try:
-            return self.path.read_bytes().decode()
+            return reading.read(self.path).decode()
         except OSError as error:
             message = error.strerror or str(error)
         except UnicodeDecodeError as error:

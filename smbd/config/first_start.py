@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from smbd.config import reading
 from smbd.config.lines import find_lines
 from smbd.config.model import Config, ConfigError, Problem, ShareConfig, UserConfig
 
@@ -143,5 +144,5 @@ def _problem(source: Path | None, place: tuple[str, ...], message: str) -> Probl
     key = ".".join(place)
     if source is None:
         return Problem("smbd", None, key, message)
-    line = find_lines(source.read_text()).get(place)
+    line = find_lines(reading.read(source).decode()).get(place)
     return Problem(str(source), line, key, message)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from smbd.config import engines, schema
+from smbd.config import engines, reading, schema
 from smbd.config.document import Document
 from smbd.config.lines import Place
 from smbd.config.model import (
@@ -174,7 +174,7 @@ def _with_password(document: Document, user: UserConfig) -> UserConfig:
 def read_password(file: Path) -> str:
     """Return the one line of a password file; ValueError if it is not that."""
     try:
-        password = file.read_bytes().decode()
+        password = reading.read(file).decode()
     except UnicodeDecodeError:
         raise ValueError("must be UTF-8 text") from None
     password = password.removesuffix("\n").removesuffix("\r")

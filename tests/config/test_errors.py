@@ -1,5 +1,6 @@
 """A wrong shares.toml is refused: each problem names file, line, key, and what would be right."""
 
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -7,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from smbd import config
-from smbd.config import ConfigError
+from smbd.config import ConfigError, reading
 
 GUESTS = "[shares.a]\npath = '/'\nguest = true\n"
 
@@ -243,3 +244,35 @@ def test_a_secret_of_a_container_may_be_readable_inside_it(
     assert len(config.load(file).warnings) == 1
     monkeypatch.setattr(sys.modules["smbd.config.load"], "_SECRETS", secret.parent)
     assert config.load(file).warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "endless", "large", "password file"])
+def test_what_never_ends_is_no_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 0.0)
+    file = tmp_path / "shares.toml"
+    os.mkfifo(tmp_path / "fifo")
+    writer = os.open(tmp_path / "fifo", os.O_RDWR)  # that says nothing, and does not end
+    if kind == "fifo":
+        file.symlink_to(tmp_path / "fifo")
+    elif kind == "endless":
+        file.symlink_to("/dev/zero")
+    elif kind == "large":
+        file.touch()
+        os.truncate(file, reading.LARGEST + 1)
+    else:
+        file.write_text(f"[users.a]\npassword_file = '{tmp_path}/fifo'\n")
+    try:
+        with pytest.raises(ConfigError, match="timed out|too large"):
+            config.load(file)
+    finally:
+        os.close(writer)
+
+
+def test_a_configuration_may_come_through_a_pipe(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, f"[shares.a]\npath = '{tmp_path}'\nguest = true\n".encode())
+    os.close(writer)
+    assert [share.name for share in config.load(Path(f"/dev/fd/{reader}")).shares] == ["a"]
+    os.close(reader)
