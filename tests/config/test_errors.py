@@ -264,7 +264,7 @@ def test_what_never_ends_is_no_configuration(
     else:
         file.write_text(f"[users.a]\npassword_file = '{tmp_path}/fifo'\n")
     try:
-        with pytest.raises(ConfigError, match="timed out|too large"):
+        with pytest.raises(ConfigError, match=r"timed out|too large"):
             config.load(file)
     finally:
         os.close(writer)
