@@ -272,7 +272,9 @@ async def test_replies_that_nobody_takes_count_with_their_objects(tmp_path):
 def objects_of_ours():
     """How many there are of each class of smbd, garbage that nobody has collected included."""
     kinds = Counter(type(one) for one in gc.get_objects())
-    return {kind: count for kind, count in kinds.items() if kind.__module__.startswith("smbd.")}
+    return {
+        kind: count for kind, count in kinds.items() if str(kind.__module__).startswith("smbd.")
+    }
 
 
 async def hangs_up(client, server):
