@@ -96,13 +96,17 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
         step = session.exchange.step(message.token)
         session.memory.resize(SESSION + session.exchange.size)
     except NtError as error:
+        refusal = error.status  # alone: the error's traceback keeps all messages of the login
+    else:
+        refusal = 0
+    if refusal:
         await end_session(request.service, session)
         if session.identity is None:
             request.session = None  # nothing to sign the answer with
-        _log.warning("%s: login failed: %s", connection.peer, status_name(error.status))
-        if error.status == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
+        _log.warning("%s: login failed: %s", connection.peer, status_name(refusal))
+        if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
             await _hold_back(connection, brake.failed(connection.address, now))
-        raise
+        raise NtError(refusal)
     if step.identity is not None:
         await _hold_back(connection, brake.delay(connection.address, now))
         _check_alive(connection, session)

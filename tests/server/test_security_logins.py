@@ -172,7 +172,8 @@ async def test_nobody_else_waits_while_an_answer_is_held_back(server, client, au
     await fails(client, 8)
     async with modern_client(server) as bystander:
         with trio.fail_after(SLOWEST + 1):  # the same address: this login is held back as well
-            await bystander.arrive()
+            await bystander.negotiate()
+            assert (await bystander.log_in()).status == 0
         (proof,) = await guess(client, count=1)
         await client.send(proof)
         answer, seconds = await timed(bystander.ask(ECHO))

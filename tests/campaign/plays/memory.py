@@ -1,13 +1,13 @@
 """Clients that make the server hold much: before a login, in flight, and as what they have open.
 
-Figures are the growth of the process' resident memory.  `limits.memory` is 64 MiB a connection.
+Figures are the growth of the process' resident memory.
 """
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import trio
 
@@ -28,9 +28,10 @@ from tests.server.raw import RawClient, raw_client
 from ..campaign import Campaign, Play
 from ..served import Served, served
 
+Attack: TypeAlias = "Callable[[RawClient, Served, Play], Awaitable[None]]"
+
 _KIB, _MIB = 1 << 10, 1 << 20
 _ANONYMOUS_NEGOTIATE = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(16)
-_LIMIT = 64.0  # MiB: limits.memory
 # MiB beside what is counted.  Python gives memory back by whole arenas of 1 MiB, and one object in
 # one keeps it.
 _ALLOCATOR = 24.0
@@ -41,17 +42,21 @@ async def play(play: Play) -> None:
     """Every part has a server of its own."""
     await _before_a_login(play)
     await _announced(play)
-    parts: dict[str, Callable[[RawClient, Served], Awaitable[None]]] = {
+    parts: dict[str, Attack] = {
         "60 requests that wait, each behind 8 MiB": _wait_behind_large_frames,
         "60 READs of 8 MiB that nobody takes": _take_no_data,
-        "60 listings of 5 MiB that nobody takes": _take_no_listings,
+        "60 listings of a large folder that nobody takes": _take_no_listings,
         "ECHOs whose answers nobody takes": _take_no_answers,
-        "listings of 10,000 long names until there are no more": _list_much,
+        "listings of long names until there are no more": _list_much,
         "opens and locks until there are no more": _open_and_lock,
         "tree connects of many sessions until there are no more": _connect_trees,
     }
-    for what, attack in parts.items():
-        await _by_one(play, what, partial(attack))
+    async with trio.open_nursery() as nursery:
+        for what, attack in parts.items():
+            if play.short:
+                nursery.start_soon(_by_one, play, what, attack)
+            else:
+                await _by_one(play, what, attack)
 
 
 @asynccontextmanager
@@ -117,11 +122,11 @@ async def _announced(play: Play) -> None:
         play.note(f"{what}: a connection", more, "KiB", bar=160)
 
 
-async def _by_one(
-    play: Play, what: str, attack: Callable[[RawClient, Served], Awaitable[None]]
-) -> None:
+async def _by_one(play: Play, what: str, attack: Attack) -> None:
     """One connection's attack, and what is left of it."""
-    async with served(play.folder(what)) as server:
+    limit = play.size(64, 16)
+    more = f'[server.limits]\nmemory = "{limit} MiB"'
+    async with served(play.folder(what), more=more) as server:
         with (server.folder / "big").open("wb") as file:
             file.truncate(8 * _MIB)
         async with raw_client(server) as other:
@@ -131,10 +136,10 @@ async def _by_one(
                 await client.connect()
                 while client.peer.next_id < 40:
                     await client.ask(ECHO, asked=400)
-                await attack(client, server)
+                await attack(client, server, play)
                 await trio.sleep(1)
                 most = (server.resident() - start) / _MIB
-                play.note(what, most, "MiB", bar=_LIMIT + _ALLOCATOR)
+                play.note(what, most, "MiB", bar=limit + _ALLOCATOR)
                 assert await other.works()
             await _note_rest(play, what, server, start)
 
@@ -146,7 +151,7 @@ async def _note_rest(play: Play, what: str, server: Served, start: int) -> None:
     play.note(f"{what}: tracebacks", server.tracebacks(), bar=0)
 
 
-async def _wait_behind_large_frames(client: RawClient, server: Served) -> None:
+async def _wait_behind_large_frames(client: RawClient, server: Served, play: Play) -> None:
     folder = await client.open("", access=1, options=1)
     no_file = messages.write(bytes(16), bytes(8 * _MIB))
     for number in range(60):
@@ -158,7 +163,7 @@ async def _wait_behind_large_frames(client: RawClient, server: Served) -> None:
             assert (await client.answer()).status == NtStatus.FILE_CLOSED
 
 
-async def _take_no_data(client: RawClient, server: Served) -> None:
+async def _take_no_data(client: RawClient, server: Served, play: Play) -> None:
     file_id = await client.open("big", disposition=messages.FILE_OPEN)
     body = messages.read(file_id, length=8 * _MIB)
     for _ in range(60):
@@ -166,7 +171,7 @@ async def _take_no_data(client: RawClient, server: Served) -> None:
             await client.send(client.peer.request(READ, body, charge=128, asked=300))
 
 
-async def _take_no_answers(client: RawClient, server: Served) -> None:
+async def _take_no_answers(client: RawClient, server: Served, play: Play) -> None:
     """Until nothing is read any more."""
     client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with trio.move_on_after(20):
@@ -178,10 +183,10 @@ async def _take_no_answers(client: RawClient, server: Served) -> None:
             blocked = sending.cancelled_caught
 
 
-async def _list_much(client: RawClient, server: Served) -> None:
+async def _list_much(client: RawClient, server: Served, play: Play) -> None:
     """Begin to list a large folder by many handles."""
     folder = server.folder / "large"
-    await trio.to_thread.run_sync(_make_names, folder)
+    await trio.to_thread.run_sync(_make_names, folder, play.size(10_000, 2_000))
     status, most = 0, 0
     for _ in range(200):
         answer = await client.ask(messages.CREATE, messages.create("large", access=1, options=1))
@@ -194,9 +199,9 @@ async def _list_much(client: RawClient, server: Served) -> None:
     assert status == NtStatus.INSUFFICIENT_RESOURCES, most
 
 
-async def _take_no_listings(client: RawClient, server: Served) -> None:
+async def _take_no_listings(client: RawClient, server: Served, play: Play) -> None:
     """Ask 60 handles for all of a large folder at once."""
-    await trio.to_thread.run_sync(_make_names, server.folder / "large")
+    await trio.to_thread.run_sync(_make_names, server.folder / "large", play.size(10_000, 2_000))
     folders = [await client.open("large", access=1, options=1) for _ in range(60)]
     for folder in folders:
         listed = messages.query_directory(folder, length=8 * _MIB)
@@ -204,13 +209,13 @@ async def _take_no_listings(client: RawClient, server: Served) -> None:
             await client.send(client.peer.request(QUERY_DIRECTORY, listed, charge=128, asked=300))
 
 
-def _make_names(folder: Path) -> None:
+def _make_names(folder: Path, count: int) -> None:
     folder.mkdir()
-    for number in range(10_000):
+    for number in range(count):
         (folder / f"{'a' * 200}{number:07}").touch()
 
 
-async def _open_and_lock(client: RawClient, server: Served) -> None:
+async def _open_and_lock(client: RawClient, server: Served, play: Play) -> None:
     status = place = 0
     while not status:
         file_id = (await client.ask(messages.CREATE, messages.create(f"file {place}"))).body[64:80]
@@ -226,7 +231,7 @@ async def _open_and_lock(client: RawClient, server: Served) -> None:
     assert status == NtStatus.INSUFFICIENT_RESOURCES
 
 
-async def _connect_trees(client: RawClient, server: Served) -> None:
+async def _connect_trees(client: RawClient, server: Served, play: Play) -> None:
     peer = client.peer
     connect = messages.tree_connect(r"\\box\share")
     refused = False
