@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
@@ -46,6 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = prepared.config
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    before = signal.getsignal(signal.SIGHUP)
+    if config.source is not None:
+        # It has just been read: until the server is there to read it again nothing is missed.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     from smbd import server  # noqa: PLC0415 -- trio and impacket, which a mistake above need not wait for
 
@@ -70,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     finally:
+        signal.signal(signal.SIGHUP, before)
         output.drain(_LAST_WORDS)
     return 0
 

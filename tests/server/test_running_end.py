@@ -273,6 +273,25 @@ async def test_sighup_while_shares_toml_is_away_changes_nothing(tmp_path):
             assert await client.works()
 
 
+async def test_sighup_before_the_server_is_there_ends_nothing(tmp_path):
+    program = (
+        "import os, signal, sys, smbd.cli.serve as serve\n"
+        "from smbd.cli import main\n"
+        "start_logging = serve.start_logging\n"
+        "def early(log_format):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    start_logging(log_format)\n"
+        "serve.start_logging = early\n"
+        "sys.exit(main(['serve']))\n"
+    )
+    with process(tmp_path, "-c", program) as served:
+        async with raw_client(Place(served)) as client:
+            await client.connect()
+        served.send_signal(signal.SIGTERM)
+        _, errors = await trio.to_thread.run_sync(served.communicate)
+    assert served.returncode == 0, errors
+
+
 async def test_a_reload_that_hangs_does_not_keep_the_process(tmp_path):
     # As above, the clock that ends it is set to a blink.
     program = (
