@@ -5,12 +5,14 @@ all of them end in `try_now`; only a READ that comes before its message waits.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import trio
 
 from smbd.commands import ioctl
 from smbd.commands.reply import check_charge
+from smbd.config import UserConfig
 from smbd.memory import PIPE, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -18,6 +20,7 @@ from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
 from smbd.service import Service
 from smbd.session import Session
 from smbd.state import LinePlace, PipeOpen
+from smbd.vfs import acl
 from smbd.wire import fscc
 from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
 from smbd.wire.close import pack_close_response, parse_close_request
@@ -233,8 +236,18 @@ def _view(service: Service, session: Session) -> ServerView:
         now=time.time(),
         uptime=service.uptime,
         sessions=len(service.sessions),
-        guest=identity.is_guest or identity.is_anonymous,
+        guest=not identity.is_account,
+        user=identity.user,
+        # Guests are told no user's name: they could try each one's password.
+        accounts=_accounts(service.config.users) if identity.is_account else {},
+        unix_names=acl.UNIX_NAMES if identity.is_account else {},
     )
+
+
+@lru_cache(1)  # one server's users, until it reads shares.toml again
+def _accounts(users: tuple[UserConfig, ...]) -> Mapping[str, str]:
+    """The users' names by the SIDs of their accounts."""
+    return {acl.account_sid(user.name): user.name for user in users}
 
 
 def _pack_read(data: bytes) -> bytes:

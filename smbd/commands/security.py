@@ -38,9 +38,9 @@ _LISTS = Control.DACL_PRESENT | Control.DACL_AUTO_INHERITED | Control.DACL_PROTE
 def token_of(session: Session) -> Token:
     """What a login goes by when descriptors are checked."""
     identity = session.identity
-    if identity is None or identity.is_guest or identity.is_anonymous:
+    if identity is None or not identity.is_account:
         return acl.GUEST
-    return acl.user_token()
+    return acl.user_token(identity.user)
 
 
 def describe(open_: Open, parts: int) -> bytes:

@@ -24,6 +24,7 @@ from smbd.config.model import (
     UserConfig,
     dialect_name,
 )
+from smbd.config.rids import relative_id
 from smbd.config.runtime import default_status_socket, make_runtime_directory, runtime_directory
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "new_password",
     "prepare",
     "read_password",
+    "relative_id",
     "runtime_directory",
     "share_name_problem",
     "system_user",

@@ -17,6 +17,7 @@ from smbd.config.model import (
     ShareConfig,
     UserConfig,
 )
+from smbd.config.rids import relative_id
 from smbd.config.runtime import default_status_socket
 
 # [MS-SRVS] 2.2.4.23 and NetShareAdd: these never stand in a share's name.
@@ -108,6 +109,7 @@ def _limits(document: Document) -> Limits:
 def _users(document: Document) -> tuple[UserConfig, ...]:
     names = document.names("users")
     _check_names_differ(document, "users", names)
+    _check_numbers_differ(document, names)
     return tuple(_user(document, name) for name in names)
 
 
@@ -118,6 +120,18 @@ def _check_names_differ(document: Document, table: str, names: list[str]) -> Non
         twin = seen.setdefault(name.casefold(), name)
         if twin != name:
             document.problem((table, name), f'is the same name as "{twin}": case does not count')
+
+
+def _check_numbers_differ(document: Document, names: list[str]) -> None:
+    """Two users with one number would be one and the same in access lists."""
+    seen: dict[int, str] = {}
+    for name in names:
+        twin = seen.setdefault(relative_id(name), name)
+        if twin.casefold() != name.casefold():
+            document.problem(
+                ("users", name),
+                f'has the same number in access lists as "{twin}": give one of them another name',
+            )
 
 
 def _user(document: Document, name: str) -> UserConfig:

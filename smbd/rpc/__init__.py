@@ -1,7 +1,8 @@
 """Named pipes of IPC$: DCE/RPC services that clients ask before they see a share.
 
-`srvsvc` ([MS-SRVS]) lists the shares, `wkssvc` ([MS-WKST]) names the machine.  Bytes in, bytes
-out; the commands bring the bytes, and a `ServerView` of what may be told.
+`srvsvc` ([MS-SRVS]) lists the shares, `wkssvc` ([MS-WKST]) names the machine, `lsarpc` ([MS-LSAT])
+names the SIDs in security descriptors.  Bytes in, bytes out; the commands bring the bytes, and a
+`ServerView` of what may be told.
 """
 
 from smbd.rpc.pipe import Pipe, is_pipe, open_pipe

@@ -22,6 +22,7 @@ from smbd.rpc.bind import (
     pack_bind_nak,
     parse_bind,
 )
+from smbd.rpc.handles import HandleError, Handles
 from smbd.rpc.interface import Interface
 from smbd.rpc.ndr import Reader, StubError
 from smbd.rpc.pdu import (
@@ -57,6 +58,7 @@ class Association:
         self._secondary_address = secondary_address
         self._look = look
         self._contexts: set[int] = set()
+        self._handles = Handles()
         self._group = 0
         self._max_frag = _SMALLEST_FRAGMENT
         self._call: Request | None = None
@@ -92,7 +94,8 @@ class Association:
         bind = parse_bind(pdu)
         wished = min(bind.max_xmit_frag, bind.max_recv_frag)
         self._max_frag = max(_SMALLEST_FRAGMENT, min(wished, _LARGEST_FRAGMENT)) & ~7
-        # Groups share context handles, and these services give none: any number will do.
+        # Clients of named pipes use a handle where they got it, so that groups share nothing here,
+        # and any number will do.
         self._group = bind.assoc_group_id or next(_group_ids)
         return [self._accept(PacketType.BIND_ACK, header, bind, self._secondary_address)]
 
@@ -164,9 +167,11 @@ class Association:
         if method is None:
             return [pack_fault(call_id, call.context_id, Fault.OP_RNG_ERROR)]
         try:
-            answer = method(Reader(stub), self._look())
+            answer = method(Reader(stub, self._handles), self._look())
         except StubError:
             return [pack_fault(call_id, call.context_id, Fault.BAD_STUB_DATA)]
+        except HandleError:
+            return [pack_fault(call_id, call.context_id, Fault.CONTEXT_MISMATCH)]
         return list(pack_responses(call_id, call.context_id, answer, self._max_frag))
 
     def _orphaned(self, header: Header) -> list[bytes]:

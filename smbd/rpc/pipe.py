@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.rpc.association import Association
+from smbd.rpc.lsarpc import LSARPC
 from smbd.rpc.pdu import HEADER_SIZE, PduError, parse_header
 from smbd.rpc.srvsvc import SRVSVC
 from smbd.rpc.view import ServerView
 from smbd.rpc.wkssvc import WKSSVC
 
-_SERVICES = {"srvsvc": SRVSVC, "wkssvc": WKSSVC}
+_SERVICES = {"lsarpc": LSARPC, "srvsvc": SRVSVC, "wkssvc": WKSSVC}
 
 # One write: more than 64 KiB would be more fragments than a request may have.
 _LARGEST_WRITE = 65536

@@ -1,6 +1,7 @@
 """What the services may tell about this server: plain values, made for one caller."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 class ShareType:
@@ -45,6 +46,9 @@ class ServerView:
     uptime: float  # seconds
     sessions: int = 0
     guest: bool = False  # a guest or anonymous: is told names and comments only
+    user: str = ""  # the caller's account; "guest"; "" when anonymous
+    accounts: Mapping[str, str] = field(default_factory=dict)  # the users' names by SID
+    unix_names: Mapping[str, str] = field(default_factory=dict)  # likewise; few
 
     def every_share(self) -> tuple[ShareView, ...]:
         """The shares and IPC$, hidden ones too."""

@@ -20,6 +20,9 @@ class Client:
     def __init__(self, stage):
         self.stage = stage
 
+    def become(self, user):
+        self.stage.session.identity = Identity(user, "", b"")
+
     def become_guest(self):
         self.stage.session.identity = Identity("guest", "", b"", is_guest=True, is_anonymous=False)
 

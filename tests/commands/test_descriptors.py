@@ -5,6 +5,7 @@ import os
 import pytest
 
 from smbd.ntstatus import NtStatus
+from smbd.vfs.acl import account_sid
 from smbd.vfs.acl.sids import AUTHENTICATED_USERS, EVERYONE
 from smbd.wire.access import FILE_ALL_ACCESS, FILE_GENERIC_READ, Access
 from smbd.wire.dtyp import (
@@ -15,12 +16,13 @@ from smbd.wire.dtyp import (
     SecurityDescriptor,
     pack_security_descriptor,
 )
-from tests.commands.story import DIRECTORY, OPEN, OWNER, client, contexts
+from tests.commands.story import DACL, DIRECTORY, GROUP, OPEN, OWNER, client, contexts
 from tests.core.messages import DELETE, DELETE_ON_CLOSE
 
 READ, WRITE = Access.FILE_READ_DATA, Access.FILE_WRITE_DATA
 ME = f"S-1-22-1-{os.geteuid()}"
 STRANGER = "S-1-5-21-1-2-3-1000"
+ACCOUNT = account_sid("test")
 ALL_INSIDE = AceFlags.OBJECT_INHERIT | AceFlags.CONTAINER_INHERIT
 
 
@@ -87,6 +89,42 @@ async def test_a_guest_is_nobody_whom_a_descriptor_names(tmp_path, mock_clock):
         assert await me.status_of_open("free", READ) == 0
 
 
+async def test_one_user_is_shut_out_and_the_other_is_not(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        both = allows(EVERYONE, FILE_GENERIC_READ)
+        deny = Ace(AceType.ACCESS_DENIED, 0, FILE_GENERIC_READ, account_sid("bob"))
+        assert await me.set_security(file, with_list(deny, both, owner=ACCOUNT), OWNER | DACL) == 0
+        await me.close(file)
+        assert await me.status_of_open("a", READ) == 0
+        me.become("bob")
+        assert await me.status_of_open("a", READ) == NtStatus.ACCESS_DENIED
+        assert await me.status_of_open("a", Access.WRITE_DAC) == NtStatus.ACCESS_DENIED
+        me.become("TEST")
+        assert await me.status_of_open("a", READ | Access.WRITE_DAC) == 0
+
+
+async def test_owner_and_group_by_the_numbers_of_a_client_are_kept(tmp_path, mock_clock):
+    # What cifs.ko sets with `idsfromsid` and `modefromsid`.
+    owner, group, mode = "S-1-5-88-1-1000", "S-1-5-88-2-1000", "S-1-5-88-3-33188"
+    entries = allows(mode, 0), allows(AUTHENTICATED_USERS, FILE_ALL_ACCESS)
+    given = with_list(*entries, owner=owner)
+    given.group = group
+    packed = pack_security_descriptor(given)
+    async with client(tmp_path) as me:
+        made = await me.open("made", contexts=[(b"SecD", packed)])
+        await me.touch("old")
+        old = await me.open("old")
+        assert await me.set_security(old, given, OWNER | GROUP | DACL) == 0
+        for file in (made, old):
+            shown = await me.security(file)
+            assert (shown.owner, shown.group) == (owner, group)
+            assert shown.dacl == list(entries)
+        await me.close(old)
+        me.become("bob")
+        assert await me.status_of_open("old", Access.WRITE_DAC) == 0
+
+
 async def test_a_folder_says_who_may_add_to_it_and_delete_from_it(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         await me.touch("dir", options=DIRECTORY)
@@ -112,7 +150,7 @@ async def test_what_is_made_in_a_folder_gets_what_the_folder_passes_on(tmp_path,
         passed_on = allows(EVERYONE, FILE_ALL_ACCESS, ALL_INSIDE)
         await me.set_security(folder, with_list(passed_on))
         shown = await me.security(await me.open("dir\\file"))
-        assert shown.owner == ME
+        assert shown.owner == ACCOUNT
         assert shown.dacl == [allows(EVERYONE, FILE_ALL_ACCESS)]
         inner = await me.open("dir\\inner", options=DIRECTORY)
         assert (await me.security(inner)).dacl == [passed_on]

@@ -55,6 +55,26 @@ def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
 
+def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) -> None:
+    assert problems(
+        tmp_path,
+        """\
+        [users.user40505]
+        password = "x"
+        [users.user78174]
+        password = "y"
+        [shares.music]
+        path = "/srv/music"
+        """,
+        monkeypatch,
+    ) == [
+        (
+            'shares.toml:3: users.user78174: has the same number in access lists as "user40505"'
+            ": give one of them another name"
+        ),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -188,8 +188,9 @@ async def test_an_authenticated_pdu_after_a_plain_bind_is_denied(packet_type):
     assert fault_status(reply) == 5
 
 
-async def test_only_two_pipes_exist():
+async def test_only_three_pipes_exist():
     assert is_pipe("SrvSvc")
-    assert not is_pipe("lsarpc")
+    assert is_pipe("lsarpc")
+    assert not is_pipe("samr")
     assert open_pipe("wkssvc", server) is not None
     assert open_pipe("samr", server) is None

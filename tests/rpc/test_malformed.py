@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from smbd.ntstatus import NtError
 from smbd.rpc import open_pipe
+from smbd.rpc.lsarpc import LSARPC
 from smbd.rpc.srvsvc import SRVSVC
 from smbd.rpc.wkssvc import WKSSVC
 
@@ -15,9 +16,8 @@ from .client import server
 from .test_binding import WINDOWS_BIND, header
 
 some = settings(max_examples=200, deadline=None)
-METHODS = [("srvsvc", opnum) for opnum in SRVSVC.methods] + [
-    ("wkssvc", opnum) for opnum in WKSSVC.methods
-]
+SERVICES = {"srvsvc": SRVSVC, "wkssvc": WKSSVC, "lsarpc": LSARPC}
+METHODS = [(name, opnum) for name, service in SERVICES.items() for opnum in service.methods]
 # Words that mean something: counts, levels, pointers, surrogates, the largest of all.
 words = st.sampled_from((0, 1, 2, 3, 10, 100, 102, 501, 502, 1005, 0x20000, 0xD800DC00, 2**32 - 1))
 stubs = st.one_of(
@@ -35,9 +35,7 @@ def drain(pipe) -> bytes:
 
 
 @some
-@given(
-    writes=st.lists(st.binary(max_size=200), max_size=5), name=st.sampled_from(["srvsvc", "wkssvc"])
-)
+@given(writes=st.lists(st.binary(max_size=200), max_size=5), name=st.sampled_from(sorted(SERVICES)))
 def test_any_bytes(writes, name):
     pipe = open_pipe(name, server)
     assert pipe is not None
@@ -73,18 +71,28 @@ def test_a_damaged_bind(damage):
 
 @pytest.mark.parametrize(("name", "opnum"), METHODS)
 @settings(max_examples=60, deadline=None)
-@given(stub=stubs, guest=st.booleans())
-def test_any_stub_is_answered(name, opnum, stub, guest):
+@given(stub=stubs, guest=st.booleans(), with_handle=st.booleans())
+def test_any_stub_is_answered(name, opnum, stub, guest, with_handle):
     pipe = open_pipe(name, lambda: server(guest=guest))
     assert pipe is not None
-    bind = WINDOWS_BIND
-    if name == "wkssvc":
-        srvsvc = bytes.fromhex("c84f324b7016d30112785a47bf6ee18803000000")
-        bind = bind.replace(srvsvc, WKSSVC.uuid.bytes_le + b"\1\0\0\0")
-    pipe.write(bind)
+    service = SERVICES[name]
+    srvsvc = SRVSVC.uuid.bytes_le + bytes((SRVSVC.major, 0))
+    pipe.write(WINDOWS_BIND.replace(srvsvc, service.uuid.bytes_le + bytes((service.major, 0))))
     drain(pipe)
-    pipe.write(header(0, 8 + len(stub)) + bytes(6) + opnum.to_bytes(2, "little") + stub)
-    answer = drain(pipe)
+    if name == "lsarpc":
+        stub = policy_handle(pipe) * with_handle + stub
+    answer = called(pipe, opnum, stub)
     assert answer[2] in {2, 3}  # RESPONSE or FAULT
     if answer[2] == 3:
-        assert int.from_bytes(answer[24:28], "little") == 0x6F7  # RPC_X_BAD_STUB_DATA
+        # RPC_X_BAD_STUB_DATA, or a handle that was never given.
+        assert int.from_bytes(answer[24:28], "little") in {0x6F7, 0x1C00001A}
+
+
+def called(pipe, opnum, stub) -> bytes:
+    pipe.write(header(0, 8 + len(stub)) + bytes(6) + opnum.to_bytes(2, "little") + stub)
+    return drain(pipe)
+
+
+def policy_handle(pipe) -> bytes:
+    """What LsarOpenPolicy2 gives, without a name and for MAXIMUM_ALLOWED."""
+    return called(pipe, 44, bytes(28) + (0x02000000).to_bytes(4, "little"))[24:44]

@@ -92,14 +92,38 @@ def test_a_condition_that_cannot_be_judged_opens_nothing_and_closes_all() -> Non
 
 
 def test_a_login_is_the_process_and_a_guest_is_not() -> None:
-    user = acl.user_token()
-    assert user.owner == f"S-1-22-1-{os.geteuid()}"
-    assert {user.owner, sids.EVERYONE, sids.AUTHENTICATED_USERS} < user.sids
-    assert user.owner not in acl.GUEST.sids
+    user = acl.user_token("ann")
+    process = f"S-1-22-1-{os.geteuid()}"
+    assert {process, sids.EVERYONE, sids.AUTHENTICATED_USERS} < user.sids
+    assert process not in acl.GUEST.sids
     assert sids.AUTHENTICATED_USERS not in acl.GUEST.sids
     everybody = acl.of_unix(os.geteuid(), 0, 0o644)
     assert acl.allowed(everybody, user) == FILE_ALL_ACCESS
     assert acl.allowed(everybody, acl.GUEST) == READ
+
+
+def test_a_user_is_the_same_after_a_restart_and_no_other() -> None:
+    # Spelled out: what is stored on somebody's disk says so.
+    assert acl.account_sid("ann") == "S-1-5-21-1775857559-3683489330-2064505483-224302385"
+    ann, bob = acl.user_token("Ann"), acl.user_token("bob")
+    assert ann.owner == acl.account_sid("ANN")
+    assert ann.owner not in bob.sids
+    denied = descriptor(ace(ann.owner, WRITE, kind=DENY), ace(sids.EVERYONE, READ | WRITE))
+    assert acl.allowed(denied, ann) == READ
+    assert acl.allowed(denied, bob) == READ | WRITE
+    assert acl.allowed(denied, acl.GUEST) == READ | WRITE
+    assert acl.allowed(descriptor(owner=ann.owner), ann) == IMPLIED
+    assert acl.allowed(descriptor(owner=ann.owner), bob) == 0
+
+
+def test_an_owner_by_the_number_of_a_client_is_whoever_has_logged_in() -> None:
+    by_number = descriptor(owner="S-1-5-88-1-1000")
+    assert acl.allowed(by_number, acl.user_token("ann")) == IMPLIED
+    assert acl.allowed(by_number, acl.GUEST) == 0
+    made = acl.of_new(None, by_number, acl.user_token("ann"), directory=False)
+    assert made.owner == "S-1-5-88-1-1000"
+    with pytest.raises(NtError):
+        acl.of_new(None, by_number, acl.GUEST, directory=False)
 
 
 def test_a_mode_says_what_owner_group_and_others_have() -> None:

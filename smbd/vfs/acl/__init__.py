@@ -6,13 +6,15 @@ A file without a stored one is what Unix says it is, and so is what may be done 
 from smbd.vfs.acl.check import allowed
 from smbd.vfs.acl.inherit import of_new
 from smbd.vfs.acl.merge import changed
-from smbd.vfs.acl.sids import GUEST, Token, user_token
+from smbd.vfs.acl.sids import GUEST, UNIX_NAMES, Token, account_sid, user_token
 from smbd.vfs.acl.stored import load, store
 from smbd.vfs.acl.unix import of_unix
 
 __all__ = [
     "GUEST",
+    "UNIX_NAMES",
     "Token",
+    "account_sid",
     "allowed",
     "changed",
     "load",

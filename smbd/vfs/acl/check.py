@@ -16,7 +16,7 @@ def allowed(descriptor: SecurityDescriptor, token: Token) -> int:
     """
     if descriptor.dacl is None:
         return FILE_ALL_ACCESS
-    owns = descriptor.owner in token.sids
+    owns = token.is_owner(descriptor.owner)
     granted, denied = 0, 0
     limited = False  # an entry for OWNER RIGHTS takes the place of what owners have anyway
     for ace in descriptor.dacl:

@@ -25,7 +25,7 @@ def of_new(
         return None
     given = given or SecurityDescriptor(None, None, None)
     owner, group = given.owner or token.owner, given.group or token.group
-    if owner not in token.sids and owner != token.owner:
+    if owner != token.owner and not token.is_owner(owner):
         raise NtError(NtStatus.INVALID_OWNER)
     made = SecurityDescriptor(owner, group, None, control=kept_control(given.control))
     made.control |= Control.DACL_PRESENT

@@ -21,7 +21,7 @@ def changed(
     """
     made = replace(old)
     if parts & SecurityInformation.OWNER:
-        if new.owner is None or (new.owner not in token.sids and new.owner != old.owner):
+        if new.owner is None or (new.owner != old.owner and not token.is_owner(new.owner)):
             raise NtError(NtStatus.INVALID_OWNER)
         made.owner = new.owner
     if parts & SecurityInformation.GROUP and new.group is not None:

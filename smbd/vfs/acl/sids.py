@@ -1,13 +1,27 @@
 """Who somebody is to a security descriptor: well-known SIDs ([MS-DTYP] 2.4.2.4), and tokens.
 
-The server acts with one Unix identity for every login, which owns what they make: so a login *is*
-that identity, S-1-22-1-UID and S-1-22-2-GID as Samba writes users and groups that it knows by
-number only (cifs.ko's `cifsacl` and smbcacls read them so).  A SID for each account would make
-owners that are not so on disk, and that no client could look up: we serve no LSA.
+An account has a SID of its own, by which lists tell users apart, and which `lsarpc` gives names.
+The server acts with one Unix identity for every login, which owns what they make on disk: so a
+login is that identity, too, S-1-22-1-UID and S-1-22-2-GID as Samba writes users and groups that
+it knows by number only (cifs.ko's `cifsacl` and smbcacls read them so).
 """
 
+import grp
 import os
+import pwd
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+
+from smbd.config import relative_id
+
+# The domain of all accounts, whatever the server is called: what is stored with files stays true
+# when they, or the container around them, move to another machine.  Drawn once, by SHA-256.
+ACCOUNT_DOMAIN = "S-1-5-21-1775857559-3683489330-2064505483"
+UNIX_USERS = "S-1-22-1"
+UNIX_GROUPS = "S-1-22-2"
+# Owners by number as cifs.ko sets them (`idsfromsid`), and Windows' NFS server: with -UID behind.
+_NFS_USERS = "S-1-5-88-1-"
 
 EVERYONE = "S-1-1-0"
 CREATOR_OWNER = "S-1-3-0"
@@ -28,30 +42,56 @@ class Token:
     owner: str  # of what it makes
     group: str
 
+    def is_owner(self, sid: str | None) -> bool:
+        """Whether an object of this owner is the login's.
+
+        NFS numbers are those of a client's own users, whom this server does not know: whoever has
+        logged in may set them, so whoever has logged in is meant.
+        """
+        if sid in self.sids:
+            return True
+        return sid is not None and sid.startswith(_NFS_USERS) and AUTHENTICATED_USERS in self.sids
+
 
 def user_sid(uid: int) -> str:
     """The SID of a Unix user."""
-    return f"S-1-22-1-{uid}"
+    return f"{UNIX_USERS}-{uid}"
 
 
 def group_sid(gid: int) -> str:
     """The SID of a Unix group."""
-    return f"S-1-22-2-{gid}"
+    return f"{UNIX_GROUPS}-{gid}"
 
 
-def user_token() -> Token:
-    """The token of everybody who has logged in with a name."""
-    return _USER
+def account_sid(user: str) -> str:
+    """The SID of an account by its name, in any case: always the same."""
+    return f"{ACCOUNT_DOMAIN}-{relative_id(user)}"
 
 
-def _user_token() -> Token:
-    user, group = user_sid(os.geteuid()), group_sid(os.getegid())
-    groups = (group_sid(gid) for gid in os.getgroups())
+@lru_cache(1024)
+def user_token(user: str) -> Token:
+    """The token of an account; its group is the server's, since accounts have none."""
+    account = account_sid(user)
     known = (EVERYONE, NETWORK, AUTHENTICATED_USERS, USERS)
-    return Token(frozenset((user, group, *groups, *known)), user, group)
+    return Token(frozenset((account, *_PROCESS, *known)), account, _GROUP)
 
 
-_USER = _user_token()
-# Guests and anonymous ones own what they make as everybody does, since so it is on disk; but a
-# descriptor that speaks of its owner does not mean them.
-GUEST = Token(frozenset((EVERYONE, NETWORK, GUESTS)), _USER.owner, _USER.group)
+def _unix_names() -> dict[str, str]:
+    """What the server's own user and group are called; of others the number is shown.
+
+    Asked once, at the start: a name service on the network may take its time.
+    """
+    names = {}
+    with suppress(KeyError):  # a container may have no line for the user that it runs as
+        names[_USER] = pwd.getpwuid(os.geteuid()).pw_name
+    with suppress(KeyError):
+        names[_GROUP] = grp.getgrgid(os.getegid()).gr_name
+    return names
+
+
+_USER, _GROUP = user_sid(os.geteuid()), group_sid(os.getegid())
+_PROCESS = (_USER, _GROUP, *map(group_sid, os.getgroups()))
+UNIX_NAMES = _unix_names()
+# Guests and anonymous clients make what the server's user owns, as it is on disk; but a descriptor
+# that speaks of its owner does not mean them.
+GUEST = Token(frozenset((EVERYONE, NETWORK, GUESTS)), _USER, _GROUP)

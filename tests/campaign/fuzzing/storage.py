@@ -151,7 +151,7 @@ class Files:
         new = parse_security_descriptor(memoryview(data))
         made = SecurityDescriptor(None, None, None)
         with suppress(NtError):
-            made = acl.changed(made, new, 7, acl.user_token())
+            made = acl.changed(made, new, 7, acl.user_token("ann"))
         acl.store(self._file, made)
         kept = acl.load(self._file)
         assert kept is not None
@@ -165,7 +165,7 @@ class Files:
                 parent, parse_security_descriptor(memoryview(data[half:])), 6, acl.GUEST
             )
         for directory in (False, True):
-            made = acl.of_new(parent, None, acl.user_token(), directory=directory)
+            made = acl.of_new(parent, None, acl.user_token("ann"), directory=directory)
             if made is not None:
                 acl.store(self._file, made)
 

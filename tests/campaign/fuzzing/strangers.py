@@ -11,6 +11,7 @@ from smbd import config
 from smbd.auth import Exchange
 from smbd.ntstatus import NtError
 from smbd.rpc import open_pipe
+from smbd.rpc.lsarpc import LSARPC
 from smbd.rpc.srvsvc import SRVSVC
 from smbd.rpc.wkssvc import WKSSVC
 from tests.auth.peers import KERBEROS, NTLMSSP, Impacket, Pyspnego, authenticator, init_token
@@ -68,6 +69,16 @@ _LEVELS = (
     pack("<III", 0x20000, 4, 0) + _STUB * 3,
 )
 
+_SERVICES = {"srvsvc": SRVSVC, "wkssvc": WKSSVC, "lsarpc": LSARPC}
+_OPEN = bytes(28) + pack("<I", 0x02000000)  # LsarOpenPolicy2: no name, MAXIMUM_ALLOWED
+_EVERYONE = pack("<IBBHII", 1, 1, 1, 0, 0x01000000, 0)
+_LOOKUPS = (
+    bytes(20) + pack("<IIIII", 2, 0x20000, 2, 0x20004, 0x20008) + _EVERYONE * 2 + bytes(24),
+    bytes(20) + pack("<IIHHIIII", 1, 1, 6, 6, 0x20000, 3, 0, 3) + b"a\0n\0n\0\0\0" + bytes(24),
+    bytes(20) + pack("<H", 5),
+    _OPEN,
+)
+
 
 def calls() -> Iterator[Target]:
     """What is written to a pipe: PDUs, and the stubs of every method."""
@@ -77,11 +88,11 @@ def calls() -> Iterator[Target]:
     yield Target("writes behind a bind", bound, lambda data: _written(WINDOWS_BIND + data))
     heap = [bound[0] * 2321, bound[1][:16] + bound[1][16:] * 400, header(18, 0) * 4000]
     yield Target("heaps of PDUs", heap, _heaped, share=0.05)
-    for name, service in (("srvsvc", SRVSVC), ("wkssvc", WKSSVC)):
+    for name, service in _SERVICES.items():
         for number in service.methods:
             yield Target(
                 f"{name} {number}",
-                [_STUB + level for level in _LEVELS],
+                _LOOKUPS if service is LSARPC else [_STUB + level for level in _LEVELS],
                 lambda stub, name=name, number=number: _called(name, number, stub),
                 share=0.1,
             )
@@ -109,13 +120,13 @@ def _heaped(data: bytes) -> None:
 def _called(name: str, number: int, stub: bytes) -> None:
     pipe = open_pipe(name, lambda: server(guest=bool(len(stub) % 2)))
     assert pipe is not None
-    bind = WINDOWS_BIND
-    if name == "wkssvc":
-        bind = bind.replace(SRVSVC.uuid.bytes_le, WKSSVC.uuid.bytes_le)
-        bind = bind.replace(WKSSVC.uuid.bytes_le + b"\3", WKSSVC.uuid.bytes_le + b"\1")
-    pipe.write(bind)
+    syntax, srvsvc = _SERVICES[name], SRVSVC.uuid.bytes_le + b"\3"
+    pipe.write(WINDOWS_BIND.replace(srvsvc, syntax.uuid.bytes_le + bytes((syntax.major,))))
     _drain(pipe)
     stub = stub[:60_000]
+    if syntax is LSARPC and not stub.startswith(b"H"):  # most of them with a handle that is one
+        pipe.write(header(0, 8 + len(_OPEN)) + pack("<IHH", len(_OPEN), 0, 44) + _OPEN)
+        stub = pipe.read(5000)[24:44] + stub[20:]
     with suppress(NtError):
         pipe.write(header(0, 8 + len(stub)) + pack("<IHH", len(stub), 0, number) + stub)
     _drain(pipe)
