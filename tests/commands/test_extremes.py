@@ -97,7 +97,7 @@ async def test_a_folder_whose_list_grows_too_long_takes_no_folder(
     tmp_path, mock_clock, monkeypatch
 ):
     """Each entry for CREATOR OWNER becomes two in a folder: for its maker, and to pass on."""
-    monkeypatch.setattr("smbd.wire.dtyp._LARGEST", 2000)
+    monkeypatch.setattr("smbd.wire.dtyp._LARGEST", 2500)
     creators = [Ace(0, INHERITED_BY_FOLDERS, FILE_ALL_ACCESS, CREATOR_OWNER)] * 60
     async with client(tmp_path) as me:
         folder = await me.open("folder", options=DIRECTORY)
