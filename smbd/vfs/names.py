@@ -26,29 +26,38 @@ _LEGAL = {private: code for code, private in _ILLEGAL.items()}
 _LAST_ILLEGAL = {" ": "\uf028", ".": "\uf029"}
 _LAST_LEGAL = {private: plain for plain, private in _LAST_ILLEGAL.items()}
 
-_UNUSUAL_ON_DISK = re.compile(r'[\x01-\x1f"*:<>?\\|\ud800-\udfff]|[ .]\Z')
+# A byte that is no UTF-8 travels there too: most clients cannot decode a lone surrogate, and would
+# show nothing of a folder that has one.  U+F000 + byte is how Cygwin says the same, so that its
+# users see the name as it is on disk; cifs.ko and Services for Unix put no more than ASCII there.
+# A character of this range that a name on disk holds itself goes out as its three bytes: so no two
+# names on disk are one to a client.
+_BYTES = {0xDC00 + byte: 0xF000 + byte for byte in range(0x80, 0x100)}
+_BYTES_SAID = {private: escaped for escaped, private in _BYTES.items()}
+_SAME: dict[int, int | str] = {**_ILLEGAL, **_BYTES}
+_ON_WIRE = _SAME | {
+    private: "".join(chr(0xF000 + byte) for byte in chr(private).encode())
+    for private in _BYTES_SAID
+}
+
+_UNUSUAL_ON_DISK = re.compile(r'[\x01-\x1f"*:<>?\\|\ud800-\udfff\uf080-\uf0ff]|[ .]\Z')
 _UNUSUAL_ANYWHERE = ('"', "*", ":", "<", ">", "?", "\\", "|", " /", "./")  # and all not printable
-_UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\ud800-\udfff]")
+_UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\uf080-\uf0ff\ud800-\udfff]")
+_NO_UTF_8 = re.compile(r"[\uf080-\uf0ff\ud800-\udfff]")
 _FORBIDDEN = re.compile(r'[\x00-\x1f"*<>?|/]')  # [MS-FSCC] 2.1.5.2; ':' separates streams
 _BACKSLASHES = re.compile(r"\\{2,}(?=[^\\])")
-# A lone surrogate that is no escaped byte has a place on disk too: its three bytes of generalised
-# UTF-8, which os.fsdecode shows as three escapes.  Windows lets such names be, so do we.
-_ESCAPED_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
-_LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_wire(component: str) -> str:
-    """One component of a path as SMB can say it."""
+    """One component of a path as SMB can say it: what every client can decode."""
     if not _UNUSUAL_ON_DISK.search(component):
         return component
-    name = component.translate(_ILLEGAL)
-    name = name[:-1] + _LAST_ILLEGAL.get(name[-1], name[-1])
-    if name.isprintable():  # surrogates are not
-        return name
-    name = _ESCAPED_SURROGATE.sub(_surrogate_of_escapes, name)
-    # Two halves that meet become one character on the wire; they must be so here too, where the
-    # name that comes back is compared.
-    return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _said(component, _ON_WIRE)
+
+
+def _said(component: str, table: dict[int, int | str]) -> str:
+    name = component.translate(table)
+    return name[:-1] + _LAST_ILLEGAL.get(name[-1], name[-1])
 
 
 def to_disk(component: str) -> str:
@@ -56,7 +65,7 @@ def to_disk(component: str) -> str:
 
     A private-range character becomes what it stands for.  A tree that Samba wrote without its
     catia module holds the private characters themselves: such a file is found second, because the
-    folder's index knows every entry by its `to_wire` form (index.py), where both are the same.
+    folder's index knows every entry by its `comparison_key`, where both are the same.
     """
     if not _UNUSUAL_ON_WIRE.search(component):
         return component
@@ -64,13 +73,18 @@ def to_disk(component: str) -> str:
     path = path[:-1] + _LAST_LEGAL.get(path[-1], path[-1])
     if path in {".", ".."}:  # "\uf029" must not become a way up
         return component
-    return _LONE_SURROGATE.sub(_escapes_of_surrogate, path)
+    return _with_bytes(path) if _NO_UTF_8.search(path) else path
 
 
-def _surrogate_of_escapes(match: re.Match[str]) -> str:
-    surrogate = os.fsencode(match[0]).decode("utf-8", "surrogatepass")
-    # U+DC80..U+DCFF on the wire say an undecodable byte; the three bytes stay three of them.
-    return match[0] if "\udc80" <= surrogate <= "\udcff" else surrogate
+def _with_bytes(path: str) -> str:
+    """The name with the bytes that private characters say; together they may be a character.
+
+    A lone surrogate, which Windows lets a name have, is the three bytes of its generalised UTF-8.
+    They go out as three bytes: that name opens the file as the client's own does, and the rest of
+    the world can read the listing.
+    """
+    path = _SURROGATE.sub(_escapes_of_surrogate, path)
+    return os.fsdecode(os.fsencode(path.translate(_BYTES_SAID)))
 
 
 def _escapes_of_surrogate(match: re.Match[str]) -> str:
@@ -160,8 +174,14 @@ def _split_stream(component: str) -> tuple[str, str]:
 
 
 def comparison_key(component: str) -> str:
-    """What is equal for two components of paths that SMB takes for one name."""
-    return fold(to_wire(component))
+    """What is equal for two components of paths that SMB takes for one name.
+
+    A byte and the private character that says it are the same here, as the colon and U+F022 are:
+    each is found by the other's name while that one is not there.
+    """
+    if not _UNUSUAL_ON_DISK.search(component):
+        return fold(component)
+    return fold(_said(component, _SAME))
 
 
 def comparison_keys(components: list[str]) -> list[str]:

@@ -9,7 +9,10 @@ from smbprotocol.file_info import FileInformationClass
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
 from smbd.wire.create import CreateDisposition
+from smbd.wire.fscc import FileClass
+from smbd.wire.query_directory import QueryDirectoryFlags
 from tests.server.clients import refusal
+from tests.server.clients.information import link, query_raw, rename
 
 NAMES = [
     "Grüße aus Köln, Ελληνικά и русский.txt",
@@ -21,6 +24,14 @@ NAMES = [
     "percent % hash # apostrophe ' $HOME `id` ~ (x) [y] {z} & + , = @ !",
     "x" * 255,
     "ü" * 127,
+]
+LISTINGS = [
+    FileInformationClass.FILE_DIRECTORY_INFORMATION,
+    FileInformationClass.FILE_FULL_DIRECTORY_INFORMATION,
+    FileInformationClass.FILE_BOTH_DIRECTORY_INFORMATION,
+    FileInformationClass.FILE_NAMES_INFORMATION,
+    FileInformationClass.FILE_ID_BOTH_DIRECTORY_INFORMATION,
+    FileInformationClass.FILE_ID_FULL_DIRECTORY_INFORMATION,
 ]
 
 
@@ -81,13 +92,63 @@ def test_characters_that_smb_cannot_say_travel_in_the_private_area(folder, pypi)
     assert pypi.get(name) == b"readable"
 
 
-def test_bytes_that_are_no_utf8_are_listed_as_something_that_is(folder, pypi):
-    (folder / os.fsdecode(b"latin-1 \xe4\xf6\xfc")).write_bytes(b"old disk")
+# What older systems, and Windows clients with half a surrogate pair, left on disk.
+NO_UTF_8 = [b"latin-1 \xe4\xf6\xfc", b"half\xed\xa0\x80", b"\xff", b"cut \xe3\x81"]
+
+
+@pytest.mark.parametrize("raw", NO_UTF_8, ids=ascii)
+def test_a_name_that_is_no_utf8_is_listed_opened_written_and_removed(folder, client, raw):
+    (folder / os.fsdecode(raw)).write_bytes(b"old disk")
+    (folder / "plain").touch()
+    (name,) = client.names() - {"plain"}
+    assert client.get(name) == b"old disk"
+    client.put(name, b"written")
+    assert (folder / os.fsdecode(raw)).read_bytes() == b"written"
+    client.remove(name)
+    assert [one.name for one in folder.iterdir()] == ["plain"]
+
+
+def test_a_folder_whose_name_is_no_utf8_is_gone_into(folder, client):
+    (folder / os.fsdecode(b"\xe4")).mkdir()
+    (folder / os.fsdecode(b"\xe4") / os.fsdecode(b"\xf6")).write_bytes(b"deep")
+    (name,) = client.names()
+    (below,) = client.names(name)
+    assert client.get(f"{name}/{below}") == b"deep"
+
+
+def told_name(opened, number):
+    answer = query_raw(opened, number)
+    if number == FileClass.ALL:
+        answer = answer[96:]  # behind the parts of a fixed size
+    return answer[4 : 4 + int.from_bytes(answer[:4], "little")].decode("utf-16-le")
+
+
+def test_it_has_the_same_name_wherever_names_go_out(folder, pypi):
+    (folder / os.fsdecode(b"gr\xfcn")).write_bytes(b"old disk")
+    shown = "gr\uf0fcn"
     opened = pypi.open("", access=Access.FILE_READ_DATA)
-    (entry,) = opened.query_directory("latin*", FileInformationClass.FILE_NAMES_INFORMATION)
-    name = entry["file_name"].get_value().decode("utf-16-le", "surrogatepass")
-    assert name == "latin-1 \udce4\udcf6\udcfc"
+    for kind in LISTINGS:
+        for pattern in ("*", "GR?n", shown):
+            entries = opened.query_directory(pattern, kind, flags=QueryDirectoryFlags.RESTART_SCANS)
+            names = {one["file_name"].get_value().decode("utf-16-le") for one in entries}
+            assert names - {".", ".."} == {shown}
     opened.close()
+    opened = pypi.open(shown, access=Access.FILE_READ_ATTRIBUTES)
+    assert told_name(opened, FileClass.ALL) == f"\\{shown}"
+    assert told_name(opened, FileClass.NORMALIZED_NAME) == shown
+    short = told_name(opened, FileClass.ALTERNATE_NAME)
+    opened.close()
+    assert short.isascii()
+    assert pypi.get(short) == b"old disk"
+
+
+def test_links_and_renames_take_such_names(folder, pypi):
+    (folder / os.fsdecode(b"\xe4")).write_bytes(b"old disk")
+    opened = pypi.open("\uf0e4", access=Access.DELETE | Access.FILE_WRITE_ATTRIBUTES)
+    link(opened, "\uf0f6")
+    rename(opened, "\uf0fc")
+    opened.close()
+    assert {os.fsencode(one.name) for one in folder.iterdir()} == {b"\xf6", b"\xfc"}
 
 
 @pytest.mark.parametrize(

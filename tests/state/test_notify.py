@@ -166,7 +166,8 @@ def test_names_are_told_as_smb_says_them():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder())
     changes.added(PaperFile("a:b?"))
-    assert watcher.told() == [(ADDED, "a\uf022b\uf025")]
+    changes.added(PaperFile("no UTF-8 \udce4"))
+    assert watcher.told() == [(ADDED, "a\uf022b\uf025"), (ADDED, "no UTF-8 \uf0e4")]
 
 
 # --- names that change ---

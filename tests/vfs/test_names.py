@@ -1,13 +1,15 @@
 """Names of clients against paths on disk: what maps, what is refused, what survives both ways."""
 
 import os
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.names import comparison_key
 
 
 @pytest.mark.parametrize(
@@ -104,21 +106,42 @@ def test_a_path_comes_back_as_a_name() -> None:
     assert vfs.path_to_name("a:b/c?/end.") == "a\uf022b\\c\uf025\\end\uf029"
 
 
-@given(st.binary(min_size=1, max_size=60))
-def test_any_bytes_on_disk_survive_the_way_to_the_client_and_back(raw: bytes) -> None:
-    component = os.fsdecode(raw.replace(b"/", b"").replace(b"\0", b""))
-    if component in {"", ".", ".."}:
-        return
+ON_DISK = st.one_of(
+    st.binary(max_size=60),
+    st.text("aE. :\uf022\uf080\uf0a4\uf0ef\u00fc\U0001f600\ud800\udc80", max_size=20).map(
+        lambda name: name.encode("utf-8", "surrogatepass")
+    ),
+).map(lambda raw: os.fsdecode(raw.replace(b"/", b"").replace(b"\0", b"")))
+# These are found second where both are there: trees that Samba wrote have them on disk.
+BY_ANOTHERS_NAME = re.compile("[\uf001-\uf027]|[\uf028\uf029]\\Z")
+
+
+@given(ON_DISK.filter(lambda component: component not in {"", ".", ".."}))
+@example(os.fsdecode(b"\xe4\xf6\xfc"))
+@example("\uf0a4")
+@example(os.fsdecode(b"\xed\xa0\x80 \xed\xb2\x80"))
+@example(os.fsdecode("\uf080".encode()[:2] + "\uf080".encode()))
+def test_any_bytes_on_disk_survive_the_way_to_the_client_and_back(component: str) -> None:
     name = vfs.to_wire(component)
-    on_the_wire = name.encode("utf-16-le", "surrogatepass")
-    received = on_the_wire.decode("utf-16-le", "surrogatepass")
-    assert received == name
-    # A name that is no proper UTF-8 may come back as another spelling, but always as one that the
-    # folder's index knows it by.
-    assert vfs.fold(vfs.to_wire(vfs.to_disk(received))) == vfs.fold(name)
-    with_proper_names = "\ud800" not in component and component.isprintable()
-    if with_proper_names:
-        assert vfs.name_to_path(received) == component
+    assert name.encode("utf-16-le").decode("utf-16-le") == name  # strictly
+    assert len(name) <= len(os.fsencode(component))
+    assert comparison_key(vfs.to_disk(name)) == comparison_key(component)
+    if not BY_ANOTHERS_NAME.search(component):
+        assert vfs.to_disk(name) == component
+        assert vfs.name_to_path(name) == component
+
+
+@given(st.lists(ON_DISK, min_size=2, max_size=2, unique=True))
+def test_two_names_on_disk_are_two_to_a_client(pair: list[str]) -> None:
+    if not any(BY_ANOTHERS_NAME.search(component) for component in pair) and all(pair):
+        assert vfs.to_wire(pair[0]) != vfs.to_wire(pair[1])
+
+
+@given(st.text("aE\uf080\uf082\uf083\uf0a4\uf0bc\uf0c3\uf0ef\ud800\udc80\udced", min_size=1))
+def test_what_a_client_calls_a_file_is_one_path_in_one_spelling(name: str) -> None:
+    path = vfs.to_disk(name)
+    assert os.fsdecode(os.fsencode(path)) == path
+    assert vfs.to_disk(vfs.to_wire(path)) == path
 
 
 @given(st.text(alphabet=st.characters(), max_size=40))
@@ -136,14 +159,30 @@ def test_any_name_gives_a_confined_path_or_a_refusal(name: str) -> None:
 
 def test_undecodable_bytes_keep_their_place() -> None:
     latin = os.fsdecode(b"gr\xfc\xdfe")
-    assert vfs.to_wire(latin) == latin
-    assert os.fsencode(vfs.to_disk(vfs.to_wire(latin))) == b"gr\xfc\xdfe"
+    assert vfs.to_wire(latin) == "gr\uf0fc\uf0dfe"
+    assert os.fsencode(vfs.to_disk("gr\uf0fc\uf0dfe")) == b"gr\xfc\xdfe"
+
+
+def test_a_character_that_stands_for_a_byte_is_said_by_its_own_bytes() -> None:
+    assert vfs.to_wire("\uf0a4") == "\uf0ef\uf082\uf0a4"
+    assert vfs.to_disk("\uf0ef\uf082\uf0a4") == "\uf0a4"
+
+
+def test_bytes_that_are_a_character_together_are_that_character() -> None:
+    assert vfs.to_disk("\uf0c3\uf0bc") == "ü"
 
 
 def test_half_a_surrogate_pair_is_a_name_too() -> None:
+    """The client that made it opens it so; all others by what the listing says."""
     path = vfs.name_to_path("half\ud800")
     assert os.fsencode(path) == b"half\xed\xa0\x80"
-    assert vfs.path_to_name(path) == "half\ud800"
+    assert vfs.path_to_name(path) == "half\uf0ed\uf0a0\uf080"
+    assert vfs.name_to_path("half\uf0ed\uf0a0\uf080") == path
+
+
+def test_halves_that_meet_on_disk_stay_two() -> None:
+    path = os.fsdecode(b"\xed\xa0\xbd\xed\xb8\x80")
+    assert vfs.to_disk(vfs.to_wire(path)) == path != vfs.to_disk("\U0001f600")
 
 
 @pytest.mark.parametrize(

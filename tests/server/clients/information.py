@@ -14,6 +14,8 @@ from smbprotocol.open import (
     SMB2SetInfoRequest,
 )
 
+from smbd.wire.query_info import InfoType
+
 
 def set_information(opened, information):
     """SET_INFO of any of smbprotocol's information structures."""
@@ -27,14 +29,23 @@ def set_information(opened, information):
 
 def query_information(opened, kind, length=4096):
     """QUERY_INFO of one of smbprotocol's information structures."""
+    return _queried(opened, kind.INFO_TYPE, kind.INFO_CLASS, length).parse_buffer(kind)
+
+
+def query_raw(opened, number):
+    """QUERY_INFO of a class of file information, as it is on the wire."""
+    return _queried(opened, InfoType.FILE, number, 4096)["buffer"].get_value()
+
+
+def _queried(opened, kind, number, length):
     request = SMB2QueryInfoRequest()
-    request["info_type"] = kind.INFO_TYPE
-    request["file_info_class"] = kind.INFO_CLASS
+    request["info_type"] = kind
+    request["file_info_class"] = number
     request["output_buffer_length"] = length
     request["file_id"] = opened.file_id
     response = SMB2QueryInfoResponse()
     response.unpack(_ask(opened, request)["data"].get_value())
-    return response.parse_buffer(kind)
+    return response
 
 
 def _ask(opened, request):
