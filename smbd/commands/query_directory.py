@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from sys import getsizeof
 
 import trio
 
@@ -57,14 +58,15 @@ async def _begin(request: Request, open_: Open, message: QueryDirectoryRequest) 
     if last is not None:
         open_.enumeration = None
         open_.memory.grow(-last.counted)
-    enumeration = Enumeration(pattern, names)
+    # A longer one, which has no wildcards, matches nothing; no more of it is kept than still does.
+    enumeration = Enumeration(pattern[: vfs.MAXIMUM_COMPONENT + 1], names)
     _count(open_, enumeration)
     open_.enumeration = enumeration
 
 
 def _count(open_: Open, enumeration: Enumeration) -> None:
     """Names count as held: INSUFFICIENT_RESOURCES where there are more than the client may hold."""
-    size = enumeration.names.size
+    size = enumeration.names.size + getsizeof(enumeration.pattern)
     open_.memory.grow(size - enumeration.counted)
     enumeration.counted = size
 

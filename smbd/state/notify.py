@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.state.event_log import Event, EventLog
+from smbd.state.event_log import Event, EventLog, EventMemory
 from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
@@ -138,6 +138,7 @@ class ChangeNotifyList:
     """
 
     _entries: dict[str, list[EventLog]] = field(default_factory=dict)
+    _memory: EventMemory = field(default_factory=EventMemory)
 
     def watch(self, entry: ChangeNotifyEntry) -> None:
         """Report to it from now on; INSUFFICIENT_RESOURCES where others watch in many ways."""
@@ -150,7 +151,7 @@ class ChangeNotifyList:
                 return
         if len(logs) >= _MOST_WAYS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        log = EventLog(*way, where)
+        log = EventLog(*way, where, memory=self._memory)
         self._entries.setdefault(where, logs).append(log)
         entry.join(log)
 
@@ -158,6 +159,7 @@ class ChangeNotifyList:
         """A watched directory's handle is closed."""
         log = entry.leave()
         if not log.readers:
+            log.clear()
             logs = self._entries[log.where]
             logs.remove(log)
             if not logs:
@@ -216,10 +218,12 @@ class ChangeNotifyList:
         directly = True
         while directory:
             directory = directory.rpartition("/")[0]
-            for log in self._entries.get(directory, ()):
+            logs = self._entries.get(directory)
+            name = path_to_name(where[len(directory) + 1 :]) if logs else ""
+            for log in logs or ():
                 wanted = log.completion_filter
                 if wanted & changed and not wanted & unless and (directly or log.watch_tree):
-                    log.add(action, path_to_name(where[len(directory) + 1 :]))
+                    log.add(action, name)
             directly = False
 
 

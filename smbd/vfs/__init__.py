@@ -27,7 +27,15 @@ from smbd.vfs.information import (
     list_names,
     ownership,
 )
-from smbd.vfs.names import fold, name_to_path, parse_name, path_to_name, to_disk, to_wire
+from smbd.vfs.names import (
+    MAXIMUM_COMPONENT,
+    fold,
+    name_to_path,
+    parse_name,
+    path_to_name,
+    to_disk,
+    to_wire,
+)
 from smbd.vfs.permission import may_own, may_read, may_remove, may_write
 from smbd.vfs.root import Root
 from smbd.vfs.short_names import short_name
@@ -45,6 +53,7 @@ from smbd.vfs.undo import all_or_nothing
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
+    "MAXIMUM_COMPONENT",
     "SETTABLE_ATTRIBUTES",
     "File",
     "Matcher",

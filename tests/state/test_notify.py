@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
-from smbd.state.event_log import MOST_BUFFERED, EventLog
+from smbd.state.event_log import _MOST_HELD, MOST_BUFFERED, EventLog
 from smbd.wire.change_notify import CompletionFilter, FileAction
 
 ADDED, REMOVED, MODIFIED = FileAction.ADDED, FileAction.REMOVED, FileAction.MODIFIED
@@ -246,6 +246,28 @@ def test_a_client_that_never_asks_again_costs_only_so_much():
         changes.added(PaperFile(f"{number:010}"))
     assert watcher.told(8 << 20) is None
     assert not watcher.entry._log._events
+
+
+def test_all_that_never_ask_again_cost_only_so_much_together():
+    changes = ChangeNotifyList()
+    watchers = [
+        Watcher(changes, folder("/".join("x" * depth)), FILES | other << 2, tree=True)
+        for depth in range(20)
+        for other in range(64)
+    ]
+    deepest = "/".join("x" * 20)
+    for number in range(300):
+        changes.added(PaperFile(f"{deepest}/{number % 7}"))
+    held = [watcher.entry._log._held for watcher in watchers]
+    assert sum(held) == _MOST_HELD - changes._memory.left <= _MOST_HELD
+    assert watchers[0].told() is None
+    changes.added(PaperFile(f"{deepest}/last"))
+    assert watchers[-1].told() is None
+    changes.added(PaperFile(f"{deepest}/one more"))
+    assert watchers[-1].told() == [(ADDED, "x\\one more")]
+    for watcher in watchers:
+        changes.end(watcher.entry, CLOSED)
+    assert changes._memory.left == _MOST_HELD
 
 
 def test_an_answer_that_has_too_little_room_says_look_for_yourself():
