@@ -5,7 +5,11 @@ waits for another's.
 """
 
 import argparse
+import contextlib
+import errno
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,21 +22,66 @@ from smbd import __version__
 PROGRAM = "tsmbd"
 DEFAULT_CONFIG = Path("shares.toml")
 
+_BROKEN_PIPE = 141
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 
 class UsageError(Exception):
     """What the user asked for cannot be done; the text is for the user."""
 
 
+def complain(text: str) -> None:
+    """Say on stderr what is wrong: each line has the program's name, but the indented ones."""
+    for line in text.splitlines():
+        print(line if line[:1].isspace() else f"{PROGRAM}: {line}", file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0, 1 (failed), or 2 (the wrong thing was asked)."""
-    arguments = make_parser().parse_args(argv)
+    """Run one command; return the exit status: 0, 1 (failed), or 2 (the wrong thing was asked).
+
+    141, as of a program that SIGPIPE ended, says that nobody reads what is printed any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that a terminal of ASCII cannot show
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _write_no_more()
+        return _BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in _CANNOT_WRITE:
+            raise
+        _write_no_more()
+        complain(f"cannot write all output: {error.strerror}")
+        return 1
+
+
+def _write_no_more() -> None:
+    """Let what stdout still has go nowhere: Python would try again at the end, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command in {None, "help"}:
+        topic = getattr(arguments, "topic", None)
+        parser.parse_args([topic, "--help"] if topic else ["--help"])
     from smbd.config import ConfigError  # noqa: PLC0415 -- `smbd --help` does without
 
     try:
         command = importlib.import_module(f"smbd.cli.{arguments.command}")
         status: int = command.run(arguments)
     except (ConfigError, UsageError) as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         return 2
     except KeyboardInterrupt:
         return 130
@@ -46,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="A small SMB2/3 file server that answers reads straight from the page cache.",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
     _add_check(commands)
     _add_compare(commands)
@@ -54,6 +103,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_disconnect(commands)
     _add_health(commands)
     _add_user(commands)
+    help_ = commands.add_parser("help", help="show this, or what one command takes")
+    help_.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices])
     return parser
 
 

@@ -3,12 +3,11 @@
 import argparse
 import json
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from smbd.cli import UsageError
+from smbd.cli import UsageError, complain
 from smbd.config import load, runtime_directory
 
 # A server that is asked answers at once; one that hangs shall not hang us.
@@ -30,7 +29,7 @@ def ask_all(arguments: argparse.Namespace, question: Mapping[str, Any]) -> Itera
         found += 1
         yield answer
     if not found:
-        print("no server of this user is running", file=sys.stderr)
+        complain("no server of this user is running")
 
 
 def _sockets(arguments: argparse.Namespace) -> list[Path]:
@@ -42,6 +41,11 @@ def _sockets(arguments: argparse.Namespace) -> list[Path]:
             raise UsageError(f'{arguments.config}: status_socket = "" tells nobody anything')
         if path.parent != runtime_directory():
             return [path]
+    return running_servers()
+
+
+def running_servers() -> list[Path]:
+    """Return the sockets of this user's servers, and those that killed ones have left."""
     return sorted(runtime_directory().glob("*.sock"))
 
 

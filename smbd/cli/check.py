@@ -1,8 +1,8 @@
 """`smbd check`: would shares.toml be served, and which way would each share's files go?"""
 
 import argparse
-import sys
 
+from smbd.cli import complain
 from smbd.config import (
     Config,
     ConfigError,
@@ -19,10 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         config = load(arguments.config)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         return 1
     for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     print(_server(config))
     for user in config.users:
         print(f"user {user.name}: {_login(user)}")

@@ -17,7 +17,7 @@ from aio.compare.places import KINDS, PlaceError
 from aio.compare.progress import ProgressLine
 from aio.compare.report import page, text
 from aio.compare.workloads import WORKLOADS, Workload
-from smbd.cli import UsageError
+from smbd.cli import UsageError, complain
 from smbd.compare.campaign import Study, Where, new_document, run_study
 
 # Where images of file systems are made: never in memory, unlike /tmp.
@@ -60,7 +60,7 @@ def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
             run_study(what, document, progress)
         except KeyboardInterrupt:
             progress.clear()
-            print("interrupted: this is what was measured until then", file=sys.stderr)
+            complain("interrupted: this is what was measured until then")
         except (PlaceError, OSError) as error:
             raise UsageError(f"tsmbd compare: {error}") from None
         finally:

@@ -1,8 +1,8 @@
 """`smbd disconnect`: ends a login, all those of a user, or the connections of an address."""
 
 import argparse
-import sys
 
+from smbd.cli import complain
 from smbd.cli.asking import ask_all
 
 
@@ -14,5 +14,5 @@ def run(arguments: argparse.Namespace) -> int:
     for one in ended:
         print(f"ended {one}")
     if answers and not ended:
-        print(f"no session, user or address {arguments.who} is connected", file=sys.stderr)
+        complain(f"no session, user or address {arguments.who} is connected")
     return 0 if ended else 1

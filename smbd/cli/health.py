@@ -5,11 +5,10 @@ A port that accepts proves nothing: the loop may hang behind it, or the password
 
 import argparse
 import contextlib
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from smbd.cli import UsageError
+from smbd.cli import PROGRAM, UsageError, complain
 from smbd.cli.mount import login_name
 from smbd.config import Address, Config, ConfigError, ShareConfig, UserConfig, load
 
@@ -28,14 +27,14 @@ def run(arguments: argparse.Namespace) -> int:
         share = _share(config)
         user = _user(config, share)
     except (ConfigError, UsageError) as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         return 1
     problem = _try(address, share, user, arguments.timeout)
     who = user.name if user else "a guest"
     if problem:
-        print(f"smbd on {address}: {who} cannot open {share.name}: {problem}", file=sys.stderr)
+        complain(f"{address}: {who} cannot open {share.name}: {problem}")
         return 1
-    print(f"smbd on {address}: {who} has opened {share.name}")
+    print(f"{PROGRAM}: {address}: {who} has opened {share.name}")
     return 0
 
 

@@ -5,6 +5,7 @@ a thread of its own writes, what waits for it is bounded, and what does not fit 
 line that says how much.
 """
 
+import contextlib
 import io
 import os
 import select
@@ -29,6 +30,7 @@ class Outlet:
         self._told = told
         self._stream = stream
         self._fd = _descriptor(stream)
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._lock = threading.RLock()  # a signal's handler may take it where it is held
         self._waiting: SimpleQueue[bytes] = SimpleQueue()
         self._put = self._written = 0  # bytes
@@ -40,7 +42,8 @@ class Outlet:
         """Have a line, or several, written; it never waits."""
         if self._fd < 0:
             if self._stream is not None:  # not a file: a test's
-                self._stream.write(f"{text}\n")
+                with contextlib.suppress(OSError, ValueError):
+                    self._stream.write(f"{text}\n")
             return
         with self._lock:
             if self._dropped and self._enqueue(self._told(self._dropped)):
@@ -49,7 +52,7 @@ class Outlet:
                 self._dropped += 1
 
     def _enqueue(self, text: str) -> bool:
-        line = f"{text}\n".encode(errors="backslashreplace")
+        line = f"{text}\n".encode(self._encoding, errors="backslashreplace")
         if self._put - self._written + len(line) > _MOST_WAITING:
             return False
         self._put += len(line)
@@ -90,7 +93,8 @@ def _descriptor(stream: TextIO | None) -> int:
     try:
         if stream is None:
             return -1
-        stream.flush()
+        with contextlib.suppress(OSError):  # on a full disk: what was printed before is lost
+            stream.flush()
         return stream.fileno()
     except (io.UnsupportedOperation, OSError, ValueError):  # the last one: it is closed
         return -1

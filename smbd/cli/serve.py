@@ -4,6 +4,7 @@ import argparse
 import getpass
 import os
 import signal
+import shlex
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from aio import DEFAULT_SPEC, parse_spec
-from smbd.cli import DEFAULT_CONFIG, PROGRAM, UsageError
+from smbd.cli import DEFAULT_CONFIG, UsageError, complain
 from smbd.cli.logs import start_logging
 from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.cli.outlet import Outlet
 from smbd.cli.status import shares_table
+from smbd.cli.troubles import told
 from smbd.config import (
     Address,
     Config,
@@ -27,11 +29,13 @@ from smbd.config import (
     ShareConfig,
     UserConfig,
     default_status_socket,
+    exposed_problem,
     load,
     new_password,
     prepare,
     read_password,
     share_name_problem,
+    user_name_problem,
 )
 
 _ONLY_WITH_FOLDER = (
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     prepared = _prepared(arguments, print)
     config = prepared.config
     for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     before = signal.getsignal(signal.SIGHUP)
     if config.source is not None:
         # It has just been read: until the server is there to read it again nothing is missed.
@@ -71,8 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             reread=None if config.source is None else partial(_reread, arguments, output.put),
         )
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
+        complain(told(error))
         return 1
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -101,7 +104,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     """Return what the command line asks for; ConfigError or UsageError if that cannot be."""
     if arguments.folder is None:
         for name in _ONLY_WITH_FOLDER:
-            if getattr(arguments, name):
+            if getattr(arguments, name) not in {None, False}:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} needs DIR; for shares.toml, write it there")
         config = load(_config_file(arguments.config))
@@ -136,10 +139,15 @@ def folder_configuration(arguments: argparse.Namespace) -> Config:
     """Return the configuration of one folder for one user."""
     # The absolute path is what the user reads; links in it are the kernel's business.
     folder = Path(os.path.abspath(arguments.folder.expanduser()))  # noqa: PTH100 -- `.` and `..` go
+    if folder.is_file():
+        raise UsageError(
+            f"{folder}: is a file, and DIR must be a folder; a configuration is served by "
+            f"`tsmbd serve --config {shlex.quote(str(arguments.folder))}`"
+        )
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder")
     user = UserConfig(
-        arguments.user or _current_user(),
+        _user_name(arguments.user),
         password=_password(arguments.password_file),
         password_file=arguments.password_file,
     )
@@ -153,7 +161,11 @@ def folder_configuration(arguments: argparse.Namespace) -> Config:
     server = ServerConfig(
         signing=arguments.signing or "required", status_socket=default_status_socket()
     )
-    return Config(server, (user,), (share,))
+    warnings: tuple[Problem, ...] = ()
+    if user.password_file is not None:
+        exposed = exposed_problem(user.password_file)
+        warnings = (Problem("", None, "", exposed),) if exposed else ()
+    return Config(server, (user,), (share,), warnings=warnings)
 
 
 def _share_name(wanted: str | None, folder: Path) -> str:
@@ -175,11 +187,18 @@ def _engine(spec: str | None) -> str:
     return spec
 
 
-def _current_user() -> str:
+def _user_name(wanted: str | None) -> str:
+    """Return the name of the one who may log in; by default the current user's, if it can be."""
+    if wanted is not None:
+        wrong = user_name_problem(wanted)
+        if wrong:
+            raise UsageError(f"--user {shlex.quote(wanted)}: {wrong}")
+        return wanted
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name
         return "user"
+    return "user" if user_name_problem(name) else name
 
 
 def _password(file: Path | None) -> str:
@@ -200,7 +219,7 @@ def announcement(
     `unwritable` has the names of shares to which the server's user cannot write.
     """
     lines = [f"smbd serves on {', '.join(map(str, addresses))}"]
-    address = reachable(addresses)
+    address = config.server.announce or reachable(addresses)
     for share in config.shares:
         can_write = not share.read_only and share.name not in unwritable
         access = "read and write" if can_write else "read only"
@@ -228,9 +247,17 @@ def _share_lines(config: Config, share: ShareConfig, address: Address, access: s
     elif share.guest:
         access += ", guests too"
     lines = [f"{share.name}: {share.path} ({access}, engine {share.engine})"]
-    for client, line in mount_lines(config.server, share, address, user):
-        lines.append(f"  {client:<10} {line}{_footnote(client, address, user)}")
+    lines += _mounts(config, share, address, user)
+    if share.guest and user is not None:
+        lines += ["  or without a password:", *_mounts(config, share, address, None)]
     return lines
+
+
+def _mounts(config: Config, share: ShareConfig, address: Address, user: str | None) -> list[str]:
+    return [
+        f"  {client:<10} {line}{_footnote(client, address, user)}"
+        for client, line in mount_lines(config.server, share, address, user)
+    ]
 
 
 def _footnote(client: str, address: Address, user: str | None) -> str:

@@ -8,7 +8,13 @@ from smbd.config.first_start import (
     prepare,
     system_user,
 )
-from smbd.config.load import load, read_password, share_name_problem
+from smbd.config.load import (
+    exposed_problem,
+    load,
+    read_password,
+    share_name_problem,
+    user_name_problem,
+)
 from smbd.config.model import (
     DIALECTS,
     Address,
@@ -43,6 +49,7 @@ __all__ = [
     "UserConfig",
     "default_status_socket",
     "dialect_name",
+    "exposed_problem",
     "folder_problem",
     "folder_warning",
     "load",
@@ -54,4 +61,5 @@ __all__ = [
     "runtime_directory",
     "share_name_problem",
     "system_user",
+    "user_name_problem",
 ]

@@ -11,6 +11,10 @@ from smbd.config.lines import Place, find_lines
 from smbd.config.model import ConfigError, Problem
 
 _TOML_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
+# A key and the beginning of its value: a word, a path or an address without quotes; or a string
+# with a backslash in it.
+_UNQUOTED = re.compile(r"\s*([\w.-]+)\s*=\s*[^\s\"'\[{#]")
+_ESCAPED = re.compile(r'\s*[\w.-]+\s*=\s*"[^"]*\\')
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -22,6 +26,7 @@ class Document:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._name = str(path)
+        self._byte_order_mark = False
         text = self._read()
         try:
             self.top: Mapping[str, object] = tomllib.loads(text)
@@ -30,10 +35,15 @@ class Document:
             raise ConfigError((Problem(self._name, None, "", "nested too deeply"),)) from None
         except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
             raise ConfigError((self._syntax_problem(str(error), text),)) from None
+        if self._byte_order_mark:
+            message = "the file begins with a byte order mark (BOM), which TOML has no place for"
+            self.warnings.append(Problem(self._name, 1, "", f"{message}: it was passed over"))
 
     def _read(self) -> str:
         try:
-            return reading.read(self.path).decode()
+            text = reading.read(self.path).decode()
+            self._byte_order_mark = text.startswith("\ufeff")
+            return text.removeprefix("\ufeff")
         except OSError as error:
             message = error.strerror or str(error)
         except UnicodeDecodeError as error:
@@ -44,7 +54,10 @@ class Document:
         position = _TOML_POSITION.search(message)
         if position is None:  # "(at end of document)"
             return Problem(self._name, text.count("\n") + 1, "", message)
-        return Problem(self._name, int(position[1]), "", message[: position.start()])
+        line = int(position[1])
+        lines = text.split("\n")
+        hint = "" if message.startswith("Cannot") else _syntax_hint(lines[line - 1])
+        return Problem(self._name, line, "", message[: position.start()] + hint)
 
     def problem(self, place: Place, message: str) -> None:
         """Note what is wrong at a place: an existing key, or a missing one of an existing table."""
@@ -102,6 +115,17 @@ class Document:
         """Return the names that a table of tables has: the NAMEs of its [table.NAME]."""
         found = self.top.get(table, {})
         return list(found) if isinstance(found, dict) else []
+
+
+def _syntax_hint(line: str) -> str:
+    """Say what was probably meant, without a word of the value: it may be a password."""
+    if _ESCAPED.match(line):
+        return (
+            "; in \"...\" a backslash begins an escape: write 'C:\\folder' in single quotes, "
+            'or "C:\\\\folder"'
+        )
+    found = _UNQUOTED.match(line)
+    return f'; a text stands in quotes: {found[1]} = "..."' if found else ""
 
 
 def dotted(place: Place) -> str:

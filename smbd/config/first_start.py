@@ -143,6 +143,6 @@ def _with_password(user: UserConfig) -> UserConfig:
 def _problem(source: Path | None, place: tuple[str, ...], message: str) -> Problem:
     key = ".".join(place)
     if source is None:
-        return Problem("smbd", None, key, message)
-    line = find_lines(reading.read(source).decode()).get(place)
+        return Problem("", None, "", message)
+    line = find_lines(reading.read(source).decode("utf-8-sig")).get(place)
     return Problem(str(source), line, key, message)

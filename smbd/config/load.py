@@ -7,6 +7,7 @@ from pathlib import Path
 
 from smbd.config import engines, reading, schema
 from smbd.config.document import Document
+from smbd.config.first_start import folder_problem
 from smbd.config.lines import Place
 from smbd.config.model import (
     Config,
@@ -42,8 +43,17 @@ def load(path: Path | str) -> Config:
     users = _users(document)
     shares = _shares(document, server, users)
     if document.problems:
+        _check_folders(document, shares)
         raise ConfigError(tuple(sorted(document.problems, key=lambda one: one.line or 0)))
     return Config(server, users, shares, document.path, tuple(document.warnings))
+
+
+def _check_folders(document: Document, shares: tuple[ShareConfig, ...]) -> None:
+    """The start would find these too, but only once all else is right."""
+    for share in shares:
+        wrong = None if share.path == document.path else folder_problem(share)
+        if wrong:
+            document.problem(("shares", share.name, "path"), wrong)
 
 
 def _server(document: Document) -> ServerConfig:
@@ -136,17 +146,9 @@ def _check_numbers_differ(document: Document, names: list[str]) -> None:
 
 def _user(document: Document, name: str) -> UserConfig:
     place = ("users", name)
-    if (
-        not 0 < len(name) <= _LONGEST_USER_NAME
-        or not name.isprintable()
-        or name != name.strip()
-        or not _NOT_IN_USER_NAMES.isdisjoint(name)
-    ):
-        document.problem(
-            place,
-            f"a user's name has 1 to {_LONGEST_USER_NAME} printable characters, none of "
-            + " ".join(sorted(_NOT_IN_USER_NAMES)),
-        )
+    wrong = user_name_problem(name)
+    if wrong:
+        document.problem(place, wrong)
     before = len(document.problems)
     values = document.table(place, schema.USER)
     if len(document.problems) > before:
@@ -167,6 +169,21 @@ def _user(document: Document, name: str) -> UserConfig:
         document.problem((*place, "password"), "must not be empty; a share with guest needs none")
     _warn_if_readable(document, place, document.path)
     return UserConfig(name, **values)
+
+
+def user_name_problem(name: str) -> str | None:
+    """Say why nobody could log in by a name, or None."""
+    if (
+        not 0 < len(name) <= _LONGEST_USER_NAME
+        or not name.isprintable()
+        or name != name.strip()
+        or not _NOT_IN_USER_NAMES.isdisjoint(name)
+    ):
+        return (
+            f"a user's name has 1 to {_LONGEST_USER_NAME} printable characters, none of "
+            + " ".join(sorted(_NOT_IN_USER_NAMES))
+        )
+    return None
 
 
 def _with_password(document: Document, user: UserConfig) -> UserConfig:
@@ -198,15 +215,22 @@ def read_password(file: Path) -> str:
 
 
 def _warn_if_readable(document: Document, place: Place, file: Path) -> None:
+    exposed = exposed_problem(file)
+    if exposed:
+        document.warn(place, exposed)
+
+
+def exposed_problem(file: Path) -> str | None:
+    """Say that everybody can read a file which holds a password, or None.  OSError."""
     if _SECRETS in file.parents:
-        return  # 0444 is how Docker and Podman mount them, for nobody but this container
+        return None  # 0444 is how Docker and Podman mount them, for nobody but this container
     mode = file.stat().st_mode
-    if mode & stat.S_IROTH:
-        document.warn(
-            place,
-            f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o}), "
-            f"which holds a password: chmod o-r {file}",
-        )
+    if not mode & stat.S_IROTH:
+        return None
+    return (
+        f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o}), "
+        f"which holds a password: chmod o-r {file}"
+    )
 
 
 def _shares(

@@ -49,7 +49,8 @@ class Address:
         if bracketed != (":" in host):
             raise ValueError('an IPv6 address stands in brackets, as in "[::1]:4450"')
         if not (colon and host):
-            raise ValueError(f'must look like "127.0.0.1:4450", not "{text}"')
+            advice = f'; did you mean "127.0.0.1:{text}"?' if text.isdecimal() else ""
+            raise ValueError(f'must look like "127.0.0.1:4450", not "{text}"{advice}')
         if not (port.isascii() and port.isdigit() and int(port) <= 65535):
             raise ValueError(f'the port must be a number from 0 to 65535, not "{port}"')
         return cls(host, int(port))
@@ -109,6 +110,7 @@ class ServerConfig:
     status_socket: Path | None = None
     log_format: LogFormat = "text"
     metrics: Address | None = None  # where Prometheus may ask; None: nowhere
+    announce: Address | None = None  # what the banner tells clients; None: what is listened on
     mdns: bool = False  # announce the server on the local network
 
 
@@ -146,7 +148,7 @@ class ShareConfig:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, where it stands, and what would be right."""
+    """One thing that is wrong, where it stands ("" is no file), and what would be right."""
 
     file: str
     line: int | None
@@ -154,6 +156,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
+        if not self.file:
+            return self.message
         where = self.file if self.line is None else f"{self.file}:{self.line}"
         return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 

@@ -65,7 +65,10 @@ def text(value: object) -> str:
     """Take a string that says something and stays on one line."""
     found = string(value)
     if not found or not found.isprintable():
-        raise CheckError("must be a string of at least one character, all of them printable")
+        advice = "; in \"...\" a backslash begins an escape: write '...'" if found else ""
+        raise CheckError(
+            f"must be a string of at least one character, all of them printable{advice}"
+        )
     return found
 
 
@@ -154,7 +157,17 @@ def dialect(value: object) -> int:
 
 def address(value: object) -> Address:
     """Take one address to listen on."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise CheckError(f'must be a string, as in "127.0.0.1:{value}", not an integer')
     return Address.parse(string(value))
+
+
+def announced(value: object) -> Address:
+    """Take the address that clients use, which has a port."""
+    found = address(value)
+    if not found.port:
+        raise CheckError("must have the port that clients connect to, not 0")
+    return found
 
 
 def nt_hash(value: object) -> bytes:
@@ -186,6 +199,7 @@ SERVER: Keys = {
     "status_socket": string,
     "log_format": one_of("text", "json"),
     "metrics": address,
+    "announce": announced,
     "mdns": boolean,
     "limits": table,
 }

@@ -12,9 +12,12 @@ _ASKED_AFTER, _ASKED_EVERY, _ASKED = 20, 10, 3  # seconds, seconds, times
 
 def listen(address: Address) -> list[socket.socket]:
     """Non-blocking listeners for an address; a name may have several.  OSError names it."""
-    found = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, str(address)) from error
     listeners: list[socket.socket] = []
     for family, kind, protocol, _, name in dict.fromkeys(found):
         sock = socket.socket(family, kind, protocol)

@@ -46,7 +46,7 @@ def test_nobody_of_that_name_is_told(
 ) -> None:
     assert main(["disconnect", "nobody"]) == 1
     shown = capsys.readouterr()
-    assert shown.err == "no session, user or address nobody is connected\n"
+    assert shown.err == "tsmbd: no session, user or address nobody is connected\n"
     assert shown.out == ""
 
 
@@ -55,4 +55,4 @@ def test_no_server_is_told(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert main(["disconnect", "ann"]) == 1
-    assert capsys.readouterr().err == "no server of this user is running\n"
+    assert capsys.readouterr().err == "tsmbd: no server of this user is running\n"

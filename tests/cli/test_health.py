@@ -45,7 +45,7 @@ def test_a_server_that_works_is_healthy(
     with serve_in_thread(folder, min_dialect=dialect, max_dialect=dialect, signing=signing) as it:
         file = describe(folder.parent, it, PLAIN)
         assert main(["health", "--config", file]) == 0, capsys.readouterr().err
-        assert capsys.readouterr().out == f"smbd on 127.0.0.1:{it.port}: test has opened share\n"
+        assert capsys.readouterr().out == f"tsmbd: 127.0.0.1:{it.port}: test has opened share\n"
 
 
 @pytest.mark.parametrize("dialect", ["3.0", "3.0.2", "3.1.1"])
@@ -140,7 +140,7 @@ def test_nobody_there_and_nobody_answering(folder: Path) -> None:
         assert health("--config", file, "--timeout", "1").returncode == 1
     shown = health("--config", file)
     assert shown.returncode == 1
-    assert shown.stderr.startswith(f"smbd on 127.0.0.1:{port}: test cannot open share: ")
+    assert shown.stderr.startswith(f"tsmbd: 127.0.0.1:{port}: test cannot open share: ")
     assert "Traceback" not in shown.stderr
 
 

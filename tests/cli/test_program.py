@@ -1,5 +1,6 @@
 """The program `smbd` as a whole: its commands, its help, its exit status."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["serv"], ["serve", "--port", "65536"], ["serve", "--port", "1", "--listen", "a:1"]],
+    [["serv"], ["serve", "--port", "65536"], ["serve", "--port", "1", "--listen", "a:1"]],
 )
 def test_a_wrong_command_line_is_usage_on_stderr(
     words: list[str], capsys: pytest.CaptureFixture[str]
@@ -67,3 +68,55 @@ def test_a_configuration_is_read_without_trio_impacket_or_cffi(tmp_path: Path) -
         [sys.executable, "-c", program, file], capture_output=True, text=True, check=True
     )
     assert shown.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["help", "serve"], ["--help"]])
+def test_who_asks_for_nothing_or_for_help_gets_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("usage: tsmbd serve" if "serve" in words else "usage: tsmbd [-h]")
+    assert shown.err == ""
+
+
+def test_a_reader_that_is_gone_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        shown = subprocess.run(
+            [sys.executable, "-m", "smbd", "--help"],
+            env={**os.environ, "PYTHONUNBUFFERED": ""},  # argparse hides an error of its write
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (shown.returncode, shown.stderr) == (141, b"")
+
+
+def test_a_full_disk_is_told_in_a_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        shown = subprocess.run(
+            [sys.executable, "-m", "smbd", "help"],
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert shown.stderr == b"tsmbd: cannot write all output: No space left on device\n"
+    assert shown.returncode == 1
+
+
+def test_names_that_a_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    file = tmp_path / "shares.toml"
+    file.write_text("[shares.'m\u00fcsik']\npath = '/'\nguest = true\n", encoding="utf-8")
+    shown = subprocess.run(
+        [sys.executable, "-m", "smbd", "check", "--config", file],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert b"m\\xfcsik: /" in shown.stdout
+    assert b"Traceback" not in shown.stderr

@@ -11,7 +11,7 @@ import pytest
 import smbd
 from smbd.cli import UsageError, main, make_parser
 from smbd.cli.serve import announcement, configuration
-from smbd.config import Address, Config, ShareConfig, UserConfig
+from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
 
 FOUND = Address("127.0.0.1", 40123)
 
@@ -82,6 +82,14 @@ def test_every_option_of_a_folder_is_taken(tmp_path: Path) -> None:
     assert config.server.signing == "enabled"
 
 
+def test_a_folder_gets_the_warnings_of_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n")
+    secret.chmod(0o644)
+    [warning] = asked(str(tmp_path), "--password-file", str(secret)).warnings
+    assert str(warning).startswith(f"everybody on this machine can read {secret} (mode 0644)")
+
+
 def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "music").mkdir()
     monkeypatch.chdir(tmp_path / "music")
@@ -106,6 +114,10 @@ def test_a_user_without_a_name_is_called_user(
         (["{folder}", "--share-name", "IPC$"], "--share-name IPC$: this name is reserved"),
         (["{folder}", "--engine", "thread"], "--engine: there is no engine 'thread'"),
         (["{folder}", "--password-file", "/no"], "--password-file /no: No such file or directory"),
+        (["{folder}/file"], "{folder}/file: is a file, and DIR must be a folder; a configuration"),
+        (["{folder}", "--user", ""], "--user '': a user's name has 1 to 64 printable characters"),
+        (["{folder}", "--user", "LAN\\ann"], "--user 'LAN\\ann': a user's name has 1 to 64"),
+        (["--user", ""], "--user needs DIR"),
         (["{folder}", "--listen", "::1:5"], "--listen an IPv6 address stands in brackets"),
         (["{folder}", "--config", "x.toml"], "--config and DIR exclude each other"),
         (["--guest"], "--guest needs DIR; for shares.toml, write it there"),
@@ -117,6 +129,7 @@ def test_what_cannot_be_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     with pytest.raises(UsageError) as caught:
         asked(*(word.format(folder=tmp_path) for word in words))
     assert str(caught.value).startswith(told.format(folder=tmp_path))
@@ -166,6 +179,22 @@ def test_the_announcement_has_a_line_for_each_client_of_each_share() -> None:
     assert "The password of ann is hunter2" in lines
 
 
+def test_guests_are_told_their_own_lines_and_everybody_the_announced_address() -> None:
+    server = ServerConfig(announce=Address("files.lan", 445))
+    share = ShareConfig("music", Path("/srv/music"), guest=True)
+    shown = announcement(Config(server, (UserConfig("ann", password="x"),), (share,)), [FOUND])
+    assert "sudo mount -t cifs //files.lan/music /mnt -o username=ann,vers=3.1.1" in shown
+    assert "  or without a password:" in shown
+    assert "sudo mount -t cifs //files.lan/music /mnt -o guest,vers=3.1.1" in shown
+
+
+def test_a_share_that_the_servers_user_cannot_write_is_announced_as_read_only() -> None:
+    config = Config(
+        users=(UserConfig("ann", password="x"),), shares=(ShareConfig("a", Path("/a")),)
+    )
+    assert "a: /a (read only, engine" in announcement(config, [FOUND], {"a"})
+
+
 def test_passwords_of_a_file_are_not_shown() -> None:
     config = Config(
         users=(
@@ -198,7 +227,7 @@ def test_serving_prints_notes_then_shares_then_figures(
     assert lines[1].startswith(f"made a password for the user me: {password} ")
     assert lines[2] == "smbd serves on 127.0.0.1:40123"
     assert lines[-2:] == ["share  hits", "files     3"]
-    assert shown.err.startswith(f"warning: {file}:4: users.ann: everybody on this machine")
+    assert shown.err.startswith(f"tsmbd: warning: {file}:4: users.ann: everybody on this machine")
     assert server.served is not None
     assert server.served.users[0].password == password
 
@@ -217,7 +246,7 @@ def test_a_wrong_file_is_told_line_by_line(
     file = tmp_path / "shares.toml"
     file.write_text("[shares.a]\nguest = true\nx = 1\ny = 2\n")
     assert main(["serve", "--config", str(file)]) == 2
-    assert [line.split(": ")[0] for line in capsys.readouterr().err.splitlines()] == [
+    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
         f"{file}:3",
         f"{file}:4",
     ]

@@ -1,5 +1,6 @@
 """The program really serves: it says so, answers `smbd status`, and ends in order."""
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from smbd.cli import main
+from smbd.cli.troubles import told
 
 HERE = Path(__file__).parents[2]
 
@@ -101,3 +103,30 @@ def test_shares_toml_is_served_from_its_folder(
     assert program.returncode == 0
     for line in errors.splitlines():
         assert json.loads(line)["message"]
+
+
+def test_a_port_that_another_server_of_ours_has_is_told_with_its_pid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "music").mkdir()
+    with smbd("serve", str(tmp_path / "music"), "--port", "0") as first:
+        port = said(first, r"^smbd serves on 127\.0\.0\.1:(\d+)$")[1]
+        with smbd("serve", str(tmp_path), "--port", port) as second:
+            _, errors = second.communicate()
+        assert f"by another tsmbd (pid {first.pid}), which serves music" in errors
+    assert second.returncode == 1
+
+
+def test_an_address_that_there_is_not_is_named(tmp_path: Path) -> None:
+    with smbd("serve", str(tmp_path), "--listen", "no.invalid:4450") as program:
+        _, errors = program.communicate()
+    assert program.returncode == 1
+    assert errors.startswith("tsmbd: no.invalid:4450: ")
+
+
+def test_a_port_for_root_alone_is_told_with_what_helps() -> None:
+    error = PermissionError(errno.EACCES, "Permission denied", "0.0.0.0:445")
+    shown = told(error)
+    assert shown.startswith("0.0.0.0:445: Permission denied; a port below 1024 needs root")
+    assert "ip_unprivileged_port_start=445" in shown

@@ -110,7 +110,7 @@ def test_a_socket_that_nobody_listens_to_any_more_is_passed_over(
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(runtime / "1.sock"))
     assert main(["status"]) == 1
-    assert capsys.readouterr().err == "no server of this user is running\n"
+    assert capsys.readouterr().err == "tsmbd: no server of this user is running\n"
 
 
 def test_json_is_passed_on_as_it_is(runtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +126,7 @@ def test_a_socket_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "music" in capsys.readouterr().out
     missing = tmp_path / "not"
     assert main(["status", "--socket", str(missing)]) == 2
-    assert capsys.readouterr().err == f"{missing}: No such file or directory\n"
+    assert capsys.readouterr().err == f"tsmbd: {missing}: No such file or directory\n"
 
 
 @pytest.mark.parametrize("written", ["here.sock", None])

@@ -48,7 +48,7 @@ def test_two_different_passwords_make_none(
     assert main(["user", "ann"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == "the two passwords differ\n"
+    assert shown.err == "tsmbd: the two passwords differ\n"
 
 
 def test_an_empty_password_is_refused(
@@ -59,7 +59,7 @@ def test_an_empty_password_is_refused(
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     assert main(["user", "ann", "--stdin"]) == 2
     assert capsys.readouterr().err == (
-        "an empty password lets nobody in\nthere is no password on standard input\n"
+        "tsmbd: an empty password lets nobody in\ntsmbd: there is no password on standard input\n"
     )
 
 
@@ -71,7 +71,7 @@ def test_without_a_terminal_the_other_way_is_named(
 
     monkeypatch.setattr("getpass.getpass", closed)
     assert main(["user", "ann"]) == 2
-    assert capsys.readouterr().err == "there is no terminal to ask; use --stdin\n"
+    assert capsys.readouterr().err == "tsmbd: there is no terminal to ask; use --stdin\n"
 
 
 def test_a_person_is_told_what_to_do_with_the_lines(

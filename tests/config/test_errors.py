@@ -48,6 +48,8 @@ def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     ) == [
         'shares.toml:2: server.signing: must be "required" or "enabled", not "requires"',
         'shares.toml:5: server.listen[1]: an IPv6 address stands in brackets, as in "[::1]:4450"',
+        "shares.toml:9: shares.music.path: /srv/music: there is no such folder; "  # noqa: ISC004
+        "make it, or add create = true",
         'shares.toml:10: shares.music.engines: unknown key; did you mean "engine"?',
         "shares.toml:11: shares.music.read_only: must be true or false, not a string",
         'shares.toml:12: shares.music.users[0]: there is no user "ann"; add [users.ann]',
@@ -81,6 +83,15 @@ def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) 
         ("[server\n", "shares.toml:1: Expected ']' at the end of a table declaration"),
         ("a = 'x", 'shares.toml:1: Expected "\'" (at end of document)'),
         ("\na = 1\na = 2\n", "shares.toml:3: Cannot overwrite a value"),
+        (
+            "[users.a]\npassword = hunter2\n",
+            'shares.toml:2: Invalid value; a text stands in quotes: password = "..."',
+        ),
+        (
+            '[shares.a]\npath = "C:\\Users"\n',
+            'shares.toml:2: Invalid hex value; in "..." a backslash begins an escape: '  # noqa: ISC004
+            "write 'C:\\folder' in single quotes, or \"C:\\\\folder\"",
+        ),
     ],
 )
 def test_toml_errors_keep_their_line(
@@ -102,7 +113,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     [
         ("listen = '127.0.0.1:1'", "listen: must be an array ([...]), not a string"),
         ("listen = []", "listen: must have at least one address"),
-        ("listen = [4450]", 'listen[0]: must be a string ("..."), not an integer'),
+        ("listen = [4450]", 'listen[0]: must be a string, as in "127.0.0.1:4450", not an integer'),
         ("listen = ['a:1', 'a:1']", "listen[1]: a:1 is there twice"),
         (
             "listen = ['127.0.0.1:1', '0.0.0.0:1']",
@@ -121,7 +132,13 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         ("sining = 'enabled'", 'sining: unknown key; did you mean "signing"?'),
         ("max_read = 65536", "max_read: unknown key; it belongs in [server.limits]"),
         ("read_only = true", "read_only: unknown key; it belongs in [shares.NAME]"),
-        ("xyzzy = 1", "xyzzy: unknown key; known here: encryption, limits, listen, log_format"),
+        ("xyzzy = 1", "xyzzy: unknown key; known here: announce, encryption, limits, listen,"),
+        (
+            "metrics = '9445'",
+            'metrics: must look like "127.0.0.1:4450", not "9445"; did you mean "127',
+        ),
+        ("metrics = 9445", 'metrics: must be a string, as in "127.0.0.1:9445", not an integer'),
+        ("announce = 'files:0'", "announce: must have the port that clients connect to, not 0"),
         ("limits = 3", "limits: must be a table, not an integer"),
         ("limits.opens = 0", "limits.opens: must be an integer from 1 to 1000000, not 0"),
         ("limits.opens = true", "limits.opens: must be an integer from 1 to 1000000, not a bool"),
@@ -296,3 +313,11 @@ def test_a_configuration_may_come_through_a_pipe(tmp_path: Path) -> None:
     os.close(writer)
     assert [share.name for share in config.load(Path(f"/dev/fd/{reader}")).shares] == ["a"]
     os.close(reader)
+
+
+def test_a_byte_order_mark_is_passed_over_with_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "shares.toml"
+    file.write_bytes(b"\xef\xbb\xbf[shares.a]\npath = '/'\nguest = true\n")
+    found = config.load(file)
+    assert [share.name for share in found.shares] == ["a"]
+    assert str(found.warnings[0]).startswith(f"{file}:1: the file begins with a byte order mark")
