@@ -3,8 +3,8 @@
 import argparse
 import getpass
 import os
-import signal
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace

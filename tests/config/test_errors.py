@@ -66,7 +66,7 @@ def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) 
         [users.user78174]
         password = "y"
         [shares.music]
-        path = "/srv/music"
+        path = "/"
         """,
         monkeypatch,
     ) == [
