@@ -5,6 +5,7 @@ moved, and others may have opened it.
 """
 
 import contextlib
+from sys import getsizeof
 
 import trio
 
@@ -97,7 +98,7 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
         message.create_options,
         delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
         holders=_holders(request),
-        memory=Holding(request.connection.memory, OPEN),
+        memory=Holding(request.connection.memory, OPEN + getsizeof(found.file.path)),
     )
     service.files.add(open_)
     open_.share.engine.attach(found.file.fd)

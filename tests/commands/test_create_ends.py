@@ -10,6 +10,7 @@ from smbd.commands import create
 from smbd.commands.closing import end_session
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
+from tests.commands.story import DIRECTORY, OPEN, client
 from tests.core import messages
 from tests.core.messages import CANCEL, CLOSE, CREATE, SET_INFO, TREE_DISCONNECT
 
@@ -167,3 +168,13 @@ async def test_set_info_that_a_close_in_the_same_burst_overtakes_is_no_bug(
         assert (closed.command, closed.status) == (CLOSE, 0)
         assert changed.status in {0, NtStatus.FILE_CLOSED}
         assert not caplog.records
+
+
+async def test_an_open_counts_the_length_of_its_path(tmp_path, mock_clock):
+    deep = ["\u0101" * 100] * 10
+    tmp_path.joinpath(*deep).mkdir(parents=True)
+    async with client(tmp_path) as me:
+        await me.open("\\".join(deep), options=DIRECTORY, disposition=OPEN)
+        await me.open(deep[0], options=DIRECTORY, disposition=OPEN)
+        long, short = (opened.memory.size for opened in me.stage.service.opens)
+        assert long - short == 2 * len("/" + "/".join(deep[1:]))

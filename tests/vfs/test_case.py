@@ -336,3 +336,32 @@ def test_a_thousand_changes_by_us_and_others_leave_the_index_true(
             else:
                 with refused(NtStatus.OBJECT_NAME_NOT_FOUND):
                     stat_of(root, one)
+
+
+def test_a_long_path_that_is_not_there_is_looked_for_a_few_times_only(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "a" / "B" / "c").mkdir(parents=True)
+    (share / "a" / "B" / "file").touch()
+    looked: list[str] = []
+    original = root.lookup._finder
+
+    def finder(fd: int, path: str) -> tuple[int, bool]:
+        looked.append(path)
+        return original(fd, path)
+
+    monkeypatch.setattr(root.lookup, "_finder", finder)
+    refused_as = {
+        "a/b/c/" + "/".join("x" * 1000): NtStatus.OBJECT_PATH_NOT_FOUND,
+        "/".join("a" * 2000): NtStatus.OBJECT_PATH_NOT_FOUND,
+        "a/B/file/" + "/".join("x" * 1000): NtStatus.OBJECT_PATH_NOT_FOUND,
+        "A/b/C/new": NtStatus.OBJECT_NAME_NOT_FOUND,
+    }
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    for path, status in refused_as.items():
+        looked.clear()
+        with pytest.raises(NtError) as caught:
+            root.open(path, read=False, write=False)
+        assert caught.value.status == status
+        assert len(looked) < 30
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
