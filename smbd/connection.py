@@ -4,12 +4,14 @@
 3.3.4.1 (what every response gets).  No socket, no trio: tests drive it with scripted bytes.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
+from smbd.events import about
 from smbd.memory import MemoryAccount
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
@@ -27,6 +29,8 @@ from smbd.wire.header import (
     Dialect,
     Flags,
 )
+
+_log = logging.getLogger("smbd")
 
 Buffer: TypeAlias = bytearray | bytes | memoryview
 _NO_SIGNATURE = bytes(16)
@@ -69,12 +73,22 @@ class Connection:
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
+    is_health_check: bool = False  # all that goes well in it is for nobody's log
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
     network: str = field(init=False)  # of the peer, for limits
 
     def __post_init__(self) -> None:
         self.network = network_of(self.address)
+
+    def tell(
+        self, level: int, event: str, text: str, *args: object, user: str = "", share: str = ""
+    ) -> None:
+        """Log a line that begins with the client."""
+        if self.is_health_check and level == logging.INFO:
+            level = logging.DEBUG
+        extra = about(event, client=self.peer, user=user, share=share)
+        _log.log(level, f"%s: {text}", self.peer, *args, extra=extra)
 
     # --- in ---
 

@@ -267,7 +267,7 @@ class Dispatch:
         except OSError as error:
             if error.errno in _OURS:
                 name = TABLE[request.command].name
-                _log.error("%s: %s: %s", self._connection.peer, name, error.strerror)
+                self._connection.tell(logging.ERROR, "failed", "%s: %s", name, error.strerror)
             else:
                 refusals.tell(request, TABLE[request.command].name, error)
             return Reply.of_error(status_of_oserror(error))

@@ -9,6 +9,7 @@ import logging
 import os
 
 from smbd.config import system_user
+from smbd.events import about
 from smbd.request import Request
 from smbd.wire.access import Access
 from smbd.wire.create import CreateDisposition, parse_create_request
@@ -42,9 +43,12 @@ def tell(request: Request, name: str, error: OSError) -> None:
         return
     share.refusals_told.add(cause)
     server = f"; the server runs as {system_user(os.geteuid())}" if cause in _FORBIDDEN else ""
+    peer, session = request.connection.peer, request.session
+    user = session.user if session is not None else ""
     _log.warning(
         "%s: the file system refuses a %s: %s%s (%s; told once)",
-        *(share.name, name, error.strerror, server, request.connection.peer),
+        *(share.name, name, error.strerror, server, peer),
+        extra=about("write refused", client=peer, user=user, share=share.name),
     )
 
 

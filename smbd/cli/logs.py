@@ -7,6 +7,7 @@ import sys
 
 from smbd.cli.outlet import Outlet
 from smbd.config import LogFormat
+from smbd.events import FIELDS
 
 # Clients choose their names: none of them may begin a line of ours, or move a terminal's cursor.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -67,7 +68,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time": 1763863951.5, "level": "warning", "message": "..."}`, with "traceback" if any."""
+    """`{"time": 1763863951.5, "level": "warning", "message": "..."}`, and what else is known.
+
+    "event", "client", "user" and "share" say what the message is about; "traceback" is of our bug.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one record."""
@@ -76,6 +80,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        line |= {key: getattr(record, key) for key in FIELDS if hasattr(record, key)}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)

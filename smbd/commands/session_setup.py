@@ -24,8 +24,6 @@ from smbd.wire.session_setup import (
     parse_session_setup_request,
 )
 
-_log = logging.getLogger("smbd")
-
 # Logins of one connection, begun or done: a terminal server has one for each of its users.
 _MOST_SESSIONS = 1024
 
@@ -103,7 +101,7 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
         await end_session(request.service, session)
         if session.identity is None:
             request.session = None  # nothing to sign the answer with
-        _log.warning("%s: login failed: %s", connection.peer, status_name(refusal))
+        connection.tell(logging.WARNING, "login failed", "login failed: %s", status_name(refusal))
         if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
             await _hold_back(connection, brake.failed(connection.address, now))
         raise NtError(refusal)
@@ -149,7 +147,8 @@ async def _begin(
         _check_alive(connection, session)
     _establish(connection, session, message, identity)
     connection.logged_in()
-    _log.info("%s: %s logged in", connection.peer, _name(identity))
+    name = _name(identity)
+    connection.tell(logging.INFO, "logged in", "%s logged in", name, user=name)
 
 
 def _is_same(previous: Session, identity: Identity) -> bool:
@@ -191,8 +190,11 @@ async def _renew(request: Request, session: Session, identity: Identity) -> None
     before, first = session.user, session.first_identity
     assert first is not None
     if not identity.adds_nothing_to(first):
-        peer = request.connection.peer
-        _log.warning("%s: the session of %s may not become %s", peer, _name(first), _name(identity))
+        names = _name(first), _name(identity)
+        request.connection.tell(
+            *(logging.WARNING, "login failed", "the session of %s may not become %s", *names),
+            user=names[0],
+        )
         await end_session(request.service, session)
         raise NtError(NtStatus.ACCESS_DENIED)
     session.identity = identity
@@ -200,8 +202,8 @@ async def _renew(request: Request, session: Session, identity: Identity) -> None
     for tree in session.trees.values():
         tree.barred = tree.share is not None and not may_enter(tree.share, identity)
     if identity.user != before:
-        peer = request.connection.peer
-        _log.info("%s: %s is now %s", peer, before or "anonymous", _name(identity))
+        names = before or "anonymous", _name(identity)
+        request.connection.tell(logging.INFO, "logged in", "%s is now %s", *names, user=names[1])
 
 
 def _name(identity: Identity) -> str:

@@ -3,6 +3,7 @@
 import logging
 
 from smbd.auth import Identity
+from smbd.events import about
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
 from smbd.session import Session
@@ -50,7 +51,11 @@ async def run(request: Request) -> Reply:
     request.tree_id = tree.tree_id
     flags = ShareFlags.ENCRYPT_DATA if encrypt else 0
     user = session.user or "anonymous"
-    _log.info("%s: %s connected to %s", request.connection.peer, user, share.name)
+    request.connection.tell(
+        *(logging.INFO, "share connected", "%s connected to %s", user, share.name),
+        user=user,
+        share=share.name,
+    )
     return Reply(pack_tree_connect_response(ShareType.DISK, flags, 0, maximal))
 
 
@@ -67,8 +72,13 @@ def _find(request: Request) -> Share | None:
     share = request.service.shares.get(name.lower())
     refusal = _refusal(session, share)
     if share is None or refusal:
-        peer, user = request.connection.peer, session.user or "anonymous"
-        _log.warning("%s: %s may not connect to %s: %s", peer, user, name, status_name(refusal))
+        user = session.user or "anonymous"
+        request.connection.tell(
+            *(logging.WARNING, "share refused", "%s may not connect to %s: %s"),
+            *(user, name, status_name(refusal)),
+            user=user,
+            share=name,
+        )
         raise NtError(refusal)
     return share
 
@@ -78,7 +88,8 @@ async def _open(request: Request, share: Share) -> Root:
         return await share.workers.run_for(request.connection, share.open_root)
     except OSError as error:
         path, reason = share.config.path, error.strerror
-        _log.error("%s: %s cannot be served: %s", share.name, path, reason)
+        extra = about("share failed", share=share.name)
+        _log.error("%s: %s cannot be served: %s", share.name, path, reason, extra=extra)
         raise NtError(NtStatus.BAD_NETWORK_NAME) from error
 
 

@@ -18,8 +18,6 @@ from smbd.session import Session
 from smbd.transport import Transport
 from smbd.wall import wall
 
-_log = logging.getLogger("smbd")
-
 # What a frame may hold beside the largest payload: headers, names, contexts, a compound.
 _FRAME_OVERHEAD = 65536
 # Seconds that one may take to come: 8 MiB at 28 KB/s.
@@ -68,7 +66,7 @@ class Peer:
 
     async def serve(self) -> None:
         """Serve it until it ends, whichever side ends it.  Nothing that it raises leaves it."""
-        _log.info("%s: connected", self.name)
+        self.connection.tell(logging.INFO, "connected", "connected")
         try:
             # The wall between connections: a bug of ours outside of any request (dispatch answers
             # for those) costs this client the connection, and must not cost the others theirs.
@@ -84,8 +82,8 @@ class Peer:
                 await self._converse()
         except* (ProtocolError, OSError) as group:
             self._lose(_first(group))
-        level = self._level if self._why else logging.DEBUG
-        _log.log(level, "%s: %s", self.name, self._why or "closed")
+        level = self._level if self._why else logging.INFO
+        self.connection.tell(level, "disconnected", "%s", self._why or "left")
 
     def end(self, why: str = "") -> None:
         """End it now."""
@@ -181,7 +179,8 @@ class Peer:
 
     async def end_session(self, session: Session, why: str) -> None:
         """End one login; the connection too, if it was the last one there."""
-        _log.warning("%s: %s: %s", self.name, session.user, why)
+        user = session.user
+        self.connection.tell(logging.WARNING, "ended", "%s: %s", user, why, user=user)
         await end_session(self._service, session)
         if not self.connection.sessions:
             self._scope.cancel()

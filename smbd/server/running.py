@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ _log = logging.getLogger("smbd")
 
 # From the signal to the end, whatever clients and disks do: who runs containers kills at ten.
 _END_SECONDS = 9.0
+_SAME_SIGNAL_SECONDS = 0.5
 _FULL = 2  # the oldest generation
 # The usual ones but for the last: a full collection after some 40,000 new objects, 5 ms.
 _GC_THRESHOLDS = (700, 10, 5)
@@ -88,7 +90,7 @@ async def _until_the_end(
         async for number in signals:
             if number != signal.SIGHUP or reread is None:
                 # Before anything is awaited: a reload may be waiting for a disk that hangs.
-                _end_in_time()
+                _end_in_time(number)
                 _log.info("%s: ending", signal.Signals(number).name)
                 nursery.cancel_scope.cancel()
                 return
@@ -106,13 +108,20 @@ def _warn_if_short(config: Config) -> None:
         _log.warning("%s", shortage)
 
 
-def _end_in_time() -> None:
+def _end_in_time(first: int) -> None:
     """From here on a second signal ends the process at once, and so does the clock.
 
     Both by handlers of our own: as process 1 of a container there are no default ones.
     """
+    began = time.monotonic()
+
+    def again(number: int, frame: FrameType | None) -> None:
+        # A terminal and what stands between (sudo, a task runner) may both pass on one Ctrl-C.
+        if number != first or time.monotonic() > began + _SAME_SIGNAL_SECONDS:
+            _end_now(number, frame)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_now)
+        signal.signal(number, again if number == signal.SIGINT else _end_now)
     signal.signal(signal.SIGALRM, _end_now)
     signal.setitimer(signal.ITIMER_REAL, _END_SECONDS)
 

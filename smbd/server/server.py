@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from smbd.config import Address, Config
+from smbd.events import about
 from smbd.network import network_of
 from smbd.server import accepting, reloading, status
 from smbd.server.admission import Admission
@@ -28,6 +29,7 @@ _log = logging.getLogger("smbd")
 # Requests in work and replies under way get this long; with the flush and the engines' own end it
 # stays below the 10 s that a container is given.
 _DRAIN_SECONDS = 5.0
+_MOST_HEALTH_CHECKS = 16
 _ENDED_BY_HAND = "ended by smbd disconnect"
 
 
@@ -46,6 +48,7 @@ class Server:
         self._admission = Admission(service.config.server.limits)
         self._reloading = trio.Lock()
         self._drained = False
+        self._health_checks: set[str] = set()  # addresses from which one is about to connect
         service.dispose = self._dispose
 
     def _dispose(self, share: Share) -> None:
@@ -66,10 +69,14 @@ class Server:
         set_options(sock)
         refusal = self._admission.admit(address.host)
         if refusal:
-            _log.warning("%s: refused: %s", address, refusal)
+            extra = about("refused", client=str(address))
+            _log.warning("%s: refused: %s", address, refusal, extra=extra)
             sock.close()
             return
         peer = Peer(self.service, self._admission, sock, address)
+        if str(address) in self._health_checks:
+            self._health_checks.discard(str(address))
+            peer.connection.is_health_check = True
         self._peers.add(peer)
         self._connections.start_soon(behind_wall, str(address), self._serve, peer)
 
@@ -114,10 +121,15 @@ class Server:
                 async with aclosing(pieces):
                     async for piece in pieces:
                         yield piece
+            case {"ask": "health", "client": str(client)}:
+                if len(self._health_checks) >= _MOST_HEALTH_CHECKS:
+                    self._health_checks.clear()  # of checks that never connected
+                self._health_checks.add(client)
+                yield b"{}"
             case {"ask": "disconnect", "who": str(who)}:
                 yield json.dumps({"ended": await self.disconnect(who)}).encode()
             case _:
-                yield b'{"error": "ask for status or disconnect"}'
+                yield b'{"error": "ask for status, health or disconnect"}'
 
     async def disconnect(self, who: str) -> list[str]:
         """End the sessions of an id or a user, or the connections of an address; what was ended.

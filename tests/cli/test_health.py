@@ -179,3 +179,20 @@ def test_the_first_user_takes_the_first_share_that_is_for_him(
     first = "[shares.first]\npath = '/'\nusers = ['other']\n"
     file.write_text(file.read_text().replace("[shares.share]", f"{first}[shares.share]"))
     assert main(["health", "--config", str(file)]) == 0
+
+
+def test_a_check_that_goes_well_is_nothing_for_the_log(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "smbd")
+    control = folder.parent / "control"
+    with serve_in_thread(folder, status_socket=control) as it:
+        file = Path(describe(folder.parent, it, PLAIN))
+        text = file.read_text().replace("[server]\n", f"[server]\nstatus_socket = '{control}'\n")
+        file.write_text(text)
+        assert main(["health", "--config", str(file)]) == 0
+        assert main(["health", "--config", str(file)]) == 0
+        assert [one.message for one in caplog.records] == []
+        file.write_text(text.replace("'test'\n", "'wrong'\n"))
+        assert main(["health", "--config", str(file)]) == 1
+    assert ["login failed" in one.message for one in caplog.records] == [True]

@@ -53,6 +53,7 @@ async def test_a_client_s_visit_is_told_in_a_line_for_each_step(tmp_path, caplog
             f"{peer}: connected",
             f"{peer}: test logged in",
             f"{peer}: test connected to share",
+            f"{peer}: left",
         ]
 
 
@@ -190,3 +191,34 @@ async def test_a_name_that_cannot_be_made_is_told_and_one_that_cannot_be_read_is
         create = messages.create("new", access=FILE_GENERIC_WRITE)
         assert (await client.ask(CREATE, create)).status == NtStatus.ACCESS_DENIED
         assert "share: the file system refuses a CREATE: Permission denied" in caplog.text
+
+
+async def test_json_has_what_a_line_is_about_as_fields(tmp_path):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("smbd")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        async with running(tmp_path) as server:
+            assert await connect_status(server, "share") == 0
+            await wait_all_tasks_blocked(0.01)
+            assert await login_status(server, "test", "wrong") != 0
+            await wait_all_tasks_blocked(0.01)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines][:4] == [
+        "connected",
+        "logged in",
+        "share connected",
+        "disconnected",
+    ]
+    assert all(line["client"].startswith("127.0.0.1:") for line in lines)
+    assert (lines[2]["user"], lines[2]["share"]) == ("test", "share")
+    failed = [line for line in lines if line["event"] == "login failed"]
+    assert len(failed) == 1
+    assert "user" not in failed[0], "people type their password there"
