@@ -21,6 +21,8 @@ from smbd.session import Session
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
+    NEXT_COMMAND,
+    NEXT_COMMAND_AT,
     PROTOCOL_ID,
     SIGNATURE,
     SMB1_PROTOCOL_ID,
@@ -96,10 +98,9 @@ class Connection:
         """The requests of one frame (a NetBIOS payload); ProtocolError costs the connection."""
         if len(frame) < HEADER_SIZE:
             return self._receive_smb1(frame)
-        protocol = bytes(frame[:4])
-        if protocol == PROTOCOL_ID:
+        if frame[0] == PROTOCOL_ID[0]:  # all of it is looked at with the rest of the header
             return self._receive_plain(frame, None)
-        if protocol == TRANSFORM_PROTOCOL_ID:
+        if bytes(frame[:4]) == TRANSFORM_PROTOCOL_ID:
             return self._receive_sealed(frame)
         return self._receive_smb1(frame)
 
@@ -111,7 +112,7 @@ class Connection:
         while True:
             if len(requests) == MOST_IN_COMPOUND:
                 raise ProtocolError("a compound of too many requests")
-            next_command = HEADER.unpack_from(frame, at)[7]
+            (next_command,) = NEXT_COMMAND.unpack_from(frame, at + NEXT_COMMAND_AT)
             stop = at + next_command if next_command else end
             if next_command and (
                 next_command % 8 or next_command < HEADER_SIZE or stop + HEADER_SIZE > end
