@@ -19,6 +19,9 @@ STATX_MNT_ID = 0x1000
 STATX_DIOALIGN = 0x2000  # Linux 6.1
 STATX_MNT_ID_UNIQUE = 0x4000  # Linux 6.8; mnt_id is then a number that is not used again
 
+STATX_ATTR_IMMUTABLE = 0x10  # chattr +i
+STATX_ATTR_APPEND = 0x20  # chattr +a
+
 _AT_FDCWD = -100
 _SECOND = 1_000_000_000
 _STATX = Struct(

@@ -3,6 +3,7 @@
 [MS-FSA] 2.1.5.1 is the order of the checks.  Nothing here knows who else has the file open.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,6 +28,8 @@ _NOT_IF_READONLY = _WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
+# What Linux refuses to open a file for: the mode, chattr +i, a read-only mount, a running program.
+_REFUSED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY))
 _CREATES = frozenset(
     (
         CreateDisposition.SUPERSEDE,
@@ -123,7 +126,7 @@ def _look(file: File, wanted: Wanted) -> Found:
         _check_attributes(file, information, wanted)
         maximal = _maximal(file, descriptor, wanted)
         readonly = information.attributes & FileAttribute.READONLY and not file.is_directory
-        granted = _grant(wanted, maximal, readonly=bool(readonly))
+        granted = _grant(wanted, maximal & ~_unproven(file, wanted), readonly=bool(readonly))
     except BaseException:
         file.close()
         raise
@@ -136,15 +139,23 @@ def _open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Op
     write = bool(wanted.access & _WRITES) or wanted.truncates
     if not wanted.access & Access.MAXIMUM_ALLOWED:
         return open_(wanted.path, read, write)
-    for more_read, more_write in ((True, True), (True, write)):
+    for more_read, more_write in ((True, True), (True, write), (read, True)):
         try:
             return open_(wanted.path, more_read, more_write)
-        except PermissionError:
-            continue
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
         except NtError as error:
             if error.status != NtStatus.ACCESS_DENIED:
                 raise
     return open_(wanted.path, read, write)
+
+
+def _unproven(file: File, wanted: Wanted) -> int:
+    """What MAXIMUM_ALLOWED does not bring as the descriptor at hand could not do it."""
+    if file.is_directory or not wanted.access & Access.MAXIMUM_ALLOWED:
+        return 0
+    return (0 if file.readable else _READS) | (0 if file.writable else _WRITES)
 
 
 def _check_kind(file: File, wanted: Wanted) -> None:

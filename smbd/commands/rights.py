@@ -11,14 +11,16 @@ from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.dtyp import SecurityDescriptor
 
-_READING = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+# Linux gives extended attributes to one who may read the data.
+_READING = Access.FILE_READ_DATA | Access.FILE_EXECUTE | Access.FILE_READ_EA
 _WRITING = (
     Access.FILE_WRITE_DATA
     | Access.FILE_APPEND_DATA
     | Access.FILE_WRITE_EA
     | Access.FILE_DELETE_CHILD
 )
-_OWNING = Access.FILE_WRITE_ATTRIBUTES | Access.WRITE_DAC | Access.WRITE_OWNER
+_SECURING = Access.WRITE_DAC | Access.WRITE_OWNER
+_DESCRIBING = Access.FILE_WRITE_ATTRIBUTES | Access.FILE_WRITE_EA | _SECURING
 # Rights over a file that those over its folder imply.
 _FROM_FOLDER = (
     (Access.DELETE, Access.FILE_DELETE_CHILD),
@@ -67,13 +69,13 @@ def of_folder(root: Root, path: str) -> SecurityDescriptor | None:
 
 def _forbidden_by_unix(file: File, asked: int) -> int:
     forbidden = 0
-    if asked & _READING and not vfs.may_read(file):
-        forbidden |= _READING
-    # In the order of cost: a file that is open for writing answers the second at once.
-    if asked & (_WRITING | _OWNING) and not vfs.may_write(file):
+    # A descriptor that we could not read again would shut everybody out.
+    if asked & (_READING | _SECURING) and not vfs.may_read(file):
+        forbidden |= _READING | _SECURING
+    if asked & _WRITING and not vfs.may_write(file):
         forbidden |= _WRITING
-        if asked & _OWNING and not vfs.may_own(file):
-            forbidden |= _OWNING
+    if asked & _DESCRIBING and not vfs.may_describe(file):
+        forbidden |= _DESCRIBING
     # The root is never deleted, but who may change all in it may open it with all rights.
     may_remove = vfs.may_remove if file.path else vfs.may_write
     if asked & Access.DELETE and not may_remove(file):

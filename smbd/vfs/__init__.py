@@ -36,7 +36,7 @@ from smbd.vfs.names import (
     to_disk,
     to_wire,
 )
-from smbd.vfs.permission import may_own, may_read, may_remove, may_write
+from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
 from smbd.vfs.root import Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
@@ -81,7 +81,7 @@ __all__ = [
     "list_names",
     "match",
     "matcher",
-    "may_own",
+    "may_describe",
     "may_read",
     "may_remove",
     "may_write",

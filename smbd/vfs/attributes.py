@@ -1,5 +1,6 @@
 """Times, DOS attributes and EAs: put where Linux has a place for them, else where Samba has one."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -15,8 +16,9 @@ from smbd.vfs.information import (
     information,
     known_attributes,
 )
+from smbd.vfs.permission import may_describe
 from smbd.wire.filetime import unix_from_filetime
-from smbd.wire.fscc import FileAttribute
+from smbd.wire.fscc import FileAttribute, FileInformation
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 SETTABLE_ATTRIBUTES = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
@@ -32,9 +34,11 @@ def set_times(
 ) -> None:
     """Set times (FILETIMEs); None leaves one as it is.
 
-    Where no extended attribute can hold `creation` and `change` they are dropped: refusing would
-    make every copy fail that keeps times, and tools expect as much of file systems that know less
-    than NTFS.  Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
+    Linux lets the owner alone set `access` and `write`, SMB whoever may write: of another user's
+    file they are kept beside it, see `change_time`.
+    Where no extended attribute can hold `creation` and `change`, or those, they are dropped:
+    refusing would make every copy fail that keeps times, and tools expect as much of file systems
+    that know less than NTFS.  Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
     file.root.check_writable()
     now = information(file)
@@ -42,12 +46,40 @@ def set_times(
         known = known_attributes(file)
         _store(file, known.stored, creation, known.cleared)
     if access is not None or write is not None:
-        target = file.target if isinstance(file.target, int) else os.fsencode(file.target)
         access_ns = None if access is None else unix_from_filetime(access)
-        kernel.set_times(target, access_ns, None if write is None else unix_from_filetime(write))
+        write_ns = None if write is None else unix_from_filetime(write)
+        if not _set_on_disk(file, access_ns, write_ns):
+            _keep_beside(file, now, access, write, change)
+            return
     # A client that hands back all the times that it has read does not mean this one.
     if change is not None and now.change_time != change:
         _placed(file, change_time.NAME, change_time.pack(change))
+
+
+def _set_on_disk(file: File, access_ns: int | None, write_ns: int | None) -> bool:
+    """False where only the owner could."""
+    target = file.target if isinstance(file.target, int) else os.fsencode(file.target)
+    try:
+        kernel.set_times(target, access_ns, write_ns)
+    except PermissionError:
+        if os.fstat(file.fd).st_uid == os.geteuid() or not may_describe(file):
+            raise
+        return False
+    return True
+
+
+def _keep_beside(
+    file: File, now: FileInformation, access: int | None, write: int | None, change: int | None
+) -> None:
+    status = os.fstat(file.fd)
+    kept = change_time.Kept(
+        write=now.last_write_time if write is None else write,
+        mtime_ns=status.st_mtime_ns,
+        access=now.last_access_time if access is None else access,
+        atime_ns=status.st_atime_ns,
+    )
+    changed = change if change is not None and now.change_time != change else 0
+    _placed(file, change_time.NAME, change_time.pack(changed, kept))
 
 
 @holds_inode
@@ -78,13 +110,14 @@ def set_attributes(file: File, wanted: int) -> None:
 def give_attributes(file: File, wanted: int) -> None:
     """Set the FILE_ATTRIBUTE_* that a CREATE brings: all of them were said by the client.
 
-    What the file says itself stays as it is.  Errors as `set_attributes`.
+    What the file says itself stays as it is.  What there is no place for is dropped: a file without
+    HIDDEN is of more use than none, and what is told of it says so.  Errors as `set_attributes`.
     """
     file.root.check_writable()
     now = known_attributes(file)
     stored = wanted & SETTABLE_ATTRIBUTES | now.stored & FileAttribute.SPARSE_FILE
     if stored != now.stored:
-        _change(file, now, stored, 0)
+        _change(file, now, stored, 0, drops=True)
 
 
 @holds_inode
@@ -106,12 +139,20 @@ def set_sparse(file: File, sparse: bool) -> None:
         raise NtError(NtStatus.NOT_SUPPORTED)
 
 
-def _change(file: File, now: Attributes, stored: int, cleared: int) -> None:
-    """Store other attributes; `cleared` are computed ones that go."""
+def _change(file: File, now: Attributes, stored: int, cleared: int, *, drops: bool = False) -> None:
+    """Store other attributes; `cleared` are computed ones that go.
+
+    Where there is no place for them, READONLY becomes the mode, and with `drops` the others go.
+    """
     cleared = (now.cleared & ~stored | cleared) & ~FileAttribute.READONLY  # the mode has that
-    if not _store(file, stored, now.creation_time, cleared):
-        readonly = bool(stored & FileAttribute.READONLY)
-        _set_by_mode(file, stored & ~now.shown, readonly=readonly)
+    if _store(file, stored, now.creation_time, cleared):
+        return
+    if stored & ~now.shown & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) and not drops:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    if stored & FileAttribute.READONLY and not file.is_directory:
+        # A file just made is not ours where the mount says whose all files are (vfat).
+        with contextlib.suppress(*(PermissionError,) if drops else ()):
+            _set_mode(file, stat.S_IMODE(os.fstat(file.fd).st_mode) & ~_WRITE_BITS)
 
 
 def _store(file: File, stored: int, creation_time: int | None, cleared: int) -> bool:
@@ -138,13 +179,6 @@ def _let_owner_write(file: File) -> None:
     mode = os.fstat(file.fd).st_mode
     if not mode & stat.S_IWUSR:
         _set_mode(file, stat.S_IMODE(mode) | stat.S_IWUSR)
-
-
-def _set_by_mode(file: File, added: int, *, readonly: bool) -> None:
-    if added & (FileAttribute.HIDDEN | FileAttribute.SYSTEM):
-        raise NtError(NtStatus.NOT_SUPPORTED)
-    if readonly and not file.is_directory:
-        _set_mode(file, stat.S_IMODE(os.fstat(file.fd).st_mode) & ~_WRITE_BITS)
 
 
 def _set_mode(file: File, mode: int) -> None:

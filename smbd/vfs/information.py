@@ -50,6 +50,7 @@ _WANTED = (  # the number that a mount has where look_at takes it from
 )
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
+_LINKS_OF_EMPTY = 2  # of a folder: its own name, and "." in it
 _READ_AT_ONCE = 1024
 _USER = "user."
 # What servers keep in extended attributes is not the client's to see or to break.
@@ -138,14 +139,20 @@ def _describe(
 ) -> FileInformation:
     record = kept.record
     creation_time = record.creation_time if record else None
+    access_time = filetime_from_timespec(status.atime, status.atime_nsec)
+    write_time = filetime_from_timespec(status.mtime, status.mtime_nsec)
     change_time = None
     if kept.change_time:
         change_time = change_times.still_valid(kept.change_time, status.ctime_ns)
+        others = change_times.kept(kept.change_time)
+        if others is not None:
+            access_time = others.access if others.atime_ns == status.atime_ns else access_time
+            write_time = others.write if others.mtime_ns == status.mtime_ns else write_time
     is_directory = stat.S_ISDIR(status.mode)
     return FileInformation(  # by place: by name it takes half as long again
         creation_time or _birth(status),
-        filetime_from_timespec(status.atime, status.atime_nsec),
-        filetime_from_timespec(status.mtime, status.mtime_nsec),
+        access_time,
+        write_time,
         change_time or filetime_from_timespec(status.ctime, status.ctime_nsec),
         0 if is_directory else min(status.blocks * BLOCK, _LARGEST),
         0 if is_directory else min(status.size, _LARGEST),
@@ -301,8 +308,16 @@ def hidden_by_name(file: File) -> bool:
 
 
 def is_empty(directory: File) -> bool:
-    """Whether a folder could be removed: entries that SMB is not shown count; OSError."""
-    with closed_after(_read_folder(directory)) as fd, os.scandir(fd) as entries_:
+    """Whether a folder could be removed: entries that SMB is not shown count; OSError.
+
+    Of one that may not be read nothing is known but whether there are folders in it (where they are
+    links of it): its removal will tell, which takes no right to read it.
+    """
+    try:
+        reading = _read_folder(directory)
+    except PermissionError:
+        return os.fstat(directory.fd).st_nlink <= _LINKS_OF_EMPTY
+    with closed_after(reading) as fd, os.scandir(fd) as entries_:
         return next(entries_, None) is None
 
 

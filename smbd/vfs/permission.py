@@ -3,6 +3,7 @@
 import os
 import stat
 
+from aio import kernel
 from smbd.vfs.file import File
 from smbd.vfs.lookup import PROC_FDS, closed_after
 
@@ -14,14 +15,27 @@ def may_read(file: File) -> bool:
 
 def may_write(file: File) -> bool:
     """Whether the data, or the entries of a folder, can be changed."""
-    return file.writable or (not file.root.read_only and _may(file, os.W_OK))
+    # Without the right to search a folder nothing can be made in it.
+    mode = os.W_OK | os.X_OK if file.is_directory else os.W_OK
+    return file.writable or (not file.root.read_only and _may(file, mode))
 
 
-def may_own(file: File) -> bool:
-    """Whether times and mode can be changed, which is the owner's even without write access."""
-    if file.root.read_only:
+def may_describe(file: File) -> bool:
+    """Whether times, attributes and what else extended attributes hold can be changed.
+
+    That is the owner's without write access too, and with it everybody's: but not where Linux lets
+    nobody, and in a folder with the sticky bit the owner alone.
+    """
+    if file.writable:
+        return True
+    if file.root.read_only or _is_fixed(file.fd):
         return False
-    return os.geteuid() in {0, os.fstat(file.fd).st_uid}
+    status = os.fstat(file.fd)
+    owned = os.geteuid() in {0, status.st_uid}
+    if _may(file, os.W_OK):
+        return owned or not (file.is_directory and status.st_mode & stat.S_ISVTX)
+    # Last, as a file system that is far away may have to be asked.
+    return owned and not os.fstatvfs(file.fd).f_flag & os.ST_RDONLY
 
 
 def may_remove(file: File) -> bool:
@@ -32,9 +46,18 @@ def may_remove(file: File) -> bool:
     with closed_after(file.root.lookup.exact(parent)) as parent_fd:
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent_fd, effective_ids=True):
             return False
+        if _is_fixed(parent_fd) or _is_fixed(file.fd):
+            return False
         status = os.fstat(parent_fd)
         owners = {0, status.st_uid, os.fstat(file.fd).st_uid}
         return not status.st_mode & stat.S_ISVTX or os.geteuid() in owners
+
+
+def _is_fixed(fd: int) -> bool:
+    """Whether a file may be appended to at most (chattr +a), or not even that (+i); root too."""
+    flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
+    status = kernel.statx(b"", dir_fd=fd, flags=flags, mask=0)
+    return bool(status.attributes & (kernel.STATX_ATTR_IMMUTABLE | kernel.STATX_ATTR_APPEND))
 
 
 def _may(file: File, mode: int) -> bool:

@@ -6,6 +6,7 @@ it: the same as when the disk is full.
 
 import errno
 import os
+import stat
 
 from smbd.ntstatus import NtError
 from smbd.vfs.busy import holds_inode
@@ -24,9 +25,31 @@ def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
     ENOSPC says that the disk is full.
     """
     try:
-        os.setxattr(file.target, attribute, value)
+        _set(file, attribute, value)
     except OSError as error:
         out_of_place = error.errno == errno.ENOSPC and os.fstatvfs(file.fd).f_bavail
         if out_of_place or error.errno in _TOO_LARGE:
             raise NtError(no_room) from error
         raise
+
+
+def _set(file: File, attribute: str, value: bytes) -> None:
+    try:
+        os.setxattr(file.target, attribute, value)
+    except PermissionError:
+        status = os.fstat(file.fd)
+        if status.st_mode & stat.S_IWUSR or status.st_uid != os.geteuid():
+            raise
+        _set_for_owner(file, attribute, value, stat.S_IMODE(status.st_mode))
+
+
+def _set_for_owner(file: File, attribute: str, value: bytes, mode: int) -> None:
+    """Linux wants write access even from the owner, whose DOS attributes and descriptor they are.
+
+    The owner is we: that we could write meanwhile lets nobody in.
+    """
+    os.chmod(file.target, mode | stat.S_IWUSR)  # noqa: PTH101 (a descriptor)
+    try:
+        os.setxattr(file.target, attribute, value)
+    finally:
+        os.chmod(file.target, mode)  # noqa: PTH101

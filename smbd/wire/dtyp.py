@@ -97,7 +97,9 @@ _LARGEST = 0xFFFF  # AclSize and AceSize have 16 bits
 # A list of 64 KiB has room for 1,820 ACEs of domain accounts, and for 4,095 of the shortest.
 _MOST_ACES = 2048
 _ACL_REVISION = 2
-_ACL_REVISIONS = (2, 4)  # 4 is that of a list that may have object ACEs
+# 4 is that of a list that may have object ACEs, 3 of one that may have compound ones: such lists
+# are read, such entries are not.
+_ACL_REVISIONS = (2, 3, 4)
 _ACE_TYPES = frozenset(number for name, number in vars(AceType).items() if name.isupper())
 
 

@@ -289,7 +289,7 @@ def test_a_read_only_share_changes_nothing(share: Path) -> None:
             with refused(NtStatus.ACCESS_DENIED):
                 attempt()
         assert not vfs.may_write(file)
-        assert not vfs.may_own(file)
+        assert not vfs.may_describe(file)
         assert not vfs.may_remove(file)
         assert read(root, "file") == b"kept"
     assert sorted(path.name for path in share.iterdir()) == ["file"]

@@ -216,7 +216,7 @@ def test_a_sid_that_claims_more_than_it_has_is_refused() -> None:
         pytest.param(3, 0, id="not self-relative"),
         pytest.param(4, 0x13, id="owner in the header"),
         pytest.param(4, 0x70, id="owner outside"),
-        pytest.param(44, 3, id="ACL revision"),
+        pytest.param(44, 5, id="ACL revision"),
         pytest.param(46, 0x1D, id="ACL too long"),
         pytest.param(46, 7, id="ACL too short"),
         pytest.param(48, 2, id="an ACE too many"),
@@ -230,3 +230,13 @@ def test_a_broken_security_descriptor_is_refused(place: int, value: int) -> None
     mutant = bytearray(example.data)
     mutant[place] = value
     assert status_of(parse_security_descriptor, mutant) == NtStatus.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize("revision", [2, 3, 4])
+def test_each_revision_of_an_acl_is_read_as_windows_does(revision: int) -> None:
+    example = next(each for each in EXAMPLES if each.name == "security descriptor")
+    changed = bytearray(example.data)
+    changed[44] = revision
+    assert parse_security_descriptor(memoryview(changed)) == parse_security_descriptor(
+        memoryview(example.data)
+    )

@@ -30,13 +30,19 @@ _HASH_4 = 8 + 64  # behind a text of its own length: a time and one more hash
 
 
 def load(file: File) -> SecurityDescriptor | None:
-    """The descriptor of an open file; None if there is none, or none that can be read; OSError."""
+    """The descriptor of an open file; None if there is none; OSError.
+
+    One that may not be read is as one that is damaged: see `parse`.
+    """
     try:
         data = os.getxattr(file.target, NAME)
     except OSError as refusal:
-        if refusal.errno not in {errno.ENODATA, errno.EOPNOTSUPP}:
+        if refusal.errno in {errno.ENODATA, errno.EOPNOTSUPP}:
+            return None
+        # A file that may not be read: Linux says so whether or not there is one.
+        if refusal.errno != errno.EACCES:
             raise
-        return None
+        return parse(b"") if NAME in os.listxattr(file.target) else None
     return parse(data)
 
 
