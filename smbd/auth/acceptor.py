@@ -1,4 +1,4 @@
-"""The server's side of one NTLM exchange: [MS-NLMP] 3.2.5.1. NTLMv2 and anonymous only.
+"""The server's side of one NTLM exchange: [MS-NLMP] 3.2.5.1. NTLMv2, guests and anonymous only.
 
 What a response is bound to is not looked at. MsvAvChannelBindings is the hash of a TLS channel,
 and is compared by a server that has one (3.2.5.1.2). MsvAvTargetName is the name by which the
@@ -37,6 +37,7 @@ from smbd.auth.ntlmv2 import (
 from smbd.ntstatus import NtError, NtStatus
 
 _FILETIME_OF_1970 = 116444736000000000
+_NTLMV1_LENGTH = 24  # of NTLM_RESPONSE, [MS-NLMP] 2.2.2.6
 _GUEST = Account("guest", nt_hash(""))
 
 
@@ -92,6 +93,8 @@ class NtlmAcceptor:
             return self._anonymous(request)
         if not self._has_key(request):
             raise NtError(NtStatus.INVALID_PARAMETER)
+        if len(request.nt_response) == _NTLMV1_LENGTH and self._is_called_guest(request):
+            return self._guest(request)
         response = parse_response(request.nt_response)
         account, session_base_key = self._identify(request, response)
         if session_base_key is not None:
@@ -99,7 +102,7 @@ class NtlmAcceptor:
             self._check_mic(message, response, self._key)
         if account is not None and self._key is not None:
             return Identity(account.name, request.domain, self._key)
-        return Identity(_GUEST.name, request.domain, b"", is_guest=True)
+        return self._guest(request)
 
     def client_signature(self, message: bytes) -> bytes | None:
         """What the client's signature of `message` must be; None when there is no key for it."""
@@ -136,10 +139,22 @@ class NtlmAcceptor:
         guest_key = self._check(_GUEST, request, response) if self._policy.guest else None
         if account is not None and key is not None:
             return account, key
-        called_guest = account is None and request.user.casefold() == _GUEST.name
-        if guest_key is None and not (self._policy.guest and called_guest):
+        if guest_key is None and not self._is_called_guest(request):
             raise NtError(NtStatus.LOGON_FAILURE)
         return None, guest_key
+
+    def _is_called_guest(self, request: Authenticate) -> bool:
+        """Whether the name alone makes a guest: then the response may be wrong, and of NTLMv1.
+
+        Most of node's clients speak NTLMv1 and nothing else.  A guest's response proves nothing
+        and gives no key, so it does no harm; for any account it is a failed login.
+        """
+        if not self._policy.guest or self._policy.accounts.find(request.user) is not None:
+            return False
+        return request.user.casefold() == _GUEST.name
+
+    def _guest(self, request: Authenticate) -> Identity:
+        return Identity(_GUEST.name, request.domain, b"", is_guest=True)
 
     def _check(self, account: Account, request: Authenticate, response: Response) -> bytes | None:
         return check_response(account.nt_hash, request, response, self._server_challenge)

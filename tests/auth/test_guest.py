@@ -69,6 +69,25 @@ def test_who_is_called_guest_may_have_any_password():
     assert identity.session_key == b""
 
 
+def test_a_guest_by_name_may_speak_ntlmv1():
+    identity = Impacket("Guest", "whatever", ntlmv2=False).login(authenticator(guest=True).begin())
+    assert identity.is_guest
+    assert identity.session_key == b""
+
+
+@pytest.mark.parametrize(("guest", "user"), [(True, "anna"), (True, "nobody"), (False, "guest")])
+def test_ntlmv1_lets_nobody_else_in(guest, user):
+    with pytest.raises(NtError) as refused:
+        Impacket(user, "secret", ntlmv2=False).login(authenticator(guest=guest).begin())
+    assert refused.value.status == NtStatus.LOGON_FAILURE
+
+
+def test_a_configured_account_called_guest_is_not_let_in_by_ntlmv1():
+    accepting = Authenticator([Account("Guest", nt_hash("please"))], server_name="box", guest=True)
+    with pytest.raises(NtError):
+        Impacket("guest", "please", ntlmv2=False).login(accepting.begin())
+
+
 @pytest.mark.parametrize(("user", "password"), [("anna", "wrong"), ("nobody", "secret")])
 def test_a_wrong_password_makes_nobody_a_guest(user, password):
     with pytest.raises(NtError) as refused:
