@@ -99,10 +99,9 @@ def set_attributes(file: File, wanted: int) -> None:
     if not changed:
         return
     gone = changed & ~wanted
-    if gone & now.computed & FileAttribute.READONLY:
-        # A mode without the owner's write bit shows as READONLY, whatever the record says; nor does
-        # Linux let the owner set user.* attributes of such a file.
-        _let_owner_write(file)
+    # A mode without the owner's write bit shows as READONLY, whatever the record says.
+    if gone & now.computed & FileAttribute.READONLY and _let_owner_write(file):
+        gone &= ~FileAttribute.READONLY
     _change(file, now, now.stored & ~changed | changed & wanted, gone & now.computed)
 
 
@@ -144,9 +143,11 @@ def _change(file: File, now: Attributes, stored: int, cleared: int, *, drops: bo
 
     Where there is no place for them, READONLY becomes the mode, and with `drops` the others go.
     """
-    cleared = (now.cleared & ~stored | cleared) & ~FileAttribute.READONLY  # the mode has that
+    cleared |= now.cleared & ~stored
     if _store(file, stored, now.creation_time, cleared):
         return
+    if cleared & FileAttribute.READONLY:
+        raise NtError(NtStatus.ACCESS_DENIED)
     if stored & ~now.shown & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) and not drops:
         raise NtError(NtStatus.NOT_SUPPORTED)
     if stored & FileAttribute.READONLY and not file.is_directory:
@@ -175,10 +176,17 @@ def _placed(file: File, attribute: str, value: bytes) -> bool:
     return True
 
 
-def _let_owner_write(file: File) -> None:
-    mode = os.fstat(file.fd).st_mode
-    if not mode & stat.S_IWUSR:
-        _set_mode(file, stat.S_IMODE(mode) | stat.S_IWUSR)
+def _let_owner_write(file: File) -> bool:
+    """False where that is another user's to say, and we may write all the same."""
+    status = os.fstat(file.fd)
+    if not status.st_mode & stat.S_IWUSR:
+        try:
+            _set_mode(file, stat.S_IMODE(status.st_mode) | stat.S_IWUSR)
+        except PermissionError:
+            if status.st_uid == os.geteuid() or not may_describe(file):
+                raise
+            return False
+    return True
 
 
 def _set_mode(file: File, mode: int) -> None:

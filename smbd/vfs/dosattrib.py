@@ -64,7 +64,8 @@ class Record:
     """What is stored; None is what the record does not say.
 
     `cleared` are the attributes that the file would show by itself (HIDDEN, as its name begins with
-    a dot; SPARSE_FILE, as it has holes), and that a client has taken away.  Samba ignores them.
+    a dot; SPARSE_FILE, as it has holes; READONLY, as its owner, who is another user, may not write
+    it), and that a client has taken away.  Samba ignores them.
     """
 
     attributes: int | None  # FILE_ATTRIBUTE_*

@@ -314,6 +314,22 @@ async def test_times_of_anothers_file_hold_until_it_is_written(tmp_path, mock_cl
             await me.close(file)
 
 
+async def test_readonly_is_taken_from_a_file_that_only_others_may_write(tmp_path, mock_clock):
+    share = tmp_path / "share"
+    share.mkdir()
+    (share / "file").write_bytes(b"abc")
+    owned(share / "file", ROOT, 0o466)
+    async with story(share) as me:
+        with another_user():
+            assert await me.status_of_open("file", Access.FILE_WRITE_DATA) != 0
+            file = await me.open("file", disposition=OPEN, access=Access.FILE_WRITE_ATTRIBUTES)
+            assert await me.set(file, FileClass.BASIC, basic(FileAttribute.NORMAL)) == 0
+            await me.close(file)
+            worked = await check_granted(me, "file", OF_FILES)
+    assert worked == set(OF_FILES) - {"DELETE"}
+    assert (share / "file").stat().st_mode & 0o777 == 0o466
+
+
 @pytest.mark.parametrize("attributes", [2, 4, 6, 7, 1])
 @pytest.mark.parametrize("options", [0, DIRECTORY])
 async def test_where_no_attributes_are_kept_a_file_is_made_without_them(
