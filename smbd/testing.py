@@ -2,8 +2,15 @@
 
 async with smbd.testing.serve(tmp_path) as server:          # in trio
     ...
-with smbd.testing.serve_in_thread(tmp_path) as server:      # anywhere else
+with smbd.testing.serve_in_thread(tmp_path) as server:      # anywhere else, asyncio too
     client.connect(server.host, server.port, server.share, server.user, server.password)
+
+An `async def test_...` in trio needs the pytest plugin pytest-trio (`trio_mode = true`).  In
+asyncio it is `serve_in_thread`, whose `with` takes some 50 ms of the loop:
+
+async def test_upload(tmp_path):                            # pytest-asyncio or anyio
+    with smbd.testing.serve_in_thread(tmp_path) as server:
+        await upload(server.host, server.port)
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -15,7 +22,16 @@ from typing import Any, Literal
 
 import trio
 
-from smbd.config import DIALECTS, Address, Config, Limits, ServerConfig, ShareConfig, UserConfig
+from smbd.config import (
+    DIALECTS,
+    Address,
+    Config,
+    Limits,
+    ServerConfig,
+    ShareConfig,
+    UserConfig,
+    check_made,
+)
 from smbd.server import Server, serving
 
 
@@ -59,13 +75,15 @@ class Options:
     status_socket: Path | None = None
 
     def config(self, path: Path) -> Config:
-        """The configuration that shares `path` so."""
+        """The configuration that shares `path` so; ValueError if it is none."""
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: must be a number from 0 to 65535, not {self.port}")
         server = ServerConfig(
             listen=(Address("127.0.0.1", self.port),),
             signing=self.signing,
             encryption=self.encryption,
-            min_dialect=DIALECTS[self.min_dialect],
-            max_dialect=DIALECTS[self.max_dialect],
+            min_dialect=_dialect("min_dialect", self.min_dialect),
+            max_dialect=_dialect("max_dialect", self.max_dialect),
             limits=self.limits,
             status_socket=self.status_socket,
         )
@@ -79,14 +97,23 @@ class Options:
             engine_options=self.engine_options or {},
         )
         user = UserConfig(name=self.user, password=self.password)
-        return Config(server=server, users=(user, *self.users), shares=(share, *self.shares))
+        config = Config(server=server, users=(user, *self.users), shares=(share, *self.shares))
+        check_made(config)
+        return config
+
+
+def _dialect(option: str, written: str) -> int:
+    if written not in DIALECTS:
+        raise ValueError(f"{option}: must be one of {', '.join(DIALECTS)}, not {written!r}")
+    return DIALECTS[written]
 
 
 @asynccontextmanager
 async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
     """Serve a folder for as long as the block lasts; `options` are the fields of Options.
 
-    Raises TypeError for an option that there is not, OSError if the folder cannot be served.
+    Raises TypeError for an option that there is not, ValueError for a value that shares.toml could
+    not have, OSError if the folder cannot be served.
     """
     chosen = Options(**options)
     running = serving(chosen.config(Path(path)))

@@ -15,6 +15,7 @@ from smbd.config.load import (
     share_name_problem,
     user_name_problem,
 )
+from smbd.config.made import check_made
 from smbd.config.model import (
     DIALECTS,
     Address,
@@ -47,6 +48,7 @@ __all__ = [
     "ShareConfig",
     "Signing",
     "UserConfig",
+    "check_made",
     "default_status_socket",
     "dialect_name",
     "exposed_problem",

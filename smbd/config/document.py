@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from smbd.config import reading, schema
 from smbd.config.lines import Place, find_lines
@@ -16,6 +16,13 @@ _TOML_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 _UNQUOTED = re.compile(r"\s*([\w.-]+)\s*=\s*[^\s\"'\[{#]")
 _ESCAPED = re.compile(r'\s*[\w.-]+\s*=\s*"[^"]*\\')
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Findings(Protocol):
+    """Takes what is wrong, and where."""
+
+    def problem(self, place: Place, message: str) -> None:
+        """Note one thing."""
 
 
 class Document:

@@ -1,12 +1,12 @@
 """Checks a share's engine and its options against aio's catalogue, each on its own line."""
 
 from aio.catalog import check_options, parse_spec
-from smbd.config.document import Document
+from smbd.config.document import Findings
 from smbd.config.lines import Place
 from smbd.config.model import ShareConfig
 
 
-def check(document: Document, place: Place, share: ShareConfig) -> None:
+def check(document: Findings, place: Place, share: ShareConfig) -> None:
     """Note what is wrong with the engine of a share. Whether it works here, `smbd check` tells."""
     try:
         spec = parse_spec(share.engine)

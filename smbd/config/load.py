@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from smbd.config import engines, reading, schema
-from smbd.config.document import Document
+from smbd.config.document import Document, Findings
 from smbd.config.first_start import folder_problem
 from smbd.config.lines import Place
 from smbd.config.model import (
@@ -282,7 +282,7 @@ def _share(
         document.problem(
             place, "nobody can log in: add [users.NAME], or guest = true to this share"
         )
-    _check_encryption(document, place, share, server)
+    check_encryption(document, place, share, server)
     return share
 
 
@@ -303,9 +303,10 @@ def _allowed(
     return tuple(allowed)
 
 
-def _check_encryption(
-    document: Document, place: Place, share: ShareConfig, server: ServerConfig
+def check_encryption(
+    document: Findings, place: Place, share: ShareConfig, server: ServerConfig
 ) -> None:
+    """Note where a share's encryption and the server's or its guests exclude each other."""
     where = (*place, "encryption")
     if _STRENGTH[share.encryption] < _STRENGTH[server.encryption] == _STRENGTH["required"]:
         document.problem(where, 'must be "required" too, as server.encryption is')

@@ -1,5 +1,6 @@
 """`smbd.testing`, as somebody's test suite uses it."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 import trio
 
-from smbd.config import ShareConfig, UserConfig
+from smbd.config import Limits, ShareConfig, UserConfig
 from smbd.testing import TestServer, serve, serve_in_thread
 from tests.server.clients import PypiClient
 
@@ -139,11 +140,47 @@ def test_an_option_that_there_is_not_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"min_dialect": "1.0"}, {"max_dialect": "4"}, {"engine": "nowiat"}]
+    ("options", "told"),
+    [
+        ({"min_dialect": "1.0"}, "min_dialect: must be one of 2.0.2, 2.1, "),
+        ({"max_dialect": "4"}, "max_dialect: must be one of"),
+        ({"min_dialect": "3.0", "max_dialect": "2.1"}, "min_dialect: must not be above"),
+        ({"engine": "nowiat"}, "shares.share.engine: there is no engine 'nowiat'"),
+        ({"engine_options": {"wrokers": 1}}, "shares.share.engine_options.wrokers: "),
+        ({"signing": "requird"}, 'server.signing: must be "required" or "enabled"'),
+        ({"encryption": True}, "server.encryption: must be "),
+        ({"encryption": "required", "guest": True}, "guests have no key to encrypt with"),
+        ({"encryption": "required", "max_dialect": "2.1"}, 'needs a max_dialect of "3.0"'),
+        ({"read_only": "no"}, "shares.share.read_only: must be true or false"),
+        ({"share": "a/b"}, "shares.a/b: a share's name has 1 to 80"),
+        ({"share": "IPC$"}, "this name is reserved"),
+        ({"user": ""}, "a user's name has 1 to 64"),
+        ({"password": ""}, "users.test.password: must be a string that is not empty"),
+        ({"users": [UserConfig("TEST", password="x")]}, "users.TEST: is there twice"),
+        ({"limits": Limits(opens=0)}, "server.limits.opens: must be an integer from 1"),
+        ({"port": 70000}, "port: must be a number from 0 to 65535"),
+    ],
 )
-def test_a_value_that_makes_no_sense_is_an_error(tmp_path, options):
-    with pytest.raises((ValueError, KeyError)), serve_in_thread(tmp_path, **options):
+def test_a_value_that_makes_no_sense_is_an_error(tmp_path, options, told):
+    with pytest.raises(ValueError) as caught, serve_in_thread(tmp_path, **options):
         pass
+    assert told in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    with pytest.raises(ValueError) as caught, serve_in_thread(tmp_path, user="", share=""):
+        pass
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_test_of_asyncio_uses_the_form_with_a_thread(tmp_path):
+    async def test():
+        with serve_in_thread(tmp_path) as server:
+            _, writer = await asyncio.open_connection(server.host, server.port)
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(test())
 
 
 def test_what_is_raised_in_the_block_comes_out_and_the_server_ends(tmp_path):

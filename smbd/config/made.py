@@ -1,0 +1,98 @@
+"""A Config that was made in code, not read from a file, is checked as a file's is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+
+from smbd.config import engines, schema
+from smbd.config.lines import Place
+from smbd.config.load import check_encryption, share_name_problem, user_name_problem
+from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
+
+
+class _Findings:
+    """Takes what a Document takes."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def problem(self, place: Place, message: str) -> None:
+        self.problems.append(f"{'.'.join(map(str, place))}: {message}")
+
+    def take(self, place: Place, check: schema.Check, value: object) -> None:
+        try:
+            check(value)
+        except ValueError as error:
+            self.problem(place, str(error))
+
+
+def check_made(config: Config) -> None:
+    """Raise ValueError with a line for each thing that is wrong."""
+    found = _Findings()
+    _server(found, config.server)
+    _names(found, "users", [user.name for user in config.users])
+    _names(found, "shares", [share.name for share in config.shares])
+    for user in config.users:
+        _user(found, user)
+    known = {user.name.casefold() for user in config.users}
+    for share in config.shares:
+        _share(found, share, config.server, known)
+    if found.problems:
+        raise ValueError("\n".join(found.problems))
+
+
+def _server(found: _Findings, server: ServerConfig) -> None:
+    for key in ("signing", "encryption", "log_format", "name", "workgroup", "mdns"):
+        _value(found, ("server", key), schema.SERVER, getattr(server, key))
+    if server.min_dialect > server.max_dialect:
+        found.problem(("server", "min_dialect"), "must not be above max_dialect")
+    limits: object = server.limits  # which no type checker may have looked at
+    if not isinstance(limits, Limits):
+        found.problem(("server", "limits"), "must be a smbd.config.Limits")
+        return
+    for field in fields(Limits):
+        place = ("server", "limits", field.name)
+        _value(found, place, schema.LIMITS, getattr(limits, field.name))
+
+
+def _value(found: _Findings, place: Place, table: schema.Keys, value: object) -> None:
+    check = table[str(place[-1])]
+    assert not isinstance(check, schema.ArrayOf)
+    found.take(place, check, value)
+
+
+def _names(found: _Findings, table: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            found.problem((table, name), "is there twice: case does not count")
+        seen.add(name.casefold())
+
+
+def _user(found: _Findings, user: UserConfig) -> None:
+    wrong = user_name_problem(user.name)
+    if wrong:
+        found.problem(("users", user.name), wrong)
+    if user.nt_hash is None and user.password_file is None and not user.password:
+        found.problem(("users", user.name, "password"), "must be a string that is not empty")
+
+
+def _share(
+    found: _Findings, share: ShareConfig, server: ServerConfig, known: Iterable[str]
+) -> None:
+    place = ("shares", share.name)
+    wrong = share_name_problem(share.name)
+    if wrong:
+        found.problem(place, wrong)
+    for key in ("read_only", "guest", "hidden", "create", "encryption", "engine"):
+        _value(found, (*place, key), schema.SHARE, getattr(share, key))
+    engine: object = share.engine
+    options: object = share.engine_options
+    if isinstance(options, Mapping) and isinstance(engine, str):
+        engines.check(found, place, share)
+    else:
+        found.problem((*place, "engine_options"), "must be a mapping")
+    for name in share.users or ():
+        if name.casefold() not in known:
+            found.problem((*place, "users"), f'there is no user "{name}"')
+    if share.encryption in {"off", "desired", "required"}:
+        check_encryption(found, place, share, server)
