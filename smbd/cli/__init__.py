@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from smbd import __version__
 
@@ -31,9 +31,15 @@ class UsageError(Exception):
 
 
 def complain(text: str) -> None:
-    """Say on stderr what is wrong: each line has the program's name, but the indented ones."""
-    for line in text.splitlines():
-        print(line if line[:1].isspace() else f"{PROGRAM}: {line}", file=sys.stderr)
+    """Say on stderr what is wrong: each line has the program's name, but the indented ones.
+
+    A full disk or a closed pipe there ends nothing: a server starts, and what it logs is dropped.
+    """
+    try:
+        for line in text.splitlines():
+            print(line if line[:1].isspace() else f"{PROGRAM}: {line}", file=sys.stderr)
+    except (OSError, ValueError):
+        _forget(sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +65,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write_no_more()
         complain(f"cannot write all output: {error.strerror}")
         return 1
+
+
+def _forget(stream: TextIO) -> None:
+    """Drop what could not be written: Python would try again at the end, and fail with 120."""
+    with contextlib.suppress(OSError, ValueError):
+        there, nowhere = os.dup(stream.fileno()), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        with contextlib.suppress(OSError):
+            stream.flush()
+        os.dup2(there, stream.fileno())
+        os.close(there)
+        os.close(nowhere)
 
 
 def _write_no_more() -> None:

@@ -120,3 +120,17 @@ def test_names_that_a_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
     )
     assert b"m\\xfcsik: /" in shown.stdout
     assert b"Traceback" not in shown.stderr
+
+
+def test_a_warning_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    configuration = tmp_path / "shares.toml"
+    configuration.write_text(f"[users.a]\npassword = 'b'\n[shares.a]\npath = '{tmp_path}'\n")
+    configuration.chmod(0o644)  # which brings a warning
+    with Path("/dev/full").open("w") as full:
+        checked = subprocess.run(
+            [sys.executable, "-m", "smbd", "check", "--config", configuration],
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            check=False,
+        )
+    assert checked.returncode == 0
