@@ -115,6 +115,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
+    _add_init(commands)
     _add_check(commands)
     _add_compare(commands)
     _add_status(commands)
@@ -168,6 +169,18 @@ def _add_serve(commands: Any) -> None:
         "--signing",
         choices=("required", "enabled"),
         help='"enabled": clients may leave their requests unsigned, which is faster',
+    )
+
+
+def _add_init(commands: Any) -> None:
+    init = commands.add_parser(
+        "init",
+        help="write a documented shares.toml to begin with",
+        description="Write a shares.toml that documents every key with its default. A file that is "
+        "there stays as it is.",
+    )
+    init.add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, help='(default: ./shares.toml; "-" prints it)'
     )
 
 
