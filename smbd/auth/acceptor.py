@@ -57,13 +57,21 @@ class Policy:
 class NtlmAcceptor:
     """NEGOTIATE in, CHALLENGE out; AUTHENTICATE in, identity out. Raises NtError."""
 
-    __slots__ = ("_challenge", "_flags", "_key", "_negotiate", "_policy", "_server_challenge")
+    __slots__ = (
+        "_asked",
+        "_challenge",
+        "_flags",
+        "_key",
+        "_negotiate",
+        "_policy",
+        "_server_challenge",
+    )
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._negotiate = self._challenge = self._server_challenge = b""
         self._key: bytes | None = None
-        self._flags = 0
+        self._asked = self._flags = 0
 
     @property
     def size(self) -> int:
@@ -77,17 +85,17 @@ class NtlmAcceptor:
 
     def challenge(self, negotiate: bytes) -> bytes:
         """CHALLENGE_MESSAGE for the client's NEGOTIATE_MESSAGE."""
-        asked = parse_negotiate(negotiate)
+        self._asked = parse_negotiate(negotiate)
         self._negotiate = negotiate
         self._server_challenge = os.urandom(8)
         self._challenge = pack_challenge(
-            asked, self._server_challenge, self._policy.names, self._now()
+            self._asked, self._server_challenge, self._policy.names, self._now()
         )
         return self._challenge
 
     def authenticate(self, message: bytes) -> Identity:
         """Who the AUTHENTICATE_MESSAGE proves the client to be."""
-        request = parse_authenticate(message)
+        request = parse_authenticate(message, self._asked)
         self._flags = request.flags
         if not request.user and not request.nt_response and len(request.lm_response) <= 1:
             return self._anonymous(request)

@@ -179,11 +179,12 @@ class TargetNames:
     dns_domain: str = ""
 
 
-def parse_authenticate(message: bytes) -> Authenticate:
+def parse_authenticate(message: bytes, asked: int = UNICODE) -> Authenticate:
     """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER.
 
     Names that nobody has, for their length, are LOGON_FAILURE: one more guess that was wrong.
-    Its own flags say how its names are written ([MS-NLMP] 2.2.1.3).
+    Its own flags say how its names are written ([MS-NLMP] 2.2.1.3).  Where they do not, those of
+    its NEGOTIATE_MESSAGE do, `asked`: node-smb2 sends no flags at all, and Samba takes it so.
     """
     _check(message, _AUTHENTICATE, 3)
     _, _, *places, flags = _AUTHENTICATE.unpack_from(message)
@@ -193,10 +194,11 @@ def parse_authenticate(message: bytes) -> Authenticate:
     )
     if max(len(user), len(domain)) > _LONGEST_NAME:
         raise NtError(NtStatus.LOGON_FAILURE)
+    written = flags if flags & (UNICODE | OEM) else asked
     return Authenticate(
         flags,
-        _decode(user, flags),
-        _decode(domain, flags),
+        _decode(user, written),
+        _decode(domain, written),
         lm_response,
         nt_response,
         session_key,

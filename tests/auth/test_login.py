@@ -87,6 +87,17 @@ def test_without_key_exchange_the_session_base_key_is_the_session_key():
     assert peer.login(authenticator().begin()).session_key == peer.session_key
 
 
+@pytest.mark.parametrize("user", ["anna", "Émile"])
+def test_a_last_message_without_flags_is_written_as_its_first_one_said(user):
+    password = {"anna": "secret", "Émile": "пароль"}[user]
+    exchange, peer = authenticator().begin(), Impacket(user, password, key_exchange=False)
+    message = peer.authenticate(exchange.step(peer.negotiate()).token)
+    message["flags"] = 0
+    identity = exchange.step(message.getData()).identity
+    assert identity is not None
+    assert (identity.user, identity.session_key) == (user, peer.session_key)
+
+
 def test_ntlmv1_is_refused():
     assert refusal(Impacket(ntlmv2=False), authenticator()) == NtStatus.LOGON_FAILURE
 
