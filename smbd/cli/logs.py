@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import time
 
 from smbd.cli.outlet import Outlet
 from smbd.config import LogFormat
@@ -27,6 +28,12 @@ def start_logging(log_format: LogFormat) -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO if name == "smbd" else logging.WARNING)
         logger.propagate = False
+
+
+def event_line(event: str, message: str, **fields: object) -> str:
+    """Write what is printed as the log writes its lines: one JSON object."""
+    line: dict[str, object] = {"time": round(time.time(), 3), "level": "info", "message": message}
+    return json.dumps({**line, "event": event, **fields})
 
 
 class OutletHandler(logging.Handler):

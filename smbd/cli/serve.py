@@ -14,10 +14,10 @@ from typing import Any
 
 from aio import DEFAULT_SPEC, parse_spec
 from smbd.cli import DEFAULT_CONFIG, UsageError, complain
-from smbd.cli.logs import start_logging
+from smbd.cli.logs import event_line, start_logging
 from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.cli.outlet import Outlet
-from smbd.cli.status import shares_table
+from smbd.cli.status import served
 from smbd.cli.troubles import told
 from smbd.config import (
     Address,
@@ -47,10 +47,10 @@ _LAST_WORDS = 0.5  # seconds for whoever reads what is printed at the end
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
-    prepared = _prepared(arguments, print)
+    prepared = prepare(configuration(arguments))
     config = prepared.config
-    for warning in config.warnings:
-        complain(f"warning: {warning}")
+    in_json = config.server.log_format == "json"
+    _tell(prepared, in_json=in_json)
     before = signal.getsignal(signal.SIGHUP)
     if config.source is not None:
         # It has just been read: until the server is there to read it again nothing is missed.
@@ -62,10 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     output = Outlet(sys.stdout, lambda dropped: f"({dropped} lines are missing here)")
 
     def started(addresses: Sequence[Address]) -> None:
-        output.put(announcement(config, addresses, prepared.unwritable))
+        output.put(_beginning(prepared, addresses, in_json=in_json))
 
     def stopped(document: Mapping[str, Any]) -> None:
-        output.put(f"\n{shares_table(document)}")
+        shown = served(document)
+        if in_json:
+            output.put(event_line("served", shown, shares=document["shares"]))
+        elif shown:
+            output.put(f"\n{shown}")
 
     try:
         server.run(
@@ -83,21 +87,37 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _tell(prepared: Prepared, *, in_json: bool) -> None:
+    """Say what was made and what is unwise; with new passwords, so not in the log."""
+    for note in prepared.notes:
+        print(event_line("made", note) if in_json else note)
+    for warning in prepared.config.warnings:
+        if in_json:
+            print(event_line("warning", str(warning), level="warning"), file=sys.stderr)
+        else:
+            complain(f"warning: {warning}")
+
+
+def _beginning(prepared: Prepared, addresses: Sequence[Address], *, in_json: bool) -> str:
+    config = prepared.config
+    shown = announcement(config, addresses, prepared.unwritable)
+    if not in_json:
+        return shown
+    shares = [share.name for share in config.shares]
+    return event_line("started", shown, listen=[*map(str, addresses)], shares=shares)
+
+
 def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
     """The same while the server runs: what is wrong with it is for the log."""
     try:
-        return _prepared(arguments, say).config
+        prepared = prepare(configuration(arguments))
     except UsageError as error:  # shares.toml is away: an editor may be about to write it anew
         name = str(arguments.config or DEFAULT_CONFIG)
         raise ConfigError((Problem(name, None, "", str(error)),)) from None
-
-
-def _prepared(arguments: argparse.Namespace, say: Callable[[str], None]) -> Prepared:
-    """What is to be served."""
-    prepared = prepare(configuration(arguments))
+    in_json = prepared.config.server.log_format == "json"
     for note in prepared.notes:
-        say(note)  # with new passwords: for the terminal, not for the log
-    return prepared
+        say(event_line("made", note) if in_json else note)
+    return prepared.config
 
 
 def configuration(arguments: argparse.Namespace) -> Config:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,35 +11,37 @@ from smbd.cli.table import in_bytes, in_seconds, table
 
 # Key in the document, header, how it is written. A column that no row has is left out.
 Column = tuple[str, str, Callable[[Any], str]]
+# Key, name, how it is written, what it means.
+Figure = tuple[str, str, Callable[[Any], str], str]
 
-# The counters are those of aio.base.Stats.
-_SHARES: Sequence[Column] = (
-    ("name", "share", str),
-    ("engine", "engine", str),
-    ("connections", "trees", str),
-    ("opens", "opens", str),
-    ("reads", "reads", str),
-    ("hits", "hits", str),
-    ("misses", "misses", str),
-    ("unknown", "unknown", str),
-    ("hits_waited", "hits waited", str),
-    ("slept", "slept", str),
-    ("writes", "writes", str),
-    ("writes_inline", "inline", str),
-    ("switches", "switches", str),
-    ("bytes_read", "read", in_bytes),
-    ("bytes_written", "written", in_bytes),
-    ("seconds", "awaited", in_seconds),
-    ("max_seconds", "longest", in_seconds),
-    ("engine_notes", "notes", str),
+_WIDTH = 80
+
+# The counters are those of aio.base.Stats; what is 0 is left out.
+_FIGURES: Sequence[Figure] = (
+    ("reads", "reads", str, "completed, and their bytes:"),
+    ("bytes_read", "", in_bytes, ""),
+    ("hits", "  at once", str, "from the page cache, without a thread"),
+    ("hits_waited", "  slow", str, "of these took more than a millisecond"),
+    ("misses", "  missed", str, "were not all in the page cache"),
+    ("unknown", "  unknown", str, "of which nothing tells what is cached"),
+    ("slept", "  slept", str, "were tried at once, and held up the loop"),
+    ("writes", "writes", str, "completed, and their bytes:"),
+    ("bytes_written", "", in_bytes, ""),
+    ("writes_inline", "  at once", str, "into the page cache, without a thread"),
+    ("writes_deferred", "  deferred", str, "might have waited for the disk"),
+    ("stalls", "  stalled", str, "at once, and held up by the kernel"),
+    ("oversize", "too long", str, "reads and writes beyond the inline limit"),
+    ("fsyncs", "flushes", str, "to the disk"),
+    ("switches", "switches", str, "calls that went to a thread and came back"),
+    ("seconds", "awaited", in_seconds, "in calls of the engine, all together"),
+    ("max_seconds", "longest", in_seconds, "of these calls"),
 )
 _SESSIONS: Sequence[Column] = (
     ("id", "session", str),
     ("user", "user", str),
-    ("peer", "peer", str),
-    ("dialect", "dialect", str),
-    ("signing", "signing", str),
-    ("sealed", "sealed", lambda sealed: "yes" if sealed else "no"),
+    ("peer", "client", str),
+    ("dialect", "SMB", str),
+    ("secured", "secured", str),
     ("trees", "trees", str),
     ("opens", "opens", str),
     ("since", "since", in_seconds),
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report(document: Mapping[str, Any]) -> str:
     """Write the whole document for a person."""
-    parts = [_headline(document), shares_table(document)]
+    parts = [_headline(document), *(_share(share) for share in document["shares"])]
     for key, columns, nothing in (
         ("sessions", _SESSIONS, "nobody is logged in"),
         ("opens", _OPENS, "no file is open"),
@@ -78,7 +81,8 @@ def report(document: Mapping[str, Any]) -> str:
     ):
         rows = document.get(key)
         if rows is not None:
-            parts.append(_table(columns, rows) if rows else nothing)
+            shown = [_secured(row) for row in rows] if key == "sessions" else rows
+            parts.append(_table(columns, shown) if rows else nothing)
     return "\n\n".join(parts)
 
 
@@ -88,9 +92,38 @@ def _headline(document: Mapping[str, Any]) -> str:
     return f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
 
 
-def shares_table(document: Mapping[str, Any]) -> str:
-    """Write what each share's clients have done: also what `smbd serve` shows at its end."""
-    return _table(_SHARES, document["shares"])
+def served(document: Mapping[str, Any]) -> str:
+    """Write what was read and written of each share: '' if nothing was.
+
+    It is what `tsmbd serve` shows at its end.
+    """
+    keys = [key for key, *_ in _FIGURES]
+    shares = [share for share in document["shares"] if any(share.get(key) for key in keys)]
+    return "\n\n".join(map(_share, shares))
+
+
+def _share(share: Mapping[str, Any]) -> str:
+    """Write a share's figures below one another, each with its meaning."""
+    connected, opens = share.get("connections", 0), share.get("opens", 0)
+    engine = share.get("engine", "-")
+    lines = [f"{share['name']}: {connected} connected, {opens} files open, engine {engine}"]
+    if share.get("engine_notes"):
+        wrapped = textwrap.wrap(share["engine_notes"], _WIDTH - 2)
+        lines += [f"  {line}" for line in wrapped]
+    lines += [
+        f"  {name:<12} {written(share[key]):>12}  {meaning}".rstrip()
+        for key, name, written, meaning in _FIGURES
+        if share.get(key)
+    ]
+    if len(lines) == 1:
+        lines.append("  nothing was read or written")
+    return "\n".join(lines)
+
+
+def _secured(session: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put into one word how a session is kept from others on the way; --json has all of it."""
+    signed = "signed" if session.get("signing", "none") != "none" else "no"
+    return {**session, "secured": "sealed" if session.get("sealed") else signed}
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -99,6 +132,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:
         [title for _, title, _ in present],
         [[written(row[key]) if key in row else "-" for key, _, written in present] for row in rows],
         left=sum(written is str and _is_text(rows, key) for key, _, written in present),
+        most=_WIDTH,
     )
 
 

@@ -2,11 +2,24 @@
 
 from collections.abc import Sequence
 
+_SHORTEST = 8  # of a cell that is cut
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Lay out rows under a header: the first `left` columns to the left, figures to the right."""
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, most: int | None = None
+) -> str:
+    """Lay out rows under a header: the first `left` columns to the left, figures to the right.
+
+    Where a line has more than `most` characters, the longest of the left cells are cut.
+    """
     lines = [tuple(header), *map(tuple, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    if most is not None and left:
+        _narrow(widths, left, most - 2 * (len(widths) - 1))
+        lines = [
+            tuple(_cut(cell, width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        ]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if column < left else cell.rjust(width)
@@ -14,6 +27,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
         ).rstrip()
         for line in lines
     )
+
+
+def _narrow(widths: list[int], left: int, most: int) -> None:
+    """Take from the widest of the first columns until all together have `most`."""
+    while sum(widths) > most:
+        widest = max(range(left), key=lambda column: widths[column])
+        if widths[widest] <= _SHORTEST:
+            return
+        widths[widest] -= 1
+
+
+def _cut(cell: str, width: int) -> str:
+    """Leave out the middle of what is too long: a path's end says as much as its beginning."""
+    if len(cell) <= width:
+        return cell
+    before = (width - 3) // 2
+    return f"{cell[:before]}...{cell[len(cell) - (width - 3 - before) :]}"
 
 
 def in_bytes(count: float) -> str:

@@ -20,6 +20,45 @@ _PATIENCE = 5.0  # seconds, for the request and its answer
 _MOST_ASKING = 32  # at a time: each is a descriptor, and anybody may connect
 
 
+# What each name means.  Those of a share are the keys of its part of the document.
+HELP = {
+    "info": "The version of the server; always 1.",
+    "start_time_seconds": "When the server started, in seconds since 1970.",
+    "connections": "Connections now, with a login or without.",
+    "connections_without_login": "Connections now on which nobody has logged in yet.",
+    "connections_refused_total": "Connections that were closed at once, over one of the limits.",
+    "logins_failed_total": "Logins with a wrong name or password.",
+    "sessions": "Logins now.",
+    "locks": "Byte range locks now.",
+    "share_connections": "Tree connects to the share now.",
+    "share_opens": "Files of the share that are open now.",
+    "share_hits": "Reads that were answered at once, from the page cache.",
+    "share_hits_waited": "Reads answered at once that took more than a millisecond.",
+    "share_misses": "Reads of what was not all in the page cache.",
+    "share_unknown": "Reads of files of which nothing tells what is in the page cache.",
+    "share_oversize": "Reads and writes too long to be tried at once (inline_limit, dontcache).",
+    "share_slept": "Tries in the event loop that took long enough to have slept.",
+    "share_writes_inline": "Writes into the page cache that were done at once.",
+    "share_writes_deferred": "Writes that were not tried at once: they might have waited.",
+    "share_stalls": "Writes done at once that the kernel held up.",
+    "share_reads": "Reads completed.",
+    "share_writes": "Writes completed.",
+    "share_fsyncs": "Flushes of a file to the disk.",
+    "share_bytes_read": "Bytes read.",
+    "share_bytes_written": "Bytes written.",
+    "share_switches": "Calls that went to a worker thread and came back.",
+    "share_submits": "System calls that gave requests to a queue of the kernel.",
+    "share_submit_seconds": "Seconds in these calls, while the event loop stood still.",
+    "share_max_submit_seconds": "Seconds in the longest of these calls.",
+    "share_completions": "Requests taken out of a queue of the kernel.",
+    "share_wakes": "How often the event loop was woken for completed requests.",
+    "share_bounced": "Requests with O_DIRECT that were copied to aligned memory or from it.",
+    "share_buffered": "Requests without O_DIRECT although it had been asked for.",
+    "share_seconds": "Seconds in calls of the engine, all together.",
+    "share_max_seconds": "Seconds in the longest call of the engine.",
+}
+
+
 async def serve(listener: socket.socket, figures: Callable[[], Awaitable[Document]]) -> None:
     """Answer GET /metrics at a listener."""
 
@@ -68,22 +107,27 @@ async def _response(request: bytes, figures: Callable[[], Awaitable[Document]]) 
 def text(document: Document) -> str:
     """What is counted, in Prometheus' text format."""
     connections = document["connections"]
-    lines = [
-        *_family("info", "gauge", [({"version": document["version"]}, 1)]),
-        *_family("start_time_seconds", "gauge", [({}, document["started"])]),
-        *_family("connections", "gauge", [({}, connections["now"])]),
-        *_family("connections_without_login", "gauge", [({}, connections["without_login"])]),
-        *_family("connections_refused_total", "counter", [({}, connections["refused"])]),
-        *_family("logins_failed_total", "counter", [({}, document["failed_logins"])]),
-        *_family("sessions", "gauge", [({}, document["sessions"])]),
-        *_family("locks", "gauge", [({}, document["locks"])]),
-    ]
+    values = {
+        "info": 1,
+        "start_time_seconds": document["started"],
+        "connections": connections["now"],
+        "connections_without_login": connections["without_login"],
+        "connections_refused_total": connections["refused"],
+        "logins_failed_total": document["failed_logins"],
+        "sessions": document["sessions"],
+        "locks": document["locks"],
+    }
+    lines: list[str] = []
+    for name, value in values.items():
+        labels = {"version": document["version"]} if name == "info" else {}
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += _family(name, kind, HELP[name], [(labels, value)])
     # A share that was configured away may have the name of one that took its place.
     shares = [share for share in document["shares"] if not share.get("retired")]
-    labels = [{"share": share["name"], "engine": share["engine"]} for share in shares]
+    of_shares = [{"share": share["name"], "engine": share["engine"]} for share in shares]
     for key, name, kind in _share_figures():
-        samples = [(label, share[key]) for label, share in zip(labels, shares, strict=True)]
-        lines += _family(f"share_{name}", kind, samples)
+        samples = [(label, share[key]) for label, share in zip(of_shares, shares, strict=True)]
+        lines += _family(f"share_{name}", kind, HELP[f"share_{key}"], samples)
     return "\n".join(lines) + "\n"
 
 
@@ -99,9 +143,11 @@ def _share_figures() -> Iterator[tuple[str, str, str]]:
             yield field.name, f"{prefix}{field.name}_total", "counter"
 
 
-def _family(name: str, kind: str, samples: list[tuple[dict[str, str], float]]) -> list[str]:
-    """All samples of one name, below its type."""
-    lines = [f"# TYPE smbd_{name} {kind}"]
+def _family(
+    name: str, kind: str, told: str, samples: list[tuple[dict[str, str], float]]
+) -> list[str]:
+    """All samples of one name, below what it means and its type."""
+    lines = [f"# HELP smbd_{name} {told}", f"# TYPE smbd_{name} {kind}"]
     for labels, value in samples:
         inside = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
         lines.append(f"smbd_{name}{{{inside}}} {value}" if inside else f"smbd_{name} {value}")

@@ -6,14 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 
 from aio import Stats
 from smbd.cli import main
-from smbd.cli.status import shares_table
+from smbd.cli.status import report, served
 
 DOCUMENT = {
     "version": "0.1.0",
@@ -27,7 +27,9 @@ DOCUMENT = {
             "engine": "nowait+threads",
             "connections": 2,
             "opens": 3,
-            **asdict(Stats(hits=900, misses=100, reads=1000, bytes_read=4096000, seconds=0.5)),
+            **asdict(
+                Stats(hits=900, misses=100, reads=1000, oversize=7, bytes_read=4096000, seconds=0.5)
+            ),
         }
     ],
     "sessions": [
@@ -87,15 +89,19 @@ def test_the_one_running_server_is_found(runtime: Path, capsys: pytest.CaptureFi
         assert main(["status"]) == 0
     shown = capsys.readouterr().out.rstrip("\n").split("\n\n")
     headline, shares, sessions, opens, locks = shown
-    header, music = shares.splitlines()
     assert headline == "smbd 0.1.0 on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
-    assert header.split()[:6] == ["share", "engine", "trees", "opens", "reads", "hits"]
-    assert music.split()[:6] == ["music", "nowait+threads", "2", "3", "1000", "900"]
-    assert "3.91 MiB" in music
-    assert "500.0 ms" in music
+    assert shares.splitlines() == [
+        "music: 2 connected, 3 files open, engine nowait+threads",
+        "  reads                1000  completed, and their bytes:",
+        "                   3.91 MiB",
+        "    at once             900  from the page cache, without a thread",
+        "    missed              100  were not all in the page cache",
+        "  too long                7  reads and writes beyond the inline limit",
+        "  awaited          500.0 ms  in calls of the engine, all together",
+    ]
     assert sessions.splitlines() == [
-        "session  user  peer             dialect  sealed  trees  since",
-        "0x1f     ann   127.0.0.1:50000  3.1.1       yes      1  3.0 s",
+        "session  user  client           SMB    secured  trees  since",
+        "0x1f     ann   127.0.0.1:50000  3.1.1  sealed       1  3.0 s",
     ]
     assert opens == "no file is open"
     assert locks.splitlines() == [
@@ -151,6 +157,22 @@ def test_a_configuration_without_status_socket_says_so(
     assert 'status_socket = ""' in capsys.readouterr().err
 
 
-def test_a_share_that_knows_less_shows_a_dash() -> None:
-    rows = [{"name": "a", "hits": 1}, {"name": "b"}]
-    assert shares_table({"shares": rows}) == "share  hits\na         1\nb         -"
+def test_a_share_that_served_nothing_is_shown_by_status_and_not_at_the_end() -> None:
+    idle = {"shares": [{"name": "a", "engine": "sync", "hits": 0, "connections": 1}]}
+    assert served(idle) == ""
+    assert served({"shares": [*idle["shares"], {"name": "b", "hits": 1}]}).startswith("b: ")
+    assert "a: 1 connected, 0 files open, engine sync\n  nothing was read" in report(idle)
+
+
+def test_everything_fits_80_columns() -> None:
+    session = {**DOCUMENT["sessions"][0], "signing": "AES-GMAC", "opens": 16384}
+    session |= {"id": "0xffffffff", "user": "somebody@example.org", "since": 3e5}
+    session["peer"] = "[2001:db8:1234:5678:9abc:def0:1234:5678]:50000"
+    opened = {"share": "music", "path": "p" * 500 + "/the-end", "user": "ann", "access": "rwd"}
+    share = {"name": "m", "engine": "nowait+threads", "engine_notes": "uring: no io_uring; " * 9}
+    share |= {field.name: 10**15 for field in fields(Stats)}
+    shown = report({**DOCUMENT, "shares": [share], "sessions": [session], "opens": [opened]})
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "/the-end" in shown, "the middle is cut"
+    for what in ("0xffffffff", "reads and writes beyond the inline limit"):
+        assert what in shown

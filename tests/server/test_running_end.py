@@ -361,3 +361,19 @@ async def test_a_disk_that_never_answers_does_not_keep_the_process(tmp_path):
             _, errors = await trio.to_thread.run_sync(stuck.communicate)
     assert stuck.returncode == 128 + signal.SIGALRM
     assert "not everything was flushed" in errors
+
+
+def test_a_ctrl_c_that_comes_twice_is_one_and_a_later_one_ends_at_once():
+    program = (
+        "import os, signal, smbd.server.running as running\n"
+        "running._end_in_time(signal.SIGINT)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('the same one', flush=True)\n"
+        "running._SAME_SIGNAL_SECONDS = -1\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('not reached', flush=True)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (128 + signal.SIGINT, "the same one\n")

@@ -39,12 +39,15 @@ async def test_every_line_is_in_the_format(tmp_path):
         assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert int(headers["Content-Length"]) == len(body)
         assert body.endswith("\n")
-        seen = set()
+        seen, helped = set(), ""
         for line in body.splitlines():
             if found := re.fullmatch(r"# TYPE (smbd_[a-z_]+) (counter|gauge)", line):
                 assert found[1] not in seen
+                assert found[1] == helped, "what it means stands above it"
                 assert found[1].endswith("_total") == (found[2] == "counter")
                 seen.add(found[1])
+            elif found := re.fullmatch(r"# HELP (smbd_[a-z_]+) [A-Z].*[.]", line):
+                helped = found[1]
             else:
                 assert LINE.fullmatch(line), line
         assert 'smbd_share_hits_total{share="a{b}",engine="nowait+threads"} 0' in body
