@@ -21,7 +21,7 @@ from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
-from smbd.session import Session
+from smbd.session import Session, Tree
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
 from smbd.wire.header import Command
@@ -331,36 +331,33 @@ def _bound(requests: list[Request]) -> None:
 
 def _now(request: Request) -> Reply | None:
     """The generic checks of the command's row, then its synchronous half."""
-    _follow(request)
+    if request.previous is not None:
+        _follow(request, request.previous)
     row = TABLE.get(request.command)
     if row is None:
         raise NtError(NtStatus.INVALID_PARAMETER)
     if not request.connection.dialect and not row.opens_connection:
         raise ProtocolError("the first request is not NEGOTIATE")
-    if request.refusal and request.command == Command.CANCEL:
-        # Refused or not, it has no response; and one that is signed would use the nonce of the
-        # request that it meant to cancel, whose MessageId it carries.
-        return NO_REPLY
     if request.refusal:
+        if request.command == Command.CANCEL:
+            # Refused or not, it has no response; and one that is signed would use the nonce of
+            # the request that it meant to cancel, whose MessageId it carries.
+            return NO_REPLY
         raise NtError(request.refusal)
     if row.needs_session:
-        _check_session(request)
-        if row.needs_tree:
-            _check_tree(request)
+        session = _check_session(request)
+        if row.needs_tree and _check_tree(request, session).share is None:
             row = row_of(request)
     return row.try_now(request)
 
 
-def _follow(request: Request) -> None:
+def _follow(request: Request, before: Request) -> None:
     """Take over session, tree and file from the request before ([MS-SMB2] 3.3.5.2.7.2).
 
     Where that one was refused there is nothing to take over.  Where it merely failed there is:
     a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.  A
     CREATE takes over no file: if it fails, what follows must not get the one before.
     """
-    before = request.previous
-    if before is None:
-        return
     if before.refusal:
         request.refusal = NtStatus.INVALID_PARAMETER
     request.session, request.session_id = before.session, before.session_id
@@ -369,8 +366,8 @@ def _follow(request: Request) -> None:
         request.open, request.pipe = before.open, before.pipe
 
 
-def _check_session(request: Request) -> None:
-    """[MS-SMB2] 3.3.5.2.9."""
+def _check_session(request: Request) -> Session:
+    """The session of a request ([MS-SMB2] 3.3.5.2.9)."""
     session = request.session
     if session is None or session.identity is None:
         request.refusal = NtStatus.USER_SESSION_DELETED
@@ -382,6 +379,7 @@ def _check_session(request: Request) -> None:
         request.connection.check_signature(request)
         if request.refusal:
             raise NtError(request.refusal)
+    return session
 
 
 def _check_suspended(request: Request, session: Session) -> None:
@@ -397,9 +395,9 @@ def _check_suspended(request: Request, session: Session) -> None:
         raise NtError(request.refusal)
 
 
-def _check_tree(request: Request) -> None:
-    """[MS-SMB2] 3.3.5.2.11."""
-    tree = request.live_session().trees.get(request.tree_id)
+def _check_tree(request: Request, session: Session) -> Tree:
+    """The tree connect of a request ([MS-SMB2] 3.3.5.2.11)."""
+    tree = session.trees.get(request.tree_id)
     if tree is None:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)
     if tree.encrypt and not request.sealed:
@@ -407,3 +405,4 @@ def _check_tree(request: Request) -> None:
     if tree.barred and request.command == Command.CREATE:
         raise NtError(NtStatus.ACCESS_DENIED)
     request.tree = tree
+    return tree
