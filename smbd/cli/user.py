@@ -7,12 +7,16 @@ import re
 import sys
 
 from smbd.cli import UsageError
+from smbd.config import user_name_problem
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask for the password, and print the user's table."""
+    wrong = user_name_problem(arguments.name)
+    if wrong:
+        raise UsageError(f"{json.dumps(arguments.name)}: {wrong}")
     password = _from_stdin() if arguments.stdin else _prompted(arguments.name)
     from smbd.auth import nt_hash  # noqa: PLC0415 -- impacket takes its time; the prompt does not
 

@@ -13,7 +13,8 @@ from smbd.config.model import ConfigError, Problem
 _TOML_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 # A key and the beginning of its value: a word, a path or an address without quotes; or a string
 # with a backslash in it.
-_UNQUOTED = re.compile(r"\s*([\w.-]+)\s*=\s*[^\s\"'\[{#]")
+_UNQUOTED = re.compile(r"\s*([\w.-]+)\s*=\s*(\[?)\s*[^\s\"'\[{#\]]")
+_HEADER_WITH_SPACE = re.compile(r"\s*\[\s*(users|shares)\.[^\"'\]]*\s[^\"'\]]*\]")
 _ESCAPED = re.compile(r'\s*[\w.-]+\s*=\s*"[^"]*\\')
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -131,8 +132,13 @@ def _syntax_hint(line: str) -> str:
             "; in \"...\" a backslash begins an escape: write 'C:\\folder' in single quotes, "
             'or "C:\\\\folder"'
         )
+    header_ = _HEADER_WITH_SPACE.match(line)
+    if header_:
+        return f'; a name with a space stands in quotes: [{header_[1]}."..."]'
     found = _UNQUOTED.match(line)
-    return f'; a text stands in quotes: {found[1]} = "..."' if found else ""
+    if not found:
+        return ""
+    return f"; a text stands in quotes: {found[1]} = " + ('["..."]' if found[2] else '"..."')
 
 
 def dotted(place: Place) -> str:

@@ -68,12 +68,17 @@ def folder_warning(share: ShareConfig) -> str | None:
         found = path.stat()
     except OSError as error:
         return f"{told}: {error.strerror}"
-    owner, uid = system_user(found.st_uid), os.geteuid()
-    return (
-        f"{told}: the server runs as {system_user(uid)}, and the folder is that of {owner}, mode "
-        f"{stat.S_IMODE(found.st_mode):04o}. Either: chown -R {uid} {shlex.quote(str(path))}; or "
+    uid = os.geteuid()
+    # Nobody is told to run a server as root.
+    other = (
         f"run the server as user {found.st_uid} (in a container: --user {found.st_uid}:"
-        f"{found.st_gid}); or set read_only = true (--read-only)"
+        f"{found.st_gid}); or "
+    )
+    return (
+        f"{told}: the server runs as {system_user(uid)}, and the folder is that of "
+        f"{system_user(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o}. Either: chown -R "
+        f"{uid} {shlex.quote(str(path))}; or {other if found.st_uid else ''}set read_only = true "
+        "(--read-only)"
     )
 
 

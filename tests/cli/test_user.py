@@ -41,6 +41,14 @@ def test_the_lines_are_ready_for_shares_toml(
     assert user.nt_hash == bytes.fromhex(HASH)
 
 
+@pytest.mark.parametrize("name", ["", " ann", "LAN\\ann", "a/b", "n" * 65])
+def test_a_name_that_nobody_could_log_in_by_is_refused_before_the_password(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["user", name]) == 2
+    assert "a user's name has 1 to 64 printable characters" in capsys.readouterr().err
+
+
 def test_two_different_passwords_make_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

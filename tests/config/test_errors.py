@@ -84,6 +84,15 @@ def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) 
         ("a = 'x", 'shares.toml:1: Expected "\'" (at end of document)'),
         ("\na = 1\na = 2\n", "shares.toml:3: Cannot overwrite a value"),
         (
+            "[server]\nlisten = [127.0.0.1:4450]\n",
+            'shares.toml:2: Unclosed array; a text stands in quotes: listen = ["..."]',
+        ),
+        (
+            "[shares.my music]\n",
+            "shares.toml:1: Expected ']' at the end of a table declaration; "  # noqa: ISC004
+            'a name with a space stands in quotes: [shares."..."]',
+        ),
+        (
             "[users.a]\npassword = hunter2\n",
             'shares.toml:2: Invalid value; a text stands in quotes: password = "..."',
         ),

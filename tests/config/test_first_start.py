@@ -141,13 +141,25 @@ def test_a_folder_that_this_user_may_not_write_is_served_with_a_warning(
         config.system_user(os.geteuid()),
         config.system_user(tmp_path.stat().st_uid),
         f"chown -R {os.geteuid()} {tmp_path}",
-        f"--user {tmp_path.stat().st_uid}:",
         "read_only = true",
     ):
         assert told in warning
     prepared = config.prepare(config.Config(shares=(ShareConfig("a", tmp_path),)))
     assert prepared.unwritable == {"a"}
     assert [one.message for one in prepared.config.warnings] == [warning]
+
+
+@pytest.mark.parametrize("owner", [0, 1234])
+def test_the_owner_of_a_folder_may_run_the_server_unless_it_is_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    found = SimpleNamespace(st_uid=owner, st_gid=5, st_mode=0o40755)
+    monkeypatch.setattr(Path, "stat", lambda _: found)
+    warning = config.folder_warning(ShareConfig("a", tmp_path)) or ""
+    assert ("run the server as user" in warning) == (owner != 0)
+    assert ("--user 1234:5" in warning) == (owner == 1234)
+    assert "mode 0755" in warning
 
 
 def test_a_file_system_that_is_mounted_read_only_is_named(
