@@ -18,15 +18,13 @@ _WIDTH = 80
 
 # The counters are those of aio.base.Stats; what is 0 is left out.
 _FIGURES: Sequence[Figure] = (
-    ("reads", "reads", str, "completed, and their bytes:"),
-    ("bytes_read", "", in_bytes, ""),
+    ("reads", "reads", str, "completed, of"),
     ("hits", "  at once", str, "from the page cache, without a thread"),
     ("hits_waited", "  slow", str, "of these took more than a millisecond"),
     ("misses", "  missed", str, "were not all in the page cache"),
     ("unknown", "  unknown", str, "of which nothing tells what is cached"),
     ("slept", "  slept", str, "were tried at once, and held up the loop"),
-    ("writes", "writes", str, "completed, and their bytes:"),
-    ("bytes_written", "", in_bytes, ""),
+    ("writes", "writes", str, "completed, of"),
     ("writes_inline", "  at once", str, "into the page cache, without a thread"),
     ("writes_deferred", "  deferred", str, "might have waited for the disk"),
     ("stalls", "  stalled", str, "at once, and held up by the kernel"),
@@ -111,13 +109,21 @@ def _share(share: Mapping[str, Any]) -> str:
         wrapped = textwrap.wrap(share["engine_notes"], _WIDTH - 2)
         lines += [f"  {line}" for line in wrapped]
     lines += [
-        f"  {name:<12} {written(share[key]):>12}  {meaning}".rstrip()
+        f"  {name:<12} {written(share[key]):>12}  {meaning}{_bytes_of(share, key)}"
         for key, name, written, meaning in _FIGURES
         if share.get(key)
     ]
     if len(lines) == 1:
         lines.append("  nothing was read or written")
     return "\n".join(lines)
+
+
+def _bytes_of(share: Mapping[str, Any], key: str) -> str:
+    count = {"reads": "bytes_read", "writes": "bytes_written"}.get(key)
+    if count is None:
+        return ""
+    written = in_bytes(share.get(count, 0))
+    return f" {written}" if " " in written else f" {written} bytes"
 
 
 def _secured(session: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -92,8 +92,7 @@ def test_the_one_running_server_is_found(runtime: Path, capsys: pytest.CaptureFi
     assert headline == "smbd 0.1.0 on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
     assert shares.splitlines() == [
         "music: 2 connected, 3 files open, engine nowait+threads",
-        "  reads                1000  completed, and their bytes:",
-        "                   3.91 MiB",
+        "  reads                1000  completed, of 3.91 MiB",
         "    at once             900  from the page cache, without a thread",
         "    missed              100  were not all in the page cache",
         "  too long                7  reads and writes beyond the inline limit",

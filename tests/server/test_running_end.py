@@ -236,7 +236,7 @@ async def test_sigterm_ends_in_order_with_clients_on(tmp_path):
         assert program.returncode == 0, errors
         assert time.monotonic() - began < 5
         assert "SIGTERM: ending" in errors
-        assert "share  engine" in out
+        assert "share: 1 connected, 1 files open, engine " in out
         assert not (tmp_path / "control").exists()
         assert (tmp_path / "one/a.txt").read_bytes() == b"kept"
 
