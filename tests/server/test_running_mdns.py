@@ -45,6 +45,7 @@ async def test_where_it_cannot_be_announced_it_is_served_all_the_same(
 
 def test_without_the_package_the_file_is_refused_with_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zeroconf", None)
+    (tmp_path / "one").mkdir()
     write(tmp_path, ONE_SHARE, ANNOUNCED)
     with pytest.raises(ConfigError) as refused:
         load(tmp_path / "shares.toml")

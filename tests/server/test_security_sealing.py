@@ -1,12 +1,14 @@
 """Sealed frames as they lie on the wire ([MS-SMB2] 3.3.5.2.1.1, 3.3.4.1.4)."""
 
+from dataclasses import replace
 from struct import unpack_from
 
 import pytest
 
 from smbd.config import ShareConfig
 from smbd.ntstatus import NtStatus
-from smbd.testing import serve
+from smbd.server import serving
+from smbd.testing import Options, TestServer, serve
 from tests.core import messages
 from tests.core.messages import (
     CANCEL,
@@ -215,7 +217,12 @@ async def test_on_3_0_x_the_capability_says_whether_a_client_can(server):
 
 
 async def test_a_guest_has_no_key_to_seal_with(folder):
-    async with serve(folder, encryption="required", guest=True) as server:
+    # No shares.toml may say so, but the server does not rely on that.
+    config = Options(guest=True).config(folder)
+    config = replace(config, server=replace(config.server, encryption="required"))
+    async with serving(config) as running:
+        port = running.addresses[0].port
+        server = TestServer("127.0.0.1", port, "share", "test", "test", running)
         async with modern_client(server) as client:
             await client.negotiate()
             assert (await client.log_in("guest", "")).status == NtStatus.ACCESS_DENIED
