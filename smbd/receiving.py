@@ -44,12 +44,10 @@ class ReceiveBuffer:
         """Forget the bytes before `at`: they are handled.
 
         `frame` bytes has what begins there (0: unknown).  `pinned`: somebody still uses the
-        storage.
+        storage.  Where nothing is left and nobody does, and the storage is not full, `have = 0`
+        is all that there is to do.
         """
         rest = self.have - at
-        if not (rest or pinned or at == self.size):
-            self.have = 0  # nearly always: a burst's last frame is whole
-            return
         size = min(self.size, self.usual) if pinned else self.size
         if frame > size or self.have == size:
             size = max(size, self.usual)

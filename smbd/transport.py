@@ -95,7 +95,10 @@ class Transport:
             turn.end()
             if at:
                 self._whole = self.last_frame
-            incoming.keep(at, wanted, pinned=pinned)
+            if at == incoming.have and not pinned and at != incoming.size:
+                incoming.have = 0  # nearly always: a burst's last frame is whole
+            else:
+                incoming.keep(at, wanted, pinned=pinned)
             self._handling = False
 
     def admit(self, maximum_frame: int) -> None:

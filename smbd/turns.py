@@ -58,7 +58,10 @@ class Turn:
     def begin(self) -> None:
         """The time of a turn counts from now; the task has been suspended since its last one."""
         turns, now = self._turns, perf_counter()
-        self._count_round(now)
+        if self._round == turns.round:  # as _count_round, without its call: once a burst
+            turns.round += 1
+            turns.round_over = now + _ROUND
+        self._round = turns.round
         self._began = now
         self.over = now + (turns.length if turns.waiting else _TURN)
 
