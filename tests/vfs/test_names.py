@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from smbd import vfs
@@ -141,6 +141,9 @@ def test_two_names_on_disk_are_two_to_a_client(pair: list[str]) -> None:
 def test_what_a_client_calls_a_file_is_one_path_in_one_spelling(name: str) -> None:
     path = vfs.to_disk(name)
     assert os.fsdecode(os.fsencode(path)) == path
+    # Three bytes may be one of the characters that stand for others: such a name has two
+    # spellings, as in a tree that Samba wrote, and the index finds it by both.
+    assume(not any("\uf001" <= character <= "\uf029" for character in path))
     assert vfs.to_disk(vfs.to_wire(path)) == path
 
 
