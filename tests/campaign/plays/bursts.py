@@ -392,20 +392,36 @@ async def _log_in(client: RawClient) -> None:
 
 
 async def play(play: Play) -> None:
-    """One adversary after the other, each against a server of its own."""
+    """One adversary after the other, each against a server of its own and beside a bystander.
+
+    In the short form, where times decide nothing, all have one server, and nobody stands by.
+    """
+    if play.short:
+        async with served(play.folder("all")) as server:
+            for adversary in _ADVERSARIES:
+                await _attack(play, server, adversary)
+        return
     for adversary in _ADVERSARIES:
-        name = adversary.__name__.replace("_", " ")
         async with served(play.folder(adversary.__name__)) as server:
             async with bystander(server) as waits:
-                async with raw_client(server) as client:
-                    await _log_in(client)
-                    await adversary(Scene(play, server, client))
-                turn = server.longest_turn()
-            play.note_turn(name, turn)
+                await _attack(play, server, adversary)
             bar = _READ_BESIDE if adversary is reads else None
             wait = waits.percentile(99)
-            play.note(f"{name}: another's READ, p99", wait, "ms", bar=bar, timed=True)
-            play.note(f"{name}: tracebacks", server.tracebacks(), bar=0)
+            what = f"{_name(adversary)}: another's READ, p99"
+            play.note(what, wait, "ms", bar=bar, timed=True)
+
+
+async def _attack(play: Play, server: Served, adversary: Adversary) -> None:
+    before = server.tracebacks()
+    async with raw_client(server) as client:
+        await _log_in(client)
+        await adversary(Scene(play, server, client))
+    play.note_turn(_name(adversary), server.longest_turn())
+    play.note(f"{_name(adversary)}: tracebacks", server.tracebacks() - before, bar=0)
+
+
+def _name(adversary: Adversary) -> str:
+    return adversary.__name__.replace("_", " ")
 
 
 CAMPAIGN = Campaign("bursts", "as much work as one burst or one request can make", play)

@@ -6,6 +6,7 @@ Figures are the growth of the process' resident memory.
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,24 +40,31 @@ _SETTLED = 6.0  # seconds after which nothing is kept for the next of its kind
 
 
 async def play(play: Play) -> None:
-    """Every part has a server of its own."""
-    await _before_a_login(play)
-    await _announced(play)
+    """Every part has a server of its own; in the short form they play at once."""
     parts: dict[str, Attack] = {
-        "60 requests that wait, each behind 8 MiB": _wait_behind_large_frames,
-        "60 READs of 8 MiB that nobody takes": _take_no_data,
-        "60 listings of a large folder that nobody takes": _take_no_listings,
+        "requests that wait, each behind 8 MiB": _wait_behind_large_frames,
+        "READs of 8 MiB that nobody takes": _take_no_data,
+        "listings of a large folder that nobody takes": _take_no_listings,
         "ECHOs whose answers nobody takes": _take_no_answers,
         "listings of long names until there are no more": _list_much,
         "opens and locks until there are no more": _open_and_lock,
         "tree connects of many sessions until there are no more": _connect_trees,
     }
+    plays: list[Callable[[], Awaitable[None]]] = [
+        partial(_before_a_login, play, what, attack) for what, attack in _BEFORE_A_LOGIN.items()
+    ]
+    plays.append(partial(_announced, play))
+    plays += [
+        partial(_by_one, play, what, attack)
+        for what, attack in parts.items()
+        if attack not in _LONG or not play.short
+    ]
     async with trio.open_nursery() as nursery:
-        for what, attack in parts.items():
+        for part in plays:
             if play.short:
-                nursery.start_soon(_by_one, play, what, attack)
+                nursery.start_soon(part)
             else:
-                await _by_one(play, what, attack)
+                await part()
 
 
 @asynccontextmanager
@@ -69,25 +77,22 @@ async def _connections(server: Served, count: int) -> AsyncIterator[list[RawClie
         yield clients
 
 
-async def _before_a_login(play: Play) -> None:
+async def _before_a_login(
+    play: Play, what: str, attack: Callable[[RawClient], Awaitable[None]]
+) -> None:
     count = play.size(long=200, short=40)
-    attacks = {
-        "a connection with logins begun and half a frame": _begin_logins,
-        "a connection with failed logins held back": _be_held_back,
-    }
-    for what, attack in attacks.items():
-        async with served(play.folder(what)) as server:
-            start = server.resident()
-            async with _connections(server, count) as clients:
-                objects = server.resident()
-                play.note(f"{what}: its objects", (objects - start) / count / _KIB, "KiB")
-                async with trio.open_nursery() as nursery:
-                    for client in clients:
-                        nursery.start_soon(attack, client)
-                await trio.sleep(1)
-                more = (server.resident() - objects) / count / _KIB
-                play.note(f"{what}: beyond them", more, "KiB", bar=16)
-            await _note_rest(play, what, server, start)
+    async with served(play.folder(what)) as server:
+        start = server.resident()
+        async with _connections(server, count) as clients:
+            objects = server.resident()
+            play.note(f"{what}: its objects", (objects - start) / count / _KIB, "KiB")
+            async with trio.open_nursery() as nursery:
+                for client in clients:
+                    nursery.start_soon(attack, client)
+            await trio.sleep(1)
+            more = (server.resident() - objects) / count / _KIB
+            play.note(f"{what}: beyond them", more, "KiB", bar=16)
+        await _note_rest(play, what, server, start)
 
 
 async def _begin_logins(client: RawClient) -> None:
@@ -107,6 +112,12 @@ async def _be_held_back(client: RawClient) -> None:
         await client.send(next(guess))
         proofs.append(guess.send(await client.answer()))
     await client.send(*proofs)
+
+
+_BEFORE_A_LOGIN = {
+    "a connection with logins begun and half a frame": _begin_logins,
+    "a connection with failed logins held back": _be_held_back,
+}
 
 
 async def _announced(play: Play) -> None:
@@ -154,7 +165,7 @@ async def _note_rest(play: Play, what: str, server: Served, start: int) -> None:
 async def _wait_behind_large_frames(client: RawClient, server: Served, play: Play) -> None:
     folder = await client.open("", access=1, options=1)
     no_file = messages.write(bytes(16), bytes(8 * _MIB))
-    for number in range(60):
+    for number in range(play.size(60, 12)):
         await client.send(
             client.peer.request(WRITE, no_file, charge=128, asked=300),
             client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)),
@@ -166,7 +177,7 @@ async def _wait_behind_large_frames(client: RawClient, server: Served, play: Pla
 async def _take_no_data(client: RawClient, server: Served, play: Play) -> None:
     file_id = await client.open("big", disposition=messages.FILE_OPEN)
     body = messages.read(file_id, length=8 * _MIB)
-    for _ in range(60):
+    for _ in range(play.size(60, 8)):
         with trio.move_on_after(0.5):
             await client.send(client.peer.request(READ, body, charge=128, asked=300))
 
@@ -202,7 +213,7 @@ async def _list_much(client: RawClient, server: Served, play: Play) -> None:
 async def _take_no_listings(client: RawClient, server: Served, play: Play) -> None:
     """Ask 60 handles for all of a large folder at once."""
     await trio.to_thread.run_sync(_make_names, server.folder / "large", play.size(10_000, 2_000))
-    folders = [await client.open("large", access=1, options=1) for _ in range(60)]
+    folders = [await client.open("large", access=1, options=1) for _ in range(play.size(60, 8))]
     for folder in folders:
         listed = messages.query_directory(folder, length=8 * _MIB)
         with trio.move_on_after(0.5):
@@ -245,6 +256,8 @@ async def _connect_trees(client: RawClient, server: Served, play: Play) -> None:
                 answers = [await client.answer() for _ in requests]
                 refused = any(one.status for one in answers)
 
+
+_LONG = (_open_and_lock, _connect_trees)  # some 40,000 requests each
 
 CAMPAIGN = Campaign(
     "memory", "clients that make the server hold what limits.memory should bound", play
