@@ -69,9 +69,7 @@ def test_a_symlink_that_leads_out_is_denied(root: vfs.Root, share: Path, target:
     (share / "inner").symlink_to("/etc")
     (share / "loop").symlink_to("loop")
     (share / "way").symlink_to(target)
-    for path in ("way", "way/below", "sub/../way"):
-        if ".." in path:
-            continue
+    for path in ("way", "way/below", vfs.name_to_path("sub\\..\\way")):
         with pytest.raises((NtError, OSError)) as caught:
             root.open(path, read=True, write=False)
         assert isinstance(caught.value, NtError), path
