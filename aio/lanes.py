@@ -1,4 +1,4 @@
-"""Whose job is next: turns between those who wait, and not all workers for one of them.
+"""Which job is next: callers take turns, and no one of them gets all workers.
 
 Neither threads nor trio: the pool holds its lock around every call.
 """

@@ -66,7 +66,7 @@ class Session:
 
     @property
     def owner(self) -> Identity | None:
-        """Whose it is, whatever it has stepped down to: for limits, and for whoever ends it."""
+        """The account, whatever it has stepped down to: for limits and `disconnect`."""
         return self.first_identity or self.identity
 
     def connect(

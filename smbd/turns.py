@@ -18,7 +18,7 @@ _SHORTEST = 0.0001
 # turn waits for its next round; but not for more rounds than that, were all of them long.
 _ROUND = 0.005
 _MOST_ROUNDS = 20
-# Whose last burst took no longer than that goes on in any round: a client that asks for little.
+# A connection whose last burst took no longer goes on in any round: its client asks for little.
 _LITTLE = 0.0002
 
 

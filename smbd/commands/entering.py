@@ -129,7 +129,7 @@ def check_limits(request: Request) -> None:
 
 
 def _holders(request: Request) -> tuple[str, ...]:
-    """Whose opens a new one counts among, as OpenTable.check has it; guests are no one user."""
+    """The user that a new open counts for, as OpenTable.check has it; guests are no one user."""
     connection, identity = request.connection, request.live_session().owner
     assert identity is not None, "the row of CREATE needs a session"
     guest = identity.is_guest or identity.is_anonymous

@@ -26,7 +26,7 @@ Event = tuple[int, str]  # action, name
 
 
 class Reader(Protocol):
-    """Whoever reads a log."""
+    """A reader of a log."""
 
     def wake(self) -> None:
         """There is something new."""

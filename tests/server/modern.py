@@ -13,7 +13,15 @@ import trio
 from smbd.crypto import PREAUTH_START, Sealer, derive_keys, extend_preauth_hash, make_signer
 from tests.auth.peers import Impacket, Pyspnego
 from tests.core import messages
-from tests.core.messages import CANCEL, NEGOTIATE, RELATED, SESSION_SETUP, SIGNED, TREE_CONNECT
+from tests.core.messages import (
+    CANCEL,
+    CREATE,
+    NEGOTIATE,
+    RELATED,
+    SESSION_SETUP,
+    SIGNED,
+    TREE_CONNECT,
+)
 from tests.core.peer import PENDING
 from tests.server import frames
 
@@ -295,3 +303,10 @@ class ModernClient:
 async def modern_client(server):
     async with await trio.open_tcp_stream(server.host, server.port) as stream:
         yield ModernClient(stream)
+
+
+async def opened(client, name="file", **wanted):
+    """The FileId of a file that is made, or opened with all rights."""
+    answer = await client.ask(CREATE, frames.everything(name), **wanted)
+    assert answer.status == 0
+    return answer.file_id

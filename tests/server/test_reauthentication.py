@@ -15,7 +15,7 @@ from tests.auth.peers import Pyspnego
 from tests.core import messages
 from tests.core.messages import CREATE, ECHO, QUERY_INFO, READ, SESSION_SETUP, SET_INFO, WRITE
 from tests.server import frames
-from tests.server.modern import MORE_PROCESSING, Bare, Login, modern_client
+from tests.server.modern import MORE_PROCESSING, Bare, Login, modern_client, opened
 
 SECOND = UserConfig(name="second", password="second")
 NAMED_GUEST = UserConfig(name="guest", password="of the account")
@@ -44,12 +44,6 @@ async def client(server):
     async with modern_client(server) as client:
         await client.negotiate()
         yield client
-
-
-async def opened(client, name="file", **wanted):
-    answer = await client.ask(CREATE, frames.everything(name), **wanted)
-    assert answer.status == 0
-    return answer.file_id
 
 
 async def relay(client, user, password):

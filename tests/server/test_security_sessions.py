@@ -23,7 +23,7 @@ from tests.core.messages import (
 )
 from tests.core.peer import PENDING
 from tests.server import frames
-from tests.server.modern import MORE_PROCESSING, Login, modern_client
+from tests.server.modern import MORE_PROCESSING, Login, modern_client, opened
 
 SECOND = UserConfig(name="second", password="second")
 STANDARD = frames.query(frames.FILE, frames.STANDARD)
@@ -51,12 +51,6 @@ async def client(server):
     async with modern_client(server) as client:
         await client.arrive()
         yield client
-
-
-async def opened(client, name="file", **wanted):
-    answer = await client.ask(CREATE, frames.everything(name), **wanted)
-    assert answer.status == 0
-    return answer.file_id
 
 
 # --- beside each other ---
