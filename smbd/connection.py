@@ -53,8 +53,8 @@ class Connection:
     """[MS-SMB2] 3.3.1.7, and the way of every message through it."""
 
     service: Service
-    peer: str  # address and port, for people
-    address: str  # of the peer, for limits
+    client: str  # address and port, for people
+    address: str  # of the client, for limits
     window: CommandSequenceWindow
     on_login: Callable[[], None] = lambda: None  # the first login is done
     dialect: int = 0  # 0 until NEGOTIATE
@@ -78,7 +78,7 @@ class Connection:
     is_health_check: bool = False  # all that goes well in it is for nobody's log
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
-    network: str = field(init=False)  # of the peer, for limits
+    network: str = field(init=False)  # of the client, for limits
 
     def __post_init__(self) -> None:
         self.network = network_of(self.address)
@@ -89,8 +89,8 @@ class Connection:
         """Log a line that begins with the client."""
         if self.is_health_check and level == logging.INFO:
             level = logging.DEBUG
-        extra = about(event, client=self.peer, user=user, share=share)
-        _log.log(level, f"%s: {text}", self.peer, *args, extra=extra)
+        extra = about(event, client=self.client, user=user, share=share)
+        _log.log(level, f"%s: {text}", self.client, *args, extra=extra)
 
     # --- in ---
 
@@ -231,7 +231,7 @@ class Connection:
         return [Request(self, frame, SMB1_NEGOTIATE, 0, 0, 0, 1, 0, 0, None, sealed=False)]
 
     def logged_in(self) -> None:
-        """Somebody has logged in on this connection: limits for strangers end."""
+        """Somebody has logged in on this connection: the limits of unauthenticated clients end."""
         self.on_login()
 
     def forget(self, session_id: int) -> None:

@@ -276,7 +276,7 @@ class Dispatch:
         except ProtocolError:
             raise
         except Exception:  # noqa: BLE001 - the one place: our bug must not end the server
-            _log.exception("%s: command %d failed", self._connection.peer, request.command)
+            _log.exception("%s: command %d failed", self._connection.client, request.command)
             return Reply.of_error(NtStatus.INTERNAL_ERROR)
         finally:
             del step  # that of `_later` has the error, whose traceback has this frame: a cycle

@@ -21,8 +21,8 @@ REPLY = 128
 
 _DEFAULT = 64 << 20
 # Before a login: three that were begun; and one or two that are held back.
-_STRANGERS_LIMIT = 10240
-_STRANGERS_HELD = 8192
+_UNAUTHENTICATED_LIMIT = 10240
+_UNAUTHENTICATED_HELD = 8192
 
 
 class MemoryAccount:
@@ -36,10 +36,10 @@ class MemoryAccount:
         self.open(limit)
 
     @classmethod
-    def of_stranger(cls) -> "MemoryAccount":
+    def unauthenticated(cls) -> "MemoryAccount":
         """Of a connection without a login."""
-        account = cls(_STRANGERS_LIMIT)
-        account._most_held = _STRANGERS_HELD
+        account = cls(_UNAUTHENTICATED_LIMIT)
+        account._most_held = _UNAUTHENTICATED_HELD
         return account
 
     def open(self, limit: int) -> None:

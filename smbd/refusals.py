@@ -43,12 +43,12 @@ def tell(request: Request, name: str, error: OSError) -> None:
         return
     share.refusals_told.add(cause)
     server = f"; the server runs as {system_user(os.geteuid())}" if cause in _FORBIDDEN else ""
-    peer, session = request.connection.peer, request.session
+    client, session = request.connection.client, request.session
     user = session.user if session is not None else ""
     _log.warning(
         "%s: the file system refuses a %s: %s%s (%s; told once)",
-        *(share.name, name, error.strerror, server, peer),
-        extra=about("write refused", client=peer, user=user, share=share.name),
+        *(share.name, name, error.strerror, server, client),
+        extra=about("write refused", client=client, user=user, share=share.name),
     )
 
 

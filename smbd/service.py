@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from smbd.auth import Authenticator, FailureBrake
+from smbd.auth import Authenticator, LoginThrottle
 from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.session import Session
@@ -36,7 +36,7 @@ class Service:
     shares: dict[str, Share]  # by name in lower case
     blocking: Blocking
     opens: OpenTable
-    brake: FailureBrake = field(default_factory=FailureBrake)
+    throttle: LoginThrottle = field(default_factory=LoginThrottle)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     files: FileTable = field(default_factory=FileTable)

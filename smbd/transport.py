@@ -29,7 +29,7 @@ _LENGTH = Struct(">I")
 _SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no message at all
 # Until a login is done: NTLM's longest message has its user's, domain's and computer's names, and
 # what the server said of itself, each below 1 KiB.
-_STRANGERS_FRAME = 8192
+_UNAUTHENTICATED_FRAME = 8192
 # NetBIOS' session service ([RFC1002] 4.3.1), from a time when it carried SMB on port 139.  Some
 # clients still begin with it on any port, and some keep a connection alive by it.
 _SESSION_REQUEST, _POSITIVE_RESPONSE, _KEEP_ALIVE = 0x81, b"\x82\0\0\0", 0x85
@@ -53,7 +53,7 @@ class Transport:
         self.turn = Turn(turns)
         self._spare = spare
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
-        self._maximum_frame = _STRANGERS_FRAME
+        self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
         self._out: list[Buffer] = []
         self._unsent = 0  # bytes in _out, and of its buffers' objects

@@ -5,14 +5,14 @@ The only room that imports impacket. Knows nothing of sessions or connections.
 
 from smbd.auth.accounts import Account, Identity, nt_hash
 from smbd.auth.authenticator import Authenticator, Exchange, Step
-from smbd.auth.brake import FailureBrake
+from smbd.auth.throttle import LoginThrottle
 
 __all__ = [
     "Account",
     "Authenticator",
     "Exchange",
-    "FailureBrake",
     "Identity",
+    "LoginThrottle",
     "Step",
     "nt_hash",
 ]

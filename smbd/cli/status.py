@@ -37,7 +37,7 @@ _FIGURES: Sequence[Figure] = (
 _SESSIONS: Sequence[Column] = (
     ("id", "session", str),
     ("user", "user", str),
-    ("peer", "client", str),
+    ("client", "client", str),
     ("dialect", "SMB", str),
     ("secured", "secured", str),
     ("trees", "trees", str),

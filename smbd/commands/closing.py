@@ -145,7 +145,7 @@ async def in_use(open_: Open) -> AsyncIterator[None]:
 async def _delete(service: Service, session: Session, open_: Open, doomed: Link) -> None:
     """Delete the name by which a closed file was opened, after whatever else is done to it."""
     file, changes = open_.file, service.files.changes
-    with await begun(lambda: changes.begin([file.identity], places=(file.place,))):
+    with await begun(lambda: changes.begin([file.identity], places=(file.absolute_path,))):
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
             # filled meanwhile stays, as on Windows.

@@ -71,7 +71,7 @@ async def _undo(request: Request, found: Found) -> None:
     files, file = request.service.files, found.file
     with trio.CancelScope(shield=True):
         if found.action == CreateAction.CREATED and files.of(file) is None:
-            change = files.changes.begin([file.identity], places=(file.place,))
+            change = files.changes.begin([file.identity], places=(file.absolute_path,))
             if isinstance(change, Change):
                 with change, contextlib.suppress(NtError, OSError):
                     await request.blocking(file.root.remove, file)
@@ -134,4 +134,4 @@ def _holders(request: Request) -> tuple[str, ...]:
     assert identity is not None, "the row of CREATE needs a session"
     guest = identity.is_guest or identity.is_anonymous
     user = f"guest {connection.network}" if guest else f"user {identity.user}"
-    return f"connection {connection.peer}", user, connection.network
+    return f"connection {connection.client}", user, connection.network

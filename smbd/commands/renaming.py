@@ -86,8 +86,11 @@ def _reserve(files: FileTable, naming: _Naming, place: "_Place") -> Change | Wai
     return files.changes.begin(
         reserved,
         folders=[place.folder.identity],
-        places=(file.place, f"{place.folder.place}/{naming.target.rpartition('/')[2]}"),
-        moving=file.place if naming.moves and file.is_directory else "",
+        places=(
+            file.absolute_path,
+            f"{place.folder.absolute_path}/{naming.target.rpartition('/')[2]}",
+        ),
+        moving=file.absolute_path if naming.moves and file.is_directory else "",
     )
 
 

@@ -87,7 +87,7 @@ def _session(request: Request) -> Session:
 
 async def _step(request: Request, session: Session, message: SessionSetupRequest) -> Step:
     """Give the token to the login; a failure ends the session, old or new (3.3.5.5.3)."""
-    connection, brake = request.connection, request.service.brake
+    connection, throttle = request.connection, request.service.throttle
     assert session.exchange is not None
     now = trio.current_time()
     try:
@@ -103,10 +103,10 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
             request.session = None  # nothing to sign the answer with
         connection.tell(logging.WARNING, "login failed", "login failed: %s", status_name(refusal))
         if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
-            await _hold_back(connection, brake.failed(connection.address, now))
+            await _hold_back(connection, throttle.failed(connection.address, now))
         raise NtError(refusal)
     if step.identity is not None:
-        await _hold_back(connection, brake.delay(connection.address, now))
+        await _hold_back(connection, throttle.delay(connection.address, now))
         _check_alive(connection, session)
     return step
 

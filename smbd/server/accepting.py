@@ -32,7 +32,7 @@ _BROKEN = {
 
 
 async def accept(listener: socket.socket, welcome: Welcome) -> None:
-    """Give each connection, not blocking, to `welcome` with its peer's name, until cancelled.
+    """Give each connection, not blocking, to `welcome` with its client's address, until cancelled.
 
     The listener is closed then.
     """

@@ -14,7 +14,7 @@ class Admission:
     limits: Limits
     total: int = 0
     refused: int = 0
-    strangers: int = 0  # connections on which nobody has logged in yet
+    unauthenticated: int = 0  # connections on which nobody has logged in yet
     by_network: Counter[str] = field(default_factory=Counter)
 
     def admit(self, address: str) -> str:
@@ -25,7 +25,7 @@ class Admission:
             self.refused += 1
             return refusal
         self.total += 1
-        self.strangers += 1
+        self.unauthenticated += 1
         self.by_network[network] += 1
         return ""
 
@@ -34,14 +34,14 @@ class Admission:
             return "too many connections"
         if self.by_network[network] >= self.limits.connections_per_address:
             return "too many connections from this address"
-        if self.strangers >= self.limits.half_open_logins:
+        if self.unauthenticated >= self.limits.half_open_logins:
             return "too many connections without a login"
         return ""
 
-    def leave(self, address: str, *, stranger: bool) -> None:
+    def leave(self, address: str, *, unauthenticated: bool) -> None:
         """Count a connection out."""
         self.total -= 1
-        self.strangers -= stranger
+        self.unauthenticated -= unauthenticated
         network = network_of(address)
         self.by_network[network] -= 1
         if not self.by_network[network]:

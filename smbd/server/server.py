@@ -15,9 +15,9 @@ from smbd.network import network_of
 from smbd.server import accepting, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
+from smbd.server.client_connection import ClientConnection
 from smbd.server.flushing import flush
 from smbd.server.listening import bound_address, set_options
-from smbd.server.peer import Peer
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
@@ -44,7 +44,7 @@ class Server:
         self.metrics_addresses: list[Address] = []
         self._connections = connections
         self._accepting = trio.CancelScope()
-        self._peers: set[Peer] = set()
+        self._clients: set[ClientConnection] = set()
         self._admission = Admission(service.config.server.limits)
         self._reloading = trio.Lock()
         self._drained = False
@@ -73,34 +73,34 @@ class Server:
             _log.warning("%s: refused: %s", address, refusal, extra=extra)
             sock.close()
             return
-        peer = Peer(self.service, self._admission, sock, address)
+        client = ClientConnection(self.service, self._admission, sock, address)
         if str(address) in self._health_checks:
             self._health_checks.discard(str(address))
-            peer.connection.is_health_check = True
-        self._peers.add(peer)
-        self._connections.start_soon(behind_wall, str(address), self._serve, peer)
+            client.connection.is_health_check = True
+        self._clients.add(client)
+        self._connections.start_soon(behind_wall, str(address), self._serve, client)
 
-    async def _serve(self, peer: Peer) -> None:
+    async def _serve(self, client: ClientConnection) -> None:
         try:
-            await peer.serve()
+            await client.serve()
         finally:
-            self._peers.discard(peer)
+            self._clients.discard(client)
 
     def settle(self) -> None:
         """Give back the memory of what is over and was kept for the next of its kind."""
-        for peer in self._peers:
-            peer.settle()
+        for client in self._clients:
+            client.settle()
         self.service.buffers.settle()
 
     def memory_held(self) -> int:
         """Bytes that all clients make the server hold, and that it keeps for the next reply."""
-        return self.service.buffers.kept + sum(peer.memory_held for peer in self._peers)
+        return self.service.buffers.kept + sum(client.memory_held for client in self._clients)
 
     # --- what can be asked ---
 
     def document(self) -> dict[str, Any]:
         """What `smbd status` shows."""
-        return status.document(self.service, self._peers, self._admission, self.addresses)
+        return status.document(self.service, self._clients, self._admission, self.addresses)
 
     async def figures(self) -> dict[str, Any]:
         """What is counted of the document, without what it lists, and how much that is."""
@@ -116,8 +116,8 @@ class Server:
         """The answer to one question of the control socket, in pieces."""
         match question:
             case {"ask": "status"}:
-                peers, listen = list(self._peers), self.addresses
-                pieces = status.report(self.service, peers, self._admission, listen)
+                clients, listen = list(self._clients), self.addresses
+                pieces = status.report(self.service, clients, self._admission, listen)
                 async with aclosing(pieces):
                     async for piece in pieces:
                         yield piece
@@ -139,21 +139,21 @@ class Server:
         """
         ended = []
         async with trio.open_nursery() as nursery:  # the end of one may wait for a disk
-            for peer in self._peers:
-                if who == peer.name or network_of(who) == peer.connection.network:
-                    peer.end(_ENDED_BY_HAND)
-                    ended.append(f"the connection of {peer.name}")
+            for client in self._clients:
+                if who == client.name or network_of(who) == client.connection.network:
+                    client.end(_ENDED_BY_HAND)
+                    ended.append(f"the connection of {client.name}")
                     continue
-                for session in status.logged_in(peer):
+                for session in status.logged_in(client):
                     user = session.owner.user if session.owner is not None else ""
                     if who.casefold() in {hex(session.session_id), user.casefold()}:
-                        ended.append(f"{user} on {peer.name}")
-                        nursery.start_soon(self._end_session, peer, session)
+                        ended.append(f"{user} on {client.name}")
+                        nursery.start_soon(self._end_session, client, session)
         return ended
 
-    async def _end_session(self, peer: Peer, session: Session) -> None:
-        with wall(f"{peer.name}: the end of a session"), trio.CancelScope(shield=True):
-            await peer.end_session(session, _ENDED_BY_HAND)
+    async def _end_session(self, client: ClientConnection, session: Session) -> None:
+        with wall(f"{client.name}: the end of a session"), trio.CancelScope(shield=True):
+            await client.end_session(session, _ENDED_BY_HAND)
 
     async def reload(self, reread: Callable[[], Config]) -> bool:
         """Serve the configuration that `reread` gives; False if that cannot be."""
@@ -175,9 +175,9 @@ class Server:
         self._accepting.cancel()
         deadline = trio.current_time() + _DRAIN_SECONDS
         async with trio.open_nursery() as nursery:
-            for peer in self._peers:
-                nursery.start_soon(behind_wall, f"{peer.name}: the end", peer.finish, deadline)
+            for client in self._clients:
+                nursery.start_soon(behind_wall, f"{client.name}: the end", client.finish, deadline)
         with wall("flushing"):
             await flush(self.service)
-        for peer in self._peers:
-            peer.end()
+        for client in self._clients:
+            client.end()

@@ -11,7 +11,7 @@ from smbd import __version__
 from smbd.config import Address, dialect_name
 from smbd.crypto import AES_CMAC, AES_GMAC, HMAC_SHA256
 from smbd.server.admission import Admission
-from smbd.server.peer import Peer
+from smbd.server.client_connection import ClientConnection
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
@@ -23,15 +23,21 @@ _SIGNING = {HMAC_SHA256: "HMAC-SHA256", AES_CMAC: "AES-CMAC", AES_GMAC: "AES-GMA
 
 
 def document(
-    service: Service, peers: Iterable[Peer], admission: Admission, listen: Iterable[Address]
+    service: Service,
+    clients: Iterable[ClientConnection],
+    admission: Admission,
+    listen: Iterable[Address],
 ) -> dict[str, Any]:
     """Everything that `smbd status` shows, at once: for tests, and for a server without clients."""
-    lists = _lists(service, peers)
+    lists = _lists(service, clients)
     return figures(service, admission, listen) | {key: list(rows) for key, rows in lists.items()}
 
 
 async def report(
-    service: Service, peers: Iterable[Peer], admission: Admission, listen: Iterable[Address]
+    service: Service,
+    clients: Iterable[ClientConnection],
+    admission: Admission,
+    listen: Iterable[Address],
 ) -> AsyncGenerator[bytes, None]:
     """The same as JSON, in pieces: with 16,000 opens it takes 0.1 s, and everybody has turns.
 
@@ -39,7 +45,7 @@ async def report(
     """
     turn = Turn(service.turns)
     turn.begin()
-    lists = _lists(service, peers)
+    lists = _lists(service, clients)
     yield json.dumps(figures(service, admission, listen))[:-1].encode()
     for key, rows in lists.items():
         yield f', "{key}": ['.encode()
@@ -64,10 +70,10 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
         "listen": [str(address) for address in listen],
         "connections": {
             "now": admission.total,
-            "without_login": admission.strangers,
+            "without_login": admission.unauthenticated,
             "refused": admission.refused,
         },
-        "failed_logins": service.brake.total,
+        "failed_logins": service.throttle.total,
         "shares": [
             *(_share(share) for share in service.shares.values()),
             *(_share(share) | {"retired": True} for share in service.retired),
@@ -75,14 +81,16 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
     }
 
 
-def _lists(service: Service, peers: Iterable[Peer]) -> dict[str, Iterable[dict[str, Any]]]:
+def _lists(
+    service: Service, clients: Iterable[ClientConnection]
+) -> dict[str, Iterable[dict[str, Any]]]:
     """What there is of each kind at this moment; the rows are made as they are asked for."""
-    logins = [(peer, list(peer.connection.sessions.values())) for peer in peers]
+    logins = [(client, list(client.connection.sessions.values())) for client in clients]
     opens = list(service.opens)
     return {
         "sessions": (
-            _session(peer, session)
-            for peer, sessions in logins
+            _session(client, session)
+            for client, sessions in logins
             for session in sessions
             if session.identity is not None and session.session_id in service.sessions
         ),
@@ -91,9 +99,9 @@ def _lists(service: Service, peers: Iterable[Peer]) -> dict[str, Iterable[dict[s
     }
 
 
-def logged_in(peer: Peer) -> Sequence[Session]:
+def logged_in(client: ClientConnection) -> Sequence[Session]:
     """The sessions of a connection, without logins that are still under way."""
-    return [one for one in peer.connection.sessions.values() if one.identity is not None]
+    return [one for one in client.connection.sessions.values() if one.identity is not None]
 
 
 def _share(share: Share) -> dict[str, Any]:
@@ -108,12 +116,12 @@ def _share(share: Share) -> dict[str, Any]:
     }
 
 
-def _session(peer: Peer, session: Session) -> dict[str, Any]:
-    connection = peer.connection
+def _session(client: ClientConnection, session: Session) -> dict[str, Any]:
+    connection = client.connection
     return {
         "id": hex(session.session_id),
         "user": _owner(session) or "anonymous",
-        "peer": peer.name,
+        "client": client.name,
         "dialect": dialect_name(connection.dialect),
         "signing": _SIGNING[connection.signing_algorithm] if session.has_key else "none",
         "sealed": session.encrypt,

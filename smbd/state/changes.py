@@ -151,7 +151,7 @@ class Changes:
         if change is None and file.folder is not None:
             change = self._files.get(file.folder)
         if change is None and self._moving:
-            change = self._moving_above(file.place)
+            change = self._moving_above(file.absolute_path)
         return None if change is None else change.wait()
 
     def ended_since(self, began: int, file: File) -> bool:
@@ -163,7 +163,7 @@ class Changes:
         if max(self._ended.get(key, 0) for key in (file.identity, file.folder) if key) > began:
             return True
         later = [place for place, moment in self._moved.items() if moment > began]
-        return bool(later) and file.place.startswith(tuple(place + "/" for place in later))
+        return bool(later) and file.absolute_path.startswith(tuple(place + "/" for place in later))
 
     def flight(self) -> Flight:
         """A CREATE that is about to leave for a worker, for the length of a block."""

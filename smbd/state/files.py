@@ -110,7 +110,7 @@ def _follow(file: File, moved: File) -> None:
     if file.root is moved.root:
         file.path = moved.path
         return
-    place, prefix = moved.place, file.root.place + "/"
+    place, prefix = moved.absolute_path, file.root.absolute_path + "/"
     if place.startswith(prefix):
         file.path = place.removeprefix(prefix)
 
@@ -210,7 +210,7 @@ class FileTable:
 
         Asked of each name, not of each open, and of each share's place once: 0.3 us a name.
         """
-        prefix = directory.place + "/"
+        prefix = directory.absolute_path + "/"
         places: dict[Root, str] = {}
         for state in self._files.values():
             for link in state.links:
@@ -218,7 +218,7 @@ class FileTable:
                 if link.opens:
                     root = places.get(file.root)
                     if root is None:
-                        root = places[file.root] = file.root.place
-                    if file.place_in(root).startswith(prefix):
+                        root = places[file.root] = file.root.absolute_path
+                    if file.absolute_path_below(root).startswith(prefix):
                         return True
         return False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from aio import kernel
 from aio.mounted import Look
-from smbd.vfs.lookup import PROC_FDS, place_of
+from smbd.vfs.lookup import PROC_FDS, absolute_path_of
 from smbd.vfs.names import path_to_name
 from smbd.vfs.waits import asks_others
 
@@ -69,14 +69,14 @@ class File:
         return self.device, self.inode
 
     @property
-    def place(self) -> str:
+    def absolute_path(self) -> str:
         """The absolute path of the name by which it was opened, one for all shares."""
-        return self.place_in(self.root.place)
+        return self.absolute_path_below(self.root.absolute_path)
 
-    def place_in(self, root: str) -> str:
-        """The same where the place of its root is known: most need no system call."""
+    def absolute_path_below(self, root: str) -> str:
+        """The same below the absolute path `root` of the share: most need no system call."""
         if self.crossed and not self.is_symlink:
-            return place_of(self.fd)
+            return absolute_path_of(self.fd)
         return f"{root}/{self.path}" if self.path else root
 
     def is_by_link_of(self, other: "File") -> bool:
@@ -87,14 +87,16 @@ class File:
         if self.root is other.root and self.path == other.path:
             return True
         if self.is_symlink or other.is_symlink:
-            return self.is_symlink and other.is_symlink and self.place == other.place
-        mine, others = place_of(self.fd), place_of(other.fd)
+            return (
+                self.is_symlink and other.is_symlink and self.absolute_path == other.absolute_path
+            )
+        mine, others = absolute_path_of(self.fd), absolute_path_of(other.fd)
         if mine and mine == others:
             return True
         if mine.endswith(_GONE) or others.endswith(_GONE):
             # A rename onto another link of the same file removes the name that the kernel knows;
             # `path` says which one it then is.
-            return self.place == other.place
+            return self.absolute_path == other.absolute_path
         # Without /proc, by several mounts, or where the file system ignores case, they may differ.
         return self.is_directory or _links(self.fd) == 1
 

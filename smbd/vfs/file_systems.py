@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aio import kernel
 from aio.mounted import Look, learn_type, look_at
-from smbd.vfs.lookup import place_of
+from smbd.vfs.lookup import absolute_path_of
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")  # blanks and backslashes in mountinfo
 _BTRFS = 0x9123683E
@@ -87,7 +87,7 @@ class FileSystems:
     def _mount_of(self, fd: int) -> _Mount:
         """The mount that an open file is on: of several of one file system always the same one."""
         number = str(_mount_number(fd))
-        mounts = _mounts(place_of(self._root), str(_mount_number(self._root)))
+        mounts = _mounts(absolute_path_of(self._root), str(_mount_number(self._root)))
         of_file = next((one for one in mounts if one.number == number), None)
         if of_file is None:  # no /proc, or a share whose folder was moved
             return _Mount(number, "", number)

@@ -22,7 +22,7 @@ def join(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent else name
 
 
-def place_of(fd: int) -> str:
+def absolute_path_of(fd: int) -> str:
     """The absolute path by which the kernel knows an open file now; "" without /proc.
 
     It is the name by which the file was opened: of several hard links, that one, wherever it was
@@ -245,6 +245,6 @@ class Lookup:
         For when a folder above it was renamed, maybe by another process.  Only a hint: the caller
         compares what is found there with the file before anything is done.
         """
-        root, path = place_of(self.fd), place_of(fd)
+        root, path = absolute_path_of(self.fd), absolute_path_of(fd)
         prefix = root.rstrip("/") + "/"
         return path.removeprefix(prefix) if path.startswith(prefix) else ""

@@ -28,10 +28,10 @@ from smbd.vfs.file_systems import FileSystems
 from smbd.vfs.lookup import (
     Found,
     Lookup,
+    absolute_path_of,
     closed_after,
     closed_on_error,
     join,
-    place_of,
 )
 from smbd.vfs.volume import describe_volume
 from smbd.vfs.waits import open_may_wait
@@ -82,10 +82,10 @@ class Root:
         self.close()
 
     @property
-    def place(self) -> str:
+    def absolute_path(self) -> str:
         """The absolute path of the folder, by the kernel."""
-        place = place_of(self.lookup.fd)
-        return "" if place == "/" else place or str(self.path)
+        path = absolute_path_of(self.lookup.fd)
+        return "" if path == "/" else path or str(self.path)
 
     def is_at_path(self) -> bool:
         """Whether the share's path still names this folder.  Blocks; OSError if it names none."""

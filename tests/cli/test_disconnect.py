@@ -34,7 +34,7 @@ def test_who_is_shown_can_be_ended(server: TestServer, capsys: pytest.CaptureFix
     [session] = json.loads(capsys.readouterr().out)["sessions"]
     assert session["user"] == "test"
     assert main(["disconnect", session["id"]]) == 0
-    assert capsys.readouterr().out == f"ended test on {session['peer']}\n"
+    assert capsys.readouterr().out == f"ended test on {session['client']}\n"
     with contextlib.closing(client), pytest.raises(Exception, match=r"Connection|Error while"):
         client.listPath(server.share, "*")
     assert main(["status"]) == 0

@@ -36,7 +36,7 @@ DOCUMENT = {
         {
             "id": "0x1f",
             "user": "ann",
-            "peer": "127.0.0.1:50000",
+            "client": "127.0.0.1:50000",
             "dialect": "3.1.1",
             "sealed": True,
             "trees": 1,
@@ -166,7 +166,7 @@ def test_a_share_that_served_nothing_is_shown_by_status_and_not_at_the_end() -> 
 def test_everything_fits_80_columns() -> None:
     session = {**DOCUMENT["sessions"][0], "signing": "AES-GMAC", "opens": 16384}
     session |= {"id": "0xffffffff", "user": "somebody@example.org", "since": 3e5}
-    session["peer"] = "[2001:db8:1234:5678:9abc:def0:1234:5678]:50000"
+    session["client"] = "[2001:db8:1234:5678:9abc:def0:1234:5678]:50000"
     opened = {"share": "music", "path": "p" * 500 + "/the-end", "user": "ann", "access": "rwd"}
     share = {"name": "m", "engine": "nowait+threads", "engine_notes": "uring: no io_uring; " * 9}
     share |= {field.name: 10**15 for field in fields(Stats)}

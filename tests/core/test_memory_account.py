@@ -19,7 +19,7 @@ def test_what_is_held_leaves_a_quarter_for_what_is_in_flight():
 
 
 def test_before_a_login_little_may_be_held_and_less_be_in_flight():
-    account = MemoryAccount.of_stranger()
+    account = MemoryAccount.unauthenticated()
     assert account.flight <= 3 * TASK
     account.hold(8192)
     with pytest.raises(NtError):

@@ -26,8 +26,10 @@ MIB = 1 << 20
 def held_for(server, client):
     """Bytes of replies and requests that the server holds for a client."""
     port = client.stream.socket.getsockname()[1]
-    (peer,) = (one for one in server.server._peers if one.connection.peer.endswith(f":{port}"))
-    return peer.transport._unsent + peer.transport._in_work
+    (served,) = (
+        one for one in server.server._clients if one.connection.client.endswith(f":{port}")
+    )
+    return served.transport._unsent + served.transport._in_work
 
 
 async def test_a_client_that_reads_nothing_fills_no_more_than_its_share_of_memory(tmp_path):

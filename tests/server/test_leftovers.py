@@ -112,7 +112,7 @@ async def come_and_go(server, count):
     async with trio.open_nursery() as nursery:
         for _ in range(AT_ONCE):
             nursery.start_soon(some, numbers)
-    while server.server.document()["sessions"] or server.server._peers:
+    while server.server.document()["sessions"] or server.server._clients:
         await trio.lowlevel.checkpoint()
     await wait_all_tasks_blocked()
 

@@ -33,11 +33,13 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 
-def peer_of(server, client):
+def served_connection(server, client):
     """The server's side of a connection."""
     port = client.stream.socket.getsockname()[1]
-    (peer,) = (one for one in server.server._peers if one.connection.peer.endswith(f":{port}"))
-    return peer
+    (served,) = (
+        one for one in server.server._clients if one.connection.client.endswith(f":{port}")
+    )
+    return served
 
 
 async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
@@ -56,10 +58,10 @@ async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
             client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)),
         )
         assert (await client.answer()).status != 0
-        peer = peer_of(server, client)
-        while len(peer.connection.running()) < 2:
+        served = served_connection(server, client)
+        while len(served.connection.running()) < 2:
             await trio.lowlevel.checkpoint()
-        assert all(request.kept < KIB for request in peer.connection.running())
+        assert all(request.kept < KIB for request in served.connection.running())
 
 
 async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
@@ -76,22 +78,22 @@ async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
                 (ECHO, messages.EMPTY), (LOCK, messages.lock(waiter, whole)), write
             )
         )
-        peer = peer_of(server, client)
-        while not (running := peer.connection.running()):
+        served = served_connection(server, client)
+        while not (running := served.connection.running()):
             await trio.lowlevel.checkpoint()
         assert running[0].kept < KIB
-        assert peer.transport._incoming.size == 128 * KIB
+        assert served.transport._incoming.size == 128 * KIB
 
 
 async def test_a_frame_that_is_announced_and_never_sent_takes_no_memory(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
-        peer = peer_of(server, client)
-        while not peer.transport._incoming.have:
+        served = served_connection(server, client)
+        while not served.transport._incoming.have:
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
-        assert peer.transport._incoming.size <= 128 * KIB
+        assert served.transport._incoming.size <= 128 * KIB
 
 
 async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tmp_path):
@@ -101,7 +103,7 @@ async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tm
         body = messages.write(bytes(16), bytes(8 * MIB))
         assert (await client.ask(WRITE, body, charge=128)).status != 0
         await wait_all_tasks_blocked()
-        transport = peer_of(server, client).transport
+        transport = served_connection(server, client).transport
         assert transport._incoming.size >= 8 * MIB
         transport.last_frame -= 2  # seconds ago
         server.server.settle()
@@ -115,13 +117,13 @@ async def test_a_client_that_hangs_up_is_missed_although_nothing_is_read_from_it
             await client.connect()
             await client.ask(ECHO, asked=400)
             await client.open("a")
-            transport = peer_of(server, client).transport
+            transport = served_connection(server, client).transport
             transport.work_began(MIB)  # and it takes for ever
             await client.send(*(client.peer.request(ECHO) for _ in range(3)))
             await wait_all_tasks_blocked()
             server.server.settle()
             assert server.server.service.opens
-        while server.server._peers:
+        while server.server._clients:
             server.server.settle()
             await trio.lowlevel.checkpoint()
         assert not list(server.server.service.opens)
@@ -131,7 +133,7 @@ async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         assert await client.works()
-        transport = peer_of(server, client).transport
+        transport = served_connection(server, client).transport
         await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
         while transport.unfinished_since == inf:
             await trio.lowlevel.checkpoint()
@@ -140,7 +142,7 @@ async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp
         await client.stream.send_all(bytes(100))
         await wait_all_tasks_blocked()
         server.server.settle()
-        assert server.server._peers, "it may take some minutes"
+        assert server.server._clients, "it may take some minutes"
         transport._whole -= 20
         server.server.settle()
         assert await client.hung_up()
@@ -149,14 +151,14 @@ async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp
 async def test_a_frame_may_begin_whenever_it_wants_to(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
-        transport = peer_of(server, client).transport
+        transport = served_connection(server, client).transport
         transport._whole -= 1000
         server.server.settle()
         await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
         while transport.unfinished_since == inf:
             await trio.lowlevel.checkpoint()
         server.server.settle()
-        assert server.server._peers
+        assert server.server._clients
 
 
 async def test_before_a_login_no_frame_may_be_longer_than_a_login_needs(tmp_path):
@@ -177,7 +179,7 @@ async def test_before_a_login_no_more_than_a_few_may_be_begun(tmp_path):
             statuses.append((await client.answer()).status)
         assert statuses.count(MORE_PROCESSING_REQUIRED) == 3
         assert statuses[3:] == [NtStatus.INSUFFICIENT_RESOURCES] * 17
-        assert peer_of(server, client).connection.memory.held <= 8 * KIB
+        assert served_connection(server, client).connection.memory.held <= 8 * KIB
 
 
 async def test_a_long_token_of_a_login_that_is_not_gone_on_with_counts(tmp_path):
@@ -187,7 +189,7 @@ async def test_a_long_token_of_a_login_that_is_not_gone_on_with_counts(tmp_path)
         body = messages.session_setup(token)
         answer = await client.ask(SESSION_SETUP, body, session_id=0)
         assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
-        memory = peer_of(server, client).connection.memory
+        memory = served_connection(server, client).connection.memory
         assert memory.held == 0, "it is over"
         assert await client.authenticate() == 0
         answer = await client.ask(SESSION_SETUP, body, session_id=0)
@@ -199,9 +201,9 @@ async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.send(client.peer.negotiate(asked=16))
         client.peer.negotiated(await client.answer())
-        address = peer_of(server, client).connection.address
+        address = served_connection(server, client).connection.address
         for _ in range(10):
-            server.server.service.brake.failed(address, trio.current_time())
+            server.server.service.throttle.failed(address, trio.current_time())
         guesses = []
         for _ in range(3):
             client.peer.session_id = 0
@@ -209,11 +211,11 @@ async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
             await client.send(next(steps))
             guesses.append(steps.send(await client.answer()))
         await client.send(*guesses)
-        peer = peer_of(server, client)
-        while not peer.connection.running():
+        served = served_connection(server, client)
+        while not served.connection.running():
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
-        assert len(peer.connection.running()) < 3
+        assert len(served.connection.running()) < 3
 
 
 async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp_path):
@@ -227,7 +229,7 @@ async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp
                 *(request(CHANGE_NOTIFY, messages.change_notify(folder)) for _ in range(300))
             )
             refused = [await client.answer()]
-            waiting = len(peer_of(server, client).connection.running())
+            waiting = len(served_connection(server, client).connection.running())
             assert 100 < waiting < 150
             refused += [await client.answer() for _ in range(300 - waiting - 1)]
             assert {one.status for one in refused} == {NtStatus.INSUFFICIENT_RESOURCES}
@@ -238,31 +240,31 @@ async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
-        peer = peer_of(server, client)
-        before = peer.connection.memory.held
+        served = served_connection(server, client)
+        before = served.connection.memory.held
         holder, waiter = await client.open("a"), await client.open("a")
         whole = (0, 100, messages.EXCLUSIVE)
         assert (await client.ask(LOCK, messages.lock(holder, whole))).status == 0
         await client.send(client.peer.request(LOCK, messages.lock(waiter, whole)))
-        while not peer.connection.running():
+        while not served.connection.running():
             await trio.lowlevel.checkpoint()
-        assert peer.connection.memory.held > before + TASK
+        assert served.connection.memory.held > before + TASK
         for one in (holder, waiter):
             await client.send(client.peer.request(CLOSE, messages.close(one)))
         for _ in range(3):
             await client.answer()
-        while peer.connection.running():
+        while served.connection.running():
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
-        assert peer.connection.memory.held == before
-        assert peer.transport._in_work == peer.transport._unsent == 0
+        assert served.connection.memory.held == before
+        assert served.transport._in_work == served.transport._unsent == 0
 
 
 async def test_replies_that_nobody_takes_count_with_their_objects(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
-        transport = peer_of(server, client).transport
+        transport = served_connection(server, client).transport
         transport.send([bytearray(76) for _ in range(10)])
         assert transport._unsent == 10 * (76 + REPLY)
         transport.flush()
@@ -317,7 +319,7 @@ async def test_what_ends_is_free_before_any_garbage_collection(tmp_path, ends):
             for _ in range(2):
                 await client.answers()  # PENDING
             await ends(client, server)
-        while server.server._peers:
+        while server.server._clients:
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
 
@@ -342,7 +344,7 @@ async def test_the_names_of_a_listing_count_until_they_are_told(tmp_path):
     async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=400)
-        memory = peer_of(server, client).connection.memory
+        memory = served_connection(server, client).connection.memory
         before = memory.held
         body = messages.query_directory
         folders = [await client.open("many", access=1, options=1) for _ in range(4)]
@@ -361,7 +363,7 @@ async def test_opens_and_locks_and_watches_count_until_they_end(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=400)
-        memory = peer_of(server, client).connection.memory
+        memory = served_connection(server, client).connection.memory
         before = memory.held
         file_id = await client.open("a")
         opened = memory.held

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 import smbd.testing
-from smbd.auth import FailureBrake
+from smbd.auth import LoginThrottle
 from smbd.config import Limits
 from smbd.network import network_of
 from smbd.server.admission import Admission
@@ -37,20 +37,20 @@ def test_all_addresses_of_one_host_share_its_connections():
     assert [admission.admit(f"2001:db8::{one}") for one in range(3)] == [""] * 3
     assert admission.admit("2001:db8::99") == "too many connections from this address"
     assert admission.admit("2001:db8:0:1::1") == ""
-    admission.leave("2001:db8::1", stranger=True)
+    admission.leave("2001:db8::1", unauthenticated=True)
     assert admission.admit("2001:db8::99") == ""
     for address in ("2001:db8::5", "2001:db8::6", "2001:db8::7", "2001:db8:0:1::1"):
-        admission.leave(address, stranger=True)
+        admission.leave(address, unauthenticated=True)
     assert not admission.by_network
 
 
 def test_failures_of_all_addresses_of_one_host_are_one_host_s():
-    brake = FailureBrake()
+    throttle = LoginThrottle()
     for one in range(10):
-        brake.failed(f"2001:db8::{one:x}", 0.0)
-    assert brake.delay("2001:db8::abcd", 0.0) > 0
-    assert brake.delay("2001:db8:0:1::1", 0.0) == 0
-    assert brake.delay("fe80::1%eth0", 0.0) == 0
+        throttle.failed(f"2001:db8::{one:x}", 0.0)
+    assert throttle.delay("2001:db8::abcd", 0.0) > 0
+    assert throttle.delay("2001:db8:0:1::1", 0.0) == 0
+    assert throttle.delay("fe80::1%eth0", 0.0) == 0
 
 
 @pytest.mark.parametrize("who", ["127.0.0.1", "::ffff:127.0.0.1", "::FFFF:7f00:1"])
@@ -64,8 +64,8 @@ async def test_disconnect_takes_any_spelling_of_an_address(tmp_path, who):
 async def test_a_client_without_power_is_given_up_within_a_minute(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
-        [peer] = server.server._peers
-        sock = peer.transport._sock
+        [served] = server.server._clients
+        sock = served.transport._sock
 
         def option(number):
             return sock.getsockopt(socket.IPPROTO_TCP, number)

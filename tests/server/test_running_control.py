@@ -34,7 +34,7 @@ async def test_status_tells_sessions_opens_and_locks(tmp_path):
         [session], [opened], locks = told["sessions"], told["opens"], told["locks"]
         assert session["id"] == hex(client.peer.session_id)
         assert session["user"] == "test"
-        assert session["peer"] == f"127.0.0.1:{client.stream.socket.getsockname()[1]}"
+        assert session["client"] == f"127.0.0.1:{client.stream.socket.getsockname()[1]}"
         assert session["signing"] == "AES-CMAC"
         assert not session["sealed"]
         assert (opened["share"], opened["path"], opened["access"]) == ("share", "a.txt", "rw")

@@ -173,8 +173,8 @@ async def test_a_client_that_takes_nothing_is_waited_for_once(tmp_path, autojump
         file_id = await client.open("big")
         read = messages.read(file_id, 0, MIB)
         await client.send(*(client.peer.request(READ, read, charge=16) for _ in range(30)))
-        [peer] = server.server._peers
-        while peer.transport.stalled_since == float("inf"):
+        [served] = server.server._clients
+        while served.transport.stalled_since == float("inf"):
             await trio.lowlevel.checkpoint()
         began = trio.current_time()
         await server.server.drain()

@@ -133,10 +133,10 @@ async def test_who_takes_no_replies_is_dropped_although_files_are_open(tmp_path,
         file_id = await client.open("big")
         other_id = await other.open("other")
         await ask_for_more_than_sockets_hold(client, file_id)
-        [peer] = [one for one in server.server._peers if one.transport._unsent]
+        [served] = [one for one in server.server._clients if one.transport._unsent]
         mock_clock.jump(11)
         await wait_all_tasks_blocked(0.01)
-        assert peer not in server.server._peers
+        assert served not in server.server._clients
         assert (await other.ask(CLOSE, messages.close(other_id))).status == 0
 
 
@@ -160,7 +160,7 @@ async def test_memory_of_one_connection_is_bounded_and_nothing_is_lost(tmp_path)
         await other.connect()
         file_id = await greedy.open("big")
         await ask_for_more_than_sockets_hold(greedy, file_id)
-        [transport] = [one.transport for one in server.server._peers if one.transport._unsent]
+        [transport] = [one.transport for one in server.server._clients if one.transport._unsent]
         assert transport._unsent + transport._in_work < 18 * MIB
         assert await other.works(), "nobody else waits for who does not read"
         for _ in range(64):
@@ -260,8 +260,8 @@ async def test_an_ipv6_peer_has_a_name_that_can_be_read(tmp_path):
         stream = await trio.open_tcp_stream("::1", server.addresses[0].port)
         async with stream:
             await wait_all_tasks_blocked(0.01)
-            [peer] = server._peers
-            assert peer.name == f"[::1]:{stream.socket.getsockname()[1]}"
+            [served] = server._clients
+            assert served.name == f"[::1]:{stream.socket.getsockname()[1]}"
 
 
 async def test_credits_are_few_until_somebody_has_logged_in(tmp_path):

@@ -49,7 +49,7 @@ async def test_it_tells_who_is_there_and_what_they_have_open(folder):
     ]
     for session in document["sessions"]:
         assert session["user"] == "test"
-        assert session["peer"].startswith("127.0.0.1:")
+        assert session["client"].startswith("127.0.0.1:")
         assert session["trees"] == session["opens"] == 1
     assert [
         (one["share"], one["path"], one["user"], one["access"]) for one in document["opens"]

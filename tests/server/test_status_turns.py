@@ -86,7 +86,7 @@ async def test_a_lost_connection_is_in_no_count(tmp_path):
             await client.connect()
             await client.open("a")
         with trio.fail_after(5):
-            while server.server._peers:
+            while server.server._clients:
                 await trio.lowlevel.checkpoint()
         [share] = (await server.server.figures())["shares"]
         assert (share["connections"], share["opens"]) == (0, 0)

@@ -12,7 +12,7 @@ ALL_SHARED = 7
 
 @dataclass(eq=False)
 class PaperRoot:
-    place: str = "/share"
+    absolute_path: str = "/share"
 
 
 _ROOT = PaperRoot()
@@ -38,14 +38,14 @@ class PaperFile:
         return self.device, self.inode
 
     @property
-    def place(self):
-        return self.place_in(self.root.place)
+    def absolute_path(self):
+        return self.absolute_path_below(self.root.absolute_path)
 
-    def place_in(self, root):
+    def absolute_path_below(self, root):
         return f"{root}/{self.path}"
 
     def is_by_link_of(self, other):
-        return self.place == other.place or self.names == 1
+        return self.absolute_path == other.absolute_path or self.names == 1
 
     def close(self):
         self.closed += 1

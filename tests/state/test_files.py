@@ -192,21 +192,21 @@ def test_a_folder_knows_whether_something_in_it_is_open():
 
 
 class AskedRoot(PaperRoot):
-    """It counts how often it was asked for its place, which is a system call."""
+    """It counts how often it was asked for its absolute path, which is a system call."""
 
     asked = 0
 
     @property
-    def place(self):
+    def absolute_path(self):
         self.asked += 1
         return "/share"
 
-    @place.setter
-    def place(self, _value):
+    @absolute_path.setter
+    def absolute_path(self, _value):
         pass
 
 
-def test_a_folder_asks_each_share_for_its_place_once_whatever_is_open_there():
+def test_a_folder_asks_each_share_for_its_absolute_path_once_whatever_is_open_there():
     table, root = FileTable(), AskedRoot()
     for number in range(1000):
         table.add(an_open(PaperFile(inode=100 + number, path=f"{number}", root=root)))

@@ -384,4 +384,6 @@ def test_opens_by_one_name_are_told_from_those_by_another(root: vfs.Root, share:
             assert not two.is_by_link_of(by_way)
             (share / "dir" / "one").unlink()
             assert not two.is_by_link_of(by_way), "the last link, but not the one that was opened"
-        assert from_within.place == one.place == str(share.resolve() / "dir" / "one")
+        assert (
+            from_within.absolute_path == one.absolute_path == str(share.resolve() / "dir" / "one")
+        )

@@ -18,7 +18,7 @@ FORGIVENESS = 20.0
 MOST_ADDRESSES = 4096
 
 
-class FailureBrake:
+class LoginThrottle:
     """Failed logins per address, and how long to hold back an answer for them.
 
     Successes do not clear the account: who owns one password could then guess at another for

@@ -24,10 +24,10 @@ _FRAME_OVERHEAD = 65536
 _LONGEST_FRAME = 300.0
 # Until a login is done: it takes four messages, one after the other.  ECHOs and half logins are
 # all that more credits would be good for.
-_CREDITS_OF_STRANGERS = 16
+_UNAUTHENTICATED_CREDITS = 16
 
 
-class Peer:
+class ClientConnection:
     """A client's connection."""
 
     def __init__(
@@ -35,16 +35,16 @@ class Peer:
     ) -> None:
         limits = service.config.server.limits
         self._admission = admission
-        self._stranger = True
+        self._unauthenticated = True
         self._login_scope = trio.CancelScope(deadline=trio.current_time() + limits.login_time)
         self._service = service
-        memory = MemoryAccount.of_stranger()
+        memory = MemoryAccount.unauthenticated()
         self.transport = Transport(sock, memory, service.buffers, service.turns)
         self.connection = Connection(
             service,
             str(address),
             address.host,
-            CommandSequenceWindow(min(limits.credits, _CREDITS_OF_STRANGERS)),
+            CommandSequenceWindow(min(limits.credits, _UNAUTHENTICATED_CREDITS)),
             on_login=self._logged_in,
             memory=memory,
         )
@@ -57,7 +57,7 @@ class Peer:
     @property
     def name(self) -> str:
         """Address and port, for people."""
-        return self.connection.peer
+        return self.connection.client
 
     @property
     def memory_held(self) -> int:
@@ -158,10 +158,10 @@ class Peer:
                 transport.last_frame = now
 
     def _logged_in(self) -> None:
-        """The first login: limits for strangers end."""
-        if self._stranger:
-            self._stranger = False
-            self._admission.strangers -= 1
+        """The first login: the limits of unauthenticated clients end."""
+        if self._unauthenticated:
+            self._unauthenticated = False
+            self._admission.unauthenticated -= 1
             self._login_scope.deadline = float("inf")
         connection, limits = self.connection, self._service.config.server.limits
         connection.window.maximum = limits.credits
@@ -197,7 +197,7 @@ class Peer:
             with wall(f"{self.name}: the end of a session"):
                 await end_session(self._service, session)
             sessions.pop(session.session_id, None)
-        self._admission.leave(self.connection.address, stranger=self._stranger)
+        self._admission.leave(self.connection.address, unauthenticated=self._unauthenticated)
 
 
 def _nobody() -> None:
