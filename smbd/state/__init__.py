@@ -1,6 +1,7 @@
 """What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
 
 from smbd.state.changes import Change, Changes, Flight
+from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.files import FileState, FileTable, Link
 from smbd.state.line import Line, LinePlace, Lines
 from smbd.state.listing import Listing
@@ -18,6 +19,8 @@ __all__ = [
     "ChangeNotifyEntry",
     "ChangeNotifyList",
     "Changes",
+    "Deadline",
+    "Deadlines",
     "Enumeration",
     "FileState",
     "FileTable",
