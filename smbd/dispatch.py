@@ -15,13 +15,13 @@ import trio
 
 from smbd import refusals
 from smbd.commands import NO_REPLY, TABLE, row_of
-from smbd.commands.closing import close_unused
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.session import Session, Tree
+from smbd.teardown import close_unused
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
 from smbd.wire.header import Command

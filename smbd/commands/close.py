@@ -1,15 +1,15 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
-from smbd.commands import write_time
-from smbd.commands.closing import (
-    close_at_once,
-    close_descriptor,
-    close_open,
-    closes_at_once,
-)
+from smbd.commands.write_time import restore
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
+from smbd.teardown import (
+    close_at_once,
+    close_descriptor,
+    closes_at_once,
+    end_open,
+)
 from smbd.vfs import information
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.fscc import FileInformation
@@ -36,7 +36,7 @@ async def run(request: Request) -> Reply:
     known = None
     if message.flags & CloseFlags.POSTQUERY_ATTRIB:
         known = await _information(request, open_)
-    await close_open(request.service, request.live_session(), open_)
+    await end_open(request.service, request.live_session(), open_)
     unused = request.let_go()
     if unused is not None:
         await close_descriptor(unused)
@@ -45,7 +45,7 @@ async def run(request: Request) -> Reply:
 
 async def _information(request: Request, open_: Open) -> FileInformation:
     """What the client wants to know at the end; of a local file that waits for nothing."""
-    await write_time.restore(request, open_)
+    await restore(request, open_)
     if open_.file.asks_others:
         return await request.blocking(information, open_.file)
     return information(open_.file)

@@ -3,11 +3,11 @@
 from struct import Struct
 
 from smbd import vfs
-from smbd.commands.closing import in_use
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Open
+from smbd.teardown import in_use
 from smbd.wire.access import Access
 from smbd.wire.fsctl import (
     MOST_CHUNKS,

@@ -1,11 +1,11 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, and agree with those who have it open."""
 
-from smbd.commands import create_contexts, security
-from smbd.commands.closing import closed_on_error
+from smbd.commands import create_contexts
 from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits, enter, entered
 from smbd.commands.leases import opened
-from smbd.commands.opening import (
+from smbd.fsa import security
+from smbd.fsa.opening import (
     TRUNCATES,
     Found,
     Wanted,
@@ -13,11 +13,12 @@ from smbd.commands.opening import (
     open_or_create,
     truncate,
 )
-from smbd.commands.waiting import in_turn
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Change, Open
+from smbd.teardown import closed_on_error
 from smbd.vfs import fold, name_to_path
+from smbd.waiting import in_turn
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import (
@@ -166,7 +167,7 @@ def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
         options=message.create_options,
         attributes=message.file_attributes,
         share_maximum=request.live_tree().maximal_access,
-        token=security.token_of(request.live_session()),
+        token=security.token_of(request.live_session().identity),
         tells_maximum=asked.maximum,
         security=asked.security,
         eas=asked.eas or (),

@@ -6,7 +6,7 @@ knows that it has not got what it asked for.
 
 from dataclasses import dataclass
 
-from smbd.commands.opening import Found
+from smbd.fsa.opening import Found
 from smbd.ntstatus import NtError, NtStatus
 from smbd.wire.create import CreateRequest
 from smbd.wire.create_contexts import (

@@ -9,14 +9,14 @@ from sys import getsizeof
 
 import trio
 
-from smbd.commands.opening import TRUNCATES, Found
-from smbd.commands.waiting import until
+from smbd.fsa.opening import TRUNCATES, Found
 from smbd.memory import OPEN, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Change, Flight, Open
 from smbd.vfs import File
 from smbd.vfs.closes import close_may_wait
+from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.create import CreateAction, CreateOptions, CreateRequest
 

@@ -1,8 +1,8 @@
 """LOGOFF ([MS-SMB2] 3.3.5.6)."""
 
-from smbd.commands.closing import end_session
 from smbd.commands.reply import later
 from smbd.request import Reply, Request
+from smbd.teardown import end_session
 from smbd.wire.empty import EMPTY_RESPONSE, parse_empty_request
 
 try_now = later  # closing what the session holds may delete files

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from smbd import vfs
-from smbd.commands import security, write_time
 from smbd.commands.reply import check_charge
+from smbd.commands.write_time import restore
+from smbd.fsa import security
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -44,7 +45,7 @@ async def run(request: Request) -> Reply:
     if answer is None:
         raise NtError(NtStatus.NOT_SUPPORTED)  # quotas
     if message.info_type == InfoType.FILE:
-        await write_time.restore(request, open_)
+        await restore(request, open_)
     return await request.blocking(answer, request, open_, message)
 
 

@@ -6,7 +6,6 @@ import time
 import trio
 
 from smbd.auth import Identity, Step
-from smbd.commands.closing import end_session
 from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
 from smbd.connection import Connection
@@ -15,6 +14,7 @@ from smbd.memory import SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
 from smbd.session import Session
+from smbd.teardown import end_session
 from smbd.wire.header import Dialect, SecurityMode
 from smbd.wire.session_setup import (
     SessionFlags,

@@ -3,18 +3,19 @@
 from collections.abc import Awaitable, Callable
 
 from smbd import vfs
-from smbd.commands import renaming, security, write_time
+from smbd.commands import renaming
 from smbd.commands.reply import check_charge, later
-from smbd.commands.waiting import alone, begun
+from smbd.commands.write_time import restore
+from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
-from smbd.vfs import File
+from smbd.waiting import alone, begun
 from smbd.wire import fscc
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import SETTABLE_MODES
 from smbd.wire.dtyp import parse_security_descriptor
-from smbd.wire.fscc import BasicInformation, DispositionFlags, FileAttribute, FileClass
+from smbd.wire.fscc import BasicInformation, DispositionFlags, FileClass
 from smbd.wire.query_info import InfoType
 from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info_request
 
@@ -54,8 +55,8 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     """[MS-SMB2] 3.3.5.21.3."""
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
-    token = security.token_of(request.live_session())
-    async with alone(request, open_):
+    token = security.token_of(request.live_session().identity)
+    async with alone(request.service.files, open_):
         changed = await request.blocking(security.change, open_, parts, new, token)
     if changed:
         request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
@@ -63,10 +64,10 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
-    async with alone(request, open_):
-        await write_time.restore(request, open_)  # before -2 ends it
-        shown = await request.blocking(_set_basic, open_, value)
-        write_time.steer(request.service, open_, value.last_write_time, shown)
+    async with alone(request.service.files, open_):
+        await restore(request, open_)  # before -2 ends it
+        shown = await request.blocking(set_information.basic, open_.file, value)
+        write_time.steer(request.service.files, open_, value.last_write_time, shown)
     changed = 0
     for field, bit in (
         (value.attributes, CompletionFilter.ATTRIBUTES),
@@ -78,39 +79,14 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
     request.service.notify.modified(open_.file, changed)
 
 
-def _set_basic(open_: Open, value: BasicInformation) -> int:
-    """The LastWriteTime that the file then has.  Blocks."""
-    file = open_.file
-    if value.attributes:
-        if value.attributes & FileAttribute.DIRECTORY and not file.is_directory:
-            raise NtError(NtStatus.INVALID_PARAMETER)
-        if value.attributes & FileAttribute.TEMPORARY and file.is_directory:
-            raise NtError(NtStatus.INVALID_PARAMETER)
-    times = [
-        time if time > 0 else None
-        for time in (
-            value.creation_time,
-            value.last_access_time,
-            value.last_write_time,
-            value.change_time,
-        )
-    ]
-    with vfs.all_or_nothing(file):
-        if value.attributes:
-            vfs.set_attributes(file, value.attributes)
-        if any(times):
-            vfs.set_times(file, *times)
-    return vfs.information(file).last_write_time
-
-
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
     changes = request.service.files.changes
-    async with alone(request, open_):
+    async with alone(request.service.files, open_):
         # Reserved, so that nothing is made in a directory between the look and the mark.
         with await begun(lambda: changes.begin([open_.file.identity])):
             if value:
-                await request.blocking(_check_deletable, open_)
+                await request.blocking(set_information.check_deletable, open_.file)
             if open_.closed or open_.link is None:
                 raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
             open_.link.doom(doomed=value)
@@ -121,18 +97,6 @@ async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
     if value & ~DispositionFlags.DELETE:
         raise NtError(NtStatus.NOT_SUPPORTED)
     await _disposition(request, open_, bool(value & DispositionFlags.DELETE))
-
-
-def _check_deletable(open_: Open) -> None:
-    """A directory must be empty, nothing may be READONLY, and the root stays.  Blocks.
-
-    Of a symbolic link to a directory only the link goes.
-    """
-    file = open_.file
-    if not file.path or vfs.information(file).attributes & FileAttribute.READONLY:
-        raise NtError(NtStatus.CANNOT_DELETE)
-    if file.is_directory and not file.is_symlink and not vfs.is_empty(file):
-        raise NtError(NtStatus.DIRECTORY_NOT_EMPTY)
 
 
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
@@ -164,14 +128,9 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
-    async with alone(request, open_):
-        await request.blocking(_set_eas, open_.file, value)
+    async with alone(request.service.files, open_):
+        await request.blocking(set_information.eas, open_.file, value)
     request.service.notify.modified(open_.file, CompletionFilter.EA)
-
-
-def _set_eas(file: File, eas: list[fscc.ExtendedAttribute]) -> None:
-    with vfs.all_or_nothing(file, eas):
-        vfs.set_eas(file, eas)
 
 
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {

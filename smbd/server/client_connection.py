@@ -5,7 +5,6 @@ import socket
 
 import trio
 
-from smbd.commands.closing import end_session
 from smbd.config import Address
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
@@ -15,6 +14,7 @@ from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
+from smbd.teardown import end_session
 from smbd.transport import Transport
 from smbd.wall import wall
 

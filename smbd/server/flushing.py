@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import trio
 
-from smbd.commands.closing import in_use
 from smbd.service import Service
 from smbd.share import Share
 from smbd.state import Open
+from smbd.teardown import in_use
 from smbd.wall import wall
 
 _log = logging.getLogger("smbd")

@@ -44,7 +44,7 @@ class Open:
 
     `users` counts the operations in flight.  CLOSE takes the Open out of its table at once; the
     descriptor closes with the last operation that still uses it, never under one: whoever hears
-    from `leave` that he was that one closes it (commands.closing).
+    from `leave` that he was that one closes it (smbd.teardown).
     """
 
     persistent_id: int

@@ -14,7 +14,6 @@ from trio.testing import wait_all_tasks_blocked
 
 from aio import Stats
 from smbd.auth import Authenticator, Identity
-from smbd.commands.closing import end_session
 from smbd.config import Config, ShareConfig
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
@@ -23,6 +22,7 @@ from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
 from smbd.state import OpenTable
+from smbd.teardown import end_session
 from smbd.turns import Turn, Turns
 from tests.core import messages
 from tests.core.messages import CREATE, answers

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smbd.commands import create
-from smbd.commands.closing import end_session
 from smbd.ntstatus import NtStatus
+from smbd.teardown import end_session
 from tests.commands.stage import on_stage
 from tests.commands.story import DIRECTORY, OPEN, client
 from tests.core import messages

@@ -4,8 +4,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from smbd.commands.closing import close_open, end_session
 from smbd.ntstatus import NtStatus
+from smbd.teardown import end_open, end_session
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import (
@@ -92,9 +92,9 @@ async def test_a_second_close_of_an_open_does_nothing(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         await stage.open("a", options=DELETE_ON_CLOSE)
         [open_] = stage.service.opens
-        await close_open(stage.service, stage.session, open_)
+        await end_open(stage.service, stage.session, open_)
         await stage.open("a")
-        await close_open(stage.service, stage.session, open_)
+        await end_open(stage.service, stage.session, open_)
         assert len(stage.fds) == 1
         assert names(tmp_path) == ["a"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from smbd import vfs
-from smbd.commands import rights
+from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import File, Root, acl
 from smbd.vfs.acl import Token

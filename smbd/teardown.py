@@ -15,14 +15,14 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from smbd.commands import write_time
-from smbd.commands.waiting import begun
+from smbd.fsa import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.state import Link, Open, PipeOpen
 from smbd.turns import Turn
 from smbd.vfs.closes import close_may_wait
+from smbd.waiting import begun
 from smbd.wall import wall
 from smbd.wire.filetime import filetime_from_unix
 
@@ -40,7 +40,7 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
     open_.memory.end()
     service.opens.remove(open_)
     session.leave(open_)
-    open_.kept_write_time = write_time.kept(service, open_)
+    open_.kept_write_time = write_time.kept(service.files, open_)
     open_.closed_at = filetime_from_unix(time.time_ns())
     with wall("telling of a closed file"):
         if open_.unreported:
@@ -50,7 +50,7 @@ def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
     return service.files.remove(open_)
 
 
-async def close_open(service: Service, session: Session, open_: Open) -> None:
+async def end_open(service: Service, session: Session, open_: Open) -> None:
     """Close an Open, deleting the file if this was what its deletion waited for.
 
     A second call does nothing.  OSError of close(2): what was written may be lost.
@@ -77,7 +77,7 @@ def closes_at_once(service: Service, open_: Open) -> bool:
 
 
 def close_at_once(service: Service, session: Session, open_: Open) -> None:
-    """Close an Open of which `closes_at_once` says that it can be.  OSError as `close_open`."""
+    """Close an Open of which `closes_at_once` says that it can be.  OSError as `end_open`."""
     open_.hold()
     try:
         drop_open(service, session, open_)
@@ -95,7 +95,7 @@ def _may_wait(open_: Open) -> bool:
 
 
 async def close_descriptor(open_: Open) -> None:
-    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `close_open`.
+    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `end_open`.
 
     It cannot be cancelled: that would leave the close to the event loop.
     """
@@ -165,7 +165,7 @@ async def closed_on_error(service: Service, session: Session, open_: Open) -> As
         except BaseException:
             if not open_.closed:  # by the end of its session, meanwhile
                 open_.delete_on_close = False
-                await close_open(service, session, open_)
+                await end_open(service, session, open_)
             raise
 
 

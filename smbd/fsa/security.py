@@ -4,8 +4,8 @@
 """
 
 from smbd import vfs
+from smbd.auth import Identity
 from smbd.ntstatus import NtError, NtStatus
-from smbd.session import Session
 from smbd.state import Open
 from smbd.vfs import File, acl
 from smbd.vfs.acl import Token
@@ -35,9 +35,8 @@ _TO_SET = (
 _LISTS = Control.DACL_PRESENT | Control.DACL_AUTO_INHERITED | Control.DACL_PROTECTED
 
 
-def token_of(session: Session) -> Token:
+def token_of(identity: Identity | None) -> Token:
     """What a login goes by when descriptors are checked."""
-    identity = session.identity
     if identity is None or not identity.is_account:
         return acl.GUEST
     return acl.user_token(identity.user)

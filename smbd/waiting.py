@@ -1,12 +1,11 @@
-"""How a command waits for what state says is not over yet."""
+"""How the event loop waits for what state says is not over yet."""
 
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
-from smbd.request import Request
-from smbd.state import Change, Lines, Open, Wait
+from smbd.state import Change, FileTable, Lines, Open, Wait
 
 
 async def until(wait: Wait) -> None:
@@ -40,6 +39,6 @@ async def in_turn(lines: Lines, thing: Hashable) -> AsyncIterator[None]:
         lines.leave(thing, place)
 
 
-def alone(request: Request, open_: Open) -> AbstractAsyncContextManager[None]:
+def alone(files: FileTable, open_: Open) -> AbstractAsyncContextManager[None]:
     """A block in which no other request changes the records or names of an open file."""
-    return in_turn(request.service.files.lines, open_.file.identity)
+    return in_turn(files.lines, open_.file.identity)

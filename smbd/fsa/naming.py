@@ -1,0 +1,116 @@
+"""New names for an open file, as storage has them: [MS-FSA] 2.1.5.15.6 and 2.1.5.15.11.
+
+Where a name is to be is looked at first, without it; who has open what stands there is checked in
+the event loop; the act looks again, and does nothing if it sees something else.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from smbd.fsa import rights
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import File, MovedError, examine
+from smbd.vfs.acl import Token
+from smbd.wire.access import Access
+from smbd.wire.fscc import FileAttribute
+
+
+@dataclass(frozen=True, slots=True)
+class NewName:
+    """A name for an open file: in place of its own one (`moves`), or beside it."""
+
+    target: str  # path from the share's root
+    replace: bool
+    moves: bool
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a new name is to be, and what has it already; open as long as they are asked about."""
+
+    folder: File
+    standing: tuple[int, int] | None = None  # the identity of the name's entry, maybe a symlink ...
+    there: File | None = None  # ... and what it leads to, if to anything
+    replaceable: bool = False
+
+    def is_as(self, other: "Place") -> bool:
+        """Whether two looks have seen the same."""
+        mine = self.there and self.there.identity
+        others = other.there and other.there.identity
+        return (self.folder.identity, self.standing, mine) == (
+            other.folder.identity,
+            other.standing,
+            others,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.close()
+        if self.there is not None:
+            self.there.close()
+
+
+def look(file: File, target: str, token: Token) -> Place:
+    """Look where a file's new name is to be, and what has it already.  Blocks.
+
+    Raises NtError: OBJECT_PATH_NOT_FOUND, ACCESS_DENIED if nothing may be added.
+    """
+    root = file.root
+    try:
+        place = Place(root.open(target.rpartition("/")[0], read=False, write=False))
+    except NtError as error:
+        if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
+            raise
+        raise NtError(NtStatus.OBJECT_PATH_NOT_FOUND) from error
+    with ExitStack() as at_error:
+        at_error.enter_context(place)
+        adding = Access.FILE_ADD_SUBDIRECTORY if file.is_directory else Access.FILE_ADD_FILE
+        if not rights.in_folder(root, target, token) & adding:
+            raise NtError(NtStatus.ACCESS_DENIED)
+        _look_there(place, target, token)
+        at_error.pop_all()
+    return place
+
+
+def _look_there(place: Place, target: str, token: Token) -> None:
+    place.standing = place.folder.root.standing(target)
+    try:
+        there = place.there = place.folder.root.open(target, read=False, write=False)
+    except NtError as error:
+        if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
+            raise
+        return
+    known, descriptor = examine(there)
+    readonly = known.attributes & FileAttribute.READONLY
+    deletable = rights.of(there, descriptor, token, Access.DELETE)
+    place.replaceable = bool(deletable) and not readonly
+
+
+def act(file: File, name: NewName, seen: Place, token: Token) -> bool:
+    """Give the name; False if what was looked at is not there any more.  Blocks.
+
+    Raises NtError as `look` does, ACCESS_DENIED for what is READONLY by now; OSError.
+    """
+    give = file.root.rename if name.moves else file.root.link
+    if seen.standing is None:
+        try:
+            give(file, name.target, replace=False)
+        except NtError as error:
+            if name.replace and error.status == NtStatus.OBJECT_NAME_COLLISION:
+                return False
+            raise
+        return True
+    with look(file, name.target, token) as place:
+        if not place.is_as(seen):
+            return False
+        foreign = place.there is not None and place.there.identity != file.identity
+        if foreign and not place.replaceable:
+            raise NtError(NtStatus.ACCESS_DENIED)  # READONLY by now
+        try:
+            give(file, name.target, name.replace, over=place.standing)
+        except MovedError:
+            return False
+    return True

@@ -1,0 +1,50 @@
+"""What SET_INFO does to a file, less its names and its security: [MS-FSA] 2.1.5.15."""
+
+from smbd import vfs
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs import File
+from smbd.wire.fscc import BasicInformation, ExtendedAttribute, FileAttribute
+
+
+def basic(file: File, value: BasicInformation) -> int:
+    """[MS-FSA] 2.1.5.15.2: set times and attributes; the LastWriteTime that the file then has.
+
+    Blocks.
+    """
+    if value.attributes:
+        if value.attributes & FileAttribute.DIRECTORY and not file.is_directory:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+        if value.attributes & FileAttribute.TEMPORARY and file.is_directory:
+            raise NtError(NtStatus.INVALID_PARAMETER)
+    times = [
+        time if time > 0 else None
+        for time in (
+            value.creation_time,
+            value.last_access_time,
+            value.last_write_time,
+            value.change_time,
+        )
+    ]
+    with vfs.all_or_nothing(file):
+        if value.attributes:
+            vfs.set_attributes(file, value.attributes)
+        if any(times):
+            vfs.set_times(file, *times)
+    return vfs.information(file).last_write_time
+
+
+def check_deletable(file: File) -> None:
+    """A directory must be empty, nothing may be READONLY, and the root stays.  Blocks.
+
+    Of a symbolic link to a directory only the link goes.
+    """
+    if not file.path or vfs.information(file).attributes & FileAttribute.READONLY:
+        raise NtError(NtStatus.CANNOT_DELETE)
+    if file.is_directory and not file.is_symlink and not vfs.is_empty(file):
+        raise NtError(NtStatus.DIRECTORY_NOT_EMPTY)
+
+
+def eas(file: File, values: list[ExtendedAttribute]) -> None:
+    """[MS-FSA] 2.1.5.15.5: set extended attributes, all of them or none.  Blocks."""
+    with vfs.all_or_nothing(file, values):
+        vfs.set_eas(file, values)
