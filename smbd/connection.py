@@ -72,6 +72,7 @@ class Connection:
     max_write: int = 65536
     max_transact: int = 65536
     sessions: dict[int, Session] = field(default_factory=dict)
+    now: float = 0.0  # when its last frame came, by the server's clock
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
@@ -94,8 +95,12 @@ class Connection:
 
     # --- in ---
 
-    def receive(self, frame: memoryview) -> list[Request]:
-        """The requests of one frame (a NetBIOS payload); ProtocolError costs the connection."""
+    def receive(self, frame: memoryview, now: float) -> list[Request]:
+        """The requests of one frame (a NetBIOS payload); ProtocolError costs the connection.
+
+        `now` is the time by the server's clock, in seconds.
+        """
+        self.now = now
         if len(frame) < HEADER_SIZE:
             return self._receive_smb1(frame)
         if frame[0] == PROTOCOL_ID[0]:  # all of it is looked at with the rest of the header

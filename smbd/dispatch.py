@@ -67,12 +67,12 @@ class Dispatch:
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task works on
 
-    def frame(self, frame: memoryview) -> Handled:
-        """Carry out one frame; whether something that is still at work uses `frame`.
+    def frame(self, frame: memoryview, now: float) -> Handled:
+        """Carry out one frame that came `now`; whether something still at work uses `frame`.
 
         What takes longer than a turn goes on when that is awaited.
         """
-        requests = self._connection.receive(frame)
+        requests = self._connection.receive(frame, now)
         if len(requests) > 1:
             return self._compound(requests)
         request = requests[0]

@@ -11,7 +11,7 @@ from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.session import Session
 from smbd.share import Share
-from smbd.state import ChangeNotifyList, FileTable, OpenTable
+from smbd.state import ChangeNotifyList, Deadlines, FileTable, OpenTable
 from smbd.turns import Turns
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ class Service:
     shares: dict[str, Share]  # by name in lower case
     blocking: Blocking
     opens: OpenTable
+    clock: Callable[[], float] = time.monotonic  # in seconds; any thread may ask it
+    deadlines: Deadlines = field(default_factory=Deadlines)  # by that clock
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
@@ -46,12 +48,15 @@ class Service:
     dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     started: float = field(default_factory=time.time)
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     @property
     def uptime(self) -> float:
-        """Seconds since the start, however the clock was set meanwhile."""
-        return time.monotonic() - self._began
+        """Seconds since the start, however the time of day was set meanwhile."""
+        return self.clock() - self._began
 
     def retire(self, shares: Iterable[Share]) -> None:
         """Keep shares that are no longer offered for those who are connected to them."""

@@ -36,7 +36,7 @@ class Session:
 
     session_id: int
     forget: Callable[[], None]  # takes it out of its connection's table
-    began: float  # by time.monotonic
+    began: float  # by the server's clock
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
     identity: Identity | None = None

@@ -69,8 +69,8 @@ class Transport:
 
     # --- in ---
 
-    async def receive(self, handle: Callable[[memoryview], Handled]) -> None:
-        """Give every whole frame to `handle`, until the peer ends.
+    async def receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
+        """Give every whole frame to `handle`, with the time it came at, until the peer ends.
 
         The buffer of a frame that is still in use is left to its users, and the next bytes go
         into a new one.
@@ -117,7 +117,7 @@ class Transport:
             self._incoming.settle()
 
     async def _burst(
-        self, view: memoryview, handle: Callable[[memoryview], Handled]
+        self, view: memoryview, handle: Callable[[memoryview, float], Handled]
     ) -> tuple[int, int, bool]:
         """Handle the whole frames in `view`, in turns with the other connections.
 
@@ -126,7 +126,7 @@ class Transport:
         """
         at, have, held = 0, len(view), False
         turn, most = self.turn, self._unsent + _TURN_BYTES
-        over, memory = turn.over, self._memory
+        over, memory, now = turn.over, self._memory, self.last_frame
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
             if length > self._maximum_frame or length < _SMALLEST_FRAME:
@@ -139,7 +139,7 @@ class Transport:
                 end = at + 4 + length
                 if end > have:
                     return at, 4 + length, held
-                used = handle(view[at + 4 : end])
+                used = handle(view[at + 4 : end], now)
                 if used:
                     held = used is True or await used or held
                     over = turn.over

@@ -1,7 +1,6 @@
 """SESSION_SETUP ([MS-SMB2] 3.3.5.5): a login, round by round, and the keys it gives."""
 
 import logging
-import time
 
 import trio
 
@@ -74,7 +73,7 @@ def _session(request: Request) -> Session:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         memory = Holding(connection.memory, SESSION)
         session_id = service.new_session_id()
-        session = Session(session_id, lambda: connection.forget(session_id), time.monotonic())
+        session = Session(session_id, lambda: connection.forget(session_id), connection.now)
         session.memory = memory
         session.preauth = connection.preauth
         connection.sessions[session_id] = service.sessions[session_id] = session
@@ -89,7 +88,7 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
     """Give the token to the login; a failure ends the session, old or new (3.3.5.5.3)."""
     connection, throttle = request.connection, request.service.throttle
     assert session.exchange is not None
-    now = trio.current_time()
+    now = connection.now
     try:
         step = session.exchange.step(message.token)
         session.memory.resize(SESSION + session.exchange.size)
@@ -127,9 +126,8 @@ async def _hold_back(connection: Connection, delay: float) -> None:
     The answers of one connection leave one after the other.  Otherwise a thousand guesses that
     are sent together would all be answered after one delay.
     """
-    now = trio.current_time()
-    connection.login_due = max(connection.login_due, now) + delay
-    await trio.sleep(connection.login_due - now)
+    connection.login_due = max(connection.login_due, connection.now) + delay
+    await trio.sleep_until(connection.login_due)
 
 
 async def _begin(

@@ -35,7 +35,8 @@ async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a folder cannot be."""
     shares = await open_shares(config.shares, {})
     opens = OpenTable(most_opens(config))
-    return Service(config, authenticator(config), shares, blocking, opens)
+    clock = trio.lowlevel.current_clock().current_time
+    return Service(config, authenticator(config), shares, blocking, opens, clock)
 
 
 def authenticator(config: Config) -> Authenticator:

@@ -14,7 +14,7 @@ from smbd.server import announcing, control, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
-from smbd.server.tending import tend
+from smbd.server.tending import meet, tend
 from smbd.service import Service
 from smbd.share import Share
 from smbd.wall import behind_wall, kept_running, wall
@@ -41,6 +41,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             server = Server(service, sockets.smb, connections)
             server.metrics_addresses += map(bound_address, sockets.metrics)
             helping.start_soon(server.accept, sockets.smb)
+            helping.start_soon(meet, service.deadlines)
             helping.start_soon(kept_running, "tending", tend, server, pool.run)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)

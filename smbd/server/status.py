@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -127,7 +126,7 @@ def _session(client: ClientConnection, session: Session) -> dict[str, Any]:
         "sealed": session.encrypt,
         "trees": len(session.trees),
         "opens": len(session.opens),
-        "since": time.monotonic() - session.began,
+        "since": connection.service.clock() - session.began,
     }
 
 

@@ -10,6 +10,8 @@ import trio
 
 from aio import kernel
 from smbd.server.server import Server
+from smbd.state import Deadlines
+from smbd.wall import wall
 
 _EVERY = 1.0  # seconds
 _BUSY_EVERY = 10  # times as long, while clients hold something
@@ -35,6 +37,20 @@ async def tend(server: Server, work: Callable[[Callable[[], None]], Awaitable[No
             if idle:
                 floor = _unaccounted(server)
         floor = min(floor, _unaccounted(server))
+
+
+async def meet(deadlines: Deadlines) -> None:
+    """Do what is due when it is due, until cancelled.
+
+    What fails costs its own deadline alone: it must not make others late, or end the server.
+    """
+    while True:
+        earlier = trio.Event()
+        deadlines.earlier = earlier.set
+        with trio.move_on_at(deadlines.next):
+            await earlier.wait()
+        with wall("a deadline"):
+            deadlines.pass_(trio.current_time())
 
 
 def _unaccounted(server: Server) -> int:

@@ -18,6 +18,7 @@ from smbd.config import Config, ShareConfig
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
+from smbd.server.tending import meet
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
@@ -178,7 +179,8 @@ class Stage:
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
         opens = OpenTable(limit=1000)
-        self.service = Service(Config(), authenticator, shares, None, opens)
+        clock = trio.lowlevel.current_clock().current_time
+        self.service = Service(Config(), authenticator, shares, None, opens, clock)
         window = CommandSequenceWindow(8192)
         self.connection = Connection(self.service, "test:1", "test", window)
         self.connection.dialect = 0x0302
@@ -200,7 +202,7 @@ class Stage:
         """Frames that came in one receive; a late task of one finds the others done."""
         for frame in frames:
             self.wire.turn.begin()
-            handled = self.dispatch.frame(memoryview(bytearray(frame)))
+            handled = self.dispatch.frame(memoryview(bytearray(frame)), trio.current_time())
             if not isinstance(handled, bool):
                 self.nursery.start_soon(_until_handled, handled)
 
@@ -244,6 +246,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
         stage.nursery = nursery
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
         nursery.start_soon(stage.dispatch.interims.run)
+        nursery.start_soon(meet, stage.service.deadlines)
         try:
             yield stage
         finally:

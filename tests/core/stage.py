@@ -54,9 +54,9 @@ def client_sealer(dialect=0x0302):
     return Sealer(CIPHER, keys.decryption, keys.encryption)
 
 
-def received(connection, frame):
+def received(connection, frame, now=0.0):
     """The requests of one frame."""
-    return connection.receive(memoryview(bytearray(frame)))
+    return connection.receive(memoryview(bytearray(frame)), now)
 
 
 def payload(buffers):

@@ -34,9 +34,17 @@ def test_a_message_becomes_a_request_with_the_fields_of_its_header():
 def test_the_payload_is_a_view_into_what_was_received():
     connection = a_connection()
     buffer = bytearray(message(ECHO, b"payload"))
-    (request,) = connection.receive(memoryview(buffer))
+    (request,) = connection.receive(memoryview(buffer), 0.0)
     buffer[64:] = b"changed"
     assert bytes(request.frame[64:]) == b"changed"
+
+
+def test_the_connection_knows_when_its_last_frame_came():
+    connection = a_connection()
+    peer = Peer()
+    for now in (5.0, 7.25):
+        (request,) = received(connection, peer.request(*ECHOES), now)
+        assert request.connection.now == now
 
 
 def test_a_compound_becomes_one_request_for_each_of_its_parts():

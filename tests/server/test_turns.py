@@ -44,7 +44,7 @@ async def two_connections(handle, *, memory=64 * MIB):
                 transport = Transport(server, MemoryAccount(memory), spare, shared)
 
                 def receive(transport=transport, name=name):
-                    return transport.receive(lambda frame: handle(name, transport, frame))
+                    return transport.receive(lambda frame, _: handle(name, transport, frame))
 
                 nursery.start_soon(receive)
                 clients += client, server
@@ -125,7 +125,7 @@ async def test_replies_leave_at_the_end_of_each_turn():
     client, server = sockets()
     transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), Turns())
 
-    def handle(_frame):
+    def handle(_frame, _now):
         seen.append(len(client.recv(MIB)) if seen else 0)
         transport.send([b"reply"])
         return False
@@ -152,7 +152,7 @@ async def test_a_long_compound_is_carried_out_before_the_next_frame(tmp_path):
     async with on_stage(tmp_path) as stage:
 
         def handle(_name, _transport, frame):
-            return stage.dispatch.frame(frame)
+            return stage.dispatch.frame(frame, trio.current_time())
 
         echoes = stage.peer.compound(*[(ECHO, b"\4\0\0\0")] * 20)
         late = stage.peer.request(ECHO, b"\4\0\0\0")
@@ -263,7 +263,7 @@ async def test_busy_connections_take_several_rounds_and_one_that_asks_little_doe
     shared, rounds = Turns(), Rounds()
     done = []
 
-    def handle(name, _frame):
+    def handle(name, _frame, _now):
         clock.now += 0.0001 if name == "little" else 0.0019
         done.append((rounds.count, name))
         return False

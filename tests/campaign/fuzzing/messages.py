@@ -118,6 +118,6 @@ class Frames:
         connection = Connection(self._stage.service, "test:1", "test", window)
         connection.dialect, connection.multi_credit = known.dialect, True
         connection.sessions = dict(known.sessions)
-        requests = connection.receive(memoryview(bytearray(frame)))
+        requests = connection.receive(memoryview(bytearray(frame)), 0.0)
         refusals = [(one, Reply.of_error(one.refusal or 0xC0000001)) for one in requests]
         connection.finish_compound(refusals)
