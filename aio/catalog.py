@@ -1,5 +1,5 @@
-"""Which engines there are and what may be set: pure data, so that a configuration can be
-checked without importing trio or cffi.
+"""Which engines there are, all that is said of each, and what may be set: pure data, so that a
+configuration can be checked without importing trio or cffi.
 
 A spec is an engine's name, or `nowait+NAME`: the page-cache probe in front of it.  `nowait` alone
 is `nowait+threads`.  For NAME there may be several, `uring,threads`: the first that this machine
@@ -97,15 +97,93 @@ _DONTCACHE = Option(
     "0: none do",
 )
 
-ENGINES: Mapping[str, tuple[Option, ...]] = {
-    "sync": (),
-    "threads": (_WORKERS, _DONTCACHE),
-    "libaio": (_DEPTH, _DIRECT, _WORKERS, _DONTCACHE),
-    "uring": (_DEPTH, _DIRECT, _DONTCACHE),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An engine: what opens it, and what documents, survey and reports say of it and draw.
+
+    `class_path` is "module:class", imported when an engine is opened: the catalogue stands below
+    the engines, which need trio and cffi.  The alternative, a table of classes in aio.opening,
+    would be a second place that each engine must be entered in.  The class is called with the
+    row's options as keywords.
+    """
+
+    name: str
+    class_path: str
+    options: tuple[Option, ...] = ()
+    how: str  # for README, shares.toml and reports: "a READ or WRITE is done ..."
+    requests: str  # for the survey: what requests do that the probe does not answer
+    # An engine that some machines lack has a static method `check`, which raises OSError there.
+    everywhere: bool = True
+    offered: str = "always"  # what to know of it where the machine has it
+    beside_direct: str = ""  # as `requests`, for what O_DIRECT cannot do
+    blocks: bool = False  # whether `try_read` and `try_write` are the blocking calls themselves
+    colour: str
+    colour_in_dark: str
+    marker: str  # matplotlib's
+
+    def takes(self, option: str) -> bool:
+        """Whether it has an option of this name."""
+        return any(each.name == option for each in self.options)
+
+
+_TO_WORKERS = "go to worker threads"
+_TO_URING = "go to io_uring"
+# The colours are Okabe and Ito's palette, which colour-blind people tell apart too.
+_ROWS = (
+    Row(
+        name="sync",
+        class_path="aio.blocking:SyncEngine",
+        how="by a blocking call in the only event loop, to compare with: nothing is faster while "
+        "the page cache has the data, and nobody else is served while it has not",
+        requests="block the event loop",
+        blocks=True,
+        colour="#d55e00",
+        colour_in_dark="#f0782a",
+        marker="o",
+    ),
+    Row(
+        name="threads",
+        class_path="aio.threads:ThreadsEngine",
+        options=(_WORKERS, _DONTCACHE),
+        how="by a blocking call in a worker thread: over and back for each request",
+        requests=_TO_WORKERS,
+        colour="#0072b2",
+        colour_in_dark="#46a3e0",
+        marker="s",
+    ),
+    Row(
+        name="libaio",
+        class_path="aio.libaio:LibaioEngine",
+        options=(_DEPTH, _DIRECT, _WORKERS, _DONTCACHE),
+        how="by io_submit, Linux's older asynchronous interface, which is asynchronous only with "
+        "direct = true (O_DIRECT); else it blocks the event loop",
+        requests="go to libaio, which for buffered files blocks the event loop",
+        everywhere=False,
+        offered="asynchronous with direct = true alone",
+        beside_direct=_TO_WORKERS,
+        colour="#009e73",
+        colour_in_dark="#25b98c",
+        marker="^",
+    ),
+    Row(
+        name="uring",
+        class_path="aio.uring:UringEngine",
+        options=(_DEPTH, _DIRECT, _DONTCACHE),
+        how="by io_uring, Linux's newer one; its rings are C, built at the first use into "
+        "~/.cache/aio where there is a compiler",
+        requests=_TO_URING,
+        everywhere=False,
+        offered="asynchronous, by the kernel's own threads where it must",
+        beside_direct=_TO_URING,
+        colour="#b5599a",
+        colour_in_dark="#d581bd",
+        marker="D",
+    ),
+)
+ENGINES: Mapping[str, Row] = {row.name: row for row in _ROWS}
+PROBE_HOW = "at once where the page cache has the data or takes it, else by a worker thread"
 PROBE_OPTIONS = (_INLINE_LIMIT,)
-# Those that no machine lacks: nothing need come after them.
-_ALWAYS = {"sync", "threads"}
 
 
 def engine_names() -> list[str]:
@@ -127,7 +205,7 @@ def parse_spec(text: str) -> Spec:
             raise ValueError(f"there is no engine {name!r}{_nearest(name, list(ENGINES))}")
         if name in names[:at]:
             raise ValueError(f"{text!r} names engine {name!r} twice")
-        if name in _ALWAYS and name != names[-1]:
+        if ENGINES[name].everywhere and name != names[-1]:
             raise ValueError(f"every machine has engine {name!r}: {text!r} ends with it")
     return Spec(names, probe)
 
@@ -137,7 +215,7 @@ def options_of(spec: Spec) -> dict[str, Option]:
     options = [
         option
         for name in spec.engines
-        for option in ENGINES[name]
+        for option in ENGINES[name].options
         if option.probed or not spec.probe
     ]
     return {option.name: option for option in (*options, *(PROBE_OPTIONS if spec.probe else ()))}

@@ -1,4 +1,4 @@
-"""libaio's queue: asynchronous with O_DIRECT alone; for buffered files, io_submit does the work.
+"""Engine "libaio": asynchronous with O_DIRECT alone; for buffered files, io_submit does the work.
 
 Plain system calls, no library: the libaio of distributions is a thin layer over these.
 """
@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable
 from struct import pack
 
+from aio.dontcache import DontCache
 from aio.kernel import (
     IO_EVENT,
     IOCB,
@@ -22,6 +23,7 @@ from aio.kernel import (
     io_setup,
     io_submit,
 )
+from aio.queued import QueuedEngine
 from aio.ring import Request
 
 _COMMANDS = (IOCB_CMD_PREAD, IOCB_CMD_PWRITE, IOCB_CMD_FSYNC)
@@ -83,6 +85,19 @@ class LibaioQueue:
     def close(self) -> None:
         """End the context."""
         self._finalizer()
+
+
+class LibaioEngine(QueuedEngine):
+    """This queue; with `direct`, workers do what O_DIRECT cannot, since libaio would block."""
+
+    def __init__(self, *, depth: int, direct: int, workers: int, dontcache: DontCache) -> None:
+        """Errors: as `io_setup`."""
+        super().__init__(LibaioQueue(depth), dontcache, direct=bool(direct), workers=workers)
+
+    @staticmethod
+    def check() -> None:
+        """Errors: as `io_setup`."""
+        LibaioQueue(1).close()
 
 
 def _close(context: int, eventfd: int) -> None:

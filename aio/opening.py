@@ -1,17 +1,23 @@
 """`open_engine`: from a spec and options to an engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from typing import Protocol
 
 from aio.base import Engine
-from aio.blocking import SyncEngine
-from aio.catalog import check_options, parse_spec
+from aio.catalog import ENGINES, Row, check_options, parse_spec
 from aio.dontcache import DontCache
-from aio.libaio import LibaioQueue
 from aio.probe import Probe
-from aio.queued import QueuedEngine
-from aio.ring import Queue
-from aio.threads import ThreadsEngine
-from aio.uring import UringQueue
+
+
+class EngineClass(Protocol):
+    """What a row's `class_path` names."""
+
+    def __call__(self, **options: int | DontCache) -> Engine:
+        """An engine with the row's options; OSError: this machine lacks it, and why."""
+
+    def check(self) -> None:
+        """OSError: this machine lacks the engine.  Not called where the row says `everywhere`."""
 
 
 def open_engine(spec: str, **options: int) -> Engine:
@@ -25,28 +31,33 @@ def open_engine(spec: str, **options: int) -> Engine:
     parsed = parse_spec(spec)
     values = check_options(parsed, options)
     dontcache = DontCache(values.get("dontcache", 0))
-    engine = _first(parsed.engines, values, dontcache)
-    if engine.name == "sync":  # may be the last of a list, but has no such option
+    row, engine = _first(parsed.engines, values, dontcache)
+    if not parsed.probe:
+        return engine
+    if not row.takes("dontcache"):  # another engine of the list does
         dontcache = DontCache(0)
-    return Probe(engine, values["inline_limit"], dontcache) if parsed.probe else engine
+    return Probe(engine, values["inline_limit"], dontcache)
 
 
 def unavailable(name: str) -> str | None:
     """Why this machine does not offer an engine; None if it does.  Found by trying it."""
+    row = ENGINES[name]
     try:
-        if name in _QUEUES:
-            _QUEUES[name](1).close()
+        if not row.everywhere:
+            _class_of(row).check()
     except OSError as error:
         return f"{name} is not available: {error.strerror}"
     return None
 
 
-def _first(names: tuple[str, ...], values: Mapping[str, int], dontcache: DontCache) -> Engine:
+def _first(
+    names: tuple[str, ...], values: Mapping[str, int], dontcache: DontCache
+) -> tuple[Row, Engine]:
     """The first that can be had."""
     notes: list[str] = []
     for name in names:
         try:
-            engine = _make(name, values, dontcache)
+            engine = _make(ENGINES[name], values, dontcache)
         except OSError as error:
             notes.append(f"{name} is not available: {error.strerror}")
             if name == names[-1]:
@@ -54,19 +65,19 @@ def _first(names: tuple[str, ...], values: Mapping[str, int], dontcache: DontCac
         else:
             engine.notes = tuple(notes)
             break
-    return engine
+    return ENGINES[name], engine
 
 
-def _make(name: str, values: Mapping[str, int], dontcache: DontCache) -> Engine:
-    if name == "sync":
-        return SyncEngine()
-    if name == "threads":
-        return ThreadsEngine(values["workers"], dontcache)
-    queue = _QUEUES[name](values["depth"])
-    direct = bool(values.get("direct"))  # behind the probe there is no such option
-    # What O_DIRECT cannot do, libaio does not do asynchronously.
-    workers = values["workers"] if name == "libaio" else 0
-    return QueuedEngine(queue, dontcache, direct=direct, workers=workers)
+def _make(row: Row, values: Mapping[str, int], dontcache: DontCache) -> Engine:
+    """`dontcache` stands for the option: engine and probe share what file systems refused."""
+    options: dict[str, int | DontCache] = {
+        option.name: values.get(option.name, option.default) for option in row.options
+    }
+    if "dontcache" in options:
+        options["dontcache"] = dontcache
+    return _class_of(row)(**options)
 
 
-_QUEUES: Mapping[str, Callable[[int], Queue]] = {"libaio": LibaioQueue, "uring": UringQueue}
+def _class_of(row: Row) -> EngineClass:
+    found: EngineClass = resolve_name(row.class_path)
+    return found

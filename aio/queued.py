@@ -1,6 +1,5 @@
-"""Engines "libaio" and "uring": requests go to a queue of the kernel's, completions come back.
-
-The same engine twice, over another queue (aio.libaio, aio.uring).
+"""What the engines "libaio" and "uring" share: requests go to a queue of the kernel's, completions
+come back.  Each brings its own queue (aio.libaio, aio.uring).
 """
 
 import os

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mmap import PAGESIZE
 from pathlib import Path
 
-from aio.catalog import ENGINES, PROBE, Spec, check_options, parse_spec
+from aio.catalog import ENGINES, PROBE, Row, Spec, check_options, parse_spec
 from aio.direct import try_direct
 from aio.dontcache import try_dontcache
 from aio.file_systems import FileSystem
@@ -61,14 +61,8 @@ def offers() -> list[Offer]:
 def _engine_offer(name: str) -> Offer:
     reason = unavailable(name)
     if reason is None:
-        return Offer(name, available=True, reason=_OFFERED.get(name, "always"))
+        return Offer(name, available=True, reason=ENGINES[name].offered)
     return Offer(name, available=False, reason=reason.partition(": ")[2])
-
-
-_OFFERED = {
-    "libaio": "asynchronous with direct = true alone",
-    "uring": "asynchronous, by the kernel's own threads where it must",
-}
 
 
 def _offer(name: str, reason: str, attempt: Callable[[], object]) -> Offer:
@@ -116,11 +110,12 @@ def describe(folder: str | os.PathLike[str], spec: str, **options: int) -> Descr
     values = check_options(parsed, options)
     file_system = _file_system(folder)
     name, notes = _first_available(parsed.engines)
+    row = ENGINES[name]
     choice = _Choice(
-        name,
+        row,
         parsed.probe,
-        direct=bool(values.get("direct")) and name in _DIRECT_OTHERS,
-        dontcache=values.get("dontcache", 0) if name != "sync" else 0,
+        direct=bool(values.get("direct")) and row.takes("direct"),
+        dontcache=values.get("dontcache", 0) if row.takes("dontcache") else 0,
     )
     reads, writes = choice.ways(folder)
     return Description(str(Spec((name,), parsed.probe)), file_system.name, reads, writes, notes)
@@ -130,7 +125,7 @@ def describe(folder: str | os.PathLike[str], spec: str, **options: int) -> Descr
 class _Choice:
     """What was chosen of the engines and options."""
 
-    engine: str
+    row: Row
     probe: bool
     direct: bool
     dontcache: int
@@ -138,7 +133,7 @@ class _Choice:
     def ways(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
         """Those of reads and of writes."""
         if not (self.probe or self.direct or self.dontcache):
-            way = f"all {_BEHIND[self.engine]}"
+            way = f"all {self.row.requests}"
             return way, way
         fd = _temporary_file(folder)
         ours = fd is not None
@@ -154,8 +149,8 @@ class _Choice:
 
     def _tried(self, fd: int, *, ours: bool) -> tuple[str, str]:
         if self.direct:
-            return _direct(fd, self.engine)
-        behind = _BEHIND[self.engine]
+            return _direct(fd, self.row)
+        behind = self.row.requests
         reads, writes = _probed(fd, behind, ours=ours) if self.probe else (f"all {behind}",) * 2
         if not self.dontcache:
             return reads, writes
@@ -176,24 +171,14 @@ def _first_available(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     raise OSError(errno.EOPNOTSUPP, "; ".join(reasons))
 
 
-_BEHIND = {
-    "sync": "block the event loop",
-    "threads": "go to worker threads",
-    "libaio": "go to libaio, which for buffered files blocks the event loop",
-    "uring": "go to io_uring",
-}
-# What does what O_DIRECT cannot do.
-_DIRECT_OTHERS = {"libaio": _BEHIND["threads"], "uring": _BEHIND["uring"]}
-
-
-def _direct(fd: int, name: str) -> tuple[str, str]:
-    other = _DIRECT_OTHERS[name]
+def _direct(fd: int, row: Row) -> tuple[str, str]:
+    other = row.beside_direct
     try:
         needs = try_direct(fd)
     except OSError as error:
         way = f"all {other} and the page cache, since O_DIRECT is not to be had: {error.strerror}"
         return way, way
-    by = f"by O_DIRECT and {name} in blocks of"
+    by = f"by O_DIRECT and {row.name} in blocks of"
     return (
         f"{by} {needs.offset} bytes; what is not aligned to them is copied",
         f"{by} {max(needs.offset, PAGESIZE)} bytes; parts of them {other} and the page cache",

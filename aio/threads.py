@@ -24,7 +24,7 @@ class ThreadsEngine:
     name = "threads"
     notes: tuple[str, ...] = ()
 
-    def __init__(self, workers: int, dontcache: DontCache) -> None:
+    def __init__(self, *, workers: int, dontcache: DontCache) -> None:
         self._pool = WorkerPool(workers, "aio-threads")
         self._pool.reserve()
         self._stats = Stats()

@@ -1,4 +1,4 @@
-"""io_uring's queue: asynchronous for buffered files too, by the kernel's own threads if it must.
+"""Engine "uring": asynchronous for buffered files too, by the kernel's own threads if it must.
 
 Files are not registered: it saves nothing that shows (see aio.bounce, for memory it does).
 """
@@ -11,8 +11,10 @@ from struct import Struct
 from typing import Any
 
 from aio._uring.build import load
+from aio.dontcache import DontCache
 from aio.kernel import Address
 from aio.kernel.libc import ffi
+from aio.queued import QueuedEngine
 from aio.ring import Request
 
 _OPCODES = (22, 23, 3)  # IORING_OP_READ, IORING_OP_WRITE (Linux 5.6), IORING_OP_FSYNC
@@ -112,6 +114,19 @@ class UringQueue:
     def close(self) -> None:
         """End the ring."""
         self._finalizer()
+
+
+class UringEngine(QueuedEngine):
+    """This queue, which also does what O_DIRECT cannot."""
+
+    def __init__(self, *, depth: int, direct: int, dontcache: DontCache) -> None:
+        """OSError: as `UringQueue`."""
+        super().__init__(UringQueue(depth), dontcache, direct=bool(direct), workers=0)
+
+    @staticmethod
+    def check() -> None:
+        """OSError: as `UringQueue`."""
+        UringQueue(1).close()
 
 
 def _close(close: Callable[[Any], None], ring: Any, eventfd: int) -> None:

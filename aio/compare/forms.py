@@ -1,7 +1,9 @@
-"""The engines as they are compared: each alone, and behind the probe."""
+"""The engines as they are compared: each alone, behind the probe, and with O_DIRECT."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+from aio.catalog import ENGINES, PROBE, Row, parse_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +24,30 @@ class Form:
     @property
     def probe(self) -> bool:
         """Whether the page cache is asked first."""
-        return self.spec.startswith("nowait")
+        return self.spec.startswith(PROBE)
+
+    @property
+    def row(self) -> Row | None:
+        """That of the engine, the first of a list; None: the catalogue has no such engine."""
+        try:
+            return ENGINES[parse_spec(self.spec).engines[0]]
+        except ValueError:
+            return None
 
 
-FORMS = (
-    Form("sync"),
-    Form("nowait+sync"),
-    Form("threads"),
-    Form("nowait+threads"),
-    Form("libaio"),
-    Form("nowait+libaio"),
-    Form("libaio", {"direct": 1}),
-    Form("uring"),
-    Form("nowait+uring"),
-    Form("uring", {"direct": 1}),
-)
+def forms_of(rows: Iterable[Row]) -> tuple[Form, ...]:
+    """Each engine alone, behind the probe, and with O_DIRECT if it takes that."""
+    return tuple(form for row in rows for form in _forms_of(row))
+
+
+def _forms_of(row: Row) -> Iterator[Form]:
+    yield Form(row.name)
+    yield Form(f"{PROBE}+{row.name}")
+    if row.takes("direct"):
+        yield Form(row.name, {"direct": 1})
+
+
+FORMS = forms_of(ENGINES.values())
 
 
 def form_named(name: str) -> Form:

@@ -123,6 +123,7 @@ def _figures(form: Form, outcomes: Sequence[Outcome], took: Mapping[str, Any]) -
     if form.probe:
         inline = stats["hits"] + stats["writes_inline"]
     else:
-        inline = sum(one.operations for one in outcomes) if form.spec == "sync" else 0
+        blocks = form.row is not None and form.row.blocks
+        inline = sum(one.operations for one in outcomes) if blocks else 0
     loads = [Figures.of_load(one.seconds, one.transferred, one.latencies) for one in outcomes]
     return Figures.of_run(loads, Usage(*took["usage"]), took["turns"], inline=inline, stats=stats)

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import pytest
 
 import aio
-from aio import ENGINES, opening
+from aio import ENGINES
 from tests.aio import mounts
 from tests.aio.engines import FORMS, Form
 from tests.aio.page_cache import file_system_of, slow_disk, takes_nowait
@@ -157,5 +157,5 @@ def no_uring(monkeypatch: pytest.MonkeyPatch) -> str:
     def refuse(_depth: int) -> None:
         raise OSError(errno.EPERM, reason)
 
-    monkeypatch.setitem(opening._QUEUES, "uring", refuse)  # type: ignore[arg-type]
+    monkeypatch.setattr("aio.uring.UringQueue", refuse)
     return reason

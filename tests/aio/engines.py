@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import aio
+from aio.catalog import options_of
 from aio.opening import unavailable
 
 
@@ -46,26 +47,19 @@ def _reason(name: str) -> str | None:
 
 # So that it is used: by what the tests take for a long request.
 DONTCACHE = {"dontcache": 4096}
+ROWS = list(aio.ENGINES.values())
 ALONE = [
-    Form("sync"),
-    Form("threads"),
-    Form("libaio"),
-    Form("libaio", {"direct": 1}),
-    Form("uring"),
-    Form("uring", {"direct": 1}),
+    *(Form(row.name) for row in ROWS),
+    *(Form(row.name, {"direct": 1}) for row in ROWS if row.takes("direct")),
 ]
+PROBED = [Form("nowait"), *(Form(f"nowait+{row.name}") for row in ROWS if row.name != "threads")]
 FORMS = [
     *ALONE,
-    Form("nowait"),
-    Form("nowait+sync"),
-    Form("nowait+libaio"),
-    Form("nowait+uring"),
-    Form("threads", DONTCACHE),
-    Form("libaio", DONTCACHE),
-    Form("uring", DONTCACHE),
+    *PROBED,
+    *(Form(row.name, DONTCACHE) for row in ROWS if row.takes("dontcache")),
     Form("nowait", DONTCACHE),
 ]
-QUEUED = [form for form in FORMS if "libaio" in form.spec or "uring" in form.spec]
+QUEUED = [form for form in FORMS if "depth" in options_of(aio.parse_spec(form.spec))]
 
 
 @contextmanager

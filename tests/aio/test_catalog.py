@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 import aio
-from aio.catalog import ENGINES, check_options, engine_names, options_of, parse_spec
+from aio.catalog import (
+    ENGINES,
+    PROBE,
+    PROBE_HOW,
+    check_options,
+    engine_names,
+    options_of,
+    parse_spec,
+)
 from tests.aio.engines import Form
 
 
@@ -51,7 +59,7 @@ async def test_an_engine_says_what_it_is(form: Form) -> None:
         ("+sync", "did you mean '"),
         ("xyz", "there are nowait, nowait+sync, nowait+threads, "),
         ("uring,thread", "no engine 'thread': did you mean 'threads'"),
-        ("uring,", "no engine '': there are sync, threads, libaio, uring"),
+        ("uring,", "no engine '': there are sync, threads, "),
         ("nowait+uring,nowait", "no engine 'nowait': there are"),
     ],
 )
@@ -87,8 +95,8 @@ def test_a_switch_is_false_or_true() -> None:
     spec = parse_spec("libaio")
     for given, value in ((True, 1), (False, 0), (1, 1), (0, 0), (None, 0)):
         assert check_options(spec, {"direct": given})["direct"] == value
-    [direct] = [option for option in ENGINES["libaio"] if option.name == "direct"]
-    [depth] = [option for option in ENGINES["libaio"] if option.name == "depth"]
+    [direct] = [option for option in ENGINES["libaio"].options if option.name == "direct"]
+    [depth] = [option for option in ENGINES["libaio"].options if option.name == "depth"]
     assert (direct.range, direct.default_text) == ("false or true", "false")
     assert (depth.range, depth.default_text) == ("1 to 4096", "128")
 
@@ -157,3 +165,23 @@ def test_every_public_name_is_there_and_no_other() -> None:
         assert getattr(aio, name) is not None
     with pytest.raises(AttributeError, match="'nonsense'"):
         aio.nonsense  # noqa: B018
+
+
+def test_the_table_of_the_readme_is_the_catalogue() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    table = text.partition("\n## Engines\n")[2].strip().partition("\n\n")[0]
+    assert table.splitlines() == [
+        "| engine | a READ or WRITE of a file is done ... |",
+        "|---|---|",
+        f"| `{PROBE}` | {PROBE_HOW} |",
+        *(f"| `{row.name}` | {row.how} |" for row in ENGINES.values()),
+    ]
+
+
+def test_every_row_says_all_that_is_asked_of_it() -> None:
+    rows = ENGINES.values()
+    for row in rows:
+        assert all((row.how, row.requests, row.offered))
+        assert bool(row.beside_direct) == row.takes("direct")
+    for names in ({row.marker for row in rows}, {row.colour for row in rows}):
+        assert len(names) == len(ENGINES)

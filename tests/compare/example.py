@@ -13,7 +13,8 @@ SECONDS = 2.0
 _LAYERS: tuple[Layer, ...] = ("bare", "served")
 # Microseconds of CPU that the way of a request costs: in the loop, or over and back.
 _INLINE = 9.0
-_OVER = {"sync": 0.0, "threads": 48.0, "libaio": 60.0, "uring": 31.0}
+_OVER = {"sync": 0.0, "threads": 48.0, "libaio": 60.0}
+_OVER_OTHERS = 31.0
 _SERVED = 74.0  # what SMB adds
 _DISK = 140.0  # us of one read on the disk, which has this many hands:
 _HANDS = 24
@@ -127,7 +128,7 @@ def _alone(
     inline = _goes_inline(load, form)
     hops = _behind(form) == "threads" and not inline
     cpu = _INLINE + load.size / MIB * 60 + (_SERVED if layer == "served" else 0)
-    cpu += 0 if inline else _OVER[_behind(form)]
+    cpu += 0 if inline else _OVER.get(_behind(form), _OVER_OTHERS)
     wait = _DISK if _goes_to_disk(load, form) else 0.0
     at_once = 1 if _behind(form) == "sync" else min(load.depth, _HANDS)
     each = max(cpu + delay, (cpu + wait) / at_once) * chance.uniform(0.95, 1.1)

@@ -27,9 +27,9 @@ MIX = workload_named("hits 4 KiB x1 beside 4 misses")
 WITHOUT_QUEUES = """\
 #!{python}
 import errno, runpy, sys
-from aio import opening
-def refuse(*_, **__): raise OSError(errno.EPERM, "Operation not permitted")
-opening._QUEUES = dict.fromkeys(opening._QUEUES, refuse)
+import aio.libaio, aio.uring
+def refuse(_): raise OSError(errno.EPERM, "Operation not permitted")
+aio.libaio.LibaioQueue = aio.uring.UringQueue = refuse
 runpy.run_module("smbd.compare.server", run_name="__main__")
 """
 # A study that is waiting, in the middle of everything.

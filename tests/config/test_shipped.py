@@ -95,7 +95,7 @@ def test_every_engine_option_is_documented_with_default_and_range() -> None:
     text = section("shares.example.engine_options")
     options = {
         option.name: option
-        for group in (catalog.PROBE_OPTIONS, *catalog.ENGINES.values())
+        for group in (catalog.PROBE_OPTIONS, *(row.options for row in catalog.ENGINES.values()))
         for option in group
     }
     assert set(re.findall(r"^#([a-z_]+) = ", text, re.MULTILINE)) == options.keys()
@@ -104,6 +104,8 @@ def test_every_engine_option_is_documented_with_default_and_range() -> None:
         assert option.range in text
 
 
-def test_every_engine_is_documented() -> None:
-    for name in (catalog.PROBE, *catalog.ENGINES):
-        assert f'"{name}"' in section("shares.example")
+def test_every_engine_is_documented_as_the_catalogue_has_it() -> None:
+    text = " ".join(re.sub(r"^# *", "", section("shares.example"), flags=re.MULTILINE).split())
+    assert f'"{catalog.PROBE}": {catalog.PROBE_HOW}.' in text
+    for row in catalog.ENGINES.values():
+        assert f'"{row.name}": {row.how}.' in text

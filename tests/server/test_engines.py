@@ -8,25 +8,17 @@ import trio
 from aio import parse_spec
 from smbd.config import ShareConfig
 from smbd.testing import serve
-from tests.aio.engines import Form
+from tests.aio.engines import ALONE, PROBED, Form
 from tests.aio.page_cache import make_cold, make_warm
 from tests.server.clients import PypiClient
 
 SIZE = 65536
 DIRECT = {"direct": 1}
 FORMS = [
-    Form("sync"),
-    Form("threads"),
-    Form("threads", {"dontcache": SIZE}),
-    Form("libaio"),
-    Form("libaio", DIRECT),
-    Form("uring"),
-    Form("uring", DIRECT),
-    Form("nowait"),
-    Form("nowait+sync"),
-    Form("nowait+libaio"),
-    Form("nowait+uring"),
+    *ALONE,
+    *PROBED,
     Form("nowait+uring,threads"),
+    Form("threads", {"dontcache": SIZE}),
     Form("nowait", {"dontcache": SIZE}),
 ]
 

@@ -16,15 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from aio.catalog import ENGINES
 from aio.compare.forms import form_named
 
 WIDTH = 9.2  # inches
 PANEL = 2.9
 _INK, _GRID = "#1c2329", "#d5dadd"
-# Okabe and Ito's palette, told apart by colour-blind people too: one colour for each engine.
-_COLOURS = {"sync": "#d55e00", "threads": "#0072b2", "libaio": "#009e73", "uring": "#b5599a"}
-_UNKNOWN = "#7a7a7a"
-_MARKERS = {"sync": "o", "threads": "s", "libaio": "^", "uring": "D"}
+_UNKNOWN = ("#7a7a7a", "o")  # colour and marker of an engine that the catalogue lacks
 
 _STYLE: Any = {  # rcParams' type names every key, another set in each version
     "svg.fonttype": "none",  # text stays text: a third of the size, and it can be searched
@@ -81,8 +79,8 @@ class Look:
 def look(name: str) -> Look:
     """How a form looks in every plot."""
     form = form_named(name)
-    engine = form.spec.removeprefix("nowait+").partition(",")[0]
-    colour, marker = _COLOURS.get(engine, _UNKNOWN), _MARKERS.get(engine, "o")
+    row = form.row
+    colour, marker = (row.colour, row.marker) if row else _UNKNOWN
     if form.options:
         return Look(colour, ":" if "direct" in form.options else "-.", "x", filled=False)
     return Look(colour, "-" if form.probe else "--", marker, filled=form.probe)
@@ -140,7 +138,7 @@ def svg(figure: Figure, prefix: str, label: str) -> str:
     used = set(re.findall(r"#([\w.-]+)", text))
     text = re.sub(r' id="([^"]*)"', lambda at: at[0] if at[1] in used else "", text)
     text = re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{prefix}-", text)
-    for colour, variable in _VARIABLES.items():
+    for colour, variable in _variables().items():
         text = text.replace(colour, f"var({variable})")
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
 
@@ -160,8 +158,9 @@ _TIDY = {
     r"\s*\n\s*": " ",
     r"(?<=>) (?=<)": "",
 }
-_VARIABLES = {
-    _INK: "--ink",
-    _GRID: "--grid",
-    **{colour: f"--{engine}" for engine, colour in _COLOURS.items()},
-}
+
+
+def _variables() -> dict[str, str]:
+    """Colour -> the style sheet's variable that has it in a light page."""
+    engines = {row.colour: f"--{row.name}" for row in ENGINES.values()}
+    return {_INK: "--ink", _GRID: "--grid", **engines}

@@ -8,7 +8,7 @@ from aio.compare.figures import UNITS, heading
 from aio.compare.report import verdicts
 from aio.compare.report.markup import Markup, el, items, joined, link, table
 from aio.compare.report.section import PARTS, can_draw, place_section
-from aio.compare.report.style import CSS
+from aio.compare.report.style import css
 from aio.compare.report.view import GROUPS, LAYERS, round_count
 from aio.compare.report.words import (
     CACHE,
@@ -18,8 +18,8 @@ from aio.compare.report.words import (
     MANUALS,
     ONE_ROUND,
     TURNS,
-    WAYS,
     took,
+    ways,
     when,
 )
 
@@ -50,7 +50,7 @@ def _head(document: Document) -> Markup:
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("title", f"smbd compare, {when(document)}"),
-        el("style", Markup(CSS)),
+        el("style", Markup(css())),
     )
 
 
@@ -105,7 +105,7 @@ def _method(document: Document) -> Markup:
         el("h3", "Layers"),
         table(["layer", "what is in it"], list(LAYERS.items()), kind="text"),
         el("h3", "Forms"),
-        table(["form", "how it reads and writes"], list(WAYS.items()), kind="text"),
+        table(["form", "how it reads and writes"], list(ways().items()), kind="text"),
         el(
             "p",
             "Manuals: ",

@@ -1,11 +1,23 @@
 """The page's style sheet: light and dark, wide and narrow, nothing from outside."""
 
-CSS = """
+from aio.catalog import ENGINES
+
+
+def css() -> str:
+    """All of it; each engine of the catalogue has its colour as a variable."""
+    light = " ".join(f"--{row.name}: {row.colour};" for row in ENGINES.values())
+    dark = " ".join(f"--{row.name}: {row.colour_in_dark};" for row in ENGINES.values())
+    return f"""
+:root {{ {light} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}
+{_CSS}"""
+
+
+_CSS = """
 :root {
   color-scheme: light dark;
   --page: #f7f8f8; --card: #ffffff; --ink: #1c2329; --muted: #5a666e; --line: #dce1e4;
   --grid: #d5dadd; --link: #0b5cad; --heat: #e8890c;
-  --sync: #d55e00; --threads: #0072b2; --libaio: #009e73; --uring: #b5599a;
   --yes: #d6f0df; --yes-ink: #0c5429; --no: #fadbd4; --no-ink: #86200e;
   --partly: #fcebbf; --partly-ink: #644900; --open: #e7ebed; --open-ink: #4a565e;
 }
@@ -13,7 +25,6 @@ CSS = """
   :root {
     --page: #13171a; --card: #1a2024; --ink: #e3e7e9; --muted: #9ba7ae; --line: #313b41;
     --grid: #343d43; --link: #74b3f0; --heat: #f0a030;
-    --sync: #f0782a; --threads: #46a3e0; --libaio: #25b98c; --uring: #d581bd;
     --yes: #143d25; --yes-ink: #a5e3bd; --no: #51190f; --no-ink: #ffb9ab;
     --partly: #453607; --partly-ink: #f5d983; --open: #2b343a; --open-ink: #b4c0c7;
   }

@@ -1,5 +1,6 @@
 """What terminal and page say in the same words."""
 
+from aio.catalog import ENGINES
 from aio.compare.document import Document, Place
 
 CUT_SHORT = "The study was stopped before its end: it has what was measured until then, no more."
@@ -24,12 +25,7 @@ TURNS = (
     "All forms take turns in each round, so that a machine that slows down meanwhile slows all of "
     "them. A figure is the median of the rounds."
 )
-WAYS = {
-    "sync": "A blocking call in the event loop: nothing is faster while data is in the page "
-    "cache, and nobody else is served while it is not.",
-    "threads": "A blocking call in a worker thread: over and back for each request.",
-    "libaio": "Linux's older asynchronous interface, io_submit.",
-    "uring": "Linux's newer one, io_uring.",
+_WAYS = {
     "nowait+...": "The page cache is asked first, in the event loop (preadv2 with RWF_NOWAIT). "
     "What is there is answered at once; the rest goes to the engine that is named behind it.",
     "... direct": "Past the page cache (O_DIRECT): there are no hits, every read is the disk's.",
@@ -41,6 +37,12 @@ MANUALS = (
     ("io_uring", f"{_MAN}/man7/io_uring.7.html"),
     ("posix_fadvise", f"{_MAN}/man2/posix_fadvise.2.html"),
 )
+
+
+def ways() -> dict[str, str]:
+    """Form -> how it reads and writes."""
+    engines = {row.name: f"{row.how[0].upper()}{row.how[1:]}." for row in ENGINES.values()}
+    return {**engines, **_WAYS}
 
 
 def when(document: Document) -> str:
