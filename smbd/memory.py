@@ -80,11 +80,22 @@ class Holding:
         """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
         if self._account is not None:
             self._account.hold(size)
-            self.size += size
+        self.size += size
 
     def resize(self, size: int) -> None:
         """Hold `size` bytes in all; INSUFFICIENT_RESOURCES beyond the bound."""
         self.grow(size - self.size)
+
+    def move(self, account: MemoryAccount | None) -> None:
+        """Hold the same in another account, or in nobody's; INSUFFICIENT_RESOURCES, and as before.
+
+        Not after `end`.
+        """
+        if account is not None:
+            account.hold(self.size)
+        before, self._account = self._account, account
+        if before is not None:
+            before.hold(-self.size)
 
     def end(self) -> None:
         """Hold nothing any more; again is harmless."""

@@ -8,7 +8,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.share import Share
-from smbd.state import Open, PipeOpen
+from smbd.state import Open, PipeOpen, Tables
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import FILE_ID_AT, parse_file_id
@@ -33,7 +33,7 @@ class NamesFile(Protocol):
 
     @property
     def volatile_id(self) -> int:
-        """The half that OpenTable finds it by."""
+        """The half that its session finds it by."""
 
 
 class Place(Protocol):
@@ -112,6 +112,11 @@ class Request:
         """What the server is."""
         return self.connection.service
 
+    @property
+    def tables(self) -> Tables:
+        """What all clients hold."""
+        return self.connection.service.tables
+
     def live_session(self) -> Session:
         """The session, for a command whose row says that it needs one."""
         assert self.session is not None
@@ -174,9 +179,16 @@ class Request:
             if found.closed:
                 raise NtError(NtStatus.FILE_CLOSED)
         else:
-            found = self.service.opens.get(
-                message.persistent_id, message.volatile_id, self.session_id, self.tree_id
-            )
+            # Session.OpenTable has what this session opened, through any of its tree connects.
+            session = self.session
+            opened = None if session is None else session.opens.get(message.volatile_id)
+            if (
+                opened is None
+                or opened.holder is not self.tree
+                or opened.persistent_id != message.persistent_id
+            ):
+                raise NtError(NtStatus.FILE_CLOSED)
+            found = opened
         self.open = found
         return found
 

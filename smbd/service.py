@@ -11,7 +11,7 @@ from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.session import Session
 from smbd.share import Share
-from smbd.state import ChangeNotifyList, Deadlines, FileTable, OpenTable
+from smbd.state import Deadlines, Tables
 from smbd.turns import Turns
 
 T = TypeVar("T")
@@ -29,20 +29,18 @@ class Blocking(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Service:
-    """Configuration, shares, sessions and opens of one server."""
+    """Configuration, shares, sessions and global tables of one server."""
 
     config: Config
     authenticator: Authenticator
     shares: dict[str, Share]  # by name in lower case
     blocking: Blocking
-    opens: OpenTable
+    tables: Tables
     clock: Callable[[], float] = time.monotonic  # in seconds; any thread may ask it
     deadlines: Deadlines = field(default_factory=Deadlines)  # by that clock
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
-    files: FileTable = field(default_factory=FileTable)
-    notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
     sessions: dict[int, Session] = field(default_factory=dict)
     retired: list[Share] = field(default_factory=list)  # configured away, but still in use
     dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more

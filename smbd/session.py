@@ -6,7 +6,7 @@ from typing import Any
 
 from smbd.auth import Exchange, Identity
 from smbd.crypto import Sealer, Signer
-from smbd.memory import TREE, Holding
+from smbd.memory import TREE, Holding, MemoryAccount
 from smbd.share import Share
 from smbd.state import Open, PipeOpen
 from smbd.vfs import Root
@@ -19,11 +19,40 @@ class Tree:
     tree_id: int
     share: Share | None  # None: IPC$, which has pipes and no folder
     maximal_access: int
+    session: "Session"
     encrypt: bool = False
     root: Root | None = None  # its folder as it was when the session connected
     # The session has proved itself again as a guest, and guests may not enter here: what is open
     # stays so, as on Windows; nothing more is opened, and nothing gets a new name.
     barred: bool = False
+    opened: dict[int, Open | PipeOpen] = field(default_factory=dict)  # in the order they came
+
+    # --- as a Holder ---
+
+    @property
+    def session_id(self) -> int:
+        """Of its session."""
+        return self.session.session_id
+
+    @property
+    def claimants(self) -> tuple[str, str, str]:
+        """For whom what is opened counts: the connection, the user, the client's network."""
+        return self.session.claimants
+
+    @property
+    def account(self) -> MemoryAccount:
+        """The memory of the connection."""
+        return self.session.account
+
+    def enter(self, opened: Open | PipeOpen) -> None:
+        """Hold a file or pipe until `leave`."""
+        self.session.table_of(opened)[opened.volatile_id] = opened
+        self.opened[opened.volatile_id] = opened
+
+    def leave(self, opened: Open | PipeOpen) -> None:
+        """Hold it no more; a second time does nothing."""
+        self.session.table_of(opened).pop(opened.volatile_id, None)
+        self.opened.pop(opened.volatile_id, None)
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +66,9 @@ class Session:
     session_id: int
     forget: Callable[[], None]  # takes it out of its connection's table
     began: float  # by the server's clock
+    client: str = ""  # its address and port, and ...
+    network: str = ""  # ... which addresses count as one with it: for limits
+    account: MemoryAccount = field(default_factory=MemoryAccount)  # the connection's
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
     identity: Identity | None = None
@@ -48,9 +80,8 @@ class Session:
     sealer: Sealer | None = None
     application_key: bytes = b""
     trees: dict[int, Tree] = field(default_factory=dict)
-    opens: dict[int, Open] = field(default_factory=dict)
-    pipes: dict[int, PipeOpen] = field(default_factory=dict)  # by the volatile half of FileId
-    _by_tree: dict[int, dict[int, Open | PipeOpen]] = field(default_factory=dict)
+    opens: dict[int, Open] = field(default_factory=dict)  # by the volatile half of FileId
+    pipes: dict[int, PipeOpen] = field(default_factory=dict)
     next_tree_id: int = 1
     memory: Holding = field(default_factory=Holding)
 
@@ -69,6 +100,15 @@ class Session:
         """The account, whatever it has stepped down to: for limits and `disconnect`."""
         return self.first_identity or self.identity
 
+    @property
+    def claimants(self) -> tuple[str, str, str]:
+        """For whom its opens count, as OpenTable.check has it; guests are no one user."""
+        owner = self.owner
+        assert owner is not None, "the row of CREATE needs a session"
+        guest = owner.is_guest or owner.is_anonymous
+        user = f"guest {self.network}" if guest else f"user {owner.user}"
+        return f"connection {self.client}", user, self.network
+
     def connect(
         self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None
     ) -> Tree:
@@ -77,7 +117,7 @@ class Session:
         INSUFFICIENT_RESOURCES if the connection holds too much.
         """
         self.memory.grow(TREE)
-        tree = Tree(self.next_tree_id, share, maximal_access, encrypt, root)
+        tree = Tree(self.next_tree_id, share, maximal_access, self, encrypt, root)
         self.next_tree_id += 1
         self.trees[tree.tree_id] = tree
         if share is not None:
@@ -91,24 +131,6 @@ class Session:
             if tree.share is not None:
                 tree.share.trees -= 1
 
-    def enter(self, opened: Open | PipeOpen) -> None:
-        """Hold a file or pipe until `leave`."""
-        if isinstance(opened, PipeOpen):
-            self.pipes[opened.volatile_id] = opened
-        else:
-            self.opens[opened.volatile_id] = opened
-        self._by_tree.setdefault(opened.tree_id, {})[opened.volatile_id] = opened
-
-    def leave(self, opened: Open | PipeOpen) -> None:
-        """Hold it no more; a second time does nothing."""
-        table: dict[int, Any] = self.pipes if isinstance(opened, PipeOpen) else self.opens
-        table.pop(opened.volatile_id, None)
-        mine = self._by_tree.get(opened.tree_id)
-        if mine is not None:
-            mine.pop(opened.volatile_id, None)
-            if not mine:
-                del self._by_tree[opened.tree_id]
-
-    def opened_through(self, tree: Tree) -> list[Open | PipeOpen]:
-        """What was opened through a tree connect, in its order; no other tree's are looked at."""
-        return list(self._by_tree.get(tree.tree_id, {}).values())
+    def table_of(self, opened: Open | PipeOpen) -> dict[int, Any]:
+        """Where it finds a file, or a pipe."""
+        return self.pipes if isinstance(opened, PipeOpen) else self.opens

@@ -16,10 +16,10 @@ from contextlib import asynccontextmanager
 import trio
 
 from smbd.fsa import write_time
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtError
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import Link, Open, PipeOpen
+from smbd.state import REMOVED, Link, Open, PipeOpen
 from smbd.turns import Turn
 from smbd.vfs.closes import close_may_wait
 from smbd.waiting import begun
@@ -29,28 +29,22 @@ from smbd.wire.filetime import filetime_from_unix
 _log = logging.getLogger("smbd")
 
 
-def drop_open(service: Service, session: Session, open_: Open) -> Link | None:
+def drop_open(service: Service, open_: Open) -> Link | None:
     """Take an Open out of every table; what is to be deleted with it, if anything.
 
     A second call does nothing.
     """
     if open_.closed:
         return None
-    open_.closed = True
-    open_.memory.end()
-    service.opens.remove(open_)
-    session.leave(open_)
-    open_.kept_write_time = write_time.kept(service.files, open_)
+    open_.kept_write_time = write_time.kept(service.tables.files, open_)
     open_.closed_at = filetime_from_unix(time.time_ns())
+    link = service.tables.leave(open_)
     with wall("telling of a closed file"):
-        if open_.unreported:
-            service.notify.modified(open_.file, open_.unreported)
-        if open_.notify is not None:
-            service.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)
-    return service.files.remove(open_)
+        service.tables.report_end(open_)
+    return link
 
 
-async def end_open(service: Service, session: Session, open_: Open) -> None:
+async def end_open(service: Service, open_: Open) -> None:
     """Close an Open, deleting the file if this was what its deletion waited for.
 
     A second call does nothing.  OSError of close(2): what was written may be lost.
@@ -60,9 +54,9 @@ async def end_open(service: Service, session: Session, open_: Open) -> None:
     with trio.CancelScope(shield=True):
         open_.hold()
         try:
-            link = drop_open(service, session, open_)
+            link = drop_open(service, open_)
             if link is not None:
-                await _delete(service, session, open_, link)
+                await _delete(service, open_, link)
         finally:
             if open_.leave():
                 await close_descriptor(open_)
@@ -73,14 +67,14 @@ def closes_at_once(service: Service, open_: Open) -> bool:
 
     OSError: EBADF.
     """
-    return not service.files.goes_with(open_) and (open_.users > 0 or not _may_wait(open_))
+    return not service.tables.files.goes_with(open_) and (open_.users > 0 or not _may_wait(open_))
 
 
-def close_at_once(service: Service, session: Session, open_: Open) -> None:
+def close_at_once(service: Service, open_: Open) -> None:
     """Close an Open of which `closes_at_once` says that it can be.  OSError as `end_open`."""
     open_.hold()
     try:
-        drop_open(service, session, open_)
+        drop_open(service, open_)
     finally:
         if open_.leave():
             open_.share.engine.detach(open_.file.fd)
@@ -142,22 +136,22 @@ async def in_use(open_: Open) -> AsyncIterator[None]:
             await close_unused(open_)
 
 
-async def _delete(service: Service, session: Session, open_: Open, doomed: Link) -> None:
+async def _delete(service: Service, open_: Open, doomed: Link) -> None:
     """Delete the name by which a closed file was opened, after whatever else is done to it."""
-    file, changes = open_.file, service.files.changes
+    file, changes = open_.file, service.tables.files.changes
     with await begun(lambda: changes.begin([file.identity], places=(file.absolute_path,))):
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
             # filled meanwhile stays, as on Windows.
             with contextlib.suppress(NtError, OSError):
-                await open_.share.workers.run_long(session, file.root.remove, file)
-                service.notify.removed(file)
+                await open_.share.workers.run_long(open_.session_id, file.root.remove, file)
+                service.tables.changed(open_, REMOVED)
         finally:
-            service.files.forget(doomed)
+            service.tables.files.forget(doomed)
 
 
 @asynccontextmanager
-async def closed_on_error(service: Service, session: Session, open_: Open) -> AsyncIterator[None]:
+async def closed_on_error(service: Service, open_: Open) -> AsyncIterator[None]:
     """Close an Open again if the rest of its CREATE fails; its file stays."""
     async with in_use(open_):
         try:
@@ -165,14 +159,14 @@ async def closed_on_error(service: Service, session: Session, open_: Open) -> As
         except BaseException:
             if not open_.closed:  # by the end of its session, meanwhile
                 open_.delete_on_close = False
-                await end_open(service, session, open_)
+                await end_open(service, open_)
             raise
 
 
-async def end_tree(service: Service, session: Session, tree: Tree) -> None:
+async def end_tree(service: Service, tree: Tree) -> None:
     """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
-    session.disconnect(tree)
-    await _close_all(service, session, lambda: session.opened_through(tree))
+    tree.session.disconnect(tree)
+    await _close_all(service, lambda: list(tree.opened.values()))
 
 
 async def end_session(service: Service, session: Session) -> None:
@@ -181,24 +175,22 @@ async def end_session(service: Service, session: Session) -> None:
     session.forget()
     for tree in list(session.trees.values()):
         session.disconnect(tree)
-    await _close_all(service, session, lambda: [*session.pipes.values(), *session.opens.values()])
+    await _close_all(service, lambda: [*session.pipes.values(), *session.opens.values()])
 
 
-async def _close_all(
-    service: Service, session: Session, left: Callable[[], list[Open | PipeOpen]]
-) -> None:
-    """Close the pipes and files of a session that are left, until there are none.
+async def _close_all(service: Service, left: Callable[[], list[Open | PipeOpen]]) -> None:
+    """Close the pipes and files that are left, until there are none.
 
     Share modes, locks and names are free first, for whoever waits for them; what takes a worker's
     time comes after that.
     """
     with trio.CancelScope(shield=True):
         while opened := left():
-            await _close_each(service, session, opened)
+            await _close_each(service, opened)
         service.dispose_unused()
 
 
-async def _close_each(service: Service, session: Session, opened: list[Open | PipeOpen]) -> None:
+async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
     """Close them all; the list is empty then.
 
     Nothing keeps what is closed: to free 9,000 opens in one go takes the loop 13 ms (measured).
@@ -212,21 +204,21 @@ async def _close_each(service: Service, session: Session, opened: list[Open | Pi
         one = opened.pop()
         with wall("closing a file or pipe"):
             if isinstance(one, PipeOpen):
-                session.leave(one)
+                one.holder.leave(one)
                 one.close()
             elif one.closed:
-                session.leave(one)  # somebody else has closed it meanwhile
+                continue  # by somebody else, meanwhile
             elif closes_at_once(service, one):
-                close_at_once(service, session, one)
+                close_at_once(service, one)
             else:
                 in_worker.append(one.hold())
-                link = drop_open(service, session, one)
+                link = drop_open(service, one)
                 if link is not None:
                     doomed.append((one, link))
     while doomed:
         one, link = doomed.popleft()
         with wall("deleting a closed file"):
-            await _delete(service, session, one, link)
+            await _delete(service, one, link)
     while in_worker:
         await turn.pause()
         one = in_worker.popleft()

@@ -71,7 +71,7 @@ def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> Chang
         )
         open_.memory.grow(WATCH)
         try:
-            request.service.notify.watch(entry)
+            request.tables.notify.watch(entry)
         except NtError:
             open_.memory.grow(-WATCH)
             raise

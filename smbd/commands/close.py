@@ -23,7 +23,7 @@ def try_now(request: Request) -> Reply | None:
     if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
         return None
     known = information(open_.file) if asked else None
-    close_at_once(request.service, request.live_session(), open_)
+    close_at_once(request.service, open_)
     return Reply(pack_close_response(known))
 
 
@@ -36,7 +36,7 @@ async def run(request: Request) -> Reply:
     known = None
     if message.flags & CloseFlags.POSTQUERY_ATTRIB:
         known = await _information(request, open_)
-    await end_open(request.service, request.live_session(), open_)
+    await end_open(request.service, open_)
     unused = request.let_go()
     if unused is not None:
         await close_descriptor(unused)

@@ -15,7 +15,7 @@ from smbd.fsa.opening import (
 )
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Change, Open
+from smbd.state import ADDED, WRITTEN, Change, Open, modified
 from smbd.teardown import closed_on_error
 from smbd.vfs import fold, name_to_path
 from smbd.waiting import in_turn
@@ -56,7 +56,7 @@ def try_now(request: Request) -> Reply | None:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted, root = _wanted(request, message, asked), request.live_root()
-    files = request.service.files
+    files = request.tables.files
     if files.lines and (root, fold(wanted.path)) in files.lines:
         return None
     found = open_cached(root, wanted)
@@ -81,7 +81,7 @@ async def run(request: Request) -> Reply:
     wanted = _wanted(request, message, asked)
     open_, found = await _in_line(request, message, wanted)
     if found.action == CreateAction.CREATED:
-        request.service.notify.added(found.file)
+        request.tables.changed(open_, ADDED)
     return _finish(request, open_, found, asked)
 
 
@@ -104,7 +104,7 @@ async def _in_line(request: Request, message: CreateRequest, wanted: Wanted) -> 
 
     A file without its attributes, EAs and descriptor is not there yet.
     """
-    lines, name = request.service.files.lines, (request.live_root(), fold(wanted.path))
+    lines, name = request.tables.files.lines, (request.live_root(), fold(wanted.path))
     if wanted.disposition == CreateDisposition.OPEN and name not in lines:
         return await _create(request, message, wanted)
     async with in_turn(lines, name):
@@ -116,7 +116,7 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
     root = request.live_root()
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
-        with request.service.files.changes.flight() as flight:
+        with request.tables.files.changes.flight() as flight:
             found = await opened(request, open_or_create, root, wanted)
             open_ = await entered(request, message, found, flight)
         if open_ is not None:
@@ -128,14 +128,14 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:
     """Overwrite the file; until that is done nobody else gets to see it."""
-    service = request.service
-    async with closed_on_error(service, request.live_session(), open_):
+    tables = request.tables
+    async with closed_on_error(request.service, open_):
         # In the same turn of the loop as the entry, so nothing can be in the way.
-        change = service.files.changes.begin([found.file.identity])
+        change = tables.files.changes.begin([found.file.identity])
         assert isinstance(change, Change)
         with change:
             found.information = await request.blocking_long(truncate, found.file, wanted)
-        service.notify.modified(found.file, WRITTEN | CompletionFilter.ATTRIBUTES)
+        tables.changed(open_, modified(WRITTEN | CompletionFilter.ATTRIBUTES))
     superseded = wanted.disposition == CreateDisposition.SUPERSEDE
     found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
 

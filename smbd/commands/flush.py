@@ -2,6 +2,7 @@
 
 from smbd.commands.reply import later
 from smbd.request import Reply, Request
+from smbd.state import modified
 from smbd.vfs import sync
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
@@ -21,5 +22,5 @@ async def run(request: Request) -> Reply:
         await open_.share.engine.fsync(open_.file.fd)
         # Who writes a log may never close it.
         changed, open_.unreported = open_.unreported, 0
-        request.service.notify.modified(open_.file, changed)
+        request.tables.changed(open_, modified(changed))
     return Reply(EMPTY_RESPONSE)

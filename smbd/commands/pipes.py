@@ -54,16 +54,15 @@ def create(request: Request) -> Reply:
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
     if request.connection.handles >= service.config.server.limits.opens:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-    number = service.opens.next_id()
+    number = service.tables.opens.new_volatile_id()
     wanted = map_generic(message.desired_access)
     granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted & FILE_ALL_ACCESS
     if not granted:
         raise NtError(NtStatus.ACCESS_DENIED)
     memory = Holding(request.connection.memory, PIPE)
-    request.pipe = PipeOpen(
-        number, request.tree_id, message.name.lower(), granted, pipe, memory=memory
-    )
-    session.enter(request.pipe)
+    tree = request.live_tree()
+    request.pipe = PipeOpen(number, tree, message.name.lower(), granted, pipe, memory=memory)
+    tree.enter(request.pipe)
     return Reply(
         pack_create_response(
             OplockLevel.NONE, CreateAction.OPENED, _information(request.pipe), number, number
@@ -77,7 +76,7 @@ def close(request: Request) -> Reply:
     found = _find(request, message.volatile_id)
     if found.closed:
         raise NtError(NtStatus.FILE_CLOSED)
-    request.live_session().leave(found)
+    found.holder.leave(found)
     found.close()
     return Reply(pack_close_response(None))
 
@@ -195,7 +194,7 @@ def _find(request: Request, volatile_id: int) -> PipeOpen:
     if request.pipe is not None and request.pipe.closed:
         return request.pipe
     found = request.live_session().pipes.get(volatile_id)
-    if found is None or found.tree_id != request.tree_id:
+    if found is None or found.holder is not request.tree:
         raise NtError(NtStatus.FILE_CLOSED)
     request.pipe = found
     return found

@@ -4,7 +4,7 @@ from smbd.fsa import naming, security
 from smbd.fsa.naming import NewName, Place
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
-from smbd.state import Change, FileTable, Open, Wait
+from smbd.state import Change, FileTable, Open, Wait, linked, renamed
 from smbd.vfs import name_to_path
 from smbd.waiting import alone, until
 from smbd.wire.access import Access
@@ -32,7 +32,7 @@ async def _carry_out(request: Request, open_: Open, name: NewName) -> None:
     if request.live_tree().barred:
         # A new name is a right over the folder, which the handle does not have.
         raise NtError(NtStatus.ACCESS_DENIED)
-    async with alone(request.service.files, open_):
+    async with alone(request.tables.files, open_):
         for _ in range(_TRIES):
             wait = await _try(request, open_, name)
             if wait is None:
@@ -47,7 +47,7 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
     In a worker: look.  In one turn of the loop: check, and reserve what was checked.  In a worker:
     act, if what was looked at is still there.
     """
-    files, file = request.service.files, open_.file
+    files, file = request.tables.files, open_.file
     token = security.token_of(request.live_session().identity)
     with await request.blocking(naming.look, file, name.target, token) as place:
         _check_source(open_)
@@ -82,13 +82,12 @@ def _reserve(files: FileTable, open_: Open, name: NewName, place: Place) -> Chan
 
 
 def _tell(request: Request, open_: Open, name: NewName, old: str) -> None:
-    notify = request.service.notify
     if not name.moves:
-        notify.added(open_.file, name.target)
+        request.tables.changed(open_, linked(name.target))
         return
     assert open_.link is not None, "it was entered"
     open_.link.renamed(open_.file)
-    notify.renamed(open_.file, old)
+    request.tables.changed(open_, renamed(old))
 
 
 def _check_source(open_: Open) -> None:

@@ -73,7 +73,14 @@ def _session(request: Request) -> Session:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         memory = Holding(connection.memory, SESSION)
         session_id = service.new_session_id()
-        session = Session(session_id, lambda: connection.forget(session_id), connection.now)
+        session = Session(
+            session_id,
+            lambda: connection.forget(session_id),
+            connection.now,
+            connection.client,
+            connection.network,
+            connection.memory,
+        )
         session.memory = memory
         session.preauth = connection.preauth
         connection.sessions[session_id] = service.sessions[session_id] = session

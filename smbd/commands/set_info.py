@@ -9,7 +9,7 @@ from smbd.commands.write_time import restore
 from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import Open
+from smbd.state import Open, modified
 from smbd.waiting import alone, begun
 from smbd.wire import fscc
 from smbd.wire.change_notify import CompletionFilter
@@ -56,18 +56,18 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     parts = message.additional_information
     new = parse_security_descriptor(message.data)
     token = security.token_of(request.live_session().identity)
-    async with alone(request.service.files, open_):
+    async with alone(request.tables.files, open_):
         changed = await request.blocking(security.change, open_, parts, new, token)
     if changed:
-        request.service.notify.modified(open_.file, CompletionFilter.SECURITY)
+        request.tables.changed(open_, modified(CompletionFilter.SECURITY))
 
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
-    async with alone(request.service.files, open_):
+    async with alone(request.tables.files, open_):
         await restore(request, open_)  # before -2 ends it
         shown = await request.blocking(set_information.basic, open_.file, value)
-        write_time.steer(request.service.files, open_, value.last_write_time, shown)
+        write_time.steer(request.tables.files, open_, value.last_write_time, shown)
     changed = 0
     for field, bit in (
         (value.attributes, CompletionFilter.ATTRIBUTES),
@@ -76,13 +76,13 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
         (value.last_write_time, CompletionFilter.LAST_WRITE),
     ):
         changed |= bit if field > 0 else 0
-    request.service.notify.modified(open_.file, changed)
+    request.tables.changed(open_, modified(changed))
 
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
-    changes = request.service.files.changes
-    async with alone(request.service.files, open_):
+    changes = request.tables.files.changes
+    async with alone(request.tables.files, open_):
         # Reserved, so that nothing is made in a directory between the look and the mark.
         with await begun(lambda: changes.begin([open_.file.identity])):
             if value:
@@ -102,13 +102,13 @@ async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
     await request.blocking_long(vfs.set_end_of_file, open_.file, value)
-    request.service.notify.modified(open_.file, CompletionFilter.SIZE)
+    request.tables.changed(open_, modified(CompletionFilter.SIZE))
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
     await request.blocking_long(vfs.allocate, open_.file, value)
-    request.service.notify.modified(open_.file, CompletionFilter.SIZE)
+    request.tables.changed(open_, modified(CompletionFilter.SIZE))
 
 
 def _require_file(open_: Open) -> None:
@@ -128,9 +128,9 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 
 
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
-    async with alone(request.service.files, open_):
+    async with alone(request.tables.files, open_):
         await request.blocking(set_information.eas, open_.file, value)
-    request.service.notify.modified(open_.file, CompletionFilter.EA)
+    request.tables.changed(open_, modified(CompletionFilter.EA))
 
 
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {

@@ -7,7 +7,7 @@ from smbd import vfs
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Open
+from smbd.state import WRITTEN, Open, modified
 from smbd.waiting import alone
 from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter
@@ -33,9 +33,9 @@ async def set_sparse(request: Request, open_: Open, message: IoctlRequest) -> Re
         Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA | Access.FILE_WRITE_ATTRIBUTES
     )
     sparse = parse_set_sparse(message.input)
-    async with alone(request.service.files, open_):
+    async with alone(request.tables.files, open_):
         await request.blocking(vfs.set_sparse, open_.file, sparse)
-    request.service.notify.modified(open_.file, CompletionFilter.ATTRIBUTES)
+    request.tables.changed(open_, modified(CompletionFilter.ATTRIBUTES))
     return ioctl_reply(request, message)
 
 

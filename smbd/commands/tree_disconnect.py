@@ -11,5 +11,5 @@ try_now = later  # closing what was opened through the tree may delete files
 async def run(request: Request) -> Reply:
     """End the tree connect and its opens."""
     parse_empty_request(request.frame)
-    await end_tree(request.service, request.live_session(), request.live_tree())
+    await end_tree(request.service, request.live_tree())
     return Reply(EMPTY_RESPONSE)

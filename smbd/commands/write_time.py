@@ -7,6 +7,6 @@ from smbd.state import Open
 
 async def restore(request: Request, open_: Open) -> None:
     """Put back the time that this handle keeps, if something has changed it."""
-    kept = write_time.kept(request.service.files, open_)
+    kept = write_time.kept(request.tables.files, open_)
     if kept is not None:
         await request.blocking(write_time.put_back, open_.file, kept)

@@ -13,7 +13,7 @@ from smbd.config import Config, ShareConfig, UserConfig
 from smbd.server.descriptors import most_opens
 from smbd.service import Blocking, Service
 from smbd.share import Share
-from smbd.state import OpenTable
+from smbd.state import OpenTable, Tables
 from smbd.wall import wall
 
 R = TypeVar("R")
@@ -34,9 +34,9 @@ _ANSWER_SECONDS = 15.0
 async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a folder cannot be."""
     shares = await open_shares(config.shares, {})
-    opens = OpenTable(most_opens(config))
+    tables = Tables(OpenTable(most_opens(config)))
     clock = trio.lowlevel.current_clock().current_time
-    return Service(config, authenticator(config), shares, blocking, opens, clock)
+    return Service(config, authenticator(config), shares, blocking, tables, clock)
 
 
 def authenticator(config: Config) -> Authenticator:

@@ -25,7 +25,7 @@ async def flush(service: Service) -> None:
     A share whose disk hangs holds up no other.
     """
     files: dict[Share, dict[tuple[int, int], Open]] = defaultdict(dict)
-    for open_ in service.opens:
+    for open_ in service.tables.opens:
         if open_.file.writable:
             files[open_.share].setdefault(open_.file.identity, open_)
     async with trio.open_nursery() as nursery:

@@ -56,7 +56,7 @@ def _apply(
             _log.warning("server.%s: a change counts from the next start on", key)
     service.config = replace(config, server=_with_fixed(config.server, running))
     service.authenticator = users
-    service.opens.limit = most_opens(config)
+    service.tables.opens.limit = most_opens(config)
     for wanted in config.shares:
         shares[wanted.name.lower()].config = wanted
     gone = [share for key, share in service.shares.items() if shares.get(key) is not share]

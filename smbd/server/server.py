@@ -110,7 +110,7 @@ class Server:
             sessions += one.identity is not None
             await turn.pause()
         counted = status.figures(self.service, self._admission, self.addresses)
-        return counted | {"sessions": sessions, "locks": self.service.files.locks}
+        return counted | {"sessions": sessions, "locks": self.service.tables.files.locks}
 
     async def answer(self, question: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer to one question of the control socket, in pieces."""

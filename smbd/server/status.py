@@ -85,7 +85,7 @@ def _lists(
 ) -> dict[str, Iterable[dict[str, Any]]]:
     """What there is of each kind at this moment; the rows are made as they are asked for."""
     logins = [(client, list(client.connection.sessions.values())) for client in clients]
-    opens = list(service.opens)
+    opens = list(service.tables.opens)
     return {
         "sessions": (
             _session(client, session)

@@ -2,16 +2,23 @@
 
 from smbd.state.changes import Change, Changes, Flight
 from smbd.state.deadlines import Deadline, Deadlines
-from smbd.state.files import FileState, FileTable, Link
+from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, renamed
+from smbd.state.file_state import FileState, Link
+from smbd.state.files import FileTable
+from smbd.state.holder import Holder
 from smbd.state.line import Line, LinePlace, Lines
 from smbd.state.listing import Listing
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
-from smbd.state.open import Enumeration, Open, OpenTable
+from smbd.state.open import Enumeration, Open
+from smbd.state.opens import OpenTable
 from smbd.state.pipe import PipeOpen
+from smbd.state.tables import Tables
 from smbd.state.waits import Wait
 
 __all__ = [
+    "ADDED",
+    "REMOVED",
     "WRITTEN",
     "ByteRange",
     "ByteRangeLocks",
@@ -22,9 +29,11 @@ __all__ = [
     "Deadline",
     "Deadlines",
     "Enumeration",
+    "FileEvent",
     "FileState",
     "FileTable",
     "Flight",
+    "Holder",
     "Line",
     "LinePlace",
     "Lines",
@@ -35,5 +44,9 @@ __all__ = [
     "Open",
     "OpenTable",
     "PipeOpen",
+    "Tables",
     "Wait",
+    "linked",
+    "modified",
+    "renamed",
 ]

@@ -8,111 +8,12 @@ from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.changes import Changes
+from smbd.state.file_state import FileState, Link
 from smbd.state.line import Lines
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
-from smbd.state.sharing import WRITES, ShareModes
+from smbd.state.sharing import WRITES
 from smbd.vfs import File, Root
-
-_ASKED = 16
-
-
-@dataclass(slots=True, eq=False)
-class Link:
-    """One name of an open file, and the opens that came by it ([MS-FSA] 2.1.1.5 and 2.1.1.6).
-
-    A symbolic link is a name of its own: its deletion leaves the file that it leads to.
-    """
-
-    state: "FileState"
-    file: File  # of one open; of the last one when there are no more
-    opens: dict[Open, None] = field(default_factory=dict)  # in the order they came
-    delete_pending: bool = False
-
-    def doom(self, *, doomed: bool = True) -> None:
-        """Mark for deletion, or take the mark off; watchers of a doomed directory are told."""
-        self.state.doomed += doomed - self.delete_pending
-        self.delete_pending = doomed
-        for held in self.opens if doomed else ():
-            if held.notify is not None:
-                held.notify.end(NtStatus.DELETE_PENDING)
-
-    def renamed(self, moved: File) -> None:
-        """The name is another now, for all opens that came by it.
-
-        It may be one that the file had already: then the two names have become one.
-        """
-        for file in (self.file, *(held.file for held in self.opens)):
-            _follow(file, moved)
-        if not self.opens:
-            return  # closed meanwhile
-        other = self.state.link_of(self.file, besides=self)
-        if other is not None and other.opens:
-            self.state.merge(other, self)
-
-
-@dataclass(slots=True, eq=False)
-class FileState:
-    """One file or directory that somebody has open, or that is being deleted."""
-
-    key: tuple[int, int]
-    links: list[Link] = field(default_factory=list)
-    locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
-    modes: ShareModes = field(default_factory=ShareModes)
-    doomed: int = 0  # how many of the links are marked for deletion
-    writers: int = 0  # the opens that could write, counted as they came
-
-    def link_of(self, file: File, besides: Link | None = None) -> Link | None:
-        """The link by which this file was opened, if others have opened it by the same.
-
-        A path is compared with those of all links, but what else may lead to one of them is asked
-        of the first few alone: 4 us each, and nothing keeps a client from opening 8,000.
-        """
-        for link in self.links:
-            if link.file.path == file.path and link.file.root is file.root and link is not besides:
-                return link
-        for link in self.links[:_ASKED]:
-            if link is not besides and link.file.is_by_link_of(file):
-                return link
-        return None
-
-    def links_that_go(self) -> int:
-        """How many of the file's hard links are marked for deletion."""
-        if not self.doomed:
-            return 0
-        return sum(link.delete_pending and not link.file.is_symlink for link in self.links)
-
-    def has_other_writer(self, open_: Open) -> bool:
-        """Whether somebody beside this open could write now."""
-        return self.modes.writers > bool(open_.granted_access & WRITES)
-
-    def check(self, file: File, access: int, sharing: int) -> None:
-        """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
-        if self.doomed:
-            link = self.link_of(file)
-            if link is not None and link.delete_pending:
-                raise NtError(NtStatus.DELETE_PENDING)
-        if self.modes.forbid(access, sharing):
-            raise NtError(NtStatus.SHARING_VIOLATION)
-
-    def merge(self, link: Link, into: Link) -> None:
-        """Two names have become one."""
-        self.links.remove(link)
-        self.doomed -= link.delete_pending
-        into.opens |= link.opens
-        for held in link.opens:
-            held.link = into
-            _follow(held.file, into.file)
-
-
-def _follow(file: File, moved: File) -> None:
-    """Keep a file's path with its name, which another open has moved, maybe in another share."""
-    if file.root is moved.root:
-        file.path = moved.path
-        return
-    place, prefix = moved.absolute_path, file.root.absolute_path + "/"
-    if place.startswith(prefix):
-        file.path = place.removeprefix(prefix)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.holder import Holder
 from smbd.state.line import Line
 
 
@@ -37,7 +38,7 @@ class PipeOpen:
     """[MS-SMB2] 3.3.1.10 for a pipe: no file, no descriptor, no share modes."""
 
     volatile_id: int
-    tree_id: int
+    holder: "Holder[PipeOpen]"
     name: str
     granted_access: int
     pipe: MessagePipe

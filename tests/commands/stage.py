@@ -22,7 +22,7 @@ from smbd.server.tending import meet
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
-from smbd.state import OpenTable
+from smbd.state import OpenTable, Tables
 from smbd.teardown import end_session
 from smbd.turns import Turn, Turns
 from tests.core import messages
@@ -178,14 +178,16 @@ class Stage:
         self.root = self.share.open_root()
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
-        opens = OpenTable(limit=1000)
+        tables = Tables(OpenTable(limit=1000))
         clock = trio.lowlevel.current_clock().current_time
-        self.service = Service(Config(), authenticator, shares, None, opens, clock)
+        self.service = Service(Config(), authenticator, shares, None, tables, clock)
         window = CommandSequenceWindow(8192)
         self.connection = Connection(self.service, "test:1", "test", window)
         self.connection.dialect = 0x0302
         self.connection.multi_credit = True
-        self.session = Session(7, lambda: self.connection.forget(7), 0.0)
+        self.session = Session(
+            7, lambda: self.connection.forget(7), 0.0, "test:1", "test", self.connection.memory
+        )
         self.session.identity = Identity("test", "", b"", is_guest=False, is_anonymous=False)
         self.connection.sessions[7] = self.service.sessions[7] = self.session
         self.peer = Peer()
@@ -231,7 +233,7 @@ class Stage:
 
     @property
     def fds(self):
-        return sorted(one.file.fd for one in self.service.opens)
+        return sorted(one.file.fd for one in self.service.tables.opens)
 
 
 async def _until_handled(rest):
@@ -257,7 +259,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)
     stage.root.close()
-    assert not list(stage.service.opens)
+    assert not list(stage.service.tables.opens)
     assert not getattr(stage.engine, "attached", None)
-    assert not stage.service.files._files
+    assert not stage.service.tables.files._files
     assert stage.wire.in_work == 0

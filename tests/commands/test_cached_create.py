@@ -57,7 +57,7 @@ async def test_a_cached_open_is_refused_as_any_other(tmp_path, mock_clock):
             answer = await me.create(name, options=options, disposition=OPEN)
             assert answer.status == status, name
         await me.close(exclusive)
-        assert not list(me.stage.service.opens)
+        assert not list(me.stage.service.tables.opens)
 
 
 async def test_a_share_whose_opens_take_long_is_asked_less_and_less(
@@ -75,7 +75,7 @@ async def test_a_share_whose_opens_take_long_is_asked_less_and_less(
         if not me.stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         monkeypatch.setattr(vfs_root, "monotonic", monotonic)
-        me.stage.service.opens.limit = 10_000
+        me.stage.service.tables.opens.limit = 10_000
         assert asked(me, "known") is not None
         pauses = []
         while len(pauses) < 10:

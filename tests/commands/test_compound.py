@@ -80,7 +80,7 @@ async def test_a_failure_in_the_middle_does_not_keep_the_file_from_being_closed(
             NtStatus.INVALID_PARAMETER,
             NtStatus.INVALID_PARAMETER,
         ]
-        assert not list(stage.service.opens)
+        assert not list(stage.service.tables.opens)
 
 
 async def test_a_second_create_that_fails_does_not_leave_the_first_file_to_the_next(
@@ -116,7 +116,7 @@ async def test_a_related_request_has_the_file_of_the_one_before_whatever_it_carr
             close = (CLOSE, messages.close(carried))
             stage.burst(stage.peer.related(create("a"), close))
             assert statuses(await stage.answers()) == [0, 0]
-        assert [one.file.path for one in stage.service.opens] == ["other"]
+        assert [one.file.path for one in stage.service.tables.opens] == ["other"]
 
 
 async def test_the_first_of_a_frame_cannot_be_related(tmp_path, mock_clock):

@@ -74,7 +74,7 @@ async def test_a_create_whose_tree_ends_while_a_worker_opens(tmp_path, mock_cloc
         stage.calls.held[0].finish()
         assert (await stage.answer()).status == NtStatus.NETWORK_NAME_DELETED
         assert not (tmp_path / "a").exists()
-        assert not list(stage.service.opens)
+        assert not list(stage.service.tables.opens)
         assert descriptors() == before
 
 
@@ -89,7 +89,7 @@ async def test_a_create_that_cannot_truncate_what_it_opened(tmp_path, mock_clock
         before = descriptors()
         stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF))
         assert (await stage.answer()).status == NtStatus.UNEXPECTED_IO_ERROR
-        assert not list(stage.service.opens)
+        assert not list(stage.service.tables.opens)
         assert descriptors() == before
 
 
@@ -107,7 +107,7 @@ async def test_a_create_whose_session_ends_while_it_truncates(tmp_path, mock_clo
         _, truncating = stage.calls.held
         truncating.finish(OSError(errno.EIO, "too late"))
         await stage.answer()
-        assert not list(stage.service.opens)
+        assert not list(stage.service.tables.opens)
         assert descriptors() == before
 
 
@@ -175,5 +175,5 @@ async def test_an_open_counts_the_length_of_its_path(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         await me.open("\\".join(deep), options=DIRECTORY, disposition=OPEN)
         await me.open(deep[0], options=DIRECTORY, disposition=OPEN)
-        long, short = (opened.memory.size for opened in me.stage.service.opens)
+        long, short = (opened.memory.size for opened in me.stage.service.tables.opens)
         assert long - short == 2 * len("/" + "/".join(deep[1:]))

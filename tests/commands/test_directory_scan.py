@@ -107,7 +107,7 @@ async def test_an_index_says_nothing_as_on_ntfs(tmp_path, mock_clock):
 async def test_of_a_pattern_that_no_name_can_match_little_is_kept(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         folder = await me.open("", options=DIRECTORY)
-        (opened,) = me.stage.service.opens
+        (opened,) = me.stage.service.tables.opens
         before = opened.memory.size
         for flags in (RESTART, 0, RESTART):
             assert (await me.list(folder, "\u0101" * 30_000, flags=flags))[0] != 0

@@ -91,10 +91,10 @@ async def test_an_end_whose_task_is_cancelled_is_made_to_its_end(tmp_path, mock_
 async def test_a_second_close_of_an_open_does_nothing(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         await stage.open("a", options=DELETE_ON_CLOSE)
-        [open_] = stage.service.opens
-        await end_open(stage.service, stage.session, open_)
+        [open_] = stage.service.tables.opens
+        await end_open(stage.service, open_)
         await stage.open("a")
-        await end_open(stage.service, stage.session, open_)
+        await end_open(stage.service, open_)
         assert len(stage.fds) == 1
         assert names(tmp_path) == ["a"]
 
@@ -121,7 +121,7 @@ async def test_a_close_that_fails_leaves_none_of_the_others(
 ):
     async with on_stage(tmp_path) as stage:
         await open_doomed(stage)
-        removed = stage.service.notify.removed
+        removed = stage.service.tables.notify.removed
         failed = []
 
         def failing(file):
@@ -130,7 +130,9 @@ async def test_a_close_that_fails_leaves_none_of_the_others(
                 raise RuntimeError("our bug")
             removed(file)
 
-        monkeypatch.setattr(type(stage.service.notify), "removed", lambda _, file: failing(file))
+        monkeypatch.setattr(
+            type(stage.service.tables.notify), "removed", lambda _, file: failing(file)
+        )
         stage.ask(LOGOFF)
         assert (await stage.answer()).status == 0
         assert not stage.fds
@@ -186,5 +188,5 @@ async def test_the_end_of_a_tree_looks_at_no_open_of_another(tmp_path, mock_cloc
         stage.session.opens = guarded = NoWalk(stage.session.opens)
         stage.ask(TREE_DISCONNECT)
         assert (await stage.answer()).status == 0
-        assert len(guarded) == len(stage.service.opens) == 5
-        stage.session.opens = {one.volatile_id: one for one in stage.service.opens}
+        assert len(guarded) == len(stage.service.tables.opens) == 5
+        stage.session.opens = {one.volatile_id: one for one in stage.service.tables.opens}

@@ -225,7 +225,7 @@ async def test_cancel_ends_a_lock_that_waits_and_leaves_nothing_of_it(tmp_path, 
         holder, waiter = await stage.open("a"), await stage.open("a")
         stage.ask(LOCK, messages.lock(holder, WHOLE))
         assert (await stage.answer()).status == 0
-        locks = next(iter(stage.service.opens)).locks
+        locks = next(iter(stage.service.tables.opens)).locks
         for _ in range(10):
             stage.ask(LOCK, messages.lock(waiter, WHOLE))
             await stage.answers()
@@ -248,4 +248,4 @@ async def test_the_end_of_a_tree_ends_a_lock_that_waits(tmp_path, mock_clock):
         assert by_command[TREE_DISCONNECT].status == 0
         # Which of the two closes first decides whether the lock is granted before it dies.
         assert by_command[LOCK].status in {0, NtStatus.RANGE_NOT_LOCKED}
-        assert not list(stage.service.opens)
+        assert not list(stage.service.tables.opens)

@@ -15,7 +15,7 @@ from tests.core.nonsense import bent, bodies
 
 async def some_file(random, stage):
     """The FileId of something that is open; at times of nothing."""
-    opened = [pack("<QQ", one.persistent_id, one.volatile_id) for one in stage.service.opens]
+    opened = [pack("<QQ", one.persistent_id, one.volatile_id) for one in stage.service.tables.opens]
     if len(opened) < 3:
         name, options = random.choice((("a", 0x40), ("d", 1), (f"new {random.random()}", 0)))
         stage.ask(CREATE, messages.create(name, options=options))

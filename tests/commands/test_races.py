@@ -66,7 +66,7 @@ async def test_a_create_whose_file_is_deleted_before_it_is_entered_makes_another
         assert await status(stage, CLOSE, messages.close(deleted)) == 0
         assert not (tmp_path / "a").exists()
         assert await held.answered(create) == [(CREATE, 0)]
-        (one,) = stage.service.opens
+        (one,) = stage.service.tables.opens
         assert one.file.inode == (tmp_path / name).stat().st_ino, "a file with a name"
 
 
@@ -153,7 +153,7 @@ async def test_a_create_that_has_opened_what_is_then_replaced_opens_what_replace
         rename = target("target", replace=True)
         assert await status(stage, SET_INFO, messages.set_info(source, RENAME, rename)) == 0
         assert await held.answered(create) == [(CREATE, 0)]
-        inodes = {one.file.inode for one in stage.service.opens}
+        inodes = {one.file.inode for one in stage.service.tables.opens}
         assert inodes == {(tmp_path / "target").stat().st_ino}
 
 
@@ -216,7 +216,7 @@ async def test_two_renames_of_one_name_come_one_after_the_other(tmp_path, mock_c
         assert await stage.answers() == []
         assert await held.answered(rename) == [(SET_INFO, 0), (SET_INFO, 0)]
         assert [one.name for one in tmp_path.iterdir()] == ["c"]
-        assert {one.file.path for one in stage.service.opens} == {"c"}
+        assert {one.file.path for one in stage.service.tables.opens} == {"c"}
 
 
 async def test_a_close_that_deletes_waits_for_a_rename_and_deletes_the_new_name(
@@ -272,7 +272,7 @@ async def test_a_file_made_in_a_folder_that_moves_is_known_by_its_new_path(tree,
         rename = messages.set_info(folder, RENAME, target("moved"))
         assert await status(stage, SET_INFO, rename) == 0
         assert await held.answered(create) == [(CREATE, 0)]
-        paths = {one.file.path for one in stage.service.opens}
+        paths = {one.file.path for one in stage.service.tables.opens}
         assert paths == {"moved", "moved/sub/new"}
 
 
@@ -422,5 +422,5 @@ async def test_what_waits_in_a_line_goes_when_its_connection_does(tmp_path, mock
         for _ in range(3):
             stage.ask(CREATE, messages.create("a"))
         assert await stage.answers() == []
-    assert not stage.service.files.lines
-    assert stage.service.files.changes.flights == {}
+    assert not stage.service.tables.files.lines
+    assert stage.service.tables.files.changes.flights == {}

@@ -146,7 +146,7 @@ async def test_a_request_too_many_leaves_nobody_in_the_line(tmp_path, mock_clock
         assert (await stage.answer()).status == 0
         stage.ask(LOCK, messages.lock(holder, (0, 10, EXCLUSIVE | FAIL_IMMEDIATELY)))
         assert (await stage.answer()).status == 0
-        assert [len(one.notify.waits) for one in stage.service.opens if one.notify] == [1]
+        assert [len(one.notify.waits) for one in stage.service.tables.opens if one.notify] == [1]
 
 
 async def test_a_folder_that_is_watched_in_too_many_ways_refuses_one_more_and_all_can_close(

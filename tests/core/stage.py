@@ -8,7 +8,7 @@ from smbd.crypto import Sealer, derive_keys, make_signer
 from smbd.request import HEADROOM, Reply
 from smbd.service import Service
 from smbd.session import Session
-from smbd.state import OpenTable
+from smbd.state import OpenTable, Tables
 from tests.core.messages import answers
 
 SESSION_ID = 7
@@ -19,7 +19,7 @@ CIPHER = 2  # AES-128-GCM
 def a_connection(dialect=0x0302, *, held=512):
     """Past NEGOTIATE; the next message ids are 0 to `held`."""
     authenticator = Authenticator([], server_name="box")
-    service = Service(Config(), authenticator, {}, None, OpenTable(100))
+    service = Service(Config(), authenticator, {}, None, Tables(OpenTable(100)))
     connection = Connection(service, "test:1", "test", CommandSequenceWindow(8192))
     connection.dialect = dialect
     connection.multi_credit = dialect > 0x0202

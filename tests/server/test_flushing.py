@@ -18,7 +18,7 @@ async def test_all_files_are_flushed_once_and_not_all_at_the_same_time(tmp_path,
             await client.open(str(number))
         await client.open("0", access=READING)
         service = server.server.service
-        inodes = {one.file.fd: one.file.inode for one in service.opens}
+        inodes = {one.file.fd: one.file.inode for one in service.tables.opens}
         engine = service.shares["share"].engine
         real, flushed, under_way, most = engine.fsync, Counter(), set(), 0
 

@@ -105,7 +105,7 @@ async def test_a_compound_of_a_thousand_opens_and_closes(tmp_path):
         await client.send(client.peer.related(*[create, close] * 500))
         got = await client.answers()
         assert [one.status for one in got] == [0] * 1000
-        assert not list(server.server.service.opens)
+        assert not list(server.server.service.tables.opens)
 
 
 async def test_a_compound_of_more_data_than_a_frame_can_say_is_refused(tmp_path):

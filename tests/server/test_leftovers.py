@@ -156,8 +156,8 @@ async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(tmp_
 
         service = server.server.service
         assert not service.sessions
-        assert not list(service.opens)
-        assert not service.files._files
+        assert not list(service.tables.opens)
+        assert not service.tables.files._files
         assert not server.server._admission.by_network
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"polite", "one", "two", "three"}

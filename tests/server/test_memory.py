@@ -122,11 +122,11 @@ async def test_a_client_that_hangs_up_is_missed_although_nothing_is_read_from_it
             await client.send(*(client.peer.request(ECHO) for _ in range(3)))
             await wait_all_tasks_blocked()
             server.server.settle()
-            assert server.server.service.opens
+            assert server.server.service.tables.opens
         while server.server._clients:
             server.server.settle()
             await trio.lowlevel.checkpoint()
-        assert not list(server.server.service.opens)
+        assert not list(server.server.service.tables.opens)
 
 
 async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp_path):

@@ -95,15 +95,15 @@ async def test_one_client_leaves_descriptors_to_others_and_all_can_still_come(
 def test_nobody_has_so_much_that_too_little_is_left_to_others():
     table = OpenTable(limit=240)
 
-    def takes_all(*holders):
+    def takes_all(*claimants):
         """How many this one gets."""
         count = 0
         while True:
             try:
-                table.check(holders)
+                table.check(claimants)
             except NtError:
                 return count
-            table.add(an_open(number=table.next_id(), holders=holders))
+            table.add(an_open(number=table.new_volatile_id(), claimants=claimants))
             count += 1
 
     assert takes_all("connection 1", "user ann", "2001:db8::/64") == 120
@@ -115,5 +115,5 @@ def test_nobody_has_so_much_that_too_little_is_left_to_others():
     for one in list(table):
         table.remove(one)
         table.remove(one)
-    assert not table._held
+    assert not table._counts
     assert takes_all("connection 6", "user dee", "192.0.2.2") == 120

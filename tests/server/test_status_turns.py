@@ -59,7 +59,7 @@ async def test_the_metrics_walk_over_no_open_and_no_lock(tmp_path, monkeypatch):
         opened = [await client.open(f"file {number}") for number in range(3)]
         locked = messages.lock(opened[0], (0, 1, EXCLUSIVE | 16), (5, 1, EXCLUSIVE | 16))
         assert (await client.ask(LOCK, locked)).status == 0
-        monkeypatch.setattr(type(server.server.service.opens), "__iter__", None)
+        monkeypatch.setattr(type(server.server.service.tables.opens), "__iter__", None)
         monkeypatch.setattr(status, "_lists", None)
 
         async def figures():

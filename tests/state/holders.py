@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from smbd.memory import MemoryAccount
 from smbd.state import Open
 from smbd.wire.access import Access
 
@@ -13,6 +14,7 @@ ALL_SHARED = 7
 @dataclass(eq=False)
 class PaperRoot:
     absolute_path: str = "/share"
+    path: str = "/share"  # as configured
 
 
 _ROOT = PaperRoot()
@@ -30,6 +32,7 @@ class PaperFile:
     closed: int = 0
 
     names: int = 1  # its hard links
+    is_directory: bool = False
     is_symlink: bool = False
     folder: tuple[int, int] | None = None
 
@@ -53,10 +56,10 @@ class PaperFile:
 
 class PaperEngine:
     def __init__(self):
-        self.detached = []
+        self.attached = []
 
-    def detach(self, fd):
-        self.detached.append(fd)
+    def attach(self, fd):
+        self.attached.append(fd)
 
 
 class PaperShare:
@@ -65,19 +68,33 @@ class PaperShare:
         self.opens = 0
 
 
+class PaperHolder:
+    """A tree connect of a session, of a connection with a memory of its own."""
+
+    def __init__(self, *claimants, session_id=7, memory=64 << 20):
+        self.claimants = claimants
+        self.session_id = session_id
+        self.account = MemoryAccount(memory)
+        self.opened = {}
+
+    def enter(self, opened):
+        self.opened[opened.volatile_id] = opened
+
+    def leave(self, opened):
+        self.opened.pop(opened.volatile_id, None)
+
+
 def an_open(
-    file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_close=False, holders=()
+    file=None, *, access=READ, sharing=ALL_SHARED, number=1, delete_on_close=False, claimants=()
 ):
     return Open(
         persistent_id=number,
         volatile_id=number,
-        session_id=7,
-        tree_id=1,
         share=PaperShare(),
         file=file or PaperFile(),
         granted_access=access,
         share_access=sharing,
         create_options=0,
         delete_on_close=delete_on_close,
-        holders=holders,
+        claimants=claimants,
     )

@@ -1,54 +1,52 @@
-"""Opens: found by their FileId, and closed when nobody uses them any more."""
+"""Opens: found by their FileId, and closed with the last operation that uses them."""
 
 import pytest
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.state import OpenTable
+from smbd.state import OpenTable, opens
 from smbd.wire.access import Access
 from tests.state.holders import an_open
 
 
-def status_of(table, *identity):
-    try:
-        table.get(*identity)
-    except NtError as error:
-        return error.status
-    return 0
+def test_an_open_is_found_by_the_persistent_half_of_its_file_id_until_it_ends():
+    table = OpenTable(limit=10)
+    table.add(one := an_open(number=5))
+    assert table.find(5) is one
+    assert table.find(6) is None
+    table.remove(one)
+    assert table.find(5) is None
 
 
-def test_an_open_is_found_by_the_session_and_tree_that_made_it_alone():
+def test_neither_half_of_a_file_id_is_given_twice_nor_tells_the_other():
+    table = OpenTable(limit=100)
+    ids = [(table.new_persistent_id(), table.new_volatile_id()) for _ in range(100)]
+    for half in zip(*ids, strict=True):
+        assert len(set(half)) == 100
+        assert not {0, 2**64 - 1} & set(half)
+    assert all(persistent != volatile for persistent, volatile in ids)
+
+
+def test_a_persistent_id_is_neither_reserved_nor_that_of_an_open(monkeypatch):
     table = OpenTable(limit=10)
     table.add(an_open(number=5))
-    assert table.get(5, 5, 7, 1).volatile_id == 5
-    for identity in ((5, 5, 8, 1), (5, 5, 7, 2), (6, 5, 7, 1), (5, 6, 7, 1)):
-        assert status_of(table, *identity) == NtStatus.FILE_CLOSED
-
-
-def test_a_file_id_is_never_given_twice():
-    table = OpenTable(limit=3)
-    seen = set()
-    for _ in range(10):
-        number = table.next_id()
-        table.add(one := an_open(number=number))
-        table.remove(one)
-        assert status_of(table, number, number, 7, 1) == NtStatus.FILE_CLOSED
-        seen.add(number)
-    assert len(seen) == 10
+    drawn = iter([0, 2**64 - 1, 5, 6])
+    monkeypatch.setattr(opens.secrets, "randbits", lambda _: next(drawn))
+    assert table.new_persistent_id() == 6
 
 
 def test_a_full_table_takes_no_more_until_something_closes():
     table = OpenTable(limit=2)
-    opens = [an_open(number=table.next_id()) for _ in range(2)]
-    for one in opens:
+    two = [an_open(number=number) for number in (1, 2)]
+    for one in two:
         table.check(())
         table.add(one)
     with pytest.raises(NtError) as caught:
         table.check(())
     assert caught.value.status == NtStatus.INSUFFICIENT_RESOURCES
-    table.remove(opens[0])
+    table.remove(two[0])
     table.check(())
     assert len(table) == 1
-    assert list(table) == opens[1:]
+    assert list(table) == two[1:]
 
 
 def test_the_last_operation_of_a_closed_open_hears_that_it_is_the_last():

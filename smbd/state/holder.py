@@ -1,0 +1,33 @@
+"""Whose an Open or a pipe is."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from smbd.memory import MemoryAccount
+
+T_contra = TypeVar("T_contra", contravariant=True)  # Open or PipeOpen
+
+
+class Holder(Protocol[T_contra]):
+    """Open.TreeConnect, and Open.Session behind it, as [MS-SMB2] 3.3.1.10 has them.
+
+    A parked Open has none; the reconnect of a durable handle gives it another one.
+    """
+
+    @property
+    def session_id(self) -> int:
+        """Of the session."""
+
+    @property
+    def claimants(self) -> Sequence[str]:
+        """For whom an Open counts here (OpenTable.check): connection, user, client's network."""
+
+    @property
+    def account(self) -> MemoryAccount:
+        """What an Open takes of memory is counted there."""
+
+    def enter(self, opened: T_contra, /) -> None:
+        """The session finds an Open or a pipe by its volatile id, until `leave`."""
+
+    def leave(self, opened: T_contra, /) -> None:
+        """It finds it no more; a second time does nothing."""

@@ -1,0 +1,104 @@
+"""GlobalOpenTable: all opens of the server, and how many anybody may have."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state.open import Open
+
+# FileIds that mean something else: no file, and "that of the request before" (3.3.5.2.7.2).
+_RESERVED = frozenset((0, 0xFFFFFFFFFFFFFFFF))
+
+
+@dataclass(slots=True)
+class OpenTable:
+    """GlobalOpenTable ([MS-SMB2] 3.3.1.5): every Open by the persistent half of its FileId.
+
+    A session finds its own by the volatile half (Session.OpenTable).  `limit` bounds the opens of
+    the whole server: each costs a descriptor.
+    """
+
+    limit: int
+    _opens: dict[int, Open] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)  # by claimant
+    # Volatile ids are never used twice: a stale one can only miss.
+    _volatile_ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def __iter__(self) -> Iterator[Open]:
+        return iter(self._opens.values())
+
+    def check(self, claimants: Sequence[str]) -> None:
+        """INSUFFICIENT_RESOURCES if one more open would leave too little to others.
+
+        `claimants` are its connection, its user and its client's network.  A connection never has
+        more than what is left to all others, a user over many connections twice and a network
+        three times that: a half of the table, two thirds and three quarters, if they are alone.
+        Of two connections each has a third, and whoever comes next finds as much again.
+        """
+        self._check(claimants, self.limit - len(self._opens))
+
+    def _check(self, claimants: Sequence[str], left: int) -> None:
+        if left <= 0 or any(
+            self._counts[claimant] >= left * times for times, claimant in enumerate(claimants, 1)
+        ):
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+
+    def new_volatile_id(self) -> int:
+        """One that no Open and no pipe has had."""
+        return next(self._volatile_ids)
+
+    def new_persistent_id(self) -> int:
+        """One that no Open has; nobody can guess it, for it is half a claim to a parked one.
+
+        Drawn from 64 bits, so that the id of a closed Open does not come back either.
+        """
+        while True:
+            number = secrets.randbits(64)
+            if number not in self._opens and number not in _RESERVED:
+                return number
+
+    def find(self, persistent_id: int) -> Open | None:
+        """The Open that a reconnect names ([MS-SMB2] 3.3.5.9.7), whoever holds it."""
+        return self._opens.get(persistent_id)
+
+    def add(self, open_: Open) -> None:
+        """Make an Open findable; it counts for its claimants."""
+        self._opens[open_.persistent_id] = open_
+        self._counts.update(open_.claimants)
+        open_.share.opens += 1
+
+    def remove(self, open_: Open) -> None:
+        """Take an Open out, so that no reconnect finds it."""
+        if self._opens.pop(open_.persistent_id, None) is not None:
+            open_.share.opens -= 1
+            self._discount(open_)
+
+    def release(self, open_: Open) -> None:
+        """It counts no more for its connection, which is gone, but for its user and network."""
+        self._discount(open_)
+        open_.claimants = open_.claimants[1:]
+        self._counts.update(open_.claimants)
+
+    def claim(self, open_: Open, claimants: Sequence[str]) -> None:
+        """It counts for others now; INSUFFICIENT_RESOURCES as if it were one more, and as before.
+
+        It was counted for its user already, which must not keep its user from having it back.
+        """
+        self._discount(open_)
+        try:
+            self._check(claimants, self.limit - len(self._opens) + 1)
+            open_.claimants = claimants
+        finally:
+            self._counts.update(open_.claimants)
+
+    def _discount(self, open_: Open) -> None:
+        for claimant in open_.claimants:
+            self._counts[claimant] -= 1
+            if not self._counts[claimant]:
+                del self._counts[claimant]

@@ -1,0 +1,119 @@
+"""The global tables of [MS-SMB2] 3.3.1.5, and the one place where an Open is born, moves and ends.
+
+An Open is found by its session, by the whole server and by its file, is counted for several and is
+known to an engine.  Each step of its life changes them all together, or none of them.
+"""
+
+from dataclasses import dataclass, field
+from sys import getsizeof
+
+from smbd.memory import OPEN, Holding
+from smbd.ntstatus import NtStatus
+from smbd.state.file_event import FileEvent, modified
+from smbd.state.file_state import Link
+from smbd.state.files import FileTable
+from smbd.state.holder import Holder
+from smbd.state.notify import ChangeNotifyList
+from smbd.state.open import Open
+from smbd.state.opens import OpenTable
+from smbd.wire.access import Access
+from smbd.wire.change_notify import FileAction
+
+
+@dataclass(slots=True)
+class Tables:
+    """GlobalOpenTable, the files that are open, and the directories that are watched."""
+
+    opens: OpenTable
+    files: FileTable = field(default_factory=FileTable)
+    notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
+
+    def enter(self, open_: Open, holder: Holder[Open], *, truncates: bool = False) -> None:
+        """Let an Open be one of its file's, of its session's and of the server's.
+
+        Raises NtError, and nothing has changed: INSUFFICIENT_RESOURCES, DELETE_PENDING of the file
+        or of the folder that it was made in, SHARING_VIOLATION.  To truncate is to write, whatever
+        rights the open then has.
+        """
+        file, access = open_.file, open_.granted_access
+        self.opens.check(holder.claimants)
+        if file.folder is not None:
+            self.files.check_folder(file)
+        if truncates:
+            access |= Access.FILE_WRITE_DATA
+        self.files.check(file, access, open_.share_access)
+        open_.memory = Holding(holder.account, OPEN + getsizeof(file.path))
+        open_.claimants = holder.claimants
+        open_.share.engine.attach(file.fd)
+        self.files.add(open_)
+        self.opens.add(open_)
+        open_.holder = holder
+        holder.enter(open_)
+
+    def leave(self, open_: Open) -> Link | None:
+        """Take an Open out of every table; what is to be deleted with it, if anything.
+
+        It knows whose it was: what it still has to do is done in that client's turn.  Its
+        descriptor, and the engine's knowledge of it, end with the last operation that uses it.
+        A second call does nothing.
+        """
+        if open_.closed:
+            return None
+        open_.closed = True
+        open_.memory.end()
+        self.opens.remove(open_)
+        if open_.holder is not None:
+            open_.holder.leave(open_)
+        return self.files.remove(open_)
+
+    def park(self, open_: Open) -> None:
+        """Its session ends without it: Open.Session, Open.TreeConnect and Open.Connection are NULL.
+
+        [MS-SMB2] 3.3.7.1.  It keeps its share modes, locks and descriptor, and counts for its user
+        and its client's network still; no account pays for its memory.
+        """
+        assert open_.holder is not None, "it is held"
+        open_.holder.leave(open_)
+        open_.holder = None
+        open_.memory.move(None)
+        self.opens.release(open_)
+
+    def rehome(self, open_: Open, holder: Holder[Open]) -> None:
+        """Give a parked Open to another session and tree connect ([MS-SMB2] 3.3.5.9.7, 3.3.5.9.12).
+
+        It gets a volatile id that has never been used.  INSUFFICIENT_RESOURCES if that connection
+        or its client has too much, and the Open stays parked.
+        """
+        assert open_.holder is None, "it is parked"
+        open_.memory.move(holder.account)
+        try:
+            self.opens.claim(open_, holder.claimants)
+        except BaseException:
+            open_.memory.move(None)
+            raise
+        open_.volatile_id = self.opens.new_volatile_id()
+        open_.holder = holder
+        holder.enter(open_)
+
+    def changed(self, open_: Open, event: FileEvent) -> None:
+        """Tell all that want to know what was done to an open file.
+
+        Of what WRITE does this is called when CLOSE or FLUSH reports it (Open.unreported).
+        """
+        file, notify = open_.file, self.notify
+        if event.action == FileAction.MODIFIED:
+            notify.modified(file, event.changed)
+        elif event.action == FileAction.ADDED:
+            notify.added(file, event.path)
+        elif event.action == FileAction.REMOVED:
+            notify.removed(file)
+        else:
+            assert event.path is not None, "a rename has an old name"
+            notify.renamed(file, event.path)
+
+    def report_end(self, open_: Open) -> None:
+        """Tell of what an Open that has left has written, and its watchers that it is closed."""
+        if open_.unreported:
+            self.changed(open_, modified(open_.unreported))
+        if open_.notify is not None:
+            self.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)
