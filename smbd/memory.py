@@ -14,6 +14,7 @@ PIPE = 4096 + (128 << 10)  # with what may be written to it before its answers a
 SESSION = 2048  # with its keys
 TREE = 256
 LOCK = 320
+CACHING = 1024  # a lease or an oplock
 WATCH = 2048  # of a directory
 TASK = 5120  # with its scopes
 REQUEST = 1024

@@ -1,6 +1,8 @@
-"""What clients hold, for the whole server: opens, share modes, deletions that wait, locks."""
+"""What clients hold, for the whole server: opens, share modes, deletions, locks, caching."""
 
+from smbd.state.caching import Break, Caching, Cachings, Operation
 from smbd.state.changes import Change, Changes, Flight
+from smbd.state.client import Channel, Channels, Client
 from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, renamed
 from smbd.state.file_state import FileState, Link
@@ -20,12 +22,18 @@ __all__ = [
     "ADDED",
     "REMOVED",
     "WRITTEN",
+    "Break",
     "ByteRange",
     "ByteRangeLocks",
+    "Caching",
+    "Cachings",
     "Change",
     "ChangeNotifyEntry",
     "ChangeNotifyList",
     "Changes",
+    "Channel",
+    "Channels",
+    "Client",
     "Deadline",
     "Deadlines",
     "Enumeration",
@@ -43,6 +51,7 @@ __all__ = [
     "NotifyWait",
     "Open",
     "OpenTable",
+    "Operation",
     "PipeOpen",
     "Tables",
     "Wait",

@@ -3,6 +3,7 @@
 from .campaign import Campaign
 from .plays import (
     bursts,
+    caching,
     conversations,
     ends,
     io,
@@ -19,6 +20,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         bursts.CAMPAIGN,
+        caching.CAMPAIGN,
         conversations.CAMPAIGN,
         ends.CAMPAIGN,
         io.CAMPAIGN,
