@@ -1,22 +1,52 @@
-"""What a document has for a claim: workloads of a kind, and experiments; often not all of them."""
+"""What a document has for a claim: runs of workloads, and experiments."""
 
-from collections.abc import Callable, Iterable, Sequence
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
-from typing import Any
+from typing import NamedTuple
 
-from aio.compare.claims.verdict import Check, Evidence, Finding, conclude
-from aio.compare.claims.words import amounts
+from aio.compare.claims.verdict import Evidence
+from aio.compare.claims.words import amount, amounts
 from aio.compare.document import Layer, Place
-from aio.compare.figures import Figures, Summary, heading
-from aio.compare.workloads import Group, Workload, workload_named
+from aio.compare.figures import Figures, Summary, heading, summarize
+from aio.compare.workloads import Data, Group, Workload, workload_named
 
-# What users get is served.  Bare tells the engines from what is around them.
-_LAYERS: tuple[Layer, ...] = ("served", "bare")
-_OF_CALLS = ("count", "slept", "median_us", "p99_us", "max_us")
-# What another round would differ by, where there was but one: rounds of 0.2 s do so on a machine
-# that is shared (measured).
+# One round alone: rounds of 0.2 s differ by this factor on a shared machine (measured).
 _ROUGH = 1.25
+_NOTHING = "nothing of the kind was measured"
+SUBMITTING = "submit_share"  # of a run's time: what the loop spent in io_submit
+
+
+class Run(NamedTuple):
+    """All rounds of a form under a workload."""
+
+    form: str
+    rounds: Sequence[Figures]
+
+    def summary(self, figure: str) -> Summary:
+        """As measured; KeyError if this was not."""
+        if figure != SUBMITTING:
+            return summarize(self.rounds)[figure]
+        parts = [
+            each.stats["submit_seconds"] / each.seconds
+            for each in self.rounds
+            if "submit_seconds" in each.stats
+        ]
+        if not parts:
+            raise KeyError(figure)
+        return Summary(statistics.median(parts), min(parts), max(parts))
+
+    def value(self, figure: str) -> Summary:
+        """A figure to decide by: one round alone is a rough one."""
+        found = self.summary(figure)
+        if len(self.rounds) > 1 or figure == SUBMITTING:
+            return found
+        return Summary(found.median, found.median / _ROUGH, found.median * _ROUGH)
+
+    def __format__(self, figure: str) -> str:
+        """The median of a figure; without one, the form's name."""
+        return amount(figure, self.summary(figure).median) if figure else self.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,101 +55,62 @@ class Reading:
 
     place: Place
     layer: Layer
+    ext4: Place | None = None  # of the same study
 
-    def workloads(self, group: Group, *forms: str) -> list[Workload]:
-        """Those of a group that were measured with all these forms."""
+    def run(self, workload: Workload, form: str) -> Run | None:
+        """None if it was not measured."""
+        found = self.place.find(self.layer, workload.name, form)
+        return Run(form, found.rounds) if found else None
+
+    def workloads(self, group: Group, data: Data, *forms: str) -> list[Workload]:
+        """Those that were measured with all these forms."""
         names = dict.fromkeys(each.workload for each in self.place.measurements)
         return [
             workload
             for workload in map(_known, names)
             if workload is not None
             and workload.group == group
-            and all(self.rounds(workload, form) for form in forms)
+            and (workload.beside or workload.load).data == data
+            and all(self.run(workload, form) for form in forms)
         ]
 
-    def nearest(self, group: Group, size: int, depth: int, *forms: str) -> Workload | None:
-        """That of them which is nearest to a size and a depth, the size first."""
+    def nearest(
+        self, group: Group, data: Data, point: tuple[int, int], *forms: str
+    ) -> Workload | None:
+        """The workload that is nearest to a size and a depth, the size first."""
+        size, depth = point
 
         def distance(workload: Workload) -> tuple[float, float]:
             load = workload.load
             return abs(log2(load.size / size)), abs(log2(load.depth / depth))
 
-        return min(self.workloads(group, *forms), key=distance, default=None)
-
-    def rounds(self, workload: Workload, form: str) -> Sequence[Figures]:
-        """Every run of it; none if it was not measured."""
-        found = self.place.find(self.layer, workload.name, form)
-        return found.rounds if found else ()
-
-    def get(self, workload: Workload, form: str, figure: str) -> Summary:
-        """A figure of what was measured, to decide by: one round alone is taken for a rough one."""
-        found = self._summary(workload, form, figure)
-        if len(self.rounds(workload, form)) > 1:
-            return found
-        return Summary(found.median, found.median / _ROUGH, found.median * _ROUGH)
+        return min(self.workloads(group, data, *forms), key=distance, default=None)
 
     def evidence(self, workload: Workload, figure: str, *forms: str) -> Evidence:
         """A figure of several forms, a line for each that was measured."""
         what = f"{self.layer}, {workload.name}, {heading(figure)}"
-        return tuple(
-            (f"{what}: {form}", amounts(figure, self._summary(workload, form, figure)))
-            for form in forms
-            if self.rounds(workload, form)
-        )
-
-    def _summary(self, workload: Workload, form: str, figure: str) -> Summary:
-        found = self.place.find(self.layer, workload.name, form)
-        assert found is not None, (workload.name, form)
-        return found.summary[figure]
+        runs = [run for form in forms if (run := self.run(workload, form))]
+        return tuple((f"{what}: {run.form}", amounts(figure, run.summary(figure))) for run in runs)
 
 
-def by_layers(
-    place: Place, checks: Callable[[Reading], Iterable[Check]], missing: str, *further: Check
-) -> Finding:
-    """What the served layer says, else the bare one; and what decides apart from both.
-
-    Where both were measured and differ, both are told.
-    """
-    found = {layer: list(checks(Reading(place, layer))) for layer in _LAYERS}
-    layers = [layer for layer in _LAYERS if found[layer]]
-    if not layers:
-        return conclude(further, missing)
-    decides, *others = layers
-    finding = conclude((*further, *found[decides]), missing)
-    sentence, evidence = finding.sentence, dict(finding.evidence)
-    for layer in others:
-        other = conclude(found[layer], missing)
-        evidence |= dict(other.evidence)
-        if other.holds != conclude(found[decides], missing).holds:
-            sentence += f" But {layer}: {other.holds}. {other.sentence}"
-    return Finding(finding.holds, sentence, tuple(evidence.items()))
-
-
-def experiment(
-    place: Place, name: str, *needed: str, calls: Sequence[str] = ()
-) -> dict[str, Any] | None:
-    """What an experiment found, if it was made here and has these figures and kinds of calls."""
+def why_no_trial(place: Place, name: str) -> str:
+    """Why an experiment, or a part of it, found nothing."""
     found = place.experiments.get(name, {})
-    figures = (f"{kind}_{key}" for kind in calls for key in _OF_CALLS)
-    return found if all(each in found for each in (*needed, *figures)) else None
+    reasons = (str(value) for key, value in found.items() if key.endswith("reason"))
+    return next(reasons, "this was not tried")
 
 
-def why_no_experiment(place: Place, name: str) -> str:
-    """Why there is nothing of it."""
-    return str(place.experiments.get(name, {}).get("reason", "this was not tried"))
-
-
-def why_not(place: Place, group: Group) -> str:
+def why_no_workload(place: Place, group: Group) -> str:
     """Why no workload of a group was measured, as far as is known."""
     for skipped in place.skipped:
         workload = _known(skipped.workload)
         if workload is not None and workload.group == group:
             return skipped.reason
-    return "nothing of the kind was measured"
+    return _NOTHING
 
 
 def _known(name: str) -> Workload | None:
-    """None for one of another version, and for all of them."""
+    """None for a workload of another version, and for "" (all)."""
     try:
         return workload_named(name)
     except KeyError:

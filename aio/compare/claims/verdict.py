@@ -1,4 +1,4 @@
-"""What is said of a claim: for each place whether it holds, and the figures that say so."""
+"""The verdict of a claim: for each place whether it holds, and the figures that say so."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from aio.compare.figures import Summary
 
 Holds = Literal["yes", "no", "partly", "not measured"]
 Outcome = Literal["yes", "no", "close"]
-Evidence = tuple[tuple[str, str], ...]  # what it is, and how much
+Evidence = tuple[tuple[str, str], ...]  # label, amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,26 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A claim."""
+    """A claim at all places."""
 
     number: str
-    text: str  # the claim in one sentence
+    text: str
     places: Mapping[str, Finding]  # by their names, in the document's order
 
 
 class Check(NamedTuple):
-    """One of the things that a claim says, as it was measured."""
+    """A row of the table, as it was measured."""
 
-    outcome: Outcome  # close: rounds differ by more than what decides it
+    outcome: Outcome | None  # close: rounds differ by more than what decides; None: a remark
     sentence: str  # without its full stop
     evidence: Evidence = ()
 
 
 def at_most(value: Summary, limit: float) -> Outcome:
-    """Whether a figure is no more than `limit`.
+    """Whether the median is no more than `limit`.
 
-    The median says so.  But where rounds lie on both sides of the limit, and the median is nearer
-    to it than half of what they differ by, the next study may say otherwise.
+    Rounds on both sides make it close, if the median is nearer to the limit than half of their
+    range: the next study may say otherwise.
     """
     unsure = value.low <= limit < value.high
     if unsure and abs(value.median - limit) < (value.high - value.low) / 2:
@@ -50,34 +50,34 @@ def at_most(value: Summary, limit: float) -> Outcome:
 
 
 def at_least(value: Summary, limit: float) -> Outcome:
-    """Whether a figure is no less than `limit`; as `at_most`."""
+    """Whether the median is no less than `limit`; as `at_most`."""
     return at_most(Summary(-value.median, -value.high, -value.low), -limit)
 
 
-def all_of(*outcomes: Outcome) -> Outcome:
-    """Whether all of them say yes."""
+def all_of(outcomes: Sequence[Outcome]) -> Outcome:
+    """The worst of them."""
     if "no" in outcomes:
         return "no"
     return "close" if "close" in outcomes else "yes"
 
 
 def conclude(checks: Sequence[Check], missing: str) -> Finding:
-    """All that a claim says; `missing` is what is said where nothing was measured."""
-    if not checks:
-        return Finding("not measured", f"{missing.removesuffix('.')}.")
-    outcomes = {check.outcome for check in checks}
+    """All checks together; `missing` is the sentence where nothing was measured."""
+    outcomes = {check.outcome for check in checks} - {None}
     holds: Holds = "partly"
-    if outcomes == {"yes"}:
+    if not outcomes:
+        holds = "not measured"
+    elif outcomes == {"yes"}:
         holds = "yes"
     elif outcomes == {"no"}:
         holds = "no"
-    sentences = (
-        f"{check.sentence} (too close to tell)" if check.outcome == "close" else check.sentence
-        for check in checks
-    )
+    sentences = [] if outcomes else [f"{missing.removesuffix('.')}."]
+    sentences += map(_sentence, checks)
     evidence = dict(line for check in checks for line in check.evidence)
-    return Finding(holds, " ".join(map(_sentence, sentences)), tuple(evidence.items()))
+    return Finding(holds, " ".join(sentences), tuple(evidence.items()))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+def _sentence(check: Check) -> str:
+    text = check.sentence.removesuffix(".")
+    close = " (too close to tell)" if check.outcome == "close" else ""
+    return f"{text[:1].upper()}{text[1:]}{close}."
