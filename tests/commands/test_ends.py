@@ -1,5 +1,7 @@
 """LOGOFF, TREE_DISCONNECT and CLOSE at the same time: each end comes once, and leaves nothing."""
 
+from struct import pack
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -97,6 +99,38 @@ async def test_a_second_close_of_an_open_does_nothing(tmp_path, mock_clock):
         await end_open(stage.service, open_)
         assert len(stage.fds) == 1
         assert names(tmp_path) == ["a"]
+
+
+async def test_a_parked_open_outlives_its_session_and_is_closed_without_one(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        await stage.open("a", options=DELETE_ON_CLOSE)
+        await stage.open("kept")
+        parked, _ = stage.service.tables.opens
+        stage.service.tables.park(parked)
+        stage.ask(LOGOFF)
+        assert (await stage.answer()).status == 0
+        assert stage.fds == [parked.file.fd]
+        assert names(tmp_path) == ["a", "kept"]
+        await end_open(stage.service, parked)
+        assert not stage.fds
+        assert not stage.engine.attached
+        assert names(tmp_path) == ["kept"]
+
+
+async def test_a_parked_open_serves_the_session_that_it_is_given_to(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        before = await stage.open("a")
+        [opened] = stage.service.tables.opens
+        [tree] = stage.session.trees.values()
+        stage.service.tables.park(opened)
+        stage.ask(CLOSE, messages.close(before))
+        assert (await stage.answer()).status == NtStatus.FILE_CLOSED
+        stage.service.tables.rehome(opened, tree)
+        stage.ask(CLOSE, messages.close(before))
+        assert (await stage.answer()).status == NtStatus.FILE_CLOSED, "its volatile id is another"
+        now = pack("<QQ", opened.persistent_id, opened.volatile_id)
+        stage.ask(CLOSE, messages.close(now))
+        assert (await stage.answer()).status == 0
 
 
 async def test_share_modes_and_locks_are_free_before_the_first_file_is_deleted(

@@ -45,3 +45,23 @@ def test_a_holding_ends_once():
     holding.end()
     holding.grow(100)
     assert account.held == 0
+
+
+def test_a_holding_that_moves_takes_all_that_it_holds_from_one_account_to_another():
+    first, second = MemoryAccount(1000), MemoryAccount(1000)
+    holding = Holding(first, 300)
+    holding.move(None)
+    holding.grow(100)
+    assert first.held == 0
+    holding.move(second)
+    assert second.held == 400
+    holding.end()
+    assert second.held == 0
+
+
+def test_a_holding_that_the_other_account_has_no_room_for_stays():
+    first, second = MemoryAccount(1000), MemoryAccount(100)
+    holding = Holding(first, 300)
+    with pytest.raises(NtError):
+        holding.move(second)
+    assert (first.held, second.held) == (300, 0)
