@@ -16,6 +16,7 @@ from smbd.memory import MemoryAccount
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.request import Reply, Request
+from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
 from smbd.session import Session
 from smbd.wire.header import (
@@ -42,9 +43,6 @@ MOST_IN_COMPOUND = 1024
 # What a message may hold beside the payload that its credits pay for: headers and fixed parts.
 MESSAGE_OVERHEAD = 1024
 _LONGEST_FOR_ONE_CREDIT = 65536 + MESSAGE_OVERHEAD
-# An SMB1 NEGOTIATE has no SMB2 header; it becomes a NEGOTIATE with message id 0.  The number is
-# none that the 16 bits of a header could say.
-SMB1_NEGOTIATE = 0x10072
 _SMB1_NEGOTIATE = SMB1_PROTOCOL_ID + b"\x72"  # SMB_COM_NEGOTIATE
 
 
@@ -175,6 +173,7 @@ class Connection:
             self,
             message,
             command,
+            ROWS.get(command, UNKNOWN),
             flags,
             message_id,
             credit_charge,
@@ -193,7 +192,7 @@ class Connection:
         if session is None:
             return  # the command's row says whether it needs one
         request.checked = session.identity is not None
-        guarded = request.checked and request.command not in _UNGUARDED
+        guarded = request.checked and not request.row.unprotected
         if guarded and session.encrypt and request.command != Command.SESSION_SETUP:
             request.refusal = NtStatus.ACCESS_DENIED
         elif request.flags & Flags.SIGNED:
@@ -233,7 +232,8 @@ class Connection:
         if self.dialect or bytes(frame[:5]) != _SMB1_NEGOTIATE or self.window.available != 1:
             raise ProtocolError("neither SMB2 nor an SMB1 NEGOTIATE")
         self.window.take(0, 1)
-        return [Request(self, frame, SMB1_NEGOTIATE, 0, 0, 0, 1, 0, 0, None, sealed=False)]
+        row = ROWS[SMB1_NEGOTIATE]
+        return [Request(self, frame, SMB1_NEGOTIATE, row, 0, 0, 0, 1, 0, 0, None, sealed=False)]
 
     def logged_in(self) -> None:
         """Somebody has logged in on this connection: the limits of unauthenticated clients end."""
@@ -375,15 +375,14 @@ class Connection:
     def find_running(self, request: Request) -> Request | None:
         """The request that a CANCEL means ([MS-SMB2] 3.3.5.16).
 
-        Never a SESSION_SETUP: its answer may be held back, to slow down who guesses passwords.
+        Never a SESSION_SETUP: its answer may be held back, to slow down the guessing of passwords.
         """
         if request.flags & Flags.ASYNC_COMMAND:
             *_, low, high, _, _ = HEADER.unpack_from(request.frame)
             found = self.pending.get(low | high << 32)
         else:
             found = self._running.get(request.message_id)
-        return None if found is None or found.command == Command.SESSION_SETUP else found
+        return None if found is None or found.row.never_async else found
 
 
-_UNGUARDED = frozenset((Command.NEGOTIATE, Command.CANCEL))
 _ECHOED = Flags.RELATED_OPERATIONS | Flags.PRIORITY_MASK

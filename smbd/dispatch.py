@@ -14,13 +14,14 @@ import outcome
 import trio
 
 from smbd import refusals
-from smbd.commands import NO_REPLY, TABLE, row_of
+from smbd.checking import bound, check_session, check_tree, follow, largest_payload
+from smbd.commands import NO_REPLY, TABLE, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
-from smbd.session import Session, Tree
+from smbd.rows import UNKNOWN
 from smbd.teardown import close_unused
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
@@ -29,15 +30,6 @@ from smbd.wire.header import Command
 T = TypeVar("T")
 _log = logging.getLogger("smbd")
 
-# In one frame: its length has 24 bits ([MS-SMB2] 2.1), but it is signed or sealed in one piece, and
-# 8 MiB, the largest READ, take up to 9 ms of that (measured).
-_MOST_DATA = 8 << 20
-# An interim response to a login is nothing that the preauth integrity hash knows of, and the answer
-# to a tree connect says the TreeId where the AsyncId would stand.
-_NEVER_ASYNC = frozenset((Command.SESSION_SETUP, Command.TREE_CONNECT))
-# For a lock or a change that may never come; and the answer to a login may be held back.
-_WAIT_FOR_OTHERS = frozenset((Command.LOCK, Command.CHANGE_NOTIFY, Command.SESSION_SETUP))
-_LET_GO = frozenset((Command.LOGOFF, Command.CLOSE, Command.LOCK))
 # No fault of the client's: whoever runs the server must hear of it.
 _OURS = frozenset(
     (
@@ -85,7 +77,7 @@ class Dispatch:
 
     def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""
-        _bound(requests)
+        bound(requests)
         answers: Answers = []
         at, used = self._answer_some(requests, answers, 0)
         if at == len(requests):
@@ -132,7 +124,7 @@ class Dispatch:
         """Whether one more may be in work."""
         if self.in_work >= self._most_in_work:
             return False
-        return not _stays(request) or self._connection.memory.has_room(TASK + REQUEST)
+        return not request.row.may_stay or self._connection.memory.has_room(TASK + REQUEST)
 
     def _begin(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a chain in a task, from the request that could not be answered at once.
@@ -142,9 +134,9 @@ class Dispatch:
         pinned = [request.keep_frame() for request in requests]
         # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
         size = TASK + sum(request.kept + REQUEST for request in requests)
-        size += sum(_largest_payload(request) for request in requests[at:])
+        size += sum(largest_payload(request) for request in requests[at:])
         turn = self._transport.turn.another()
-        stays = _stays(requests[at])
+        stays = requests[at].row.may_stay
         work = _Work(0 if stays else size, size if stays else 0, turn)
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(work.flight)
@@ -161,7 +153,7 @@ class Dispatch:
         and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
         """
         scope = trio.CancelScope()
-        cancel = _carry_on if row_of(request).changes else scope.cancel
+        cancel = _carry_on if request.row.changes else scope.cancel
         self._connection.started(request, cancel)
         return scope
 
@@ -210,15 +202,16 @@ class Dispatch:
         """Await `run`, cancellable, with an interim response if it takes long."""
         with scope:
             self._settle(request, request.hold)
-            if self._ending and _waits_for_others(request):
+            if self._ending and request.row.waits_for_others:
                 scope.cancel()
             try:
-                # The last of a chain alone may be told to wait: an interim response in the
-                # middle would tear the frame apart.
-                if last and request.command not in _NEVER_ASYNC:
-                    others = _waits_for_others(request)
+                # The last of a chain may be told to wait: an interim response in the middle
+                # tears the frame apart, which clients expect of a CREATE alone.
+                row = request.row
+                others = row.waits_for_others
+                if (last or (others and row.async_in_compound)) and not row.never_async:
                     self.interims.begin(request, answers, for_others=others)
-                run = row_of(request).run
+                run = handler_of(request).run
                 return self._settle(request, (await outcome.acapture(run, request)).unwrap)
             finally:
                 self.interims.end(request)
@@ -235,7 +228,7 @@ class Dispatch:
         """
         self._ending = True
         for request in self._connection.running():
-            if request.cancel is not None and _waits_for_others(request):
+            if request.cancel is not None and request.row.waits_for_others:
                 request.cancel()
         while self.in_work:
             self._idle = trio.Event()
@@ -268,10 +261,10 @@ class Dispatch:
             return Reply.of_error(error.status, error.data, self._connection.dialect)
         except OSError as error:
             if error.errno in _OURS:
-                name = TABLE[request.command].name
-                self._connection.tell(logging.ERROR, "failed", "%s: %s", name, error.strerror)
+                name, why = request.row.name, error.strerror
+                self._connection.tell(logging.ERROR, "failed", "%s: %s", name, why)
             else:
-                refusals.tell(request, TABLE[request.command].name, error)
+                refusals.tell(request, error)
             return Reply.of_error(status_of_oserror(error))
         except ProtocolError:
             raise
@@ -293,18 +286,8 @@ class _Work(NamedTuple):
     turn: Turn
 
 
-def _stays(request: Request) -> bool:
-    """Whether it may be in work for ever: then it must not keep others from being read."""
-    return _waits_for_others(request) and request.command != Command.SESSION_SETUP
-
-
 def _carry_on() -> None:
     """CANCEL comes too late."""
-
-
-def _waits_for_others(request: Request) -> bool:
-    """Whether it may wait for ever: in a line, or for a message of a pipe."""
-    return request.command in _WAIT_FOR_OTHERS or request.pipe is not None
 
 
 def _note(request: Request, reply: Reply, answers: Answers) -> None:
@@ -314,29 +297,12 @@ def _note(request: Request, reply: Reply, answers: Answers) -> None:
         answers.append((request, reply))
 
 
-def _largest_payload(request: Request) -> int:
-    """How many bytes of data its response may carry."""
-    row = TABLE.get(request.command)
-    if row is None or not row.moves_data:
-        return 0
-    return 65536 * (request.credit_charge or 1)
-
-
-def _bound(requests: list[Request]) -> None:
-    """Refuse what could make the one frame of the answers longer than its length can say."""
-    room = _MOST_DATA
-    for request in requests:
-        room -= _largest_payload(request)
-        if room < 0 and not request.refusal:
-            request.refusal = NtStatus.INSUFFICIENT_RESOURCES
-
-
 def _now(request: Request) -> Reply | None:
     """The generic checks of the command's row, then its synchronous half."""
     if request.previous is not None:
-        _follow(request, request.previous)
-    row = TABLE.get(request.command)
-    if row is None:
+        follow(request, request.previous)
+    row = request.row
+    if row is UNKNOWN:
         raise NtError(NtStatus.INVALID_PARAMETER)
     if not request.connection.dialect and not row.opens_connection:
         raise ProtocolError("the first request is not NEGOTIATE")
@@ -347,64 +313,7 @@ def _now(request: Request) -> Reply | None:
             return NO_REPLY
         raise NtError(request.refusal)
     if row.needs_session:
-        session = _check_session(request)
-        if row.needs_tree and _check_tree(request, session).share is None:
-            row = row_of(request)
-    return row.try_now(request)
-
-
-def _follow(request: Request, before: Request) -> None:
-    """Take over session, tree and file from the request before ([MS-SMB2] 3.3.5.2.7.2).
-
-    Where that one was refused there is nothing to take over.  Where it merely failed there is:
-    a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.  A
-    CREATE takes over no file: if it fails, what follows must not get the one before.
-    """
-    if before.refusal:
-        request.refusal = NtStatus.INVALID_PARAMETER
-    request.session, request.session_id = before.session, before.session_id
-    request.tree_id = before.tree_id
-    if request.command != Command.CREATE:
-        request.open, request.pipe = before.open, before.pipe
-
-
-def _check_session(request: Request) -> Session:
-    """The session of a request ([MS-SMB2] 3.3.5.2.9)."""
-    session = request.session
-    if session is None or session.identity is None:
-        request.refusal = NtStatus.USER_SESSION_DELETED
-        raise NtError(request.refusal)
-    if session.suspended:
-        _check_suspended(request, session)
-    if not request.checked:
-        # The login came in the same frame: only now there is a key, and a reason, to ask.
-        request.connection.check_signature(request)
-        if request.refusal:
-            raise NtError(request.refusal)
-    return session
-
-
-def _check_suspended(request: Request, session: Session) -> None:
-    """[MS-SMB2] 3.3.5.2.9: until a session has proved itself again it can only let go of things.
-
-    The status is ours to choose: this one makes a client prove itself and ask again.
-    """
-    if request.connection.sessions.get(session.session_id) is not session:
-        request.refusal = NtStatus.USER_SESSION_DELETED
-    elif request.command not in _LET_GO:
-        request.refusal = NtStatus.NETWORK_SESSION_EXPIRED
-    if request.refusal:
-        raise NtError(request.refusal)
-
-
-def _check_tree(request: Request, session: Session) -> Tree:
-    """The tree connect of a request ([MS-SMB2] 3.3.5.2.11)."""
-    tree = session.trees.get(request.tree_id)
-    if tree is None:
-        raise NtError(NtStatus.NETWORK_NAME_DELETED)
-    if tree.encrypt and not request.sealed:
-        raise NtError(NtStatus.ACCESS_DENIED)
-    if tree.barred and request.command == Command.CREATE:
-        raise NtError(NtStatus.ACCESS_DENIED)
-    request.tree = tree
-    return tree
+        session = check_session(request)
+        if row.needs_tree and check_tree(request, session).share is None:
+            return handler_of(request).try_now(request)
+    return TABLE[request.command].try_now(request)

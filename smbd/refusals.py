@@ -19,9 +19,6 @@ _log = logging.getLogger("smbd")
 
 _FULL_OR_FIXED = frozenset((errno.EROFS, errno.ENOSPC, errno.EDQUOT))
 _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
-_READS_ONLY = frozenset(
-    (Command.READ, Command.QUERY_DIRECTORY, Command.QUERY_INFO, Command.CHANGE_NOTIFY)
-)
 _WRITES = (
     Access.FILE_WRITE_DATA
     | Access.FILE_APPEND_DATA
@@ -31,7 +28,7 @@ _WRITES = (
 )
 
 
-def tell(request: Request, name: str, error: OSError) -> None:
+def tell(request: Request, error: OSError) -> None:
     """Log an OSError by which a write failed, once for each share and cause."""
     cause = error.errno
     if cause is None or cause not in _FULL_OR_FIXED | _FORBIDDEN:
@@ -47,7 +44,7 @@ def tell(request: Request, name: str, error: OSError) -> None:
     user = session.user if session is not None else ""
     _log.warning(
         "%s: the file system refuses a %s: %s%s (%s; told once)",
-        *(share.name, name, error.strerror, server, client),
+        *(share.name, request.row.name, error.strerror, server, client),
         extra=about("write refused", client=client, user=user, share=share.name),
     )
 
@@ -55,7 +52,7 @@ def tell(request: Request, name: str, error: OSError) -> None:
 def _writes(request: Request) -> bool:
     """Whether a request wants to change something: a file that may not be read is no news."""
     if request.command != Command.CREATE:
-        return request.command not in _READS_ONLY
+        return request.row.changes
     message = parse_create_request(request.frame)
     creates = message.create_disposition != CreateDisposition.OPEN
     return creates or bool(message.desired_access & _WRITES)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Session, Tree
 from smbd.share import Share
 from smbd.state import Open, PipeOpen, Tables
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
-from smbd.wire.file_id import FILE_ID_AT, parse_file_id
+from smbd.wire.file_id import parse_file_id
 from smbd.wire.header import HEADER_SIZE, Command
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Args = TypeVarTuple("Args")
 
 # What every reply's buffer keeps free in front of its body: NetBIOS length and SMB2 header.
 HEADROOM = 4 + HEADER_SIZE
+
+# Bytes that one credit pays for; no limit of a length is lower.
+_ONE_CREDIT = 65536
 
 
 class NamesFile(Protocol):
@@ -87,6 +91,7 @@ class Request:
     connection: "Connection"
     frame: memoryview
     command: int
+    row: Row  # on IPC$ that of pipes, once the tree connect is known
     flags: int
     message_id: int
     credit_charge: int
@@ -163,22 +168,21 @@ class Request:
         """Bytes of the memory that its frame lies in."""
         return len(cast("Sized", self.frame.obj))
 
-    def find_open(self, message: NamesFile) -> Open:
+    def find_open(self, message: NamesFile, length: int = 0) -> Open:
         """The Open that a FileId names; for a related request that of the one before.
+
+        `length` is of the data that the request moves, either way: `check_length`.  The row says
+        whether it may be a file, and a directory.
 
         [MS-SMB2] 3.3.5.2.7.2: whatever FileId a related request carries itself, its file is that
         of the request before.  If that one failed to give a file, so does this one, with the same
         status; INVALID_HANDLE if it was none that has a file.
         """
+        if length > _ONE_CREDIT:
+            self.check_length(length)
         if self.held is not None:
-            return self.held
-        if self.previous is not None:
-            found = self.open  # dispatch took it over from the one before
-            if found is None:
-                raise NtError(self.previous.status_for_followers())
-            if found.closed:
-                raise NtError(NtStatus.FILE_CLOSED)
-        else:
+            found = self.held
+        elif self.previous is None:
             # Session.OpenTable has what this session opened, through any of its tree connects.
             session = self.session
             opened = None if session is None else session.opens.get(message.volatile_id)
@@ -188,13 +192,36 @@ class Request:
                 or opened.persistent_id != message.persistent_id
             ):
                 raise NtError(NtStatus.FILE_CLOSED)
-            found = opened
-        self.open = found
+            self.open = found = opened
+        else:
+            found = self._open_of_before(self.previous)
+        row = self.row
+        refusal = row.of_directory if found.file.is_directory else row.of_file
+        if refusal:
+            raise NtError(refusal)
         return found
+
+    def _open_of_before(self, before: "Request") -> Open:
+        found = self.open  # dispatch took it over
+        if found is None:
+            raise NtError(before.status_for_followers())
+        if found.closed:
+            raise NtError(NtStatus.FILE_CLOSED)
+        return found
+
+    def check_length(self, length: int) -> None:
+        """[MS-SMB2] 3.3.5.2.5: in the row's bounds, and one credit paid for every 64 KiB.
+
+        INVALID_PARAMETER.
+        """
+        connection, limit = self.connection, self.row.limit
+        paid = (self.credit_charge or 1) if connection.multi_credit else 1
+        if length > paid * _ONE_CREDIT or (limit and length > getattr(connection, limit)):
+            raise NtError(NtStatus.INVALID_PARAMETER)
 
     def status_for_followers(self) -> int:
         """What a related request behind this one is answered, since this one gave no file."""
-        has_file = self.command in FILE_ID_AT or self.command == Command.CREATE
+        has_file = self.row.file_id_at or self.command == Command.CREATE
         return (has_file and self.status) or NtStatus.INVALID_HANDLE
 
     def hold(self) -> None:
@@ -203,8 +230,8 @@ class Request:
         A request that goes on in a task is held at the moment it came: a CLOSE behind it in the
         same burst must not take the file away from it.
         """
-        if self.held is None and self.command in FILE_ID_AT:
-            found = self.find_open(FileId(*parse_file_id(self.frame, self.command)))
+        if self.held is None and self.row.file_id_at:
+            found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
             self.held = found.hold()
 
     def let_go(self) -> Open | None:

@@ -1,12 +1,11 @@
-"""The commands of SMB2, one row each: what must hold before a request reaches its command.
+"""The commands of SMB2: what carries each of them out, on a share and on IPC$.
 
-[MS-SMB2] 2.2.1.2 numbers them.  To add one: a module with `try_now` and `run`, and a row.
+To add one: a module with `try_now` and `run`, a line here, and a row in `smbd.rows`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from types import ModuleType
-from typing import cast
+from typing import NamedTuple, cast
 
 from smbd.commands import (
     cancel,
@@ -31,90 +30,61 @@ from smbd.commands import (
     write,
 )
 from smbd.commands.reply import NO_REPLY, never
-from smbd.connection import SMB1_NEGOTIATE
 from smbd.request import Reply, Request
-from smbd.wire.file_id import FILE_ID_AT
+from smbd.rows import PIPE_ROWS, SMB1_NEGOTIATE
 from smbd.wire.header import Command
 
-__all__ = ["NO_REPLY", "TABLE", "Row", "row_of"]
+__all__ = ["NO_REPLY", "TABLE", "Handler", "handler_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What dispatch knows of a command."""
+class Handler(NamedTuple):
+    """What carries a command out."""
 
-    name: str
     try_now: Callable[[Request], Reply | None]  # None: nothing was done, await `run`
-    run: Callable[[Request], Awaitable[Reply]]
-    needs_session: bool
-    needs_tree: bool
-    moves_data: bool  # its buffers are as large as its credits say
-    changes: bool = False  # something that stays: what has begun is done to its end, CANCEL or not
-    opens_connection: bool = False
+    run: Callable[[Request], Awaitable[Reply]] = never
 
 
-def _row(
-    module: ModuleType,
-    *,
-    session: bool = True,
-    tree: bool = True,
-    data: bool = False,
-    changes: bool = False,
-    opens: bool = False,
-) -> Row:
+def _of(module: ModuleType) -> Handler:
     try_now = cast("Callable[[Request], Reply | None]", module.try_now)
-    run = cast("Callable[[Request], Awaitable[Reply]]", module.run)
-    name = module.__name__.rpartition(".")[2].upper()
-    return Row(name, try_now, run, session, session and tree, data, changes, opens)
+    return Handler(try_now, cast("Callable[[Request], Awaitable[Reply]]", module.run))
 
 
-TABLE: dict[int, Row] = {
-    SMB1_NEGOTIATE: _row(negotiate, session=False, opens=True),
-    Command.NEGOTIATE: _row(negotiate, session=False, opens=True),
-    Command.SESSION_SETUP: _row(session_setup, session=False),
-    Command.LOGOFF: _row(logoff, tree=False, changes=True),
-    Command.TREE_CONNECT: _row(tree_connect, tree=False, changes=True),
-    Command.TREE_DISCONNECT: _row(tree_disconnect, changes=True),
-    Command.CREATE: _row(create),
-    Command.CLOSE: _row(close, changes=True),
-    Command.FLUSH: _row(flush, changes=True),
-    Command.READ: _row(read, data=True),
-    Command.WRITE: _row(write, data=True, changes=True),
-    Command.LOCK: _row(lock),
-    Command.IOCTL: _row(ioctl, data=True, changes=True),
-    Command.CANCEL: _row(cancel, session=False),
-    Command.ECHO: _row(echo, session=False),
-    Command.QUERY_DIRECTORY: _row(query_directory, data=True),
-    Command.CHANGE_NOTIFY: _row(change_notify),
-    Command.QUERY_INFO: _row(query_info, data=True),
-    Command.SET_INFO: _row(set_info, data=True, changes=True),
-    Command.OPLOCK_BREAK: _row(oplock_break),
+TABLE: dict[int, Handler] = {
+    SMB1_NEGOTIATE: _of(negotiate),
+    Command.NEGOTIATE: _of(negotiate),
+    Command.SESSION_SETUP: _of(session_setup),
+    Command.LOGOFF: _of(logoff),
+    Command.TREE_CONNECT: _of(tree_connect),
+    Command.TREE_DISCONNECT: _of(tree_disconnect),
+    Command.CREATE: _of(create),
+    Command.CLOSE: _of(close),
+    Command.FLUSH: _of(flush),
+    Command.READ: _of(read),
+    Command.WRITE: _of(write),
+    Command.LOCK: _of(lock),
+    Command.IOCTL: _of(ioctl),
+    Command.CANCEL: _of(cancel),
+    Command.ECHO: _of(echo),
+    Command.QUERY_DIRECTORY: _of(query_directory),
+    Command.CHANGE_NOTIFY: _of(change_notify),
+    Command.QUERY_INFO: _of(query_info),
+    Command.SET_INFO: _of(set_info),
+    Command.OPLOCK_BREAK: _of(oplock_break),
 }
-
-
-def _pipe_row(
-    command: int,
-    try_now: Callable[[Request], Reply | None],
-    run: Callable[[Request], Awaitable[Reply]] = never,
-) -> Row:
-    row = TABLE[command]
-    return Row(row.name, try_now, run, row.needs_session, row.needs_tree, row.moves_data)
-
 
 # What is different on IPC$: every command that names a file there means a pipe.
-_PIPES = {command: _pipe_row(command, pipes.refuse) for command in (*FILE_ID_AT, Command.CREATE)}
-_PIPES |= {
-    Command.CREATE: _pipe_row(Command.CREATE, pipes.create),
-    Command.CLOSE: _pipe_row(Command.CLOSE, pipes.close),
-    Command.READ: _pipe_row(Command.READ, pipes.read, pipes.read_later),
-    Command.WRITE: _pipe_row(Command.WRITE, pipes.write),
-    Command.IOCTL: _pipe_row(Command.IOCTL, pipes.control, ioctl.run),
-    Command.QUERY_INFO: _pipe_row(Command.QUERY_INFO, pipes.query_info),
+_PIPES = dict.fromkeys(PIPE_ROWS, Handler(pipes.refuse)) | {
+    Command.CREATE: Handler(pipes.create),
+    Command.CLOSE: Handler(pipes.close),
+    Command.READ: Handler(pipes.read, pipes.read_later),
+    Command.WRITE: Handler(pipes.write),
+    Command.IOCTL: Handler(pipes.control, ioctl.run),
+    Command.QUERY_INFO: Handler(pipes.query_info),
 }
 
 
-def row_of(request: Request) -> Row:
-    """The row of a request whose tree connect is known."""
+def handler_of(request: Request) -> Handler:
+    """What carries a request out whose tree connect is known."""
     if request.tree is not None and request.tree.share is None:
         return _PIPES.get(request.command) or TABLE[request.command]
     return TABLE[request.command]

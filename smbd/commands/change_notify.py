@@ -2,7 +2,6 @@
 
 import trio
 
-from smbd.commands.reply import check_charge
 from smbd.memory import WATCH
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -49,13 +48,7 @@ async def run(request: Request) -> Reply:
 
 
 def _prepare(request: Request, message: ChangeNotifyRequest) -> Open:
-    length = message.output_buffer_length
-    if length > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, length)
-    open_ = request.find_open(message)
-    if not open_.file.is_directory:
-        raise NtError(NtStatus.INVALID_PARAMETER)
+    open_ = request.find_open(message, message.output_buffer_length)
     open_.require(Access.FILE_LIST_DIRECTORY)
     return open_
 

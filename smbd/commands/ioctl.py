@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from smbd import vfs
 from smbd.commands import copychunk, sparse
-from smbd.commands.reply import check_charge, ioctl_reply
+from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -27,10 +27,9 @@ def try_now(request: Request) -> Reply | None:
     message = parse_ioctl_request(request.frame)
     if message.flags != IoctlFlags.IS_FSCTL:
         raise NtError(NtStatus.NOT_SUPPORTED)
-    largest = max(message.max_output_response, message.max_input_response, len(message.input))
-    if largest > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, largest)
+    request.check_length(
+        max(message.max_output_response, message.max_input_response, len(message.input))
+    )
     if message.ctl_code in _DFS:
         # [MS-SMB2] 3.3.5.15.2: what a server answers that takes no part in DFS.
         raise NtError(NtStatus.FS_DRIVER_REQUIRED)

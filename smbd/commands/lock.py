@@ -55,8 +55,6 @@ async def run(request: Request) -> Reply:
 
 def _prepare(request: Request, message: LockRequest) -> Open:
     open_ = request.find_open(message)
-    if open_.file.is_directory:
-        raise NtError(NtStatus.INVALID_PARAMETER)
     # As NtLockFile: who may do nothing with the data hinders nobody who may.
     open_.require_any(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)
     return open_

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from smbd.commands.reply import never
 from smbd.config import DIALECTS
-from smbd.connection import SMB1_NEGOTIATE, Connection
+from smbd.connection import Connection
 from smbd.crypto import AES_128_CCM, CIPHERS, SIGNERS, extend_preauth_hash, signing_algorithm
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Reply, Request
+from smbd.rows import SMB1_NEGOTIATE
 from smbd.wire import negotiate_contexts as contexts
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.header import Capabilities, Dialect, SecurityMode

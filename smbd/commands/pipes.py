@@ -11,7 +11,6 @@ from functools import lru_cache
 import trio
 
 from smbd.commands import ioctl
-from smbd.commands.reply import check_charge
 from smbd.config import UserConfig
 from smbd.memory import PIPE, Holding
 from smbd.ntstatus import NtError, NtStatus
@@ -87,7 +86,7 @@ def read(request: Request) -> Reply | None:
     Or if other READs wait for one: the place behind them is taken here, in the order of requests.
     """
     message = parse_read_request(request.frame)
-    check_charge(request, message.length)
+    request.check_length(message.length)
     found = _find(request, message.volatile_id)
     found.require(Access.FILE_READ_DATA)
     reply = None if found.readers.places else _take(found, message.length)
@@ -130,7 +129,7 @@ def _take(found: PipeOpen, length: int) -> Reply | None:
 def write(request: Request) -> Reply:
     """Take the client's bytes."""
     message = parse_write_request(request.frame)
-    check_charge(request, len(message.data))
+    request.check_length(len(message.data))
     found = _find(request, message.volatile_id)
     if not found.granted_access & (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA):
         raise NtError(NtStatus.ACCESS_DENIED)
@@ -144,10 +143,7 @@ def control(request: Request) -> Reply | None:
     handler = _CONTROLS.get(message.ctl_code)
     if handler is None:
         return ioctl.try_now(request)
-    largest = max(message.max_output_response, len(message.input))
-    if largest > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, largest)
+    request.check_length(max(message.max_output_response, len(message.input)))
     return handler(request, message)
 
 

@@ -8,7 +8,7 @@ import trio
 
 from aio import give_way, in_slices
 from smbd import vfs
-from smbd.commands.reply import check_charge, later
+from smbd.commands.reply import later
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Enumeration, Listing, Open
@@ -72,13 +72,7 @@ def _count(open_: Open, enumeration: Enumeration) -> None:
 
 
 def _prepare(request: Request, message: QueryDirectoryRequest) -> Open:
-    length = message.output_buffer_length
-    if length > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, length)
-    open_ = request.find_open(message)
-    if not open_.file.is_directory:
-        raise NtError(NtStatus.INVALID_PARAMETER)
+    open_ = request.find_open(message, message.output_buffer_length)
     if message.info_class not in DIRECTORY_CLASSES:
         raise NtError(NtStatus.INVALID_INFO_CLASS)
     open_.require(Access.FILE_READ_DATA)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from smbd import vfs
-from smbd.commands.reply import check_charge
 from smbd.commands.write_time import restore
 from smbd.fsa import security
 from smbd.ntstatus import NtError, NtStatus
@@ -50,11 +49,7 @@ async def run(request: Request) -> Reply:
 
 
 def _prepare(request: Request, message: QueryInfoRequest) -> Open:
-    length = message.output_buffer_length
-    if length > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, max(length, len(message.input)))
-    return request.find_open(message)
+    return request.find_open(message, max(message.output_buffer_length, len(message.input)))
 
 
 def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:

@@ -5,7 +5,6 @@ The reply's buffer is made first and the data read straight behind its header.
 
 from smbd import vfs
 from smbd.buffers import LARGE
-from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import HEADROOM, Reply, Request
 from smbd.state import Open
@@ -72,13 +71,7 @@ def _give_back(request: Request, frame: bytearray) -> None:
 
 def _prepare(request: Request, message: ReadRequest) -> Open:
     length = message.length
-    if length > request.connection.max_read:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    if length > 65536 or not request.connection.multi_credit:
-        check_charge(request, length)
-    open_ = request.find_open(message)
-    if open_.file.is_directory:
-        raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
+    open_ = request.find_open(message, length)
     open_.require_any(Access.FILE_READ_DATA | Access.FILE_EXECUTE)
     if message.offset + length > _MAX_OFFSET:
         raise NtError(NtStatus.INVALID_PARAMETER)

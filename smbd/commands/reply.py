@@ -2,7 +2,7 @@
 
 from typing import Never
 
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtStatus
 from smbd.request import Reply, Request
 from smbd.wire.ioctl import IoctlRequest, pack_ioctl_response
 
@@ -17,16 +17,6 @@ def later(request: Request) -> None:
 async def never(request: Request) -> Never:
     """The `run` of a command whose `try_now` always answers."""
     raise AssertionError(f"command {request.command} answers at once")
-
-
-def check_charge(request: Request, size: int) -> None:
-    """[MS-SMB2] 3.3.5.2.5: a request pays one credit per 64 KiB that it moves, either way."""
-    if request.connection.multi_credit:
-        charge = request.credit_charge or 1
-        if size > charge * 65536:
-            raise NtError(NtStatus.INVALID_PARAMETER)
-    elif size > 65536:
-        raise NtError(NtStatus.INVALID_PARAMETER)
 
 
 def ioctl_reply(

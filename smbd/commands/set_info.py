@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from smbd import vfs
 from smbd.commands import renaming
-from smbd.commands.reply import check_charge, later
+from smbd.commands.reply import later
 from smbd.commands.write_time import restore
 from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
@@ -25,7 +25,7 @@ try_now = later  # changing metadata may wait for the journal
 async def run(request: Request) -> Reply:
     """Check the rights that the class needs, then change."""
     message = parse_set_info_request(request.frame)
-    open_ = _prepare(request, message)
+    open_ = request.find_open(message, len(message.data))
     if message.info_type == InfoType.SECURITY:
         await _security(request, open_, message)
         return Reply(SET_INFO_RESPONSE)
@@ -41,14 +41,6 @@ async def run(request: Request) -> Reply:
     open_.require(kind.access)
     await change(request, open_, value)
     return Reply(SET_INFO_RESPONSE)
-
-
-def _prepare(request: Request, message: SetInfoRequest) -> Open:
-    length = len(message.data)
-    if length > request.connection.max_transact:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, length)
-    return request.find_open(message)
 
 
 async def _security(request: Request, open_: Open, message: SetInfoRequest) -> None:

@@ -3,7 +3,6 @@
 import trio
 
 from smbd import vfs
-from smbd.commands.reply import check_charge
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Line, LinePlace, Open
@@ -71,12 +70,7 @@ def _through(open_: Open, message: WriteRequest) -> bool:
 
 def _prepare(request: Request, message: WriteRequest) -> Open:
     length = len(message.data)
-    if length > request.connection.max_write:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    check_charge(request, length)
-    open_ = request.find_open(message)
-    if open_.file.is_directory:
-        raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
+    open_ = request.find_open(message, length)
     if not open_.granted_access & _WRITES:  # as require_any, without its call
         raise NtError(NtStatus.ACCESS_DENIED)
     if message.offset + length > _MAX_OFFSET:

@@ -171,3 +171,21 @@ async def test_a_pipe_is_not_opened_for_nothing(tmp_path):
         for access in (0, 1 << 22):
             stage.ask(CREATE, messages.create("srvsvc", access=access, disposition=OPEN))
             assert (await stage.answer()).status == NtStatus.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("command", [READ, WRITE])
+async def test_a_pipe_moves_no_more_than_its_client_pays_for(tmp_path, command):
+    async with at_a_pipe(tmp_path) as (stage, pipe):
+        too_long = 65537
+        body = {
+            READ: messages.read(pipe, length=too_long),
+            WRITE: messages.write(pipe, bytes(too_long)),
+        }
+        stage.ask(command, body[command])
+        assert (await stage.answer()).status == NtStatus.INVALID_PARAMETER
+
+
+async def test_a_pipe_reads_no_more_than_was_negotiated_however_well_paid(tmp_path):
+    async with at_a_pipe(tmp_path) as (stage, pipe):
+        stage.ask(READ, messages.read(pipe, length=2 * 65536), charge=2)
+        assert (await stage.answer()).status == NtStatus.INVALID_PARAMETER

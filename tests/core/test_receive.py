@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbd.connection import SMB1_NEGOTIATE
 from smbd.ntstatus import NtStatus, ProtocolError
+from smbd.rows import SMB1_NEGOTIATE
 from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, ECHO, READ, RELATED, RESPONSE, TREE_CONNECT, message
 from tests.core.peer import Peer

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from smbd.wire import empty, file_id, header, negotiate, session_setup, smb1, tree_connect
+from smbd.wire import empty, file_id, negotiate, session_setup, smb1, tree_connect
 
 from ..hexadecimal import message, payload
 from .example import GUID, Example
@@ -25,7 +25,7 @@ HEADERS = [
     ),
     Example(
         "FileId of a READ",
-        partial(file_id.parse_file_id, command=header.Command.READ),
+        partial(file_id.parse_file_id, at=80),
         message("""
             31 00 50 00               # StructureSize, Padding, Flags
             00 10 00 00               # Length
