@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smbd.ntstatus import NtError, NtStatus
+from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Request
 from smbd.rows import PIPE_ROWS
 from smbd.session import Session, Tree
@@ -40,6 +40,12 @@ def follow(request: Request, before: Request) -> None:
     request.tree_id = before.tree_id
     if request.command != Command.CREATE:
         request.open, request.pipe = before.open, before.pipe
+
+
+def check_negotiated(request: Request) -> None:
+    """[MS-SMB2] 3.3.5.2: what comes before a NEGOTIATE costs the connection."""
+    if not request.connection.negotiated.dialect:
+        raise ProtocolError("the first request is not NEGOTIATE")
 
 
 def check_session(request: Request) -> Session:

@@ -13,6 +13,7 @@ from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
 from smbd.events import about
 from smbd.memory import MemoryAccount
+from smbd.negotiated import Negotiated
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.request import Reply, Request
@@ -44,6 +45,7 @@ MOST_IN_COMPOUND = 1024
 MESSAGE_OVERHEAD = 1024
 _LONGEST_FOR_ONE_CREDIT = 65536 + MESSAGE_OVERHEAD
 _SMB1_NEGOTIATE = SMB1_PROTOCOL_ID + b"\x72"  # SMB_COM_NEGOTIATE
+_NOTHING = Negotiated()
 
 
 @dataclass(slots=True, eq=False)
@@ -55,20 +57,8 @@ class Connection:
     address: str  # of the client, for limits
     window: CommandSequenceWindow
     on_login: Callable[[], None] = lambda: None  # the first login is done
-    dialect: int = 0  # 0 until NEGOTIATE
-    client_guid: bytes = bytes(16)
-    client_capabilities: int = 0
-    client_security_mode: int = 0
-    client_dialects: tuple[int, ...] = ()
-    capabilities: int = 0  # what we answered: VALIDATE_NEGOTIATE_INFO repeats it
-    security_mode: int = 0
-    cipher_id: int = 0  # 0: nothing can be sealed
-    signing_algorithm: int = 0
-    multi_credit: bool = False  # SupportsMultiCredit
+    negotiated: Negotiated = _NOTHING  # assigned once, by NEGOTIATE
     preauth: bytes = PREAUTH_START
-    max_read: int = 65536
-    max_write: int = 65536
-    max_transact: int = 65536
     sessions: dict[int, Session] = field(default_factory=dict)
     now: float = 0.0  # when its last frame came, by the server's clock
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
@@ -157,10 +147,10 @@ class Connection:
             if flags & Flags.ASYNC_COMMAND:
                 tree_id = 0
         else:
-            self.window.take(message_id, credit_charge if self.multi_credit else 1)
+            self.window.take(message_id, credit_charge if self.negotiated.multi_credit else 1)
         refusal, previous = 0, None
         if len(message) > _LONGEST_FOR_ONE_CREDIT:
-            paid = credit_charge if self.multi_credit else 1
+            paid = credit_charge if self.negotiated.multi_credit else 1
             if len(message) > max(paid, 1) * 65536 + MESSAGE_OVERHEAD:
                 refusal = NtStatus.INVALID_PARAMETER
         if flags & Flags.RELATED_OPERATIONS:
@@ -205,7 +195,7 @@ class Connection:
                 request.refusal = NtStatus.ACCESS_DENIED
             elif (
                 request.command == Command.TREE_CONNECT
-                and self.dialect == Dialect.SMB_3_1_1
+                and self.negotiated.dialect == Dialect.SMB_3_1_1
                 and session.has_key
             ):
                 # 3.3.5.7: a TREE_CONNECT that nothing protects means a man in the middle.
@@ -229,7 +219,11 @@ class Connection:
 
     def _receive_smb1(self, frame: memoryview) -> list[Request]:
         """An SMB1 NEGOTIATE may open a connection, once; nothing else of SMB1 is spoken."""
-        if self.dialect or bytes(frame[:5]) != _SMB1_NEGOTIATE or self.window.available != 1:
+        if (
+            self.negotiated.dialect
+            or bytes(frame[:5]) != _SMB1_NEGOTIATE
+            or self.window.available != 1
+        ):
             raise ProtocolError("neither SMB2 nor an SMB1 NEGOTIATE")
         self.window.take(0, 1)
         row = ROWS[SMB1_NEGOTIATE]

@@ -14,7 +14,14 @@ import outcome
 import trio
 
 from smbd import refusals
-from smbd.checking import bound, check_session, check_tree, follow, largest_payload
+from smbd.checking import (
+    bound,
+    check_negotiated,
+    check_session,
+    check_tree,
+    follow,
+    largest_payload,
+)
 from smbd.commands import NO_REPLY, TABLE, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
@@ -258,7 +265,7 @@ class Dispatch:
         try:
             return step(*args)
         except NtError as error:
-            return Reply.of_error(error.status, error.data, self._connection.dialect)
+            return Reply.of_error(error.status, error.data, self._connection.negotiated.dialect)
         except OSError as error:
             if error.errno in _OURS:
                 name, why = request.row.name, error.strerror
@@ -304,8 +311,8 @@ def _now(request: Request) -> Reply | None:
     row = request.row
     if row is UNKNOWN:
         raise NtError(NtStatus.INVALID_PARAMETER)
-    if not request.connection.dialect and not row.opens_connection:
-        raise ProtocolError("the first request is not NEGOTIATE")
+    if request.session is None and not row.opens_connection:
+        check_negotiated(request)
     if request.refusal:
         if request.command == Command.CANCEL:
             # Refused or not, it has no response; and one that is signed would use the nonce of

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
+from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
+from smbd.memory import MemoryAccount
+from smbd.negotiated import Negotiated
 from smbd.ntstatus import NtError, NtStatus
 from smbd.rows import Row
 from smbd.service import Service
@@ -14,9 +16,6 @@ from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
 from smbd.wire.header import HEADER_SIZE, Command
-
-if TYPE_CHECKING:
-    from smbd.connection import Connection
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -45,6 +44,42 @@ class Place(Protocol):
 
     def give_up(self) -> None:
         """Nobody waits there any more."""
+
+
+class ConnectionView(Protocol):
+    """The connection that a request came by, as commands see it."""
+
+    service: Service
+    client: str  # address and port, for people
+    address: str  # of the client, for limits
+    network: str  # of the client, for limits
+    negotiated: Negotiated
+    preauth: bytes  # PreauthIntegrityHashValue
+    sessions: dict[int, Session]
+    memory: MemoryAccount
+    now: float  # when its last frame came, by the server's clock
+    login_due: float  # when the last of the login answers that are held back leaves
+
+    @property
+    def handles(self) -> int:
+        """The files and pipes that the client has open here."""
+
+    def tell(
+        self, level: int, event: str, text: str, *args: object, user: str = "", share: str = ""
+    ) -> None:
+        """Log a line that begins with the client."""
+
+    def logged_in(self) -> None:
+        """Somebody has logged in here."""
+
+    def forget(self, session_id: int) -> None:
+        """A session has ended."""
+
+    def check_signature(self, request: "Request") -> None:
+        """Verify what is signed; refuse what had to be and is not."""
+
+    def find_running(self, request: "Request") -> "Request | None":
+        """The request that a CANCEL means."""
 
 
 class FileId(NamedTuple):
@@ -88,7 +123,7 @@ class Request:
     was sealed).  `refusal` is the status it is to be answered with in place of being carried out.
     """
 
-    connection: "Connection"
+    connection: ConnectionView
     frame: memoryview
     command: int
     row: Row  # on IPC$ that of pipes, once the tree connect is known
@@ -214,9 +249,9 @@ class Request:
 
         INVALID_PARAMETER.
         """
-        connection, limit = self.connection, self.row.limit
-        paid = (self.credit_charge or 1) if connection.multi_credit else 1
-        if length > paid * _ONE_CREDIT or (limit and length > getattr(connection, limit)):
+        negotiated, limit = self.connection.negotiated, self.row.limit
+        paid = (self.credit_charge or 1) if negotiated.multi_credit else 1
+        if length > paid * _ONE_CREDIT or (limit and length > getattr(negotiated, limit)):
             raise NtError(NtStatus.INVALID_PARAMETER)
 
     def status_for_followers(self) -> int:

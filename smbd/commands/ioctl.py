@@ -54,24 +54,24 @@ def _validate_negotiate(request: Request, message: IoctlRequest) -> bytes:
 
     3.1.1 has its preauth integrity hash for this: there the request itself is an attack.
     """
-    connection = request.connection
-    if connection.dialect == Dialect.SMB_3_1_1:
+    known = request.connection.negotiated
+    if known.dialect == Dialect.SMB_3_1_1:
         raise ProtocolError("VALIDATE_NEGOTIATE_INFO on 3.1.1")
     said = parse_validate_negotiate(message.input)
     if message.max_output_response < _VALIDATE_RESPONSE_SIZE:
         raise ProtocolError("no room for VALIDATE_NEGOTIATE_INFO's answer")
     if (
-        said.guid != connection.client_guid
-        or said.security_mode != connection.client_security_mode
-        or said.capabilities != connection.client_capabilities
-        or tuple(said.dialects) != connection.client_dialects
+        said.guid != known.client_guid
+        or said.security_mode != known.client_security_mode
+        or said.capabilities != known.client_capabilities
+        or tuple(said.dialects) != known.client_dialects
     ):
         raise ProtocolError("NEGOTIATE was tampered with")
     return pack_validate_negotiate(
-        connection.capabilities,
+        known.capabilities,
         request.service.guid,
-        connection.security_mode,
-        connection.dialect,
+        known.security_mode,
+        known.dialect,
     )
 
 

@@ -2,15 +2,16 @@
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smbd.commands.reply import never
-from smbd.config import DIALECTS
-from smbd.connection import Connection
+from smbd.config import DIALECTS, ServerConfig
 from smbd.crypto import AES_128_CCM, CIPHERS, SIGNERS, extend_preauth_hash, signing_algorithm
+from smbd.negotiated import Negotiated
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
 from smbd.request import Reply, Request
 from smbd.rows import SMB1_NEGOTIATE
+from smbd.service import Service
 from smbd.wire import negotiate_contexts as contexts
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.header import Capabilities, Dialect, SecurityMode
@@ -31,19 +32,19 @@ def try_now(request: Request) -> Reply | None:
     connection = request.connection
     if request.command == SMB1_NEGOTIATE:
         return _smb1(request)
-    if connection.dialect:
+    if connection.negotiated.dialect:
         raise ProtocolError("a second NEGOTIATE")
     message = parse_negotiate_request(request.frame)
     if not message.dialects:
         raise NtError(NtStatus.INVALID_PARAMETER)
-    dialect = _choose(connection, message.dialects)
+    dialect = _choose(request.service.config.server, message.dialects)
     chosen = Chosen(signing_algorithm(dialect))
     if dialect == Dialect.SMB_3_1_1:
         chosen = _contexts(message)
     elif dialect >= Dialect.SMB_3_0 and message.capabilities & Capabilities.ENCRYPTION:
         chosen.cipher_id = AES_128_CCM
-    _agree(connection, message, dialect, chosen)
-    reply = Reply(_response(connection, dialect, chosen.answers))
+    connection.negotiated = _agree(request.service.config.server, message, dialect, chosen)
+    reply = Reply(_response(request.service, connection.negotiated, chosen.answers))
     if dialect == Dialect.SMB_3_1_1:
         connection.preauth = extend_preauth_hash(connection.preauth, request.frame)
         reply.preauth = True
@@ -57,22 +58,22 @@ def _smb1(request: Request) -> Reply:
     """[MS-SMB2] 3.3.5.3.1: an SMB1 NEGOTIATE that knows of SMB2 gets an SMB2 answer."""
     server = request.service.config.server
     offered = parse_smb1_negotiate(request.frame)
-    connection = request.connection
     if "SMB 2.???" in offered and server.max_dialect > Dialect.SMB_2_0_2:
         # The dialect stays open: a NEGOTIATE of SMB2's own follows.
-        return Reply(_response(connection, Dialect.WILDCARD, []))
+        open_ = Negotiated(dialect=Dialect.WILDCARD, security_mode=_security_mode(server))
+        return Reply(_response(request.service, open_, []))
     if "SMB 2.002" in offered and server.min_dialect == Dialect.SMB_2_0_2:
         message = NegotiateRequest(0, 0, bytes(16), [Dialect.SMB_2_0_2], [])
         chosen = Chosen(signing_algorithm(Dialect.SMB_2_0_2))
-        _agree(connection, message, Dialect.SMB_2_0_2, chosen)
-        return Reply(_response(connection, Dialect.SMB_2_0_2, []))
+        agreed = _agree(server, message, Dialect.SMB_2_0_2, chosen)
+        request.connection.negotiated = agreed
+        return Reply(_response(request.service, agreed, []))
     # curl's SMB1 client would try again for ever on a connection that is closed without a word.
     raise ProtocolError("an SMB1 client that knows no SMB2", pack_no_common_dialect(request.frame))
 
 
-def _choose(connection: Connection, offered: list[int]) -> int:
+def _choose(server: ServerConfig, offered: list[int]) -> int:
     """The greatest dialect that both sides speak."""
-    server = connection.service.config.server
     common = [
         dialect
         for dialect in DIALECTS.values()
@@ -147,45 +148,53 @@ _KNOWN_CONTEXTS = frozenset(
 )
 
 
-def _agree(connection: Connection, message: NegotiateRequest, dialect: int, chosen: Chosen) -> None:
-    """Set what the dialect brings ([MS-SMB2] 3.3.5.4)."""
-    server = connection.service.config.server
-    connection.dialect = dialect
-    connection.client_guid = bytes(message.client_guid)
-    connection.client_capabilities = message.capabilities
-    connection.client_security_mode = message.security_mode
-    connection.client_dialects = tuple(message.dialects)
-    connection.security_mode = _security_mode(connection)
-    connection.signing_algorithm = chosen.signing_algorithm
-    connection.cipher_id = chosen.cipher_id
-    if dialect >= Dialect.SMB_2_1:
-        connection.multi_credit = True
-        connection.capabilities |= Capabilities.LARGE_MTU
-        connection.max_read = server.limits.max_read
-        connection.max_write = server.limits.max_write
-        connection.max_transact = server.limits.max_transact
-    if chosen.cipher_id and dialect < Dialect.SMB_3_1_1:
-        # 3.1.1 says it by a context instead.
-        connection.capabilities |= Capabilities.ENCRYPTION
+def _agree(
+    server: ServerConfig, message: NegotiateRequest, dialect: int, chosen: Chosen
+) -> Negotiated:
+    """What the dialect brings ([MS-SMB2] 3.3.5.4)."""
+    agreed = Negotiated(
+        dialect=dialect,
+        # 3.1.1 says by a context that it can seal.
+        capabilities=Capabilities.ENCRYPTION
+        if chosen.cipher_id and dialect < Dialect.SMB_3_1_1
+        else 0,
+        security_mode=_security_mode(server),
+        cipher_id=chosen.cipher_id,
+        signing_algorithm=chosen.signing_algorithm,
+        client_guid=bytes(message.client_guid),
+        client_capabilities=message.capabilities,
+        client_security_mode=message.security_mode,
+        client_dialects=tuple(message.dialects),
+    )
+    if dialect < Dialect.SMB_2_1:
+        return agreed
+    return replace(
+        agreed,
+        multi_credit=True,
+        capabilities=agreed.capabilities | Capabilities.LARGE_MTU,
+        max_read=server.limits.max_read,
+        max_write=server.limits.max_write,
+        max_transact=server.limits.max_transact,
+    )
 
 
-def _security_mode(connection: Connection) -> int:
-    required = connection.service.config.server.signing == "required"
+def _security_mode(server: ServerConfig) -> int:
+    required = server.signing == "required"
     return SecurityMode.SIGNING_ENABLED | (SecurityMode.SIGNING_REQUIRED if required else 0)
 
 
-def _response(connection: Connection, dialect: int, answers: list[tuple[int, bytes]]) -> bytes:
+def _response(service: Service, agreed: Negotiated, answers: list[tuple[int, bytes]]) -> bytes:
     return pack_negotiate_response(
         NegotiateResponse(
-            _security_mode(connection),
-            dialect,
-            connection.service.guid,
-            connection.capabilities,
-            connection.max_transact,
-            connection.max_read,
-            connection.max_write,
+            agreed.security_mode,
+            agreed.dialect,
+            service.guid,
+            agreed.capabilities,
+            agreed.max_transact,
+            agreed.max_read,
+            agreed.max_write,
             filetime_from_unix(time.time_ns()),
-            token=connection.service.authenticator.negotiate_token,
+            token=service.authenticator.negotiate_token,
             contexts=answers,
         )
     )

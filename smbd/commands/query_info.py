@@ -57,7 +57,8 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
     number = message.info_class
     query = fscc.FILE_QUERIES.get(number)
     if query is None or (
-        number == FileClass.NORMALIZED_NAME and request.connection.dialect < Dialect.SMB_3_1_1
+        number == FileClass.NORMALIZED_NAME
+        and request.connection.negotiated.dialect < Dialect.SMB_3_1_1
     ):
         known = fscc.is_file_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)

@@ -7,11 +7,10 @@ import trio
 from smbd.auth import Identity, Step
 from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
-from smbd.connection import Connection
 from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
 from smbd.memory import SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus, status_name
-from smbd.request import Reply, Request
+from smbd.request import ConnectionView, Reply, Request
 from smbd.session import Session
 from smbd.teardown import end_session
 from smbd.wire.header import Dialect, SecurityMode
@@ -36,12 +35,12 @@ async def run(request: Request) -> Reply:
     if message.flags & SessionSetupFlags.BINDING:
         # [MS-SMB2] 3.3.5.5: what a server without multichannel answers.
         raise NtError(NtStatus.REQUEST_NOT_ACCEPTED)
-    if _must_seal(connection) and not connection.cipher_id:
+    if _must_seal(connection) and not connection.negotiated.cipher_id:
         # The same section: who cannot seal is not even asked for a password.
         raise NtError(NtStatus.ACCESS_DENIED)
     session = _session(request)
     first = session.identity is None
-    hashed = first and connection.dialect == Dialect.SMB_3_1_1
+    hashed = first and connection.negotiated.dialect == Dialect.SMB_3_1_1
     if hashed:
         session.preauth = extend_preauth_hash(session.preauth, request.frame)
     step = await _step(request, session, message)
@@ -117,7 +116,7 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
     return step
 
 
-def _check_alive(connection: Connection, session: Session) -> None:
+def _check_alive(connection: ConnectionView, session: Session) -> None:
     """Whether a session outlived a wait.
 
     Its exchange stays until all is settled, and answers no token any more: so a SESSION_SETUP
@@ -127,7 +126,7 @@ def _check_alive(connection: Connection, session: Session) -> None:
         raise NtError(NtStatus.USER_SESSION_DELETED)
 
 
-async def _hold_back(connection: Connection, delay: float) -> None:
+async def _hold_back(connection: ConnectionView, delay: float) -> None:
     """Wait before a login is answered, good or bad alike: the wait tells nobody which one comes.
 
     The answers of one connection leave one after the other.  Otherwise a thousand guesses that
@@ -163,23 +162,23 @@ def _is_same(previous: Session, identity: Identity) -> bool:
 
 
 def _establish(
-    connection: Connection, session: Session, message: SessionSetupRequest, identity: Identity
+    connection: ConnectionView, session: Session, message: SessionSetupRequest, identity: Identity
 ) -> None:
     """What a login gives: its keys, and whether they must be used."""
-    server = connection.service.config.server
+    server, negotiated = connection.service.config.server, connection.negotiated
     session.identity = session.first_identity = identity
     if not identity.session_key:
         return
     keys = derive_keys(
-        connection.dialect, identity.session_key, session.preauth, connection.cipher_id
+        negotiated.dialect, identity.session_key, session.preauth, negotiated.cipher_id
     )
-    session.signer = make_signer(connection.signing_algorithm, keys.signing)
+    session.signer = make_signer(negotiated.signing_algorithm, keys.signing)
     session.application_key = keys.application
     session.signing_required = server.signing == "required" or bool(
         message.security_mode & SecurityMode.SIGNING_REQUIRED
     )
-    if connection.cipher_id:
-        session.sealer = Sealer(connection.cipher_id, keys.encryption, keys.decryption)
+    if negotiated.cipher_id:
+        session.sealer = Sealer(negotiated.cipher_id, keys.encryption, keys.decryption)
         session.encrypt = server.encryption in {"desired", "required"}
 
 
@@ -215,7 +214,7 @@ def _name(identity: Identity) -> str:
     return identity.user or "anonymous"
 
 
-def _must_seal(connection: Connection) -> bool:
+def _must_seal(connection: ConnectionView) -> bool:
     return connection.service.config.server.encryption == "required"
 
 

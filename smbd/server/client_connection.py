@@ -166,7 +166,8 @@ class ClientConnection:
         connection, limits = self.connection, self._service.config.server.limits
         connection.window.maximum = limits.credits
         connection.memory.open(limits.memory)
-        largest = max(connection.max_write, connection.max_transact)
+        negotiated = connection.negotiated
+        largest = max(negotiated.max_write, negotiated.max_transact)
         self.transport.admit(largest + _FRAME_OVERHEAD)
 
     async def finish(self, deadline: float) -> None:

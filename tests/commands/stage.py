@@ -7,6 +7,7 @@ the worker threads.  Files and folders are real, in a temporary folder.
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import outcome
 import trio
@@ -183,8 +184,7 @@ class Stage:
         self.service = Service(Config(), authenticator, shares, None, tables, clock)
         window = CommandSequenceWindow(8192)
         self.connection = Connection(self.service, "test:1", "test", window)
-        self.connection.dialect = 0x0302
-        self.connection.multi_credit = True
+        self.settle(dialect=0x0302, multi_credit=True)
         self.session = Session(
             7, lambda: self.connection.forget(7), 0.0, "test:1", "test", self.connection.memory
         )
@@ -199,6 +199,10 @@ class Stage:
         self.wire = Wire()
         self.dispatch: Dispatch
         self.nursery: trio.Nursery
+
+    def settle(self, **fields):
+        """Change what NEGOTIATE has settled."""
+        self.connection.negotiated = replace(self.connection.negotiated, **fields)
 
     def burst(self, *frames):
         """Frames that came in one receive; a late task of one finds the others done."""

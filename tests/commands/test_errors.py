@@ -128,7 +128,7 @@ async def test_what_an_error_has_to_say_stands_in_a_context_on_3_1_1(
 ):
     """[MS-SMB2] 2.2.2.1: the length that would do, for BUFFER_TOO_SMALL."""
     async with on_stage(tmp_path) as stage:
-        stage.connection.dialect = dialect
+        stage.settle(dialect=dialect)
         file_id = await stage.open("a")
         security = messages.query_info(file_id, 0, length=1, info_type=3, additional=7)
         stage.ask(QUERY_INFO, security)

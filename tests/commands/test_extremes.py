@@ -56,7 +56,7 @@ async def test_a_create_whose_ea_cannot_be_set_leaves_no_file(tmp_path, mock_clo
 async def test_more_eas_than_there_is_a_use_for_are_refused_unread(tmp_path, mock_clock):
     names = [b"%07d" % number for number in range(5000)]
     async with client(tmp_path) as me:
-        me.stage.connection.max_transact = 1 << 20
+        me.stage.settle(max_transact=1 << 20)
         file = await me.open("file")
         for data, status in (
             (full_ea(*names), NtStatus.EA_CORRUPT_ERROR),

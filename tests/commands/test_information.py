@@ -90,7 +90,7 @@ async def test_a_normalized_name_is_for_3_1_1(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         file = await me.open("MIXED")
         assert (await me.query(file, NORMALIZED))[0] == NtStatus.NOT_SUPPORTED
-        me.stage.connection.dialect = 0x0311
+        me.stage.settle(dialect=0x0311)
         status, data = await me.query(file, NORMALIZED)
         assert (status, data[4:].decode("utf-16-le")) == (0, "Mixed")
 

@@ -46,7 +46,7 @@ def folder(tmp_path):
 @asynccontextmanager
 async def a_stage(folder, engine):
     async with on_stage(folder, engine) as stage:
-        stage.connection.max_read = LONGEST
+        stage.settle(max_read=LONGEST)
         yield stage
 
 

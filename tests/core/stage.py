@@ -5,6 +5,7 @@ from smbd.config import Config
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import Sealer, derive_keys, make_signer
+from smbd.negotiated import Negotiated
 from smbd.request import HEADROOM, Reply
 from smbd.service import Service
 from smbd.session import Session
@@ -21,8 +22,7 @@ def a_connection(dialect=0x0302, *, held=512):
     authenticator = Authenticator([], server_name="box")
     service = Service(Config(), authenticator, {}, None, Tables(OpenTable(100)))
     connection = Connection(service, "test:1", "test", CommandSequenceWindow(8192))
-    connection.dialect = dialect
-    connection.multi_credit = dialect > 0x0202
+    connection.negotiated = Negotiated(dialect=dialect, multi_credit=dialect > 0x0202)
     connection.window.grant(held)
     return connection
 
@@ -34,8 +34,10 @@ def a_session(
     session = Session(session_id, lambda: connection.forget(session_id), 0.0)
     session.identity = Identity("test", "", b"" if guest else KEY, guest, is_anonymous=False)
     if signed and not guest:
-        keys = derive_keys(connection.dialect, KEY, bytes(64), CIPHER)
-        session.signer = make_signer(0 if connection.dialect < 0x0300 else 1, keys.signing)
+        keys = derive_keys(connection.negotiated.dialect, KEY, bytes(64), CIPHER)
+        session.signer = make_signer(
+            0 if connection.negotiated.dialect < 0x0300 else 1, keys.signing
+        )
         session.signing_required = required
         if sealing:
             session.sealer = Sealer(CIPHER, keys.encryption, keys.decryption)

@@ -203,7 +203,7 @@ def test_any_headers_are_requests_or_a_protocol_error(parts, dialect):
         return
     assert sum(len(one.frame) for one in requests) == len(frame)
     charges = [
-        (one.credit_charge or 1) if connection.multi_credit else 1
+        (one.credit_charge or 1) if connection.negotiated.multi_credit else 1
         for one in requests
         if one.command != CANCEL
     ]

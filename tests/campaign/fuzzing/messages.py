@@ -1,6 +1,7 @@
 """Targets on the wire: bodies and payloads, whole frames, sealed frames."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from struct import pack
 
@@ -116,7 +117,7 @@ class Frames:
         window = CommandSequenceWindow(8192)
         window.grant(512)
         connection = Connection(self._stage.service, "test:1", "test", window)
-        connection.dialect, connection.multi_credit = known.dialect, True
+        connection.negotiated = replace(known.negotiated, multi_credit=True)
         connection.sessions = dict(known.sessions)
         requests = connection.receive(memoryview(bytearray(frame)), 0.0)
         refusals = [(one, Reply.of_error(one.refusal or 0xC0000001)) for one in requests]

@@ -59,7 +59,7 @@ class _Client:
         self._pipes = stage.session.connect(None, 0x1F01FF, encrypt=False).tree_id
         self._files: list[bytes] = []
         self._pipe = b""
-        stage.connection.max_transact = 1 << 20
+        stage.settle(max_transact=1 << 20)
 
     async def speak(self, requests: int) -> None:
         for name, options in (("a", 0), ("d", 1), ("", 1), ("new", 0)):
