@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from smbd.ntstatus import NtError, NtStatus, ProtocolError
+from smbd.protection import check_signature
 from smbd.request import Request
 from smbd.rows import PIPE_ROWS
 from smbd.session import Session, Tree
@@ -58,7 +59,7 @@ def check_session(request: Request) -> Session:
         _check_suspended(request, session)
     if not request.checked:
         # The login came in the same frame: only now there is a key, and a reason, to ask.
-        request.connection.check_signature(request)
+        check_signature(request)
         if request.refusal:
             raise NtError(request.refusal)
     return session

@@ -7,16 +7,16 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from smbd.credits import CommandSequenceWindow
-from smbd.crypto import PREAUTH_START, extend_preauth_hash, transform_session_id
+from smbd.crypto import PREAUTH_START, transform_session_id
 from smbd.events import about
 from smbd.memory import MemoryAccount
 from smbd.negotiated import Negotiated
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
-from smbd.request import Reply, Request
+from smbd.protection import Buffer, check_signature, protect, seal
+from smbd.request import HEADROOM, Reply, Request
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
 from smbd.session import Session
@@ -26,18 +26,18 @@ from smbd.wire.header import (
     NEXT_COMMAND,
     NEXT_COMMAND_AT,
     PROTOCOL_ID,
-    SIGNATURE,
     SMB1_PROTOCOL_ID,
     TRANSFORM_PROTOCOL_ID,
     Command,
-    Dialect,
     Flags,
 )
 
 _log = logging.getLogger("smbd")
 
-Buffer: TypeAlias = bytearray | bytes | memoryview
 _NO_SIGNATURE = bytes(16)
+NOTIFICATION_ID = (
+    0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 2.2.1.2: the MessageId of what no request asked for
+)
 # cifs.ko sends up to ten, others fewer; neither Windows nor Samba says where it stops.  Each one
 # costs some 4 us before the first of them is carried out (measured), which nothing interrupts.
 MOST_IN_COMPOUND = 1024
@@ -57,6 +57,7 @@ class Connection:
     address: str  # of the client, for limits
     window: CommandSequenceWindow
     on_login: Callable[[], None] = lambda: None  # the first login is done
+    emit: Callable[[Sequence[Buffer]], None] = lambda _: None  # send a frame that is no reply
     negotiated: Negotiated = _NOTHING  # assigned once, by NEGOTIATE
     preauth: bytes = PREAUTH_START
     sessions: dict[int, Session] = field(default_factory=dict)
@@ -115,7 +116,7 @@ class Connection:
             if sealed_for is not None:
                 self._accept_sealed(previous, sealed_for)
             elif not previous.refusal:
-                self.check_signature(previous)
+                check_signature(previous)
             requests.append(previous)
             if not next_command:
                 return requests
@@ -176,31 +177,6 @@ class Connection:
             previous=previous,
         )
 
-    def check_signature(self, request: Request) -> None:
-        """[MS-SMB2] 3.3.5.2.4: verify what is signed, refuse what had to be and is not."""
-        session = request.session
-        if session is None:
-            return  # the command's row says whether it needs one
-        request.checked = session.identity is not None
-        guarded = request.checked and not request.row.unprotected
-        if guarded and session.encrypt and request.command != Command.SESSION_SETUP:
-            request.refusal = NtStatus.ACCESS_DENIED
-        elif request.flags & Flags.SIGNED:
-            if session.signer is not None and not session.signer.verify(request.frame):
-                request.refusal = NtStatus.ACCESS_DENIED
-        elif guarded:
-            # In a session that encrypts, a SESSION_SETUP may come signed instead of sealed; with
-            # neither anybody on the way could take its rights from it.
-            if session.signing_required or session.encrypt:
-                request.refusal = NtStatus.ACCESS_DENIED
-            elif (
-                request.command == Command.TREE_CONNECT
-                and self.negotiated.dialect == Dialect.SMB_3_1_1
-                and session.has_key
-            ):
-                # 3.3.5.7: a TREE_CONNECT that nothing protects means a man in the middle.
-                raise ProtocolError("TREE_CONNECT neither signed nor sealed")
-
     def _receive_sealed(self, frame: memoryview) -> list[Request]:
         """[MS-SMB2] 3.3.5.2.1.1: what was sealed for a session counts as signed by it."""
         session = self.sessions.get(transform_session_id(frame))
@@ -242,13 +218,46 @@ class Connection:
 
     # --- out ---
 
+    def notify(self, body: bytes, session_id: int, sealed_for: Session | None) -> None:
+        """Send an OPLOCK_BREAK notification, for which no request asked ([MS-SMB2] 2.2.23).
+
+        An oplock's has the SessionId of its Open; a lease is its client's, and has 0 (3.3.4.6 and
+        3.3.4.7).  `sealed_for` is the session that encrypts it, if one must (3.3.4.1.4).  It is
+        never signed (3.3.4.1.1): its MessageId is always the same, and under GMAC, whose nonce
+        that is, a second signature would give the key away.
+        """
+        frame = bytearray(HEADROOM) + body
+        HEADER.pack_into(
+            frame,
+            4,
+            PROTOCOL_ID,
+            HEADER_SIZE,
+            0,  # CreditCharge
+            NtStatus.SUCCESS,
+            Command.OPLOCK_BREAK,
+            0,  # credits: it answers nothing
+            Flags.SERVER_TO_REDIR,
+            0,
+            NOTIFICATION_ID,
+            0,
+            0,  # TreeId
+            session_id,
+            _NO_SIGNATURE,
+        )
+        message = memoryview(frame)[4:]
+        if sealed_for is not None:
+            self.emit(seal(sealed_for, [message]))
+        else:
+            frame[0:4] = len(message).to_bytes(4, "big")
+            self.emit([frame])
+
     def finish(self, request: Request, reply: Reply) -> list[Buffer]:
         """The buffers of one whole frame that holds one response."""
         self._fill_header(request, reply, 0)
-        self._protect(request, reply)
+        protect(request, reply)
         frame = reply.frame
         if request.sealed and request.session is not None:
-            return self._seal(request.session, [memoryview(frame)[4:]])
+            return seal(request.session, [memoryview(frame)[4:]])
         frame[0:4] = (len(frame) - 4).to_bytes(4, "big")
         return [frame]
 
@@ -265,13 +274,13 @@ class Connection:
                 reply.frame += bytes(-(len(reply.frame) - 4) % 8)
                 next_command = len(reply.frame) - 4
             self._fill_header(request, reply, next_command)
-            self._protect(request, reply)
+            protect(request, reply)
             message = memoryview(reply.frame)[4:]
             total += len(message)
             parts.append(message)
         request = answers[0][0]
         if request.sealed and request.session is not None:
-            return self._seal(request.session, parts)
+            return seal(request.session, parts)
         return [total.to_bytes(4, "big"), *parts]
 
     def _fill_header(self, request: Request, reply: Reply, next_command: int) -> None:
@@ -305,37 +314,6 @@ class Connection:
             request.session_id,
             _NO_SIGNATURE,
         )
-
-    def _protect(self, request: Request, reply: Reply) -> None:
-        """Sign as [MS-SMB2] 3.3.4.1.1 says, and go on with the preauth hash."""
-        session = request.session
-        if session is None:
-            if request.flags & Flags.SIGNED:
-                # There is no key.  Windows and Samba leave the request's signature where it was,
-                # and by that Samba's clients know that USER_SESSION_DELETED is meant for them.
-                reply.frame[20] |= Flags.SIGNED
-                reply.frame[52:68] = request.frame[SIGNATURE]
-        elif session.signer is not None and not request.sealed:
-            signed = reply.signed or (request.flags & Flags.SIGNED and not request.refusal)
-            required = session.signing_required and session.identity is not None
-            # An interim response goes unsigned: it says nothing, and under GMAC, whose nonce is
-            # the MessageId, a second signature with the same nonce would give the key away.
-            if (signed or required) and reply.status != NtStatus.PENDING:
-                frame = reply.frame
-                frame[20] |= Flags.SIGNED  # Flags stand at 16 of the header, after 4 of NetBIOS
-                session.signer.sign_into(frame, 4)
-        if reply.preauth:
-            message = memoryview(reply.frame)[4:]
-            if request.session is not None:
-                request.session.preauth = extend_preauth_hash(request.session.preauth, message)
-            else:
-                self.preauth = extend_preauth_hash(self.preauth, message)
-
-    @staticmethod
-    def _seal(session: Session, parts: Sequence[Buffer]) -> list[Buffer]:
-        assert session.sealer is not None
-        pieces = session.sealer.seal(session.session_id, parts)
-        return [sum(map(len, pieces)).to_bytes(4, "big"), *pieces]
 
     # --- asynchronous requests ---
 

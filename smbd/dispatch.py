@@ -252,11 +252,10 @@ class Dispatch:
         self._send([(request, self._connection.interim(request))])
 
     def _send(self, answers: Answers) -> None:
-        """Send a late frame at once: there is no burst whose end would."""
+        """Send a late frame."""
         if answers:
-            self._transport.send(self._connection.finish_compound(answers))
+            self._transport.emit(self._connection.finish_compound(answers))
             answers.clear()
-            self._transport.flush()
 
     # --- the one place where errors become statuses ---
 

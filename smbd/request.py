@@ -75,9 +75,6 @@ class ConnectionView(Protocol):
     def forget(self, session_id: int) -> None:
         """A session has ended."""
 
-    def check_signature(self, request: "Request") -> None:
-        """Verify what is signed; refuse what had to be and is not."""
-
     def find_running(self, request: "Request") -> "Request | None":
         """The request that a CANCEL means."""
 

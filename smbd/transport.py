@@ -16,9 +16,9 @@ from typing import TypeAlias
 import trio
 
 from smbd.buffers import LARGE, SpareBuffers
-from smbd.connection import Buffer
 from smbd.memory import REPLY, MemoryAccount
 from smbd.ntstatus import ProtocolError
+from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.turns import Turn, Turns
 
@@ -198,6 +198,11 @@ class Transport:
         self._out += buffers
         for buffer in buffers:
             self._unsent += len(buffer) + REPLY
+
+    def emit(self, buffers: Sequence[Buffer]) -> None:
+        """Send a frame at once: there is no burst whose end would."""
+        self.send(buffers)
+        self.flush()
 
     def flush(self) -> None:
         """Send what the socket takes; the rest leaves when it takes more."""

@@ -46,6 +46,7 @@ class ClientConnection:
             address.host,
             CommandSequenceWindow(min(limits.credits, _UNAUTHENTICATED_CREDITS)),
             on_login=self._logged_in,
+            emit=self.transport.emit,
             memory=memory,
         )
         self._dispatch: Dispatch | None = None

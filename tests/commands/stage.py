@@ -158,8 +158,7 @@ class Wire:
         assert int.from_bytes(frame[:4], "big") == len(frame) - 4
         self.frames.append(frame[4:])
 
-    def flush(self):
-        """Everything has left already."""
+    emit = send
 
     def work_began(self, size):
         self.in_work += size
@@ -183,7 +182,8 @@ class Stage:
         clock = trio.lowlevel.current_clock().current_time
         self.service = Service(Config(), authenticator, shares, None, tables, clock)
         window = CommandSequenceWindow(8192)
-        self.connection = Connection(self.service, "test:1", "test", window)
+        self.wire = Wire()
+        self.connection = Connection(self.service, "test:1", "test", window, emit=self.wire.send)
         self.settle(dialect=0x0302, multi_credit=True)
         self.session = Session(
             7, lambda: self.connection.forget(7), 0.0, "test:1", "test", self.connection.memory
@@ -196,7 +196,6 @@ class Stage:
             self.share, 0x1F01FF, encrypt=False, root=self.root
         ).tree_id
         window.grant(512)
-        self.wire = Wire()
         self.dispatch: Dispatch
         self.nursery: trio.Nursery
 
