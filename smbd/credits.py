@@ -9,7 +9,7 @@ from smbd.ntstatus import ProtocolError
 
 
 class CommandSequenceWindow:
-    """The message ids that the peer may use next.
+    """The message ids that the client may use next.
 
     `maximum` bounds the span from the lowest id not yet used to the highest granted, not the
     count of credits: a client that skips one id and goes on using others would otherwise make

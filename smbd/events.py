@@ -1,4 +1,4 @@
-"""What a line of the log is about, as fields: programs need not take its sentence apart."""
+"""The subject of a log line, as fields: programs need not take its sentence apart."""
 
 from collections.abc import Mapping
 

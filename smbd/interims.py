@@ -15,12 +15,13 @@ from smbd.request import Reply, Request
 
 Answers: TypeAlias = "list[tuple[Request, Reply]]"
 
-# What waits for another client may wait for ever, and its client must hear so: to cancel it, it
-# needs an AsyncId.
+# A request that waits for another client may wait for ever, and its own client must hear so: it
+# needs an AsyncId to cancel it.
 FOR_OTHERS_AFTER = 0.0005
 # Work on files ends by itself.  Clients in the field stumble over the interim response (go-smb2
 # takes it for a forgery where signing is required, since it is never signed), and Samba sends none:
-# so it is for what takes longer than any disk that works.  0.1 s was enough for every client tried.
+# so it is for requests that take longer than any disk that works.  0.1 s was enough for every
+# client tried.
 FOR_FILES_AFTER = 0.5
 
 

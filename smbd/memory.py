@@ -1,16 +1,16 @@
 """The bytes that one connection makes the server hold: counted, and bounded by `limits.memory`.
 
-What is in flight (requests in work, replies not taken) goes away by itself: at the bound the
-transport stops reading.  What is held (sessions, opens, locks, listings ...) stays until the
-client lets go of it: at the bound it is refused.  It may have three quarters of all, or a client
-that holds much would never be read from again, not even its CLOSEs.
+Bytes in flight (requests in work, replies not taken) go away by themselves: at the bound the
+transport stops reading.  Held bytes (sessions, opens, locks, listings ...) stay until the client
+gives them up: at the bound more of them are refused.  They may take three quarters of all, or a
+client that holds much would never be read from again, not even its CLOSEs.
 """
 
 from smbd.ntstatus import NtError, NtStatus
 
 # Bytes of Python's objects, measured with tracemalloc and rounded up.
 OPEN = 2048  # with its file's state
-PIPE = 4096 + (128 << 10)  # with what may be written to it before its answers are read
+PIPE = 4096 + (128 << 10)  # with the calls that may be written before answers are read
 SESSION = 2048  # with its keys
 TREE = 256
 LOCK = 320
@@ -21,13 +21,13 @@ REQUEST = 1024
 REPLY = 128
 
 _DEFAULT = 64 << 20
-# Before a login: three that were begun; and one or two that are held back.
+# Before a login: three logins that were begun, and one or two that are held back.
 _UNAUTHENTICATED_LIMIT = 10240
 _UNAUTHENTICATED_HELD = 8192
 
 
 class MemoryAccount:
-    """What one connection holds; `flight` is how much may be in flight beside it."""
+    """The bytes that one connection holds; `flight` more may be in flight beside them."""
 
     __slots__ = ("_limit", "_most_held", "flight", "held")
 
@@ -38,13 +38,13 @@ class MemoryAccount:
 
     @classmethod
     def unauthenticated(cls) -> "MemoryAccount":
-        """Of a connection without a login."""
+        """The account of a connection without a login."""
         account = cls(_UNAUTHENTICATED_LIMIT)
         account._most_held = _UNAUTHENTICATED_HELD
         return account
 
     def open(self, limit: int) -> None:
-        """Somebody has logged in: `limit` counts from now on."""
+        """The client has logged in: `limit` counts from now on."""
         self._limit = limit
         self._most_held = limit * 3 // 4
         self.flight = limit - self.held
@@ -60,7 +60,7 @@ class MemoryAccount:
         self.add(size)
 
     def add(self, size: int) -> None:
-        """Hold so many bytes more, or fewer, whatever the bound is."""
+        """Hold so many bytes more, or fewer, regardless of the bound."""
         self.held += size
         self.flight = self._limit - self.held
 

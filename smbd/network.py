@@ -4,10 +4,10 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 
 def network_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one IPv6 host has all of.
+    """The network that counts as one client: an IPv4 address, or the /64 of an IPv6 host.
 
-    "192.0.2.7", "2001:db8::/64".  A link-local address stays whole, since everybody on the link
-    is in that /64; whatever is no address stays as it is.
+    "192.0.2.7", "2001:db8::/64".  A link-local address stays whole, since everybody on the link is
+    in that /64; a text that is no address stays as it is.
     """
     try:
         parsed = ip_address(address)

@@ -103,7 +103,7 @@ class NtError(Exception):
 
 
 class ProtocolError(Exception):
-    """The peer broke framing, sealing or message ids: the connection is dropped.
+    """The client broke framing, sealing or message ids: the connection is dropped.
 
     `last_words` is a frame that is sent before: for a client that would wait for an answer.
     """

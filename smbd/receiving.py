@@ -1,7 +1,7 @@
 """The bytes of a connection that are not handled yet, and the memory that they lie in.
 
-It follows the bytes that came, not what a client says that it will send: a frame may be announced
-with 8 MiB and never come.
+The memory grows with the bytes that came, not with the length that a client announces: a frame may
+be announced with 8 MiB and never come.
 """
 
 # Until more came at once: a burst of sixteen READs fits, and so does a login.
@@ -17,8 +17,8 @@ class ReceiveBuffer:
     """Where a socket's bytes go, and where the frames that are handled lie.
 
     It grows only when it is full, or for a frame no longer than one that came whole a moment ago.
-    Whoever keeps a frame beyond its burst keeps the storage that it lies in, and the buffer gets
-    another one.
+    A request that keeps its frame beyond the burst keeps the storage that it lies in, and the
+    buffer gets another one.
     """
 
     __slots__ = ("_trusted", "_view", "have", "size", "usual")
@@ -37,14 +37,14 @@ class ReceiveBuffer:
 
     @property
     def received(self) -> memoryview:
-        """What came and is not handled."""
+        """The bytes that came and are not handled."""
         return self._view[: self.have]
 
     def keep(self, at: int, frame: int, *, pinned: bool) -> None:
         """Forget the bytes before `at`: they are handled.
 
-        `frame` bytes has what begins there (0: unknown).  `pinned`: somebody still uses the
-        storage.  Where nothing is left and nobody does, and the storage is not full, `have = 0`
+        The frame that begins there has `frame` bytes (0: unknown).  `pinned`: somebody still uses
+        the storage.  Where nothing is left and nobody does, and the storage is not full, `have = 0`
         is all that there is to do.
         """
         rest = self.have - at
@@ -60,7 +60,7 @@ class ReceiveBuffer:
         self.have = rest
 
     def settle(self) -> None:
-        """Take no more memory than what came needs: nothing more has come for a while."""
+        """Take no more memory than the bytes that came need: nothing more has come for a while."""
         self._trusted = 0
         size = SMALL
         while self.have >= size:
@@ -80,7 +80,7 @@ class ReceiveBuffer:
 
     def _move(self, at: int, size: int) -> None:
         """Go on in new storage."""
-        # No mapping, whose pages were there only when they are written to: to fault in 1 MiB takes
+        # Not a new mapping: to fault in 1 MiB takes
         # 1 to 2 ms on this machine, each time anew, where malloc has it from the frame before.
         view = memoryview(bytearray(size))
         view[: self.have - at] = self._view[at : self.have]

@@ -22,16 +22,17 @@ class Workers(Protocol):
     ) -> Awaitable[R]:
         """Await `function(*args)`; calls that wait with different `turn`s take turns.
 
-        Cancelled says that it never began; what began gives its result, also to a cancelled caller.
+        Cancelled means that the call never began; one that began gives its result, also to a
+        cancelled caller.
         """
 
     def run_long(
         self, turn: object, function: Callable[[*Args], R], /, *args: *Args
     ) -> Awaitable[R]:
-        """The same for what may take long by its nature: such calls get half of the workers."""
+        """The same for a call that may take long by its nature: these get half of the workers."""
 
     def ask(self, patience: float, function: Callable[[*Args], R], /, *args: *Args) -> Awaitable[R]:
-        """Await what changes nothing, for `patience` seconds at most; then TimeoutError."""
+        """Await a call that changes nothing, for `patience` seconds at most; then TimeoutError."""
 
     async def aclose(self, patience: float) -> int:
         """Wait for the calls in flight, then end the threads; how many calls hang even then."""
@@ -42,10 +43,11 @@ class Workers(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """A folder that clients connect to by name.
+    """A directory that clients connect to by name.
 
-    Who is connected keeps the folder open, and nobody else does: an idle share does not keep its
-    disk from being unmounted, and whoever connects gets what its path names then.
+    Tree connects keep the directory open, and nothing else does: an idle share does not keep its
+    disk from being unmounted, and the next tree connect gets the directory that its path names
+    then.
     """
 
     config: ShareConfig
@@ -72,7 +74,7 @@ class Share:
             if root is None or not root.is_at_path():
                 root = Root(self.config.path, self.config.read_only, self.config.name)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
-                # meanwhile, and would begin at whatever gets the descriptor's number next.
+                # meanwhile, and would begin in the next file that gets the descriptor's number.
                 weakref.finalize(root, root.lookup.close)
                 self._root = weakref.ref(root)
             return root

@@ -37,7 +37,7 @@ from smbd.server import Server, serving
 
 @dataclass(frozen=True, slots=True)
 class TestServer:
-    """Where a server is and how to get in."""
+    """A server's address and share, and a login for it."""
 
     __test__ = False  # for pytest, which would collect it by its name
 
@@ -51,7 +51,7 @@ class TestServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a test may want to be different.
+    """The settings that a test may want to be different.
 
     `shares` adds shares to the one of `path`; `limits` and `engine_options` take the fields of
     [server.limits] and of the engine's table in shares.toml.
@@ -124,7 +124,7 @@ async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
             address.host, address.port, chosen.share, chosen.user, chosen.password, server
         )
     finally:
-        # The server does not hear of what the block raised: its nurseries would wrap that into
+        # The server does not hear of the block's exception: its nurseries would wrap that into
         # an ExceptionGroup, and a test that fails should fail with its own AssertionError.
         await running.__aexit__(None, None, None)
 
@@ -132,7 +132,7 @@ async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
 @contextmanager
 def serve_in_thread(path: str | Path, **options: Any) -> Iterator[TestServer]:
     """The same without trio: the server runs in a thread of its own."""
-    # A Future carries the server out, or whatever kept it from starting.
+    # A Future carries the server out, or the exception that kept it from starting.
     started: Future[tuple[TestServer, trio.lowlevel.TrioToken, trio.Event]] = Future()
 
     async def main() -> None:
@@ -146,7 +146,7 @@ def serve_in_thread(path: str | Path, **options: Any) -> Iterator[TestServer]:
         either: tuple[Future[Any], ...] = (running, started)
         wait(either, return_when=FIRST_COMPLETED)
         if not started.done():
-            running.result()  # raises what went wrong
+            running.result()  # raises the server's exception, if there was one
         server, token, done = started.result()
         try:
             yield server

@@ -1,8 +1,8 @@
 """Turns: how long one connection holds the loop before the others get it.
 
-One burst may hold thousands of requests, and a request may name hundreds of things.  Whatever goes
-on for longer than a turn gives way between two steps, so that the answer to anybody else waits for
-one turn of each connection that is busy, not for all that one of them has sent.
+One burst may hold thousands of requests, and a request may name hundreds of things.  Work that
+takes longer than a turn gives way between two steps, so that the answer to another client waits for
+one turn of each busy connection, not for all that one of them has sent.
 """
 
 from math import inf
@@ -14,8 +14,8 @@ import trio
 # of which a connection that shares its turn with twenty others feels a fifth.
 _TURN = 0.002
 _SHORTEST = 0.0001
-# Once the loop has been busy for so long since it last looked who else is ready, whoever has had a
-# turn waits for its next round; but not for more rounds than that, were all of them long.
+# Once a round of the loop has taken so long, a task that has had a turn waits for the next round;
+# but not for more rounds than that, if all of them are long.
 _ROUND = 0.005
 _MOST_ROUNDS = 20
 # A connection whose last burst took no longer goes on in any round: its client asks for little.
@@ -23,11 +23,11 @@ _LITTLE = 0.0002
 
 
 class Turns:
-    """What the connections of one server know of one another: how many wait to go on.
+    """State that the connections of one server share: how many wait, and when this round began.
 
-    And when this round of the loop began.  trio does not say; but a task that was suspended runs
-    in a later round than before, and once in a round.  So where no other task has counted a round
-    meanwhile, it counts one itself.
+    A round is one of trio's loop.  trio does not tell its beginning; but a task that was suspended
+    runs in a later round than before, and once in a round.  So where no other task has counted a
+    round meanwhile, it counts one itself.
     """
 
     __slots__ = ("round", "round_over", "waiting")
@@ -66,7 +66,7 @@ class Turn:
         self.over = now + (turns.length if turns.waiting else _TURN)
 
     def end(self) -> None:
-        """What began has been done, in one turn or in several."""
+        """The work that began is done, in one turn or in several."""
         self.long = perf_counter() - self._began > _LITTLE
 
     @property
@@ -86,7 +86,7 @@ class Turn:
         return perf_counter() > self.over
 
     async def pause(self) -> None:
-        """Give way if the turn is over: between the steps of what goes on for long."""
+        """Give way if the turn is over: between the steps of long work."""
         if self.is_over:
             await self.give_way()
 

@@ -1,7 +1,7 @@
-"""The wall around what runs beside requests: a failure costs what failed, and nothing else.
+"""The wall around tasks beside requests: a failure ends the task that failed, and no other.
 
 In a nursery one exception ends all that runs beside it: a bug in the answer to `smbd status` would
-end every client's connection.  (For requests, the place is `dispatch`.)
+end every client's connection.  (For requests, `dispatch` is the wall.)
 """
 
 import logging
@@ -15,13 +15,13 @@ Args = TypeVarTuple("Args")
 
 _log = logging.getLogger("smbd")
 
-# Seconds before a task that failed begins anew: what fails at once must neither take the processor
-# nor fill the log.
+# Seconds before a task that failed begins anew: one that fails at once must neither take the
+# processor nor fill the log.
 _PAUSE = 1.0
 
 
 def wall(what: str) -> "AbstractContextManager[None, bool]":
-    """Log with its traceback whatever the block raises, as "`what` failed"; cancellation passes."""
+    """Log an exception of the block with its traceback, as "`what` failed"; cancellation passes."""
     return cast("AbstractContextManager[None, bool]", _wall(what))
 
 

@@ -1,4 +1,4 @@
-"""Login by NTLMv2 in SPNEGO: token in, token out; and who may log in.
+"""Login by NTLMv2 in SPNEGO: token in, token out; and the accounts.
 
 The only room that imports impacket. Knows nothing of sessions or connections.
 """

@@ -1,12 +1,12 @@
 """The server's side of one NTLM exchange: [MS-NLMP] 3.2.5.1. NTLMv2, guests and anonymous only.
 
-What a response is bound to is not looked at. MsvAvChannelBindings is the hash of a TLS channel,
+The bindings of a response are not checked. MsvAvChannelBindings is the hash of a TLS channel,
 and is compared by a server that has one (3.2.5.1.2). MsvAvTargetName is the name by which the
 client knows the server; Windows checks it if told to (SmbServerNameHardeningLevel, off by
-default), and it would keep out everybody who comes by another name, through a tunnel or an
-address translation. What both are meant to stop, a login that somebody relays, gains nothing
-here as long as signing is required or the share is sealed: the relay does not have the key.
-Nor does it help to relay it into a session whose key one has: see session_setup's `_renew`.
+default), and it would keep out every client that comes by another name, through a tunnel or an
+address translation. Both are meant to stop relayed logins. A relay gains nothing here as long as
+signing is required or the share is sealed: it does not have the key. Nor does it gain anything by
+relaying the login into a session of its own: see session_setup's `_renew`.
 """
 
 import hmac
@@ -43,7 +43,7 @@ _GUEST = Account("guest", nt_hash(""))
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What all exchanges of a server share."""
+    """The settings that all exchanges of a server share."""
 
     accounts: Accounts
     names: TargetNames
@@ -94,7 +94,7 @@ class NtlmAcceptor:
         return self._challenge
 
     def authenticate(self, message: bytes) -> Identity:
-        """Who the AUTHENTICATE_MESSAGE proves the client to be."""
+        """The identity that the AUTHENTICATE_MESSAGE proves."""
         request = parse_authenticate(message, self._asked)
         self._flags = request.flags
         if not request.user and not request.nt_response and len(request.lm_response) <= 1:
@@ -113,7 +113,7 @@ class NtlmAcceptor:
         return self._guest(request)
 
     def client_signature(self, message: bytes) -> bytes | None:
-        """What the client's signature of `message` must be; None when there is no key for it."""
+        """The signature of `message` that the client must send; None without a key for it."""
         return self._signature("Client", message)
 
     def server_signature(self, message: bytes) -> bytes | None:
@@ -123,8 +123,8 @@ class NtlmAcceptor:
     def _anonymous(self, request: Authenticate) -> Identity:
         """No name and no response ([MS-NLMP] 3.2.5.1.2): the key that all know is zero.
 
-        Where it is refused, ACCESS_DENIED and not LOGON_FAILURE: no password was wrong, nobody
-        has guessed at one, and a client that is told so asks its user for a name.
+        Where guests are not allowed it is ACCESS_DENIED and not LOGON_FAILURE: no password was
+        guessed at, and a client that is told so asks its user for a name.
         """
         if not self._policy.guest:
             raise NtError(NtStatus.ACCESS_DENIED)
@@ -137,10 +137,10 @@ class NtlmAcceptor:
     ) -> tuple[Account | None, bytes | None]:
         """The account, None for a guest, and the SessionBaseKey, None for a guest that has none.
 
-        Where guests are allowed, whoever proves the empty password is one, whatever name comes
-        with it: a client that is told "no password" still sends the name of its local user.
-        That is asked of known names as well, so that a guest login tells nobody which names are
-        known. Who is called "guest" may have any password, but then has no key that we know.
+        Where guests are allowed, a client that proves the empty password is a guest under any name:
+        without a password a client still sends the name of its local user. The empty password is
+        tried for known names as well, so that a guest login tells nobody which names are known. A
+        client that is called "guest" may have any password, but then the server has no key.
         """
         account = self._policy.accounts.find(request.user)
         key = self._check(account or self._policy.nobody, request, response)

@@ -1,4 +1,4 @@
-"""Who may log in, and who has."""
+"""The accounts that may log in, and the identity that a login proves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a login has found out."""
+    """The outcome of a login."""
 
     user: str  # the account's name as configured; "guest"; "" when anonymous
     domain: str  # as the client sent it, for the log
@@ -42,8 +42,8 @@ class Identity:
     def adds_nothing_to(self, first: "Identity") -> bool:
         """Whether a session that began as `first` may go on as this.
 
-        The same account may, and whatever has fewer rights: a guest has fewer than an account, an
-        anonymous client has fewer than a guest.
+        The same account may, and an identity with fewer rights: a guest has fewer than an account,
+        an anonymous client has fewer than a guest.
         """
         if self.is_account:
             return self.is_same_account(first)

@@ -23,7 +23,7 @@ from smbd.ntstatus import NtError, NtStatus
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to answer: with an identity SUCCESS, without MORE_PROCESSING_REQUIRED."""
+    """The answer to a token: with an identity SUCCESS, without MORE_PROCESSING_REQUIRED."""
 
     token: bytes = field(repr=False)
     identity: Identity | None = None
@@ -71,9 +71,9 @@ class Exchange:
     def step(self, token: bytes | bytearray | memoryview) -> Step:
         """Answer one token.
 
-        NtError is all that it raises: LOGON_FAILURE, INVALID_PARAMETER for what cannot be
-        read or comes out of turn, ACCESS_DENIED for an anonymous client that may not in.
-        The exchange is over then, and so it is after an identity.
+        Raises NtError alone: LOGON_FAILURE, INVALID_PARAMETER for a token that cannot be read or
+        comes out of turn, ACCESS_DENIED for an anonymous client where guests are not allowed. The
+        exchange is over then, and so it is after an identity.
         """
         advance, self._next = self._next, _over
         return advance(bytes(token))
@@ -89,8 +89,8 @@ class Exchange:
         self._mechanism_list = init.mechanism_list
         self._next = self._wrapped
         if init.mechanisms[0] != NTLMSSP:
-            # Its token is for a mechanism that it likes better, Kerberos mostly. Somebody
-            # between us may have made it so: [RFC4178] 4.2.2 wants the list signed.
+            # Its token is for a mechanism that it likes better, Kerberos mostly. An attacker in
+            # between may have put it first: [RFC4178] 4.2.2 wants the list signed.
             return Step(pack_neg_token_resp(REQUEST_MIC, first=True))
         challenge = self._acceptor.challenge(init.mech_token) if init.mech_token else b""
         return Step(pack_neg_token_resp(ACCEPT_INCOMPLETE, challenge, first=True))
@@ -112,8 +112,8 @@ class Exchange:
     def _exchange_mics(self, received: bytes) -> bytes:
         """Our mechListMIC for the client's ([RFC4178] 5); b"" when it sent none.
 
-        One that was requested and does not come is not missed: it guards against being talked
-        down to a weaker mechanism, and this server has only the one.
+        A client may leave out one that was requested: it guards against a downgrade to a weaker
+        mechanism, and this server has only the one.
         """
         if not received:
             return b""

@@ -58,7 +58,7 @@ _NEGOTIATE = Struct(
     "<"
     "8s"  # Signature
     "I"   # MessageType, 1
-    "I"   # NegotiateFlags; what follows is for servers that mind where a client is
+    "I"   # NegotiateFlags; then the client's domain and workstation, which are not needed
 )  # fmt: skip
 
 _CHALLENGE = Struct(
@@ -171,7 +171,7 @@ def pack_challenge(
 
 @dataclass(frozen=True, slots=True)
 class TargetNames:
-    """What a CHALLENGE says of the server; impacket's client needs dns_computer."""
+    """The server's names in a CHALLENGE; impacket's client needs dns_computer."""
 
     computer: str  # NetBIOS names are upper case, of 15 characters at most
     domain: str
@@ -182,7 +182,7 @@ class TargetNames:
 def parse_authenticate(message: bytes, asked: int = UNICODE) -> Authenticate:
     """Parse an AUTHENTICATE_MESSAGE; every field lies within it or INVALID_PARAMETER.
 
-    Names that nobody has, for their length, are LOGON_FAILURE: one more guess that was wrong.
+    A name that is too long for any account is LOGON_FAILURE: one more guess that was wrong.
     Its own flags say how its names are written ([MS-NLMP] 2.2.1.3).  Where they do not, those of
     its NEGOTIATE_MESSAGE do, `asked`: node-smb2 sends no flags at all, and Samba takes it so.
     """
@@ -262,7 +262,7 @@ def _encode(name: str) -> bytes:
 
 
 def _target(name: str, flags: int) -> bytes:
-    """TargetName, which is written as both sides have agreed; what a code page lacks is "?"."""
+    """TargetName, as both sides have agreed; a character that the code page lacks is "?"."""
     return _encode(name) if flags & UNICODE else name.encode(_CODE_PAGE, "replace")
 
 

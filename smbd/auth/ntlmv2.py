@@ -8,7 +8,7 @@ from impacket import ntlm
 
 from smbd.auth.ntlm import Authenticate, Response
 
-Sender = Literal["Client", "Server"]  # what impacket's SIGNKEY and SEALKEY call them
+Sender = Literal["Client", "Server"]  # by the names in impacket's SIGNKEY and SEALKEY
 
 
 def check_response(

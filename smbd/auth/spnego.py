@@ -2,7 +2,7 @@
 
 impacket's classes are not used for these: they do not see a mechListMIC that arrives, stop at
 reqFlags, cannot say request-mic or negHints, and raise bare `Exception`. DER is read here with
-every length checked against what encloses it, so that hostile bytes give INVALID_PARAMETER.
+every length checked against the enclosing element, so that hostile bytes give INVALID_PARAMETER.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ACCEPT_INCOMPLETE = 1
 REQUEST_MIC = 3
 
 _SPNEGO = bytes.fromhex("2b0601050502")  # 1.3.6.1.5.5.2
-_HINT = b"not_defined_in_RFC4178@please_ignore"  # [MS-SPNG] 2.2.1, what Windows sends
+_HINT = b"not_defined_in_RFC4178@please_ignore"  # [MS-SPNG] 2.2.1, as Windows sends it
 
 _OCTET_STRING = 0x04
 _OID = 0x06
@@ -32,7 +32,7 @@ _CONTEXT = 0xA0  # constructed; [n] is _CONTEXT + n
 
 @dataclass(slots=True)
 class NegTokenInit:
-    """[RFC4178] 4.2.1: what the client can do, best first."""
+    """[RFC4178] 4.2.1: the client's mechanisms, best first."""
 
     mechanisms: list[bytes]
     mechanism_list: bytes  # the DER of MechTypeList, which mechListMIC is computed over
@@ -90,7 +90,7 @@ def pack_neg_token_resp(
 
 
 def _initial_context(token: bytes) -> bytes:
-    """What a GSS-API token of SPNEGO carries under [0]."""
+    """The value under [0] of a GSS-API token of SPNEGO."""
     elements = _elements(_only(token, _APPLICATION_0))
     if next(elements, None) != (_OID, _SPNEGO):
         raise NtError(NtStatus.INVALID_PARAMETER)
@@ -113,7 +113,7 @@ def _fields(sequence: bytes) -> dict[int, bytes]:
 def _only(data: bytes, tag: int) -> bytes:
     """The value of the element that begins `data`, which must have this tag.
 
-    What follows it is nobody's business: a padded token is as good as one that is not.
+    Bytes behind it are ignored: a padded token is as good as one that is not.
     """
     found, value = next(_elements(data), (None, b""))
     if found != tag:

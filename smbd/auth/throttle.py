@@ -1,4 +1,4 @@
-"""Slows down whoever keeps guessing passwords. No lock-out: that would lock out the owner."""
+"""Slows down clients that guess passwords. No lock-out: that would lock out the owner."""
 
 from collections import OrderedDict
 
@@ -9,8 +9,8 @@ FREE_FAILURES = 3
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 5.0
-"""Seconds. Clients wait 30 and more for an answer. Who holds back answers sends those of one
-connection one after the other, and so a million guesses take two months on each."""
+"""Seconds. Clients wait 30 and more for an answer. The answers of one connection are held back one
+after the other, and so a million guesses take two months on each."""
 
 FORGIVENESS = 20.0
 """Seconds after which one failure is forgotten."""
@@ -21,7 +21,7 @@ MOST_ADDRESSES = 4096
 class LoginThrottle:
     """Failed logins per address, and how long to hold back an answer for them.
 
-    Successes do not clear the account: who owns one password could then guess at another for
+    Successes do not clear an address: a client with one password could then guess at another for
     ever. `now` is any clock that does not go back, in seconds. Memory is bounded: of more than
     MOST_ADDRESSES the one that has not failed for longest is forgotten.
     """
@@ -50,7 +50,7 @@ class LoginThrottle:
         return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(excess - 1, 16)))
 
     def _count(self, place: str, now: float) -> float:
-        """Failures not yet forgotten; forgets the place when there are none left."""
+        """Failures not yet forgotten; forgets the address when there are none left."""
         failures, then = self._failures.get(place, (0.0, now))
         left = failures - (now - then) / FORGIVENESS
         if left > 0:

@@ -1,4 +1,4 @@
-"""The command `tsmbd`, `smbd` for short: what it can be asked, and which module answers.
+"""The command `tsmbd`, also called `smbd`: its parser, and the module of each command.
 
 Only argparse is imported here. Each command imports what it needs when it is chosen, so that none
 waits for another's.
@@ -27,13 +27,13 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class UsageError(Exception):
-    """What the user asked for cannot be done; the text is for the user."""
+    """The command cannot be done as asked; the text is for the user."""
 
 
 def complain(text: str) -> None:
     """Say on stderr what is wrong: each line has the program's name, but the indented ones.
 
-    A full disk or a closed pipe there ends nothing: a server starts, and what it logs is dropped.
+    A full disk or a closed pipe there ends nothing: a server starts, and its log is dropped.
     """
     try:
         for line in text.splitlines():
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _forget(stream: TextIO) -> None:
-    """Drop what could not be written: Python would try again at the end, and fail with 120."""
+    """Drop unwritten output: Python would try again at the end, and fail with 120."""
     with contextlib.suppress(OSError, ValueError):
         there, nowhere = os.dup(stream.fileno()), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -80,7 +80,7 @@ def _forget(stream: TextIO) -> None:
 
 
 def _write_no_more() -> None:
-    """Let what stdout still has go nowhere: Python would try again at the end, and complain."""
+    """Drop the rest of stdout: Python would try again at the end, and complain."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

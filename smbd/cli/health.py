@@ -27,7 +27,7 @@ from smbd.config import (
 if TYPE_CHECKING:
     from impacket.smbconnection import SMBConnection
 
-# Who listens everywhere is reached here as well.
+# A server that listens on every address is reached here as well.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared with, not bound to
 
 
@@ -86,7 +86,7 @@ def _user(config: Config, share: ShareConfig) -> UserConfig | None:
 def _connected(config: Config, address: Address, timeout: int) -> Iterator[socket.socket]:
     """Connect to the server, which is told before that this is a health check.
 
-    It keeps what goes well in such a one out of its log: 2,880 checks a day say nothing.
+    It logs no health check that goes well: 2,880 a day say nothing.
     """
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     family, kind, protocol, _, name = found[0]

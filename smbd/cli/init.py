@@ -12,7 +12,7 @@ _OF_THE_PROJECT = re.compile(r"^\[shares\.source\]\n(?:[^\n\[]+\n)*", re.MULTILI
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, and say what comes next; what is there stays as it is."""
+    """Write the file, and say what comes next; a file that is there stays as it is."""
     text = documented()
     if str(arguments.file) == "-":
         print(text, end="")

@@ -16,12 +16,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # At the end of the process: for a reader that is slow, not for one that is not there.
 _LAST_WORDS = 0.5
-# What others here might log goes the same way: logging's last resort would wait for a reader.
+# The log of other packages goes the same way: logging's last resort would wait for a reader.
 _LOGGERS = ("smbd", "asyncio", "trio", "zeroconf")
 
 
 def start_logging(log_format: LogFormat) -> None:
-    """Send what the server logs to stderr, and never wait for it."""
+    """Send the server's log to stderr, and never wait for it."""
     handler = OutletHandler(JsonFormatter() if log_format == "json" else TextFormatter())
     for name in _LOGGERS:
         logger = logging.getLogger(name)
@@ -31,7 +31,7 @@ def start_logging(log_format: LogFormat) -> None:
 
 
 def event_line(event: str, message: str, **fields: object) -> str:
-    """Write what is printed as the log writes its lines: one JSON object."""
+    """Write a printed text as the log writes its lines: one JSON object."""
     line: dict[str, object] = {"time": round(time.time(), 3), "level": "info", "message": message}
     return json.dumps({**line, "event": event, **fields})
 
@@ -75,7 +75,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time": 1763863951.5, "level": "warning", "message": "..."}`, and what else is known.
+    """`{"time": 1763863951.5, "level": "warning", "message": "..."}`, and further fields if known.
 
     "event", "client", "user" and "share" say what the message is about; "traceback" is of our bug.
     """

@@ -53,7 +53,7 @@ def _linux(server: ServerConfig, share: ShareConfig, address: Address, user: str
 def _windows(share: ShareConfig, address: Address, user: str | None) -> str:
     path = f"\\\\{_unc_host(address.host)}\\{share.name}"
     line = f"net use X: {_windows_quoted(path)}"
-    # A guest is whoever gives a name that the server does not know; Windows wants to be told one.
+    # Any name without a password makes a guest; Windows wants to be told one.
     line += f" /user:{_windows_quoted(user or 'guest')}"
     if address.port != _STANDARD_PORT:
         line += f" /TCPPORT:{address.port}"

@@ -1,8 +1,8 @@
 """Output that perhaps nobody reads: the server never waits for it.
 
-A pipe that is full (a log driver that hangs, a stopped `| less`) holds whoever writes into it.  So
-a thread of its own writes, what waits for it is bounded, and what does not fit is dropped, with a
-line that says how much.
+A pipe that is full (a log driver that hangs, a stopped `| less`) holds its writer.  So a thread of
+its own writes, the lines that wait for it are bounded, and further ones are dropped, with a line
+that counts them.
 """
 
 import contextlib
@@ -78,7 +78,7 @@ class Outlet:
 
 
 def _write(fd: int, line: bytes) -> None:
-    """Write all of it, however long that takes; what cannot be written is lost."""
+    """Write all of it, however long that takes; lines that cannot be written are lost."""
     while line:
         try:
             line = line[os.write(fd, line) :]
@@ -89,11 +89,11 @@ def _write(fd: int, line: bytes) -> None:
 
 
 def _descriptor(stream: TextIO | None) -> int:
-    """The stream's descriptor, what it has buffered written; -1 if it has none."""
+    """The stream's descriptor, after its buffer is written; -1 if it has none."""
     try:
         if stream is None:
             return -1
-        with contextlib.suppress(OSError):  # on a full disk: what was printed before is lost
+        with contextlib.suppress(OSError):  # on a full disk: earlier output is lost
             stream.flush()
         return stream.fileno()
     except (io.UnsupportedOperation, OSError, ValueError):  # the last one: it is closed

@@ -42,7 +42,7 @@ _ONLY_WITH_FOLDER = (
     "share_name", "user", "password_file", "guest", "read_only", "engine", "signing",
 )  # fmt: skip
 
-_LAST_WORDS = 0.5  # seconds for whoever reads what is printed at the end
+_LAST_WORDS = 0.5  # seconds for the reader of the last lines
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell(prepared: Prepared, *, in_json: bool) -> None:
-    """Say what was made and what is unwise; with new passwords, so not in the log."""
+    """Say what was made and what is unwise.  New passwords are among it, so not in the log."""
     for note in prepared.notes:
         print(event_line("made", note) if in_json else note)
     for warning in prepared.config.warnings:
@@ -108,7 +108,7 @@ def _beginning(prepared: Prepared, addresses: Sequence[Address], *, in_json: boo
 
 
 def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
-    """The same while the server runs: what is wrong with it is for the log."""
+    """The configuration once more, while the server runs: its mistakes go to the log."""
     try:
         prepared = prepare(configuration(arguments))
     except UsageError as error:  # shares.toml is away: an editor may be about to write it anew
@@ -121,7 +121,7 @@ def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
-    """Return what the command line asks for; ConfigError or UsageError if that cannot be."""
+    """Return the configuration for a command line; ConfigError or UsageError if there is none."""
     if arguments.folder is None:
         for name in _ONLY_WITH_FOLDER:
             if getattr(arguments, name) not in {None, False}:
@@ -157,7 +157,7 @@ def _listen(server: ServerConfig, arguments: argparse.Namespace) -> tuple[Addres
 
 def folder_configuration(arguments: argparse.Namespace) -> Config:
     """Return the configuration of one folder for one user."""
-    # The absolute path is what the user reads; links in it are the kernel's business.
+    # The user reads the absolute path; the kernel follows the links in it.
     folder = Path(os.path.abspath(arguments.folder.expanduser()))  # noqa: PTH100 -- `.` and `..` go
     if folder.is_file():
         raise UsageError(
@@ -208,7 +208,7 @@ def _engine(spec: str | None) -> str:
 
 
 def _user_name(wanted: str | None) -> str:
-    """Return the name of the one who may log in; by default the current user's, if it can be."""
+    """Return the name of the user who may log in; by default the current user's, if it can be."""
     if wanted is not None:
         wrong = user_name_problem(wanted)
         if wrong:

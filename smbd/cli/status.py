@@ -1,4 +1,4 @@
-"""`smbd status`: asks a server for what it does, and prints it as tables."""
+"""`tsmbd status`: asks servers for their state, and prints it as tables."""
 
 import argparse
 import json
@@ -16,13 +16,13 @@ Figure = tuple[str, str, Callable[[Any], str], str]
 
 _WIDTH = 80
 
-# The counters are those of aio.base.Stats; what is 0 is left out.
+# The counters are those of aio.base.Stats; a counter of 0 is left out.
 _FIGURES: Sequence[Figure] = (
     ("reads", "reads", str, "completed, of"),
     ("hits", "  at once", str, "from the page cache, without a thread"),
     ("hits_waited", "  slow", str, "of these took more than a millisecond"),
     ("misses", "  missed", str, "were not all in the page cache"),
-    ("unknown", "  unknown", str, "of which nothing tells what is cached"),
+    ("unknown", "  unknown", str, "nothing tells whether these are cached"),
     ("slept", "  slept", str, "were tried at once, and held up the loop"),
     ("writes", "writes", str, "completed, of"),
     ("writes_inline", "  at once", str, "into the page cache, without a thread"),
@@ -61,7 +61,7 @@ _LOCKS: Sequence[Column] = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask every server that is meant, and print what each says."""
+    """Ask every server that is meant, and print each answer."""
     found = 0
     for document in ask_all(arguments, {"ask": "status"}):
         found += 1
@@ -91,7 +91,7 @@ def _headline(document: Mapping[str, Any]) -> str:
 
 
 def served(document: Mapping[str, Any]) -> str:
-    """Write what was read and written of each share: '' if nothing was.
+    """Write the counters of READs and WRITEs of each share: '' if all are 0.
 
     It is what `tsmbd serve` shows at its end.
     """

@@ -39,7 +39,7 @@ def _narrow(widths: list[int], left: int, most: int) -> None:
 
 
 def _cut(cell: str, width: int) -> str:
-    """Leave out the middle of what is too long: a path's end says as much as its beginning."""
+    """Leave out the middle of a long text: a path's end says as much as its beginning."""
     if len(cell) <= width:
         return cell
     before = (width - 3) // 2

@@ -1,4 +1,4 @@
-"""Why an address cannot be had, and what would help."""
+"""Why an address cannot be bound, and what would help."""
 
 import errno
 
@@ -33,7 +33,7 @@ def _advice(error: OSError) -> str:
 
 
 def _occupied(address: Address) -> str:
-    """Say who has an address, where that is a server of this user; Samba where it is likely."""
+    """Name the program that has an address: a server of this user, or Samba where it is likely."""
     for path in running_servers():
         try:
             found = ask(path, {"ask": "status"})

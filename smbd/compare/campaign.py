@@ -43,7 +43,7 @@ _DIRTY_LIMIT = 16 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A folder to measure in; or with `kind` a file system to make, whose image is to be there."""
+    """A folder to measure in; or with `kind` a file system to make, with its image there."""
 
     folder: Path
     kind: str | None = None
@@ -68,7 +68,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is asked for."""
+    """The places, layers, workloads and forms that a study is asked for."""
 
     places: Sequence[Where]
     layers: Sequence[Layer]
@@ -79,9 +79,9 @@ class Study:
     signing: Signing
 
     def plan(self, where: Where) -> Plan:
-        """What is run there in one round."""
+        """The runs there in one round."""
         if where.reads_per_second:
-            # Rationed reads are what such a place is for: of the rest it says nothing new.
+            # Such a place is there for rationed reads: of the rest it says nothing new.
             workloads = [each for each in self.workloads if each.on_slow_disks]
             seconds = _QUICK_SLOW_SECONDS if self.quick else _SLOW_SECONDS
             return Plan(1, seconds, workloads, self.forms)
@@ -98,8 +98,8 @@ def new_document(study: Study, command: Sequence[str]) -> Document:
 def run_study(study: Study, document: Document, progress: ProgressLine) -> None:
     """Put everything that is asked for into the document.
 
-    All places stand side by side, and each round goes through all of them: what is slower in one
-    of them shall be so for itself, not for the minute in which it was measured.
+    All places stand side by side, and each round goes through all of them: one that is slower shall
+    be so by itself, not by the minute in which it was measured.
 
     A place that is not to be had is in it with the reason; PlaceError or OSError if it is the only
     one.  KeyboardInterrupt leaves what was finished.
@@ -139,7 +139,7 @@ def _sites(
 
 
 class _Site:
-    """A place with its files and what loads them, for as long as the stack lasts."""
+    """A place with its files and its layers, for as long as the stack lasts."""
 
     def __init__(self, study: Study, where: Where, stack: ExitStack) -> None:
         self._quick = study.quick

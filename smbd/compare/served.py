@@ -23,7 +23,7 @@ from aio.compare.workloads import Load, Workload
 from smbd.compare.child import Child
 from smbd.load import Group, LoadClient, LoadError, Offsets, Outcome, Signing, Work
 
-# What one connection has in flight at most; 64 requests at once are those of several clients.
+# Requests that one connection has in flight at most; 64 at once are those of several clients.
 _MOST_IN_FLIGHT = 16
 _MOST_BESIDE = 8  # connections: the others are others to each other too
 
@@ -105,7 +105,7 @@ def _others(depth: int) -> int:
 
 
 def _offsets(files: Files, load: Load) -> Offsets:
-    """What is evicted is read once, until it has been evicted again."""
+    """Each evicted byte is read once, until it has been evicted again."""
     if load.data != "evicted":
         return partial(cycle, files.blocks(load))
 

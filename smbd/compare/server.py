@@ -21,7 +21,7 @@ from smbd.server.building import open_shares
 
 
 class _Run:
-    """What one run takes: of the process with all its threads, of the loop, of one engine.
+    """The costs of one run: of the process with all its threads, of the loop, of one engine.
 
     From its beginning to its end nothing but an instrument in the loop disturbs it.
     """
@@ -35,7 +35,7 @@ class _Run:
         self._turns.resume()
 
     def end(self) -> dict[str, Any]:
-        """What it took."""
+        """The costs."""
         self._turns.pause()
         trio.lowlevel.remove_instrument(self._turns)
         return {

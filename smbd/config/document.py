@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smbd.config import reading, schema
-from smbd.config.lines import Place, find_lines
+from smbd.config.lines import KeyPath, find_lines
 from smbd.config.model import ConfigError, Problem
 
 _TOML_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -20,9 +20,9 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Findings(Protocol):
-    """Takes what is wrong, and where."""
+    """Takes problems, each with its key."""
 
-    def problem(self, place: Place, message: str) -> None:
+    def problem(self, key_path: KeyPath, message: str) -> None:
         """Note one thing."""
 
 
@@ -67,55 +67,57 @@ class Document:
         hint = "" if message.startswith("Cannot") else _syntax_hint(lines[line - 1])
         return Problem(self._name, line, "", message[: position.start()] + hint)
 
-    def problem(self, place: Place, message: str) -> None:
-        """Note what is wrong at a place: an existing key, or a missing one of an existing table."""
-        self.problems.append(self._at(place, message))
+    def problem(self, key_path: KeyPath, message: str) -> None:
+        """Note a problem of a key: an existing one, or a missing one of an existing table."""
+        self.problems.append(self._at(key_path, message))
 
-    def warn(self, place: Place, message: str) -> None:
-        """Note what is legal but unwise."""
-        self.warnings.append(self._at(place, message))
+    def warn(self, key_path: KeyPath, message: str) -> None:
+        """Note a setting that is legal but unwise."""
+        self.warnings.append(self._at(key_path, message))
 
-    def _at(self, place: Place, message: str) -> Problem:
-        known = place
+    def _at(self, key_path: KeyPath, message: str) -> Problem:
+        known = key_path
         while known and known not in self._lines:
             known = known[:-1]
-        return Problem(self._name, self._lines.get(known), dotted(place), message)
+        return Problem(self._name, self._lines.get(known), dotted(key_path), message)
 
-    def table(self, place: Place, checks: schema.Keys) -> dict[str, Any]:
-        """Return the checked values of one table; what fails its check is noted and left out."""
+    def table(self, key_path: KeyPath, checks: schema.Keys) -> dict[str, Any]:
+        """Return the checked values of one table; one that fails is noted and left out."""
         found: object = self.top
-        for name in place:
+        for name in key_path:
             found = found.get(name, {}) if isinstance(found, dict) else {}
         if not isinstance(found, dict):
-            self.problem(place, f"must be a table: {header(place)}")
+            self.problem(key_path, f"must be a table: {header(key_path)}")
             return {}
         values = {}
         for key, value in found.items():
             if key not in checks:
-                self.problem((*place, key), f"unknown key{_advice(key, checks)}")
+                self.problem((*key_path, key), f"unknown key{_advice(key, checks)}")
                 continue
-            checked = self._checked((*place, key), value, checks[key])
+            checked = self._checked((*key_path, key), value, checks[key])
             if checked is not None:
                 values[key] = checked
         return values
 
-    def _checked(self, place: Place, value: object, check: schema.Check | schema.ArrayOf) -> object:
+    def _checked(
+        self, key_path: KeyPath, value: object, check: schema.Check | schema.ArrayOf
+    ) -> object:
         """Return the checked value, or None after noting what is wrong: TOML has no null."""
         if isinstance(check, schema.ArrayOf):
-            return self._checked_array(place, value, check.element)
+            return self._checked_array(key_path, value, check.element)
         try:
             return check(value)
         except ValueError as error:
-            self.problem(place, str(error))
+            self.problem(key_path, str(error))
             return None
 
-    def _checked_array(self, place: Place, value: object, check: schema.Check) -> object:
+    def _checked_array(self, key_path: KeyPath, value: object, check: schema.Check) -> object:
         if not isinstance(value, list):
-            self.problem(place, f"must be an array ([...]), not {schema.kind(value)}")
+            self.problem(key_path, f"must be an array ([...]), not {schema.kind(value)}")
             return None
         before = len(self.problems)
         elements = tuple(
-            self._checked((*place, index), element, check) for index, element in enumerate(value)
+            self._checked((*key_path, index), element, check) for index, element in enumerate(value)
         )
         return elements if len(self.problems) == before else None
 
@@ -141,10 +143,10 @@ def _syntax_hint(line: str) -> str:
     return f"; a text stands in quotes: {found[1]} = " + ('["..."]' if found[2] else '"..."')
 
 
-def dotted(place: Place) -> str:
-    """Write a place as TOML does: `shares."my music".users[1]`."""
+def dotted(key_path: KeyPath) -> str:
+    """Write a key as TOML does: `shares."my music".users[1]`."""
     written = ""
-    for part in place:
+    for part in key_path:
         if isinstance(part, int):
             written += f"[{part}]"
             continue
@@ -153,9 +155,9 @@ def dotted(place: Place) -> str:
     return written
 
 
-def header(place: Place) -> str:
+def header(key_path: KeyPath) -> str:
     """Write the line that begins a table."""
-    return f"[{dotted(place)}]"
+    return f"[{dotted(key_path)}]"
 
 
 def _advice(key: str, checks: schema.Keys) -> str:

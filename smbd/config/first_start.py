@@ -1,4 +1,4 @@
-"""What the first start makes: folders with create = true, passwords with generate = true.
+"""The first start makes directories (create = true) and passwords (generate = true).
 
 Nothing else is ever written.
 """
@@ -22,7 +22,7 @@ _LENGTH = 16  # of 31 letters: 79 bits
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A configuration that can be served, and what was made for it (for the terminal only)."""
+    """A configuration that can be served, and notes of what was made (for the terminal only)."""
 
     config: Config
     notes: tuple[str, ...]
@@ -36,7 +36,7 @@ def new_password() -> str:
 
 
 def folder_problem(share: ShareConfig) -> str | None:
-    """Say why a folder cannot be served, or None. One that `create` will make is fine."""
+    """Say why a directory cannot be served, or None. One that `create` will make is fine."""
     try:
         if not share.path.exists():
             if share.create:
@@ -91,7 +91,7 @@ def system_user(uid: int) -> str:
 
 
 def prepare(config: Config) -> Prepared:
-    """Make what is still missing; ConfigError if a share or a password cannot be had."""
+    """Make missing directories and passwords; ConfigError if one cannot be had."""
     problems: list[tuple[tuple[str, ...], str]] = []
     notes: list[str] = []
     for share in config.shares:
@@ -145,9 +145,9 @@ def _with_password(user: UserConfig) -> UserConfig:
     return replace(user, password=password)
 
 
-def _problem(source: Path | None, place: tuple[str, ...], message: str) -> Problem:
-    key = ".".join(place)
+def _problem(source: Path | None, key_path: tuple[str, ...], message: str) -> Problem:
+    key = ".".join(key_path)
     if source is None:
         return Problem("", None, "", message)
-    line = find_lines(reading.read(source).decode("utf-8-sig")).get(place)
+    line = find_lines(reading.read(source).decode("utf-8-sig")).get(key_path)
     return Problem(str(source), line, key, message)

@@ -8,8 +8,8 @@ import re
 import tomllib
 from collections.abc import Mapping
 
-# A key's place in the document: names of tables and keys, and indices within arrays.
-Place = tuple[str | int, ...]
+# The way to a key in the document: names of tables and keys, and indices within arrays.
+KeyPath = tuple[str | int, ...]
 
 # Longest alternative first: a multi-line string may end in up to two quotes of its own.
 _STRING = re.compile(
@@ -25,8 +25,8 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\r\n]*")
 
 
-def find_lines(text: str) -> Mapping[Place, int]:
-    """Map the place of every table, key and array element to its line, counted from 1.
+def find_lines(text: str) -> Mapping[KeyPath, int]:
+    """Map every table, key and array element to its line, counted from 1.
 
     An implied table (the `a` of `[a.b]`) has the line where it is first named.
     """
@@ -41,12 +41,12 @@ class _Scanner:
         self._at = 0
         self._line = 1
         self._counted = 0
-        self._lines: dict[Place, int] = {}
-        self._lengths: dict[Place, int] = {}  # of arrays of tables
+        self._lines: dict[KeyPath, int] = {}
+        self._lengths: dict[KeyPath, int] = {}  # of arrays of tables
 
-    def scan(self) -> dict[Place, int]:
-        """Note every place of the text."""
-        table: Place = ()
+    def scan(self) -> dict[KeyPath, int]:
+        """Note the line of every key of the text."""
+        table: KeyPath = ()
         self._skip(_BLANK)
         while self._at < len(self._text):
             if self._text.startswith("[", self._at):
@@ -56,11 +56,11 @@ class _Scanner:
             self._skip(_BLANK)
         return self._lines
 
-    def _header(self) -> Place:
+    def _header(self) -> KeyPath:
         brackets = 2 if self._text.startswith("[[", self._at) else 1
         self._at += brackets
         *parents, name = self._dotted_key()
-        table: Place = ()
+        table: KeyPath = ()
         for parent in parents:
             table = self._latest((*table, parent))
         table = (*table, name)
@@ -74,43 +74,43 @@ class _Scanner:
         self._at += brackets
         return table
 
-    def _latest(self, place: Place) -> Place:
+    def _latest(self, key_path: KeyPath) -> KeyPath:
         """Note a parent table; of an array of tables it is the last element that a header means."""
-        self._note(place)
-        length = self._lengths.get(place)
-        return place if length is None else (*place, length - 1)
+        self._note(key_path)
+        length = self._lengths.get(key_path)
+        return key_path if length is None else (*key_path, length - 1)
 
-    def _pair(self, table: Place) -> None:
-        place = table
+    def _pair(self, table: KeyPath) -> None:
+        key_path = table
         for name in self._dotted_key():
-            place = (*place, name)
-            self._note(place)
+            key_path = (*key_path, name)
+            self._note(key_path)
         self._at += 1  # the equals sign
-        self._value(place)
+        self._value(key_path)
 
-    def _value(self, place: Place) -> None:
+    def _value(self, key_path: KeyPath) -> None:
         self._skip(_SPACE)
         opening = self._text[self._at]
         if opening == "[":
-            self._array(place)
+            self._array(key_path)
         elif opening == "{":
-            self._inline_table(place)
+            self._inline_table(key_path)
         elif opening in "\"'":
             self._take(_STRING)
         else:
             self._take(_SCALAR)
 
-    def _array(self, place: Place) -> None:
+    def _array(self, key_path: KeyPath) -> None:
         index = 0
         while self._next_element("]"):
-            element = (*place, index)
+            element = (*key_path, index)
             self._note(element)
             self._value(element)
             index += 1
 
-    def _inline_table(self, place: Place) -> None:
+    def _inline_table(self, key_path: KeyPath) -> None:
         while self._next_element("}"):
-            self._pair(place)
+            self._pair(key_path)
 
     def _next_element(self, closing: str) -> bool:
         """Step over the opening bracket or a comma, and past the closing bracket at the end."""
@@ -137,8 +137,8 @@ class _Scanner:
                 return names
             self._at += 1
 
-    def _note(self, place: Place) -> None:
-        self._lines.setdefault(place, self._line_here())
+    def _note(self, key_path: KeyPath) -> None:
+        self._lines.setdefault(key_path, self._line_here())
 
     def _line_here(self) -> int:
         self._line += self._text.count("\n", self._counted, self._at)

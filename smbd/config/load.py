@@ -1,4 +1,4 @@
-"""shares.toml -> Config: checks each key, then what keys must be to one another. Never writes."""
+"""shares.toml -> Config: checks each key, then the keys against one another. Never writes."""
 
 import stat
 from dataclasses import replace
@@ -8,7 +8,7 @@ from pathlib import Path
 from smbd.config import engines, reading, schema
 from smbd.config.document import Document, Findings
 from smbd.config.first_start import folder_problem
-from smbd.config.lines import Place
+from smbd.config.lines import KeyPath
 from smbd.config.model import (
     Config,
     ConfigError,
@@ -26,7 +26,7 @@ _NOT_IN_SHARE_NAMES = frozenset('"/\\[]:|<>+;,?*=')
 _LONGEST_SHARE_NAME = 80
 # IPC$ is the server's own, ADMIN$ Windows' own; [MS-SRVS] 3.1.4.7 reserves pipe and mailslot.
 _RESERVED_SHARES = frozenset({"ipc$", "admin$", "pipe", "mailslot"})
-# What Windows refuses in an account's name, without "@", which stands in mail addresses.
+# Windows refuses these in an account's name; "@" too, but that stands in mail addresses.
 _NOT_IN_USER_NAMES = frozenset('"/\\[]:|<>+;,?*=')
 _LONGEST_USER_NAME = 64
 
@@ -57,38 +57,38 @@ def _check_folders(document: Document, shares: tuple[ShareConfig, ...]) -> None:
 
 
 def _server(document: Document) -> ServerConfig:
-    place = ("server",)
-    values = document.table(place, schema.SERVER)
+    key_path = ("server",)
+    values = document.table(key_path, schema.SERVER)
     values["limits"] = _limits(document)
     values["status_socket"] = _status_socket(document, values.get("status_socket"))
     server = ServerConfig(**values)
     if not server.listen:
-        document.problem((*place, "listen"), "must have at least one address")
-    _check_addresses(document, place, server)
+        document.problem((*key_path, "listen"), "must have at least one address")
+    _check_addresses(document, key_path, server)
     if server.min_dialect > server.max_dialect:
-        document.problem((*place, "min_dialect"), "must not be above max_dialect")
+        document.problem((*key_path, "min_dialect"), "must not be above max_dialect")
     if server.encryption == "required" and server.max_dialect < 0x0300:
-        document.problem((*place, "encryption"), _needs_smb3())
+        document.problem((*key_path, "encryption"), _needs_smb3())
     if server.mdns and find_spec("zeroconf") is None:
         document.problem(
-            (*place, "mdns"), "needs the Python package zeroconf: pip install 'smbd[mdns]'"
+            (*key_path, "mdns"), "needs the Python package zeroconf: pip install 'smbd[mdns]'"
         )
     return server
 
 
-def _check_addresses(document: Document, place: Place, server: ServerConfig) -> None:
+def _check_addresses(document: Document, key_path: KeyPath, server: ServerConfig) -> None:
     """The start would find out too, but only one at a time, and SIGHUP never."""
-    places: list[Place] = [(*place, "listen", index) for index in range(len(server.listen))]
+    key_paths: list[KeyPath] = [(*key_path, "listen", index) for index in range(len(server.listen))]
     addresses = [*server.listen]
     if server.metrics is not None:
-        places.append((*place, "metrics"))
+        key_paths.append((*key_path, "metrics"))
         addresses.append(server.metrics)
     for index, address in enumerate(addresses):
         for before in addresses[:index]:
             if address == before and address.port:
-                document.problem(places[index], f"{address} is there twice")
+                document.problem(key_paths[index], f"{address} is there twice")
             elif address.collides_with(before):
-                document.problem(places[index], f"{address} and {before} are one port twice")
+                document.problem(key_paths[index], f"{address} and {before} are one port twice")
 
 
 def _needs_smb3() -> str:
@@ -104,12 +104,12 @@ def _status_socket(document: Document, written: str | None) -> Path | None:
 
 
 def _limits(document: Document) -> Limits:
-    place = ("server", "limits")
-    limits = Limits(**document.table(place, schema.LIMITS))
+    key_path = ("server", "limits")
+    limits = Limits(**document.table(key_path, schema.LIMITS))
     largest = max(limits.max_read, limits.max_write, limits.max_transact)
     if limits.memory < 2 * largest:
         document.problem(
-            (*place, "memory"),
+            (*key_path, "memory"),
             f'must be at least "{schema.in_units(2 * largest)}": '
             "one largest request and its reply, twice over",
         )
@@ -145,29 +145,31 @@ def _check_numbers_differ(document: Document, names: list[str]) -> None:
 
 
 def _user(document: Document, name: str) -> UserConfig:
-    place = ("users", name)
+    key_path = ("users", name)
     wrong = user_name_problem(name)
     if wrong:
-        document.problem(place, wrong)
+        document.problem(key_path, wrong)
     before = len(document.problems)
-    values = document.table(place, schema.USER)
+    values = document.table(key_path, schema.USER)
     if len(document.problems) > before:
         return UserConfig(name)
     given = [key for key in ("password", "password_file", "nt_hash") if key in values]
     if len(given) != 1:
         found = " and ".join(given) or "none"
         document.problem(
-            place, f"must have exactly one of password, password_file and nt_hash, not {found}"
+            key_path, f"must have exactly one of password, password_file and nt_hash, not {found}"
         )
         return UserConfig(name)
     if values.get("generate") and "password_file" not in values:
-        document.problem((*place, "generate"), "needs a password_file to write the password to")
+        document.problem((*key_path, "generate"), "needs a password_file to write the password to")
     if "password_file" in values:
-        values["password_file"] = _path(document, (*place, given[0]), values["password_file"])
+        values["password_file"] = _path(document, (*key_path, given[0]), values["password_file"])
         return _with_password(document, UserConfig(name, **values))
     if values.get("password") == "":
-        document.problem((*place, "password"), "must not be empty; a share with guest needs none")
-    _warn_if_readable(document, place, document.path)
+        document.problem(
+            (*key_path, "password"), "must not be empty; a share with guest needs none"
+        )
+    _warn_if_readable(document, key_path, document.path)
     return UserConfig(name, **values)
 
 
@@ -188,7 +190,7 @@ def user_name_problem(name: str) -> str | None:
 
 def _with_password(document: Document, user: UserConfig) -> UserConfig:
     """Read the password from its file, unless the first start is yet to write it."""
-    place = ("users", user.name, "password_file")
+    key_path = ("users", user.name, "password_file")
     assert user.password_file is not None
     try:
         if user.generate and not user.password_file.exists():
@@ -196,9 +198,9 @@ def _with_password(document: Document, user: UserConfig) -> UserConfig:
         password = read_password(user.password_file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        document.problem(place, f"{user.password_file}: {reason}")
+        document.problem(key_path, f"{user.password_file}: {reason}")
         return user
-    _warn_if_readable(document, place, user.password_file)
+    _warn_if_readable(document, key_path, user.password_file)
     return replace(user, password=password)
 
 
@@ -214,10 +216,10 @@ def read_password(file: Path) -> str:
     return password
 
 
-def _warn_if_readable(document: Document, place: Place, file: Path) -> None:
+def _warn_if_readable(document: Document, key_path: KeyPath, file: Path) -> None:
     exposed = exposed_problem(file)
     if exposed:
-        document.warn(place, exposed)
+        document.warn(key_path, exposed)
 
 
 def exposed_problem(file: Path) -> str | None:
@@ -263,35 +265,35 @@ def share_name_problem(name: str) -> str | None:
 def _share(
     document: Document, name: str, server: ServerConfig, users: tuple[UserConfig, ...]
 ) -> ShareConfig:
-    place = ("shares", name)
+    key_path = ("shares", name)
     wrong = share_name_problem(name)
     if wrong:
-        document.problem(place, wrong)
+        document.problem(key_path, wrong)
     before = len(document.problems)
-    values = document.table(place, schema.SHARE)
+    values = document.table(key_path, schema.SHARE)
     if "path" in values:
-        values["path"] = _path(document, (*place, "path"), values["path"])
+        values["path"] = _path(document, (*key_path, "path"), values["path"])
     elif len(document.problems) == before:
-        document.problem((*place, "path"), "is missing: the folder to serve")
+        document.problem((*key_path, "path"), "is missing: the folder to serve")
     if "users" in values:
-        values["users"] = _allowed(document, place, values["users"], users)
+        values["users"] = _allowed(document, key_path, values["users"], users)
     values.setdefault("encryption", server.encryption)
     share = ShareConfig(name, **{"path": document.path, **values})
-    engines.check(document, place, share)
+    engines.check(document, key_path, share)
     if not (users or share.guest):
         document.problem(
-            place, "nobody can log in: add [users.NAME], or guest = true to this share"
+            key_path, "nobody can log in: add [users.NAME], or guest = true to this share"
         )
-    check_encryption(document, place, share, server)
+    check_encryption(document, key_path, share, server)
     return share
 
 
 def _allowed(
-    document: Document, place: Place, names: tuple[str, ...], users: tuple[UserConfig, ...]
+    document: Document, key_path: KeyPath, names: tuple[str, ...], users: tuple[UserConfig, ...]
 ) -> tuple[str, ...]:
     """Spell each allowed user as [users.NAME] does."""
     if not names:
-        document.problem((*place, "users"), "must name a user; without this key, every user may")
+        document.problem((*key_path, "users"), "must name a user; without this key, every user may")
     known = {user.name.casefold(): user.name for user in users}
     allowed = []
     for index, name in enumerate(names):
@@ -299,29 +301,29 @@ def _allowed(
             allowed.append(known[name.casefold()])
         else:
             advice = schema.nearest(name, known.values()) or f"; add [users.{name}]"
-            document.problem((*place, "users", index), f'there is no user "{name}"{advice}')
+            document.problem((*key_path, "users", index), f'there is no user "{name}"{advice}')
     return tuple(allowed)
 
 
 def check_encryption(
-    document: Findings, place: Place, share: ShareConfig, server: ServerConfig
+    document: Findings, key_path: KeyPath, share: ShareConfig, server: ServerConfig
 ) -> None:
     """Note where a share's encryption and the server's or its guests exclude each other."""
-    where = (*place, "encryption")
+    where = (*key_path, "encryption")
     if _STRENGTH[share.encryption] < _STRENGTH[server.encryption] == _STRENGTH["required"]:
         document.problem(where, 'must be "required" too, as server.encryption is')
     if share.encryption == "required" and server.max_dialect < 0x0300:
         document.problem(where, _needs_smb3())
     if share.encryption == "required" and share.guest:
         document.problem(
-            (*place, "guest"), "guests have no key to encrypt with, and this share requires it"
+            (*key_path, "guest"), "guests have no key to encrypt with, and this share requires it"
         )
 
 
-def _path(document: Document, place: Place, written: str) -> Path:
-    """Make a path absolute: ~ is the home directory, and all else starts at the file's folder."""
+def _path(document: Document, key_path: KeyPath, written: str) -> Path:
+    """Make a path absolute: ~ is the home directory, all else starts at the file's directory."""
     try:
         return document.path.parent / Path(written).expanduser()
     except RuntimeError as error:
-        document.problem(place, f"{written}: {error}")
+        document.problem(key_path, f"{written}: {error}")
         return Path(written)

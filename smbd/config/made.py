@@ -4,25 +4,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from smbd.config import engines, schema
-from smbd.config.lines import Place
+from smbd.config.lines import KeyPath
 from smbd.config.load import check_encryption, share_name_problem, user_name_problem
 from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
 
 
 class _Findings:
-    """Takes what a Document takes."""
+    """Takes problems and warnings as a Document does."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def problem(self, place: Place, message: str) -> None:
-        self.problems.append(f"{'.'.join(map(str, place))}: {message}")
+    def problem(self, key_path: KeyPath, message: str) -> None:
+        self.problems.append(f"{'.'.join(map(str, key_path))}: {message}")
 
-    def take(self, place: Place, check: schema.Check, value: object) -> None:
+    def take(self, key_path: KeyPath, check: schema.Check, value: object) -> None:
         try:
             check(value)
         except ValueError as error:
-            self.problem(place, str(error))
+            self.problem(key_path, str(error))
 
 
 def check_made(config: Config) -> None:
@@ -50,14 +50,14 @@ def _server(found: _Findings, server: ServerConfig) -> None:
         found.problem(("server", "limits"), "must be a smbd.config.Limits")
         return
     for field in fields(Limits):
-        place = ("server", "limits", field.name)
-        _value(found, place, schema.LIMITS, getattr(limits, field.name))
+        key_path = ("server", "limits", field.name)
+        _value(found, key_path, schema.LIMITS, getattr(limits, field.name))
 
 
-def _value(found: _Findings, place: Place, table: schema.Keys, value: object) -> None:
-    check = table[str(place[-1])]
+def _value(found: _Findings, key_path: KeyPath, table: schema.Keys, value: object) -> None:
+    check = table[str(key_path[-1])]
     assert not isinstance(check, schema.ArrayOf)
-    found.take(place, check, value)
+    found.take(key_path, check, value)
 
 
 def _names(found: _Findings, table: str, names: Iterable[str]) -> None:
@@ -79,20 +79,20 @@ def _user(found: _Findings, user: UserConfig) -> None:
 def _share(
     found: _Findings, share: ShareConfig, server: ServerConfig, known: Iterable[str]
 ) -> None:
-    place = ("shares", share.name)
+    key_path = ("shares", share.name)
     wrong = share_name_problem(share.name)
     if wrong:
-        found.problem(place, wrong)
+        found.problem(key_path, wrong)
     for key in ("read_only", "guest", "hidden", "create", "encryption", "engine"):
-        _value(found, (*place, key), schema.SHARE, getattr(share, key))
+        _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options
     if isinstance(options, Mapping) and isinstance(engine, str):
-        engines.check(found, place, share)
+        engines.check(found, key_path, share)
     else:
-        found.problem((*place, "engine_options"), "must be a mapping")
+        found.problem((*key_path, "engine_options"), "must be a mapping")
     for name in share.users or ():
         if name.casefold() not in known:
-            found.problem((*place, "users"), f'there is no user "{name}"')
+            found.problem((*key_path, "users"), f'there is no user "{name}"')
     if share.encryption in {"off", "desired", "required"}:
-        check_encryption(found, place, share, server)
+        check_encryption(found, key_path, share, server)

@@ -76,7 +76,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one server, address or connection may use. Sizes in bytes, times in seconds."""
+    """Limits of one server, address or connection. Sizes in bytes, times in seconds."""
 
     connections: int = 1000
     connections_per_address: int = 250
@@ -84,7 +84,7 @@ class Limits:
     # can keep all others out.
     half_open_logins: int = 300
     login_time: float = 30.0  # from accept to the first session
-    # Of a connection without open handles, or whose client takes no replies; 0: never closed.
+    # Of a connection without open handles, or with a client that takes no replies; 0: never closed.
     idle_time: float = 900.0
     opens: int = 16384  # handles of one connection
     requests: int = 1024  # of one connection, in work at once
@@ -110,7 +110,7 @@ class ServerConfig:
     status_socket: Path | None = None
     log_format: LogFormat = "text"
     metrics: Address | None = None  # where Prometheus may ask; None: nowhere
-    announce: Address | None = None  # what the banner tells clients; None: what is listened on
+    announce: Address | None = None  # in the banner's mount lines; None: one of `listen`
     mdns: bool = False  # announce the server on the local network
 
 
@@ -142,13 +142,13 @@ class ShareConfig:
     create: bool = False
 
     def allows(self, user: str) -> bool:
-        """Tell whether this user, whose password was right, may connect. Guests are not users."""
+        """Tell whether a user may connect, after the password was right. Guests are not users."""
         return self.users is None or user.casefold() in {name.casefold() for name in self.users}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, where it stands ("" is no file), and what would be right."""
+    """One mistake, with its file ("" is none), line and key, and what would be right."""
 
     file: str
     line: int | None

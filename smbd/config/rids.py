@@ -10,8 +10,8 @@ def relative_id(user: str) -> int:
     """The RID of a user: 1000 and more, 31 bits of a hash of the name, in which case is nothing.
 
     A hash, and no counter that a file would have to keep: it is the same after a restart, on
-    another machine, and in whatever order shares.toml has the users.  Of 1,000 users, two have
-    one number with a chance of 1 in 4,300: the configuration says so (`load`).
+    another machine, and in any order of the users in shares.toml.  Of 1,000 users, two have one
+    number with a chance of 1 in 4,300: the configuration says so (`load`).
     """
     digest = sha256(user.casefold().encode("utf-8", "surrogatepass")).digest()
     return _FIRST + int.from_bytes(digest[:8], "little") % _RANGE

@@ -1,4 +1,4 @@
-"""Where a running server's status socket is, so that `smbd status` finds it without being told."""
+"""The path of a running server's status socket: `tsmbd status` finds it without being told."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def runtime_directory() -> Path:
-    """Return this user's folder for sockets, below XDG_RUNTIME_DIR or the temporary folder."""
+    """Return this user's directory for sockets, below XDG_RUNTIME_DIR or the temporary one."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base:
         return Path(base, "smbd")
@@ -20,9 +20,9 @@ def default_status_socket() -> Path:
 
 
 def make_runtime_directory(folder: Path) -> None:
-    """Make the folder, for its owner only; PermissionError if another user could write there.
+    """Make the directory, for its owner only; PermissionError if another user could write there.
 
-    In a shared temporary folder somebody else may have made it first, to be handed our socket.
+    In a shared temporary directory another user may have made it first, to be handed our socket.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

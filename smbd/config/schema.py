@@ -1,4 +1,4 @@
-"""Every key that shares.toml may have, and what it takes. The dataclasses hold the defaults."""
+"""Every key that shares.toml may have, and its check. The dataclasses hold the defaults."""
 
 import difflib
 import re
@@ -21,7 +21,7 @@ SMALLEST_TRANSFER = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArrayOf:
-    """What each element of an array takes; each has its own line, and so its own error."""
+    """The check of each element of an array; each has its own line, and so its own error."""
 
     element: Check
 

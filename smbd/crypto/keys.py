@@ -29,7 +29,7 @@ class Keys:
     signing: bytes = field(repr=False)
     encryption: bytes = field(repr=False)  # server to client; empty in 2.x
     decryption: bytes = field(repr=False)  # client to server; empty in 2.x
-    application: bytes = field(repr=False)  # what RPC asks for as "the session key", 3.3.4.6
+    application: bytes = field(repr=False)  # "the session key" of RPC, 3.3.4.6
 
 
 def derive_keys(

@@ -1,6 +1,6 @@
 """The load client: real SMB sessions that keep a server busy, and note what they were given.
 
-Of the rooms of smbd it knows none: what it measures is what any client would see.
+It knows none of the rooms of smbd: it measures as any client would.
 """
 
 from smbd.load.client import Group, LoadClient, Outcome

@@ -25,7 +25,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a group got in one run."""
+    """The results of a group in one run."""
 
     operations: int
     transferred: int  # bytes
@@ -68,7 +68,7 @@ class LoadClient:
             self._epoll.register(stream.fileno(), select.EPOLLIN)
 
     def run(self, seconds: float) -> list[Outcome]:
-        """Work for so long, then wait for the last replies; what each group got.
+        """Work for so long, then wait for the last replies; return the results of each group.
 
         The time in which new offsets are made is not counted.  A run goes on with the offsets
         where the one before it has left off.  LoadError if the server fails an operation, hangs

@@ -1,4 +1,4 @@
-"""A minimal SMB 3.1.1 client: what it takes to log in and open a file, and to get out of the way.
+"""A minimal SMB 3.1.1 client: it logs in, opens a file, and gets out of the way.
 
 Blocking, one request at a time; the messages here are not on the hot path.  Of NTLM it knows
 nothing: impacket makes the tokens.
@@ -27,7 +27,7 @@ SIGNED = 0x8
 SILENCE = 30
 CLOSED = "the server closed the connection"
 SILENT = f"the server has said nothing for {SILENCE} seconds"
-CREDITS_ASKED = 512  # with every request; what is outstanding is at most what was granted
+CREDITS_ASKED = 512  # with every request; outstanding ones are at most the granted ones
 
 # ProtocolId, StructureSize, CreditCharge, Status, Command, Credit, Flags, NextCommand, MessageId,
 # Reserved, TreeId, SessionId, Signature ([MS-SMB2] 2.2.1.2), behind the length of the transport.
@@ -45,12 +45,12 @@ _OPEN_IF = 3
 
 
 class LoadError(Exception):
-    """The server answered what a load cannot be made of."""
+    """The server gave an answer that ends the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the load goes, and as whom."""
+    """The address, share and user of a load."""
 
     port: int
     share: str
@@ -112,7 +112,7 @@ class Reply:
 
 
 class Session:
-    """One connection, logged in, with a tree. Its socket then belongs to whoever loads it."""
+    """One connection, logged in, with a tree. Its socket then belongs to the load."""
 
     def __init__(self, target: Target, signing: Signing = "off") -> None:
         self.target, self.signing = target, signing
@@ -168,7 +168,7 @@ class Session:
                 algorithm: int = struct.unpack_from("<H", reply.message, at + 10)[0]
                 return algorithm
             at += (8 + size + 7) & ~7
-        return _CMAC  # what 3.1.1 signs by where nothing is agreed
+        return _CMAC  # 3.1.1 signs by it where nothing is agreed
 
     def _log_in(self, algorithm: int) -> None:
         if algorithm not in _OFFERS[self.signing]:

@@ -1,8 +1,8 @@
 """One connection on the hot path: READs or WRITEs in flight, and when each was answered.
 
 It looks at no more of a reply than length, status, credits, message id and count: this process is
-to cost less than the server that it loads.  Signatures of replies are not verified: what is
-measured is the server, which signs them all the same.
+to cost less than the server that it loads.  Signatures of replies are not verified: the server is
+measured, which signs them all the same.
 """
 
 import os
@@ -35,7 +35,8 @@ _HEAD = FRAME.size + 72  # of a reply: up to the count that READ and WRITE have 
 _REPLY = Struct("<12xI2xH8xQ36xI")  # Status, Credit, MessageId, DataLength or Count
 _READ_BODY = Struct("<HBBIQ16sIIIHHB")
 _WRITE_BODY = Struct("<HHIQ16sIIHHI")
-# What differs from one request to the next, beside the signature; all else is packed once.
+# The fields that differ from one request to the next, beside the signature; all else is packed
+# once.
 _U64 = Struct("<Q")
 _MESSAGE_ID_AT = FRAME.size + 24
 _OFFSET_AT = FRAME.size + HEADER.size + 8  # in READ and WRITE alike
@@ -61,7 +62,7 @@ class Stream:
         self._missing = 0  # bytes of a long reply still to come, which nobody looks at ...
         self._long_reply = (0, 0, 0, 0)  # ... and what its head said
         self.sent: dict[int, float] = {}  # when a request in flight was sent, by message id
-        self.unsent: memoryview | None = None  # what the socket was too full for
+        self.unsent: memoryview | None = None  # bytes for which the socket was too full
         self.reset()
 
     def reset(self) -> None:
@@ -106,7 +107,7 @@ class Stream:
         return not order.used_up
 
     def flush(self) -> bool:
-        """Send what the socket was too full for; whether all of it is gone."""
+        """Send the bytes for which the socket was too full; whether all are gone."""
         if self.unsent is not None:
             self._send(self.unsent)
         return self.unsent is None
@@ -151,7 +152,7 @@ class Stream:
     # --- in ---
 
     def receive(self) -> None:
-        """Wait for what the socket gives, and count the operations that it completes."""
+        """Wait for bytes of the socket, and count the operations that they complete."""
         try:
             count = self._sock.recv_into(self._view[self._held :])
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What a load does, and in which order it goes through a file."""
+"""The operations of a load, and their order in a file."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 `srvsvc` ([MS-SRVS]) lists the shares, `wkssvc` ([MS-WKST]) names the machine, `lsarpc` ([MS-LSAT])
 names the SIDs in security descriptors.  Bytes in, bytes out; the commands bring the bytes, and a
-`ServerView` of what may be told.
+`ServerView` with the facts that may be told.
 """
 
 from smbd.rpc.pipe import Pipe, is_pipe, open_pipe

@@ -37,7 +37,7 @@ from smbd.rpc.pdu import (
 )
 from smbd.rpc.view import ServerView
 
-# What Windows agrees on for named pipes; and what it takes a smaller wish for (Samba, measured).
+# Bytes that Windows agrees on for named pipes, and the least that it agrees on (Samba, measured).
 _LARGEST_FRAGMENT = 4280
 _SMALLEST_FRAGMENT = 2048
 # The longest request that a client of these services has a reason for is a share's name: torture
@@ -49,7 +49,7 @@ _group_ids = count(1)
 
 
 class Association:
-    """What BIND sets up, and the call that is coming in."""
+    """The state that BIND sets up, and the call that is coming in."""
 
     def __init__(
         self, interface: Interface, secondary_address: str, look: Callable[[], ServerView]
@@ -67,7 +67,7 @@ class Association:
         self.broken = False  # the client left the protocol: hear no more of it
 
     def receive(self, header: Header, pdu: bytes) -> list[bytes]:
-        """Take one PDU, give what it is answered with.  PduError as `pdu` has it."""
+        """Take one PDU, give the PDUs of its answer.  PduError as `pdu` has it."""
         if not header.supported and header.packet_type == PacketType.BIND:
             return self._refuse_bind(header, RejectReason.PROTOCOL_VERSION_NOT_SUPPORTED)
         if not header.supported:
@@ -80,7 +80,7 @@ class Association:
             case PacketType.ALTER_CONTEXT:
                 return self._alter_context(header, pdu)
             case PacketType.CO_CANCEL:
-                return []  # what it means was answered at once, or has yet to come
+                return []  # its call is answered already, or has yet to come
             case PacketType.ORPHANED:
                 return self._orphaned(header)
         return self._break(header, Fault.PROTO_ERROR)

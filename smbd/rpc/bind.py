@@ -141,7 +141,7 @@ _RESULT = Struct(
 
 @dataclass(slots=True)
 class Result:
-    """p_result_t: what became of one context element."""
+    """p_result_t: the verdict on one context element."""
 
     result: int
     reason: int = 0

@@ -1,4 +1,4 @@
-"""Context handles: what a client got from one call, and shows in others ([C706] 14.2.16.6)."""
+"""Context handles: a client gets one from a call and shows it in others ([C706] 14.2.16.6)."""
 
 import secrets
 
@@ -18,8 +18,8 @@ class HandleError(Exception):
 class Handles:
     """The open handles of one association.
 
-    They stand for nothing but the right to ask: what may be told is looked up at each call, since
-    a session may have become another's meanwhile.
+    They stand for nothing but the right to ask: the caller's rights are looked up at each call,
+    since a session may be another user's by then.
     """
 
     __slots__ = ("_open",)

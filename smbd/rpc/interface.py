@@ -1,4 +1,4 @@
-"""What a service is to the RPC runtime, and what its methods have in common."""
+"""A service as the RPC runtime sees it, and the common parts of its methods."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,11 +40,11 @@ class Interface:
 
 @dataclass(slots=True)
 class Enumeration:
-    """What the Enum methods of both services ask and answer in the same way.
+    """The parameters that the Enum methods of both services have in common.
 
     Their InfoStruct is a level, the discriminant of a union, which repeats it, and a pointer to a
     container; PreferedMaximumLength and ResumeHandle follow.  For a level that the union does not
-    have there is no pointer, and what follows does not matter.
+    have there is no pointer, and the rest does not matter.
     """
 
     level: int
@@ -118,7 +118,7 @@ def _size_behind_pointer(value: int | str | bytes | None) -> int:
 
 
 def information(level: int, row: Row | None, error: int) -> bytes:
-    """What the GetInfo methods answer: a union of pointers, by level; and None is NULL."""
+    """The answer of the GetInfo methods: a union of pointers, by level; and None is NULL."""
     out = Writer()
     out.u32(level)
     if error != Win32.INVALID_LEVEL:  # a level that is not known has no arm in the union
@@ -141,7 +141,7 @@ def denied_with_parameter(_stub: Reader, _view: ServerView) -> bytes:
 def denied_enumeration(strings: int, levels: frozenset[int]) -> Method:
     """Refuse an Enum method that has `strings` optional strings before its InfoStruct.
 
-    Over the wire nobody is an administrator: who runs the server has `smbd status`.
+    Over the wire nobody is an administrator: the operator has `tsmbd status`.
     """
 
     def method(stub: Reader, _view: ServerView) -> bytes:

@@ -1,6 +1,6 @@
 """lsarpc, the Local Security Authority ([MS-LSAT], [MS-LSAD]): names for the SIDs in descriptors.
 
-What is needed to show and to edit an access list: Explorer's security page, smbcacls, libsmb2.
+Clients need it to show and to edit an access list: Explorer's security page, smbcacls, libsmb2.
 Nothing is changed here; the methods that would are none (fault OP_RNG_ERROR).
 """
 
@@ -23,7 +23,7 @@ _MOST = 256
 
 _NO_DOMAIN = 0xFFFFFFFF  # DomainIndex: -1
 
-# [MS-LSAD] 2.2.1.1.2: what there is of a policy, and what the generic rights mean for everybody.
+# [MS-LSAD] 2.2.1.1.2: the rights to a policy, and the meaning of the generic rights for everybody.
 _GRANTED = (
     0x00000001 | 0x00000800 | 0x00020000
 )  # VIEW_LOCAL_INFORMATION, LOOKUP_NAMES, READ_CONTROL
@@ -82,7 +82,7 @@ def _object_attributes(stub: Reader) -> None:
     if root or name or descriptor:
         raise StubError
     if quality:
-        stub.octets(8)  # SECURITY_QUALITY_OF_SERVICE: what SMB's own login has decided
+        stub.octets(8)  # SECURITY_QUALITY_OF_SERVICE: SMB's own login has decided it
 
 
 def _query_policy(stub: Reader, view: ServerView) -> bytes:
@@ -132,7 +132,7 @@ _POLICIES: dict[int, Callable[[Writer, ServerView], None]] = {
 
 
 def _get_user_name(stub: Reader, view: ServerView) -> bytes:
-    """LsarGetUserName, [MS-LSAT] 3.1.4.4: who asks."""
+    """LsarGetUserName, [MS-LSAT] 3.1.4.4: the caller's name and domain."""
     stub.optional_string()  # SystemName
     stub.optional_unicode_string()  # UserName: must be NULL, and is not looked at
     wants_domain = stub.u32()
@@ -149,8 +149,8 @@ def _get_user_name(stub: Reader, view: ServerView) -> bytes:
 def _lookup_sids(put: _Put, *, handle: bool = True) -> Method:
     """LsarLookupSids, ...2 and ...3, [MS-LSAT] 3.1.4.11, 3.1.4.10 and 3.1.4.9.
 
-    The last one is for domain controllers, and takes no handle; what it tells is the same.  What
-    follows the SIDs says where else to look, and there is no other place.
+    The last one is for domain controllers, and takes no handle; its answer is the same.  The
+    parameters behind the SIDs say where else to look, and there is nowhere else.
     """
 
     def method(stub: Reader, view: ServerView) -> bytes:
@@ -175,12 +175,12 @@ def _lookup_names(put: _Put, *, handle: bool = True) -> Method:
 
 
 def _unknown(sid: str) -> Principal:
-    """Whom nobody knows is called by the SID itself."""
+    """The principal of an unknown SID: its name is the SID itself."""
     return Principal(sid, Use.UNKNOWN, "", sid)
 
 
 def _answer(put: _Put, found: Sequence[Principal | None]) -> bytes:
-    """The domains of what was found, what was found, how many that are, and whether all."""
+    """The answer: the domains of the principals found, these, their count, and whether all were."""
     domains: dict[str, str] = {}
     for one in found:
         if _is_known(one):
@@ -242,7 +242,7 @@ def _whole_sid(out: Writer, one: Principal | None, domain: int) -> None:
 
 
 def _with_flags(put: _Put) -> _Put:
-    """The same with Flags behind: how it was found, 0 for what stands here."""
+    """The same with Flags behind: 0, since every principal is found in this server's own list."""
 
     def extended(out: Writer, one: Principal | None, domain: int) -> None:
         put(out, one, domain)

@@ -1,4 +1,4 @@
-"""Little-endian NDR ([C706] 14): what the stubs of the services are made of, and no more.
+"""Little-endian NDR ([C706] 14): the types in the stubs of the services, and no more.
 
 Written here and not taken from impacket: its decoder raises struct.error or a bare Exception for
 2,988 of 3,000 damaged requests, and takes 57 us for each element that a client sends; its encoder
@@ -141,7 +141,7 @@ class Reader:
                 raise StubError
 
     def _take(self, form: struct.Struct) -> tuple[int, ...]:
-        # An unsigned short lies on an even place, all other forms on a fourth one.
+        # An unsigned short is aligned to 2 bytes, all other types to 4.
         boundary = min(form.size, 4) - 1
         at = (self._at + boundary) & ~boundary
         if at + form.size > len(self._stub):
@@ -153,9 +153,9 @@ class Reader:
 class Writer:
     """Puts the parameters of one response in their order.
 
-    What an embedded pointer refers to follows the structure that holds the pointer, with what it
-    refers to itself right behind it ([C706] 14.3.12.3); `place` does that, and is due after each
-    parameter that has pointers.
+    The referent of an embedded pointer follows the structure that holds the pointer, with its own
+    referents right behind it ([C706] 14.3.12.3); `place` does that, and is due after each parameter
+    that has pointers.
     """
 
     __slots__ = ("_due", "_out", "_referents")
@@ -186,7 +186,7 @@ class Writer:
         self._due.append(write)
 
     def optional_u32(self, value: int | None) -> None:
-        """Put a unique pointer to an unsigned long, and what it refers to; None is NULL."""
+        """Put a unique pointer to an unsigned long, and its referent; None is NULL."""
         self.pointer(None if value is None else lambda: self.u32(value))
         self.place()
 
@@ -230,7 +230,7 @@ class Writer:
         self._out += wide
 
     def unicode_string(self, text: str) -> None:
-        """Put an RPC_UNICODE_STRING, whose characters are behind a pointer, without a NUL."""
+        """Put an RPC_UNICODE_STRING; its characters are behind a pointer, without a NUL."""
         wide = text.encode("utf-16-le", "surrogatepass")
         self._align(4)
         self._out += len(wide).to_bytes(2, "little") * 2
@@ -241,7 +241,7 @@ class Writer:
         self.pointer(None if sid is None else lambda: self._sid(sid))
 
     def array(self, count: int, write: Callable[[int], None]) -> None:
-        """Put a count and a pointer to an array, whose element `write` puts by its index."""
+        """Put a count and a pointer to an array; `write` puts an element by its index."""
 
         def elements() -> None:
             self.u32(count)
@@ -257,7 +257,7 @@ class Writer:
         self._out += data
 
     def finish(self, error: int) -> bytes:
-        """Put what every method returns last, its error code, and give the stub."""
+        """Put the error code that every method returns last, and give the stub."""
         self.place()
         self.u32(error)
         return bytes(self._out)

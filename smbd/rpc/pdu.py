@@ -1,6 +1,6 @@
 """The PDUs of connection-oriented DCE/RPC ([C706] 12.6, [MS-RPCE] 2.2.2): bytes <-> messages.
 
-Those that agree on what will be called, BIND and its answers, are in smbd.rpc.bind.
+BIND and its answers, by which both sides agree on an interface, are in smbd.rpc.bind.
 """
 
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ VERSION = 5
 
 @dataclass(slots=True)
 class Header:
-    """What every PDU begins with."""
+    """The header of every PDU."""
 
     version: int
     packet_type: int

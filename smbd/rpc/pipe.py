@@ -1,6 +1,6 @@
 """A client's end of a named pipe in message mode ([MS-SMB2] 3.3.5.9.1 leaves the rest to us).
 
-What is written is a stream of PDUs, however it is cut; each PDU of an answer is a message.  A read
+A client writes a stream of PDUs, cut anywhere; each PDU of an answer is a message.  A read
 gets no more than the rest of one message.
 """
 
@@ -19,7 +19,7 @@ _SERVICES = {"lsarpc": LSARPC, "srvsvc": SRVSVC, "wkssvc": WKSSVC}
 
 # One write: more than 64 KiB would be more fragments than a request may have.
 _LARGEST_WRITE = 65536
-# What a client may have written beyond the call whose answer it has not read yet.
+# Bytes that a client may write beyond the call whose answer it has not read yet.
 _MOST_RECEIVED = 2 * _LARGEST_WRITE
 
 
@@ -31,7 +31,7 @@ def is_pipe(name: str) -> bool:
 def open_pipe(name: str, look: Callable[[], ServerView]) -> "Pipe | None":
     """Open a pipe by its name, without "\\\\"; None if there is no such pipe.
 
-    `look` is asked at every call, so that a client that keeps its pipe sees what changes.
+    `look` is asked at every call, so that a client that keeps its pipe sees changes.
     """
     service = _SERVICES.get(name.lower())
     if service is None:
@@ -42,8 +42,8 @@ def open_pipe(name: str, look: Callable[[], ServerView]) -> "Pipe | None":
 class Pipe:
     """Bytes from one client, and answers that wait for it.
 
-    Nothing here waits: whoever must wait for an answer sets `on_readable`, which is called each
-    time that messages have come, or none ever will.
+    Nothing here waits: a command that must wait for an answer sets `on_readable`, which is called
+    each time that messages have come, or none ever will.
     """
 
     __slots__ = ("_association", "_broken", "_cut", "_received", "_taken", "_unread", "on_readable")
@@ -112,7 +112,7 @@ class Pipe:
         return data
 
     def transceive(self, data: bytes | bytearray | memoryview, limit: int) -> bytes:
-        """FSCTL_PIPE_TRANSCEIVE ([MS-FSCC] 2.3.51): a write, and a read of what it is answered.
+        """FSCTL_PIPE_TRANSCEIVE ([MS-FSCC] 2.3.51): a write, and a read of its answer.
 
         PIPE_BUSY if an earlier answer is unread: it would be taken for this one.
         """
@@ -122,17 +122,17 @@ class Pipe:
         return self.read(limit)
 
     def _catch_up(self) -> None:
-        """Answer what was written before the answers before it were read."""
+        """Answer calls that were written before earlier answers were read."""
         try:
             self._answer_received()
         except PduError:
             self._break()
 
     def _answer_received(self) -> None:
-        """Answer what was received, until a message waits; PduError.
+        """Answer the calls that were received, until a message waits; PduError.
 
         The next call is answered when this message is read.  One write has room for 2,300 calls,
-        and whoever sends them would otherwise have all of them answered in one turn of the loop.
+        and all of them would otherwise be answered in one turn of the loop.
         """
         received = self._received
         at = 0
@@ -146,7 +146,7 @@ class Pipe:
                 at = end
                 self._unread.extend(self._association.receive(header, pdu))
                 if self._association.broken:
-                    # Told why, where there was something to say; what follows is not heard.
+                    # A fault, if there is one, has told the client; later bytes are ignored.
                     self._break()
                     return
         finally:

@@ -1,7 +1,7 @@
 """Names of SIDs, and SIDs of names ([MS-LSAT] 3.1.1.1, the views of the database).
 
-Whom the server knows: the predefined and the built-in ones of every Windows, its own accounts,
-and the users and groups of Unix, as Samba calls them.
+The server knows the predefined and the built-in ones of every Windows, its own accounts, and the
+users and groups of Unix, as Samba calls them.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A SID and what it is called."""
+    """A SID, its name and its domain."""
 
     sid: str
     use: int
@@ -104,7 +104,7 @@ _LARGEST_ID = 0xFFFFFFFE  # the largest uid and gid of Linux: one more means "un
 
 
 def of_sid(sid: str, view: ServerView) -> Principal | None:
-    """Whom a SID means; None for nobody that is known here, or that this caller may know."""
+    """The principal of a SID; None if it is unknown here, or hidden from this caller."""
     known = _BY_SID.get(sid)
     if known is not None:
         return known
@@ -122,7 +122,8 @@ def of_sid(sid: str, view: ServerView) -> Principal | None:
 
 
 def of_name(text: str, view: ServerView) -> Principal | None:
-    """Whom a name means: "DOMAIN\\\\name", "name" or "name@domain", in any case."""
+    """The principal of a name: "DOMAIN\\\
+ame", "name" or "name@domain", in any case."""
     domain, behind, name = text.rpartition("\\")
     if not behind and text.casefold() not in _BY_NAME:
         name, _, domain = text.partition("@")

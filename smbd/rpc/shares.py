@@ -1,4 +1,4 @@
-"""The share methods of srvsvc: what lists the shares, and tells one of them ([MS-SRVS] 3.1.4)."""
+"""The share methods of srvsvc: they list the shares, and describe one ([MS-SRVS] 3.1.4)."""
 
 from collections.abc import Callable, Mapping
 
@@ -51,13 +51,13 @@ _TOLD: Mapping[int, _Level] = {
     1007: lambda share: (share.flags, None),  # no alternate directory name
     1501: _security,
 }
-# What Windows keeps from callers without rights of their own (Samba's torture test has it).
+# The levels that Windows tells a caller without an account (Samba's torture test has them).
 _LISTED_TO_GUESTS = frozenset((0, 1))
 _TOLD_TO_GUESTS = frozenset((0, 1, 501, 1004, 1005))
 
 
 def _share_enum(levels: Mapping[int, _Level]) -> Method:
-    """NetrShareEnum, 3.1.4.8.  Hidden shares are left out: who knows their name may use it."""
+    """NetrShareEnum, 3.1.4.8.  Hidden shares are left out: their names alone open them."""
 
     def method(stub: Reader, view: ServerView) -> bytes:
         stub.optional_string()  # ServerName
@@ -98,7 +98,7 @@ def share_check(stub: Reader, view: ServerView) -> bytes:
     stub.optional_string()  # ServerName
     path = stub.string().casefold()
     found = None
-    if not view.guest:  # to whom no path is told, none is confirmed
+    if not view.guest:  # a caller that is told no path has none confirmed
         found = next((s for s in view.every_share() if s.path.casefold() == path), None)
     out = Writer()
     out.u32(found.type if found else ShareType.DISKTREE)

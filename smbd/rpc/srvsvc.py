@@ -1,4 +1,4 @@
-"""srvsvc, the Server service ([MS-SRVS]): what lists the shares to `net view` and Explorer."""
+"""srvsvc, the Server service ([MS-SRVS]): it lists the shares to `net view` and Explorer."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the services may tell about this server: plain values, made for one caller."""
+"""The facts about this server that one caller may be told, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class ShareView:
 class ServerView:
     """The server, as one caller may see it at one moment.
 
-    `shares` has no IPC$: whoever is told this is connected to it, and it is added where listed.
+    `shares` has no IPC$: each caller is connected to it, and it is added where shares are listed.
     """
 
     name: str

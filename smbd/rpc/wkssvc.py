@@ -1,4 +1,4 @@
-"""wkssvc, the Workstation service ([MS-WKST]): whom Explorer asks for the machine's name."""
+"""wkssvc, the Workstation service ([MS-WKST]): Explorer asks it for the machine's name."""
 
 from uuid import UUID
 

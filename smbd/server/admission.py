@@ -1,4 +1,4 @@
-"""Who may connect: limits on connections, per address, and on those that do not log in."""
+"""Admission: limits on connections, on those of one address, and on unauthenticated ones."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""From a configuration to what connections share: users, shares, limits."""
+"""From a configuration to the objects that connections share: users, shares, limits."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -25,14 +25,14 @@ _log = logging.getLogger("smbd")
 # hold several file systems: where one of them hangs, a single connection must not use up all.
 _SHARE_WORKERS = 16
 _OF_ONE_CONNECTION = 12
-# For what is in flight when the server ends; longer than that, only a disk that hangs takes.
+# Seconds for calls in flight when the server ends; only a disk that hangs takes longer.
 _CLOSE_SECONDS = 2.0
 # A disk that spins up takes ten.
 _ANSWER_SECONDS = 15.0
 
 
 async def build_service(config: Config, blocking: Blocking) -> Service:
-    """Open every share; OSError if a folder cannot be."""
+    """Open every share; OSError if a directory cannot be."""
     shares = await open_shares(config.shares, {})
     tables = Tables(OpenTable(most_opens(config)))
     clock = trio.lowlevel.current_clock().current_time
@@ -54,7 +54,7 @@ async def open_shares(
 ) -> dict[str, Share]:
     """The shares by name in lower case: those that run as wanted already, and new ones.
 
-    OSError if a folder cannot be opened; then nothing is left open.
+    OSError if a directory cannot be opened; then nothing is left open.
     """
     shares: dict[str, Share] = {}
     opened: list[Share] = []
@@ -110,7 +110,7 @@ async def _open_share(config: ShareConfig, patience: float) -> Share:
 
 
 async def _is_same(share: Share, wanted: ShareConfig) -> bool:
-    """`_same_storage`; a disk that does not answer is no reason to end what is served from it."""
+    """`_same_storage`; a disk that does not answer is no reason to end a share."""
     try:
         return await _answer(share, _ANSWER_SECONDS, _same_storage, share, wanted)
     except TimeoutError:
@@ -119,7 +119,7 @@ async def _is_same(share: Share, wanted: ShareConfig) -> bool:
 
 
 async def _answer(share: Share, patience: float, function: Callable[[*Args], R], *args: *Args) -> R:
-    """What a share's disk says.  OSError has the path; TimeoutError if it says nothing."""
+    """The result of a call to a share's disk.  OSError has the path; TimeoutError if it hangs."""
     try:
         return await share.workers.ask(patience, function, *args)
     except TimeoutError as error:
@@ -136,7 +136,7 @@ def _same_storage(share: Share, wanted: ShareConfig) -> bool:
     """Whether a share reads and writes the files that it should, in the way that it should.
 
     All else (who may connect, the comment ...) needs no other share.  Blocks; OSError if there is
-    no such folder.
+    no such directory.
     """
     wanted.path.stat()
     return _configured_alike(share.config, wanted)

@@ -1,4 +1,4 @@
-"""One connection from accept to its end: its tasks, its limits, and what it leaves behind."""
+"""One connection from accept to its end: its tasks, its limits, and its cleaning up."""
 
 import logging
 import socket
@@ -18,7 +18,7 @@ from smbd.teardown import end_session
 from smbd.transport import Transport
 from smbd.wall import wall
 
-# What a frame may hold beside the largest payload: headers, names, contexts, a compound.
+# Bytes of a frame beside the largest payload: headers, names, contexts, a compound.
 _FRAME_OVERHEAD = 65536
 # Seconds that one may take to come: 8 MiB at 28 KB/s.
 _LONGEST_FRAME = 300.0
@@ -107,8 +107,8 @@ class ClientConnection:
     async def _hear(self, dispatch: Dispatch) -> None:
         """Take requests until there are no more.
 
-        What ends that is no exception to the nursery: it would be in a cycle with all that its
-        tasks know, buffers and files, until the next garbage collection.
+        An error that ends this is not raised into the nursery: it would be in a cycle with all that
+        the tasks know, buffers and files, until the next garbage collection.
         """
         try:
             await self.transport.receive(dispatch.frame)
@@ -116,7 +116,7 @@ class ClientConnection:
             self._lose(error)
 
     def _lose(self, error: BaseException) -> None:
-        """What a connection ends by."""
+        """Note why the connection ends."""
         if isinstance(error, ProtocolError):
             self._why = f"dropped: {error}"
             if error.last_words:
@@ -136,7 +136,7 @@ class ClientConnection:
             self.end("lost: hung up")
 
     async def _watch_login(self) -> None:
-        """Drop a connection on which nobody logs in: half-open ones are cheap to make."""
+        """Drop a connection without a login: half-open ones are cheap to make."""
         with self._login_scope:
             await trio.sleep_forever()
         self.end("dropped: no login in time")

@@ -1,6 +1,6 @@
 """The control socket: one line of JSON in, one JSON document out.
 
-Whoever may connect may ask everything: the socket's mode, 0600, is what keeps others out.
+A program that can connect may ask everything: the socket's mode, 0600, keeps other users out.
 """
 
 import json
@@ -16,14 +16,14 @@ from smbd.server.accepting import talk_to_each
 Answer = Callable[[Mapping[str, Any]], AsyncGenerator[bytes, None]]
 
 _LONGEST_QUESTION = 4096
-# Who asks is a program on this machine; one that hangs must not stay for ever.  To ask and to take
-# each piece of the answer has this time; what was asked for is done to its end.
+# Seconds for a program to send its question, and to take each piece of the answer: one that hangs
+# must not stay for ever.  A command that was asked for is done to its end.
 _PATIENCE = 5.0
 _MOST_ASKING = 64
 
 
 async def serve(listener: socket.socket, answer: Answer) -> None:
-    """Answer whoever asks at a Unix socket."""
+    """Answer programs at a Unix socket."""
 
     async def talk(stream: trio.SocketStream) -> None:
         try:

@@ -41,8 +41,8 @@ def make_table() -> None:
 def most_opens(config: Config) -> int:
     """How many files the whole server may have open, in whichever shares.
 
-    One more is told INSUFFICIENT_RESOURCES in good order, while there are still descriptors for
-    those who connect.
+    One more is told INSUFFICIENT_RESOURCES in good order, while there are still descriptors for new
+    connections.
     """
     limits, available = config.server.limits, _available()
     for_opens = max(available - limits.connections, available // 2)
@@ -50,7 +50,7 @@ def most_opens(config: Config) -> int:
 
 
 def shortage(config: Config) -> str:
-    """What the limits promise to one client that the descriptors do not hold; '' if they do."""
+    """Say that the limits promise one client more than the descriptors hold; '' if they do not."""
     limits, most = config.server.limits, most_opens(config)
     if most // 2 >= limits.opens:
         return ""

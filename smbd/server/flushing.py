@@ -1,4 +1,4 @@
-"""At the end, what clients were told is written goes to the disk."""
+"""At the end, the data of answered WRITEs goes to the disk."""
 
 import logging
 from collections import defaultdict
@@ -36,7 +36,7 @@ async def flush(service: Service) -> None:
 
 
 async def _sync_each(left: Iterator[Open]) -> None:
-    """Those that no task beside this one has taken."""
+    """Flush files that no task beside this one has taken."""
     for open_ in left:
         if open_.closed:
             continue  # its client has hung up since
@@ -49,5 +49,5 @@ async def _sync(open_: Open) -> None:
         try:
             await open_.share.engine.fsync(open_.file.fd)
         except OSError as error:
-            # Nobody is left to be told, but whoever runs the server must know.
+            # No client is left to be told, but the operator must know.
             _log.error("%s: %s: %s", open_.share.name, open_.file.path, error.strerror)

@@ -38,9 +38,9 @@ def listen(address: Address) -> list[socket.socket]:
 
 
 def set_options(sock: socket.socket) -> None:
-    """What a client's TCP connection gets: no delay, and an end when the client is gone.
+    """Set the options of a client's TCP connection: no delay, and an end when the client is gone.
 
-    A client that has lost its power says nothing; what it has locked must be free within a minute.
+    A client that has lost its power says nothing; its locks must be free within a minute.
     The kernel asks an idle connection from the 20th second on, and gives it up after 50 seconds
     without an answer: also if replies are under way, or if a client that is stopped takes none.
     """

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, over a port of their own: what `smbd status` counts, in its text format.
+"""Figures for Prometheus, over a port of their own: those of `tsmbd status`, in its text format.
 
 A whole HTTP server would be more than one page that never changes needs.
 """
@@ -20,7 +20,7 @@ _PATIENCE = 5.0  # seconds, for the request and its answer
 _MOST_ASKING = 32  # at a time: each is a descriptor, and anybody may connect
 
 
-# What each name means.  Those of a share are the keys of its part of the document.
+# The meaning of each name.  Those of a share are the keys of its part of the document.
 HELP = {
     "info": "The version of the server; always 1.",
     "start_time_seconds": "When the server started, in seconds since 1970.",
@@ -34,8 +34,8 @@ HELP = {
     "share_opens": "Files of the share that are open now.",
     "share_hits": "Reads that were answered at once, from the page cache.",
     "share_hits_waited": "Reads answered at once that took more than a millisecond.",
-    "share_misses": "Reads of what was not all in the page cache.",
-    "share_unknown": "Reads of files of which nothing tells what is in the page cache.",
+    "share_misses": "Reads of data that was not all in the page cache.",
+    "share_unknown": "Reads of files of which nothing tells whether they are in the page cache.",
     "share_oversize": "Reads and writes too long to be tried at once (inline_limit, dontcache).",
     "share_slept": "Tries in the event loop that took long enough to have slept.",
     "share_writes_inline": "Writes into the page cache that were done at once.",
@@ -77,7 +77,7 @@ async def serve(listener: socket.socket, figures: Callable[[], Awaitable[Documen
 
 
 async def _request(stream: trio.SocketStream) -> bytes:
-    """The request's first line; what follows says nothing that we want to know."""
+    """The request's first line; the headers are not needed."""
     received = bytearray()
     while b"\r\n\r\n" not in received and len(received) < _LONGEST_REQUEST:
         chunk = await stream.receive_some()
@@ -105,7 +105,7 @@ async def _response(request: bytes, figures: Callable[[], Awaitable[Document]]) 
 
 
 def text(document: Document) -> str:
-    """What is counted, in Prometheus' text format."""
+    """The figures, in Prometheus' text format."""
     connections = document["connections"]
     values = {
         "info": 1,
@@ -146,7 +146,7 @@ def _share_figures() -> Iterator[tuple[str, str, str]]:
 def _family(
     name: str, kind: str, told: str, samples: list[tuple[dict[str, str], float]]
 ) -> list[str]:
-    """All samples of one name, below what it means and its type."""
+    """All samples of one name, below its meaning and its type."""
     lines = [f"# HELP smbd_{name} {told}", f"# TYPE smbd_{name} {kind}"]
     for labels, value in samples:
         inside = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())

@@ -1,7 +1,7 @@
 """SIGHUP: shares.toml again.  New shares appear, removed ones go, and nobody's files close.
 
-A wrong file changes nothing.  What is served is decided without an await, so that no client ever
-sees half of it.
+A wrong file changes nothing.  The change is made without an await, so that no client ever sees half
+of it.
 """
 
 import logging
@@ -17,15 +17,15 @@ from smbd.share import Share
 
 _log = logging.getLogger("smbd")
 
-# What was set up once, at the start.
+# Settings that are set up once, at the start.
 _FIXED = ("listen", "status_socket", "log_format", "metrics", "mdns")
 
 
 async def reload(service: Service, reread: Callable[[], Config]) -> bool:
-    """Serve what `reread` gives; whether it did.  It runs in a worker, and may raise ConfigError.
+    """Serve the configuration of `reread`, which runs in a worker; False if that cannot be.
 
-    Who is logged in stays so, with the trees and handles that there are; users and passwords
-    count for the next login, and what a share allows for the next tree connect.
+    `reread` may raise ConfigError.  Sessions stay, with their tree connects and opens; users and
+    passwords count for the next login, and a share's rights for the next tree connect.
     """
     try:
         config = await service.blocking(reread)
@@ -49,7 +49,7 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
 def _apply(
     service: Service, config: Config, users: Authenticator, shares: dict[str, Share]
 ) -> None:
-    """Serve what is there; nothing here fails, so that no half of it is ever served."""
+    """Serve the new configuration; nothing here fails, so that no half of it is ever served."""
     running = service.config.server
     for key in _FIXED:
         if getattr(config.server, key) != getattr(running, key):
@@ -69,7 +69,7 @@ def _with_fixed(server: ServerConfig, running: ServerConfig) -> ServerConfig:
 
 
 def _changes(old: Mapping[str, Share], new: Mapping[str, Share]) -> str:
-    """What happened to the shares, for the log."""
+    """The changes of the shares, for the log."""
     told = {
         "new": [share.name for key, share in new.items() if key not in old],
         "gone": [share.name for key, share in old.items() if key not in new],

@@ -19,7 +19,7 @@ from smbd.wall import behind_wall, wall
 
 _log = logging.getLogger("smbd")
 
-# From the signal to the end, whatever clients and disks do: who runs containers kills at ten.
+# Seconds from the signal to the end, whatever clients and disks do: Docker kills after ten.
 _END_SECONDS = 9.0
 _SAME_SIGNAL_SECONDS = 0.5
 _FULL = 2  # the oldest generation
@@ -36,8 +36,8 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
 
-    SIGHUP serves what `reread` gives from then on; without it, it is a signal to end like the
-    others: what it comes from is a terminal that was closed.
+    SIGHUP has the configuration of `reread` served from then on.  Without `reread` it ends the
+    server like the others: it comes from a terminal that was closed.
     """
     descriptors.raise_limit()
     descriptors.make_table()
@@ -63,13 +63,13 @@ async def _run(
 
 
 def settle() -> None:
-    """What a process has imported stays: no garbage collection need look through it again.
+    """Freeze the objects that imports have made: no garbage collection looks through them again.
 
     With 64 READs in flight, each a task, a full collection stopped the loop for 15 to 58 ms, and
     several of them came in two seconds (measured); over 16,000 opens it took 60.  So each looks
-    only through what came since the last one: what it found alive is not looked at again, and goes
-    when nobody refers to it any more.  Garbage in cycles that one collection has seen alive would
-    stay for ever: a connection that ends must leave none, and leaves none.
+    only through the objects that came since the last one: an object that it found alive is not
+    looked at again, and goes with its last reference.  Garbage in cycles that one collection has
+    seen alive would stay for ever: a connection that ends must leave none, and leaves none.
     """
     gc.collect()
     gc.freeze()
@@ -116,7 +116,7 @@ def _end_in_time(first: int) -> None:
     began = time.monotonic()
 
     def again(number: int, frame: FrameType | None) -> None:
-        # A terminal and what stands between (sudo, a task runner) may both pass on one Ctrl-C.
+        # A terminal and a program in between (sudo, a task runner) may both pass on one Ctrl-C.
         if number != first or time.monotonic() > began + _SAME_SIGNAL_SECONDS:
             _end_now(number, frame)
 

@@ -1,4 +1,4 @@
-"""A running server: who is connected, and what can be asked of it while it runs."""
+"""A running server: its connections, and the questions that it answers meanwhile."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ class Server:
         what = f"the end of share {share.name}"
         self._connections.start_soon(behind_wall, what, retire_share, share)
 
-    # --- who comes ---
+    # --- connections ---
 
     async def accept(self, listeners: Iterable[socket.socket]) -> None:
         """Take connections from every listener until the server ends."""
@@ -87,7 +87,7 @@ class Server:
             self._clients.discard(client)
 
     def settle(self) -> None:
-        """Give back the memory of what is over and was kept for the next of its kind."""
+        """Give back memory that was kept for reuse."""
         for client in self._clients:
             client.settle()
         self.service.buffers.settle()
@@ -96,14 +96,14 @@ class Server:
         """Bytes that all clients make the server hold, and that it keeps for the next reply."""
         return self.service.buffers.kept + sum(client.memory_held for client in self._clients)
 
-    # --- what can be asked ---
+    # --- questions ---
 
     def document(self) -> dict[str, Any]:
-        """What `smbd status` shows."""
+        """The document that `tsmbd status` shows."""
         return status.document(self.service, self._clients, self._admission, self.addresses)
 
     async def figures(self) -> dict[str, Any]:
-        """What is counted of the document, without what it lists, and how much that is."""
+        """The figures of the document, with counts of sessions and locks instead of lists."""
         sessions, turn = 0, Turn(self.service.turns)
         turn.begin()
         for one in list(self.service.sessions.values()):
@@ -132,7 +132,8 @@ class Server:
                 yield b'{"error": "ask for status, health or disconnect"}'
 
     async def disconnect(self, who: str) -> list[str]:
-        """End the sessions of an id or a user, or the connections of an address; what was ended.
+        """End the sessions of an id or a user, or the connections of an address; return their
+        names.
 
         The words are those that `smbd status` shows: "0x1f", "ann", "192.0.2.7", or
         "192.0.2.7:50000".  An IPv6 address stands for all of its host's, "2001:db8::/64".
@@ -156,7 +157,7 @@ class Server:
             await client.end_session(session, _ENDED_BY_HAND)
 
     async def reload(self, reread: Callable[[], Config]) -> bool:
-        """Serve the configuration that `reread` gives; False if that cannot be."""
+        """Serve the configuration of `reread`; False if that cannot be."""
         async with self._reloading:
             done = await reloading.reload(self.service, reread)
             self._admission.limits = self.service.config.server.limits
@@ -165,7 +166,7 @@ class Server:
     # --- the end ---
 
     async def drain(self) -> None:
-        """Take nothing new, let what is in work end and its replies leave, flush, hang up.
+        """Take nothing new, let requests in work end and their replies leave, flush, hang up.
 
         Once: a second call finds nothing to do.
         """

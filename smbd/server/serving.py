@@ -19,7 +19,7 @@ from smbd.service import Service
 from smbd.share import Share
 from smbd.wall import behind_wall, kept_running, wall
 
-# For what is no share's: shares.toml read again, the announcement.  A share has its own workers.
+# Threads for work of no share: shares.toml read again, the announcement.  A share has its own.
 _WORKERS = 4
 
 
@@ -27,7 +27,7 @@ _WORKERS = 4
 async def serving(config: Config) -> AsyncIterator[Server]:
     """Serve a configuration for as long as the block lasts.
 
-    Raises OSError if a share's folder cannot be opened or an address not be bound.
+    Raises OSError if a share's directory cannot be opened or an address not be bound.
     """
     async with AsyncExitStack() as stack:
         pool = WorkerPool(_WORKERS, "smbd")
@@ -61,7 +61,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
 
 
 class _Body:
-    """Keeps what the block raised until the nurseries are gone: they would wrap it in groups."""
+    """Keeps the block's exception until the nurseries are gone: they would wrap it in groups."""
 
     def __init__(self) -> None:
         self._error: BaseException | None = None

@@ -1,4 +1,4 @@
-"""What the server does at the moment, as one JSON document."""
+"""The state of the server at this moment, as one JSON document."""
 
 import json
 import os
@@ -40,7 +40,7 @@ async def report(
 ) -> AsyncGenerator[bytes, None]:
     """The same as JSON, in pieces: with 16,000 opens it takes 0.1 s, and everybody has turns.
 
-    What is listed was there when this began, less what has ended since.
+    The lists are of the moment when this began, less the rows that have ended since.
     """
     turn = Turn(service.turns)
     turn.begin()
@@ -60,7 +60,7 @@ async def report(
 
 
 def figures(service: Service, admission: Admission, listen: Iterable[Address]) -> dict[str, Any]:
-    """What is counted, not listed: it takes as long as there are shares."""
+    """The figures, without lists: the time grows with the number of shares alone."""
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -83,7 +83,7 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
 def _lists(
     service: Service, clients: Iterable[ClientConnection]
 ) -> dict[str, Iterable[dict[str, Any]]]:
-    """What there is of each kind at this moment; the rows are made as they are asked for."""
+    """The lists of this moment; the rows are made as they are asked for."""
     logins = [(client, list(client.connection.sessions.values())) for client in clients]
     opens = list(service.tables.opens)
     return {
@@ -141,7 +141,7 @@ def _open(service: Service, open_: Open) -> dict[str, Any]:
 
 
 def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:
-    """What it has locked: nothing once it is closed."""
+    """The locks of an open: none once it is closed."""
     for lock in open_.locks.of(open_):
         yield {
             "share": open_.share.name,

@@ -1,4 +1,4 @@
-"""What is kept for a while, and who looks after it."""
+"""Memory that is kept for a while, and the task that gives it back."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""A share's storage: names confined to its root, files, folders, attributes, space.
+"""A share's storage: names confined to its root, files, directories, attributes, space.
 
 Plain blocking functions for worker threads.  Errors are NtError where SMB has an opinion, else
 OSError for the one table (smbd.ntstatus).

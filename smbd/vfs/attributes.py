@@ -34,11 +34,11 @@ def set_times(
 ) -> None:
     """Set times (FILETIMEs); None leaves one as it is.
 
-    Linux lets the owner alone set `access` and `write`, SMB whoever may write: of another user's
-    file they are kept beside it, see `change_time`.
-    Where no extended attribute can hold `creation` and `change`, or those, they are dropped:
-    refusing would make every copy fail that keeps times, and tools expect as much of file systems
-    that know less than NTFS.  Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
+    Linux lets only the owner set `access` and `write`; SMB lets each client that may write.  Those
+    of another user's file are kept beside it, see `change_time`.  Where no extended attribute can
+    hold `creation` and `change`, or those, they are dropped: refusing would make every copy fail
+    that keeps times, and tools expect as much of file systems that know less than NTFS.  Raises
+    NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
     file.root.check_writable()
     now = information(file)
@@ -86,12 +86,12 @@ def _keep_beside(
 def set_attributes(file: File, wanted: int) -> None:
     """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them.
 
-    Only what differs from what the file shows is a change: clients hand back what they have read,
-    and what the file says itself must not become what a client has set.  READONLY is taken away
-    from the mode too.  Where no extended attribute can hold them READONLY becomes the write bits of
-    the mode; HIDDEN and SYSTEM, which somebody would miss, are NtError(NOT_SUPPORTED); the others
-    are hints to backup and indexing, set with every copy by Explorer and cifs.ko, and are dropped.
-    Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
+    Only a bit that the file does not show already is a change: clients hand back the attributes
+    that they have read, and a computed attribute must not become a stored one.  READONLY is taken
+    away from the mode too.  Where no extended attribute can hold them READONLY becomes the write
+    bits of the mode; HIDDEN and SYSTEM, which somebody would miss, are NtError(NOT_SUPPORTED); the
+    others are hints to backup and indexing, set with every copy by Explorer and cifs.ko, and are
+    dropped.  Raises NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
     file.root.check_writable()
     now = known_attributes(file)
@@ -109,8 +109,9 @@ def set_attributes(file: File, wanted: int) -> None:
 def give_attributes(file: File, wanted: int) -> None:
     """Set the FILE_ATTRIBUTE_* that a CREATE brings: all of them were said by the client.
 
-    What the file says itself stays as it is.  What there is no place for is dropped: a file without
-    HIDDEN is of more use than none, and what is told of it says so.  Errors as `set_attributes`.
+    Computed attributes stay as they are.  An attribute that the file system cannot hold is dropped:
+    a file without HIDDEN is of more use than none, and its metadata says so.  Errors as
+    `set_attributes`.
     """
     file.root.check_writable()
     now = known_attributes(file)
@@ -151,7 +152,7 @@ def _change(file: File, now: Attributes, stored: int, cleared: int, *, drops: bo
     if stored & ~now.shown & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) and not drops:
         raise NtError(NtStatus.NOT_SUPPORTED)
     if stored & FileAttribute.READONLY and not file.is_directory:
-        # A file just made is not ours where the mount says whose all files are (vfat).
+        # On a mount with one owner for all files (vfat), a file just made is not ours.
         with contextlib.suppress(*(PermissionError,) if drops else ()):
             _set_mode(file, stat.S_IMODE(os.fstat(file.fd).st_mode) & ~_WRITE_BITS)
 

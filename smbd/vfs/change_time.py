@@ -4,8 +4,8 @@ So it is kept in an extended attribute, together with the moment of keeping it: 
 says that the inode has changed since, which is when the kernel's own time counts again.
 
 Beside it, the other two times of a file whose owner is another user: Linux lets only the owner set
-them, SMB each who may write attributes.  Each is kept with the kernel's own of that moment, and
-counts until that changes: what is written later shows, by whomever.
+them, SMB each client that may write attributes.  Each is kept with the kernel's own of that moment,
+and counts until that changes: a later write shows, by anybody.
 """
 
 import time

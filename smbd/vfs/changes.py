@@ -1,4 +1,4 @@
-"""What can be done to one entry of an opened folder: make, rename, link, remove."""
+"""Changes of one entry of an opened directory: make, rename, link, remove."""
 
 import contextlib
 import errno
@@ -11,11 +11,11 @@ from smbd.ntstatus import NtError, NtStatus
 
 
 class MovedError(Exception):
-    """What stands at a name is not what was there when it was looked at."""
+    """A name stands for another file than when it was looked at."""
 
 
 class Entry:
-    """A name in a folder that is open as `parent` (O_PATH will do)."""
+    """A name in a directory that is open as `parent` (O_PATH will do)."""
 
     __slots__ = ("name", "parent")
 
@@ -28,7 +28,7 @@ class Entry:
         return os.stat(self.name, dir_fd=self.parent, follow_symlinks=False)
 
     def create(self, *, directory: bool) -> int:
-        """The descriptor of a new file (O_RDWR) or folder (O_RDONLY).
+        """The descriptor of a new file (O_RDWR) or directory (O_RDONLY).
 
         Raises NtError: OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND; OSError.
         """
@@ -45,7 +45,7 @@ class Entry:
         return os.open(self.name, flags | os.O_DIRECTORY, dir_fd=self.parent)
 
     def remove(self) -> None:
-        """Unlink a file, or rmdir a folder: OSError(ENOTEMPTY) if it has entries."""
+        """Unlink a file, or rmdir a directory: OSError(ENOTEMPTY) if it has entries."""
         if stat.S_ISDIR(self.status().st_mode):
             os.rmdir(self.name, dir_fd=self.parent)
         else:
@@ -62,7 +62,7 @@ class Entry:
         )
 
     def rename(self, new: "Entry") -> None:
-        """rename(2): what `new` names goes without notice."""
+        """rename(2): an entry named `new` is replaced without notice."""
         os.rename(self.name, new.name, src_dir_fd=self.parent, dst_dir_fd=new.parent)
 
 
@@ -96,9 +96,9 @@ def take_by_rename(old: Entry, new: Entry) -> None:
 
 
 def _take_without_flags(old: Entry, new: Entry) -> None:
-    """Where RENAME_NOREPLACE is unknown: to file system (EINVAL, as for a folder into itself) or
-    kernel.  A file is linked and unlinked, which replaces nothing either; a folder cannot be, and
-    rename would only ever replace an empty one.
+    """Where RENAME_NOREPLACE is unknown: to file system (EINVAL, as for a directory into itself) or
+    kernel.  A file is linked and unlinked, which replaces nothing either; a directory cannot be,
+    and rename would only ever replace an empty one.
     """
     if not stat.S_ISDIR(old.status().st_mode):
         try:
@@ -120,10 +120,10 @@ def _take_without_flags(old: Entry, new: Entry) -> None:
 
 
 def replace_by_rename(old: Entry, new: Entry, there: str) -> None:
-    """Rename onto what is called `there` in the new folder, which ends with the new spelling."""
+    """Rename onto the entry `there` of the new directory; the new spelling stays."""
     target = Entry(new.parent, there)
     replaced, moved = target.status(), old.status()
-    # [MS-FSA] 2.1.5.15.11: a folder is not replaced, nor does one replace a file.
+    # [MS-FSA] 2.1.5.15.11: a directory is not replaced, nor does one replace a file.
     if stat.S_ISDIR(replaced.st_mode) or stat.S_ISDIR(moved.st_mode):
         raise NtError(NtStatus.ACCESS_DENIED)
     if there != new.name:
@@ -139,7 +139,7 @@ def replace_by_rename(old: Entry, new: Entry, there: str) -> None:
 
 
 def replace_by_link(old: Entry, new: Entry, there: str) -> None:
-    """Hard-link onto what is called `there` in the new folder: rename replaces, link(2) not."""
+    """Hard-link onto the entry `there` of the new directory: rename replaces, link(2) does not."""
     target = Entry(new.parent, there)
     replaced = target.status()
     if stat.S_ISDIR(replaced.st_mode):
@@ -160,7 +160,7 @@ def replace_by_link(old: Entry, new: Entry, there: str) -> None:
 
 
 def _spell_back(new: Entry, target: Entry) -> None:
-    """What could not be replaced gets its own spelling back."""
+    """An entry that could not be replaced gets its own spelling back."""
     if new.name != target.name:
         with contextlib.suppress(OSError, NtError):
             take_by_rename(new, target)

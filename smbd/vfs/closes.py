@@ -2,8 +2,8 @@
 
 The last descriptor of a deleted file frees its pages and blocks: 3.3 s for 4 GiB on ext4, 53 s for
 250,000 extents (measured).  ext4, xfs and btrfs write back a file that was truncated and written
-anew, and give back what they had set aside for it.  What asks another machine or process for
-everything (NFS, FUSE) asks it at each close.
+anew, and give back what they had set aside for it.  A file system of another machine or process
+(NFS, FUSE) asks that one at each close.
 """
 
 import os

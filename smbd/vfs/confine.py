@@ -19,13 +19,13 @@ Finder = Callable[[int, str], Finding]
 _CONFINED = kernel.RESOLVE_BENEATH | kernel.RESOLVE_NO_MAGICLINKS
 _PLAIN = _CONFINED | kernel.RESOLVE_NO_SYMLINKS
 # EAGAIN says that something, anywhere on the machine, was renamed while the kernel stepped through
-# "..".  Somebody who renames in a loop can keep that up; walking always gets an answer.
+# "..".  A program that renames in a loop can keep that up; walking always gets an answer.
 _ATTEMPTS = 32
 _MAXIMUM_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
 
 
 def find_by_openat2(root: int, path: str) -> Finding:
-    """The O_PATH descriptor of what `path` names beneath the folder `root`; OSError as open(2)."""
+    """The O_PATH descriptor of `path` beneath the directory `root`; OSError as open(2)."""
     for _ in range(_ATTEMPTS):
         try:
             return _open_path(root, path, 0)
@@ -37,7 +37,7 @@ def find_by_openat2(root: int, path: str) -> Finding:
 def find_cached(root: int, path: str) -> Finding | None:
     """As `find_by_openat2`, by what the kernel holds in its dentry cache: never waits for a disk.
 
-    None for whatever else there is to say: that is `find`'s, with all the time it takes.
+    None for every other outcome: `find` tells it, with all the time that it takes.
     """
     try:
         return _open_path(root, path, kernel.RESOLVE_CACHED)
@@ -80,11 +80,11 @@ def find_by_walking(root: int, path: str) -> Finding:
 
 
 def walk(root: int, path: str) -> tuple[int, str]:
-    """The O_PATH descriptor and the path without symlinks of what `path` names beneath `root`.
+    """The O_PATH descriptor of `path` beneath `root`, and its path without symlinks.
 
-    Only one folder is held open at a time.  After ".." (which only a symlink's text can say) the
+    Only one directory is held open at a time.  After ".." (which only a symlink's text can say) the
     walk begins anew at the root with the parents that it knows: asking the kernel for ".." would
-    follow a folder that was moved out of the share meanwhile.
+    follow a directory that was moved out of the share meanwhile.
     """
     current = os.open(".", os.O_PATH | os.O_CLOEXEC, dir_fd=root)
     try:
@@ -123,7 +123,7 @@ def _replace(current: int, following: int) -> int:
 
 
 def _link_components(link: int, count: int) -> list[str]:
-    """What a symlink (closed here) says, last component first."""
+    """The components of a symlink's target, last first; the symlink is closed here."""
     try:
         target = os.readlink("", dir_fd=link)
     finally:

@@ -13,8 +13,8 @@ _CANNOT = frozenset((errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS))
 def copy_range(source: File, target: File, start: int, target_start: int, length: int) -> int:
     """Copy `length` bytes, which fit into memory: all or, where the source ends before, none.
 
-    The count, which only a source that is cut meanwhile makes another.  Blocks are shared where the
-    file system can.  OSError.
+    Returns the count, which is another only if the source is cut meanwhile.  Blocks are shared
+    where the file system can.  OSError.
     """
     if os.fstat(source.fd).st_size < start + length:
         return 0

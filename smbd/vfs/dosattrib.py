@@ -61,7 +61,7 @@ _WRITTEN = Struct("<2xHH2xIIQ")  # an empty string, 5, 5, then _INFO_5
 
 @dataclass(slots=True)
 class Record:
-    """What is stored; None is what the record does not say.
+    """The stored values; None where the record has none.
 
     `cleared` are the attributes that the file would show by itself (HIDDEN, as its name begins with
     a dot; SPARSE_FILE, as it has holes; READONLY, as its owner, who is another user, may not write
@@ -98,7 +98,7 @@ def parse(data: bytes) -> Record | None:
 
 
 def _parse_text(text: bytes) -> Record | None:
-    """What Samba wrote before 3.5: the attributes in hexadecimal digits, "0x22"."""
+    """The record of Samba before 3.5: the attributes in hexadecimal digits, "0x22"."""
     try:
         return Record(int(text, 16), None)
     except ValueError:
@@ -106,7 +106,7 @@ def _parse_text(text: bytes) -> Record | None:
 
 
 def _told(creation_time: int) -> int | None:
-    """A FILETIME; None for 0 and for what is none."""
+    """A FILETIME; None for 0 and for a number that is none."""
     return creation_time if 0 < creation_time <= LAST_FILETIME else None
 
 

@@ -17,9 +17,9 @@ _USER = "user."
 def list_eas(file: File, limit: int) -> list[ExtendedAttribute]:
     """The EAs of an open file, in the file system's order, to the first that goes beyond `limit`.
 
-    Bytes, of names and values.  What no client could be told is left out: a value of 64 KiB, which
-    other programs may set, has one byte more than its length can say.  Raises NtError(EA_TOO_LARGE)
-    for more names than the kernel lists; OSError.
+    `limit` counts bytes of names and values.  An EA that no client can be told is left out: a value
+    of 64 KiB, which other programs may set, has one byte more than its length can say.  Raises
+    NtError(EA_TOO_LARGE) for more names than the kernel lists; OSError.
     """
     eas: list[ExtendedAttribute] = []
     for attribute in filter(is_client_ea, _names(file)):

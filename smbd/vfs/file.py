@@ -1,4 +1,4 @@
-"""An open file or folder of a share, and the name by which it was opened."""
+"""An open file or directory of a share, and the name by which it was opened."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ _GONE = " (deleted)"  # what /proc says behind the path of a name that was remov
 
 
 class File:
-    """An open file or folder of a share.
+    """An open file or directory of a share.
 
     `target` is what os.utime, os.setxattr and the like take: the descriptor, or for one that is
     O_PATH (opened for neither reading nor writing) its name in /proc.

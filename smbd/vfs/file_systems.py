@@ -1,10 +1,10 @@
-"""The file systems of one share: which number is whose, to a client that sees one volume.
+"""The file systems of one share, and their FileIds for a client that sees one volume.
 
 Inode numbers are equal on two file systems, and FileIds must not be: tar would store one file as a
 hard link to another.  On the file system of the root a FileId is the inode number; on another one
-it is that number mixed with a number of the file system, which is made of where in the share it is
-mounted.  The UUID would not do: a copied disk has the same.  The device number neither: it is
-another one after the next start.
+it is that number mixed with a number of the file system, which is made of the path where it is
+mounted in the share.  The UUID would not do: a copied disk has the same.  The device number
+neither: it is another one after the next start.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ _OTHERS = 1 << 63
 
 
 class FileSystem(NamedTuple):
-    """What tells one file system of a share from the others."""
+    """The numbers that tell one file system of a share from the others."""
 
-    mask: int  # what a FileId is more than the inode number, bit by bit
+    mask: int  # the bits by which a FileId differs from the inode number
     guid: bytes  # of the volume
     volume_id: int  # 64 bits, of which the volume's serial number is the lower half
 
@@ -45,7 +45,7 @@ class _Mount(NamedTuple):
 class FileSystems:
     """The file systems that files of one share were found on, by device and mount.
 
-    `label` is what the share's numbers are made of: it keeps them over restarts, and two shares
+    The share's numbers are made of `label`: it keeps them over restarts, and two shares
     differ even on one disk, since clients take equal serial numbers for one volume.
     """
 
@@ -89,7 +89,7 @@ class FileSystems:
         number = str(_mount_number(fd))
         mounts = _mounts(absolute_path_of(self._root), str(_mount_number(self._root)))
         of_file = next((one for one in mounts if one.number == number), None)
-        if of_file is None:  # no /proc, or a share whose folder was moved
+        if of_file is None:  # no /proc, or a share whose directory was moved
             return _Mount(number, "", number)
         alike = [one for one in mounts if one.device == of_file.device]
         return min(alike, key=lambda one: one.point)
@@ -105,13 +105,13 @@ def _mount_number(fd: int) -> int:
 
 
 def _mounts(root: str, own: str) -> list[_Mount]:
-    """What is mounted below the folder `root`, by its path from there; `own` is what that is on."""
+    """The mounts below the directory `root`, by path from there; `own` is the one it is on."""
     try:
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
         return []
     inside = os.fsencode(root).rstrip(b"/") + b"/"
-    mounts: dict[bytes, _Mount] = {}  # of several at one place only the last can be seen
+    mounts: dict[bytes, _Mount] = {}  # of several at one path only the last can be seen
     for line in lines:
         number, _, device, _, escaped, *_ = line.split(b" ")
         point = _ESCAPED.sub(lambda match: bytes([int(match[1], 8)]), escaped)

@@ -1,8 +1,8 @@
-"""Case-insensitive names over a case-sensitive file system: an index per folder, kept in memory.
+"""Case-insensitive names over a case-sensitive file system: an index per directory, in memory.
 
 Linux finds a name only as it is spelled.  That a client's name is in no spelling there can only be
-known from the whole folder, and every CREATE of a new file asks just that; so a folder is read
-once, and the index then follows what we ourselves do in it.
+known from the whole directory, and every CREATE of a new file asks just that; so a directory is
+read once, and the index then follows what we ourselves do in it.
 """
 
 import itertools
@@ -18,25 +18,26 @@ from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
 
-# All indexes of one share together: 2.4 million names of 26 characters.  One folder with more stays
-# all the same: without its index every new name would cost reading it again.
+# All indexes of one share together: 2.4 million names of 26 characters.  One directory with more
+# stays all the same: without its index every new name would cost reading it again.
 MAXIMUM_BYTES = 128 << 20
-_FOLDER_BYTES = 500  # beside the names
+_DIRECTORY_BYTES = 500  # beside the names
 
-# A folder's times are its version, but two changes within one tick of the kernel's clock (10 ms at
-# HZ=100) can look the same.  A folder read this soon after its last change may hide a second one.
+# A directory's times are its version, but two changes within one tick of the kernel's clock (10 ms
+# at HZ=100) can look the same.  A directory read this soon after its last change may hide a second
+# one.
 _TICK_NS = 100_000_000
 # Also a change by another process between our own change and the look at the times after it would
 # be taken for ours.  So an index that is not known to be right for sure is read again at times:
-# after a tenth of a second, or later in large folders, so that reading costs 5 % at most.
+# after a tenth of a second, or later in large directories, so that reading costs 5 % at most.
 _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
 _READ_AT_ONCE = 1024
 
 
-class Folder:
-    """The index of one folder.  Its methods are for the holder of `lock`."""
+class DirectoryIndex:
+    """The index of one directory.  Its methods are for the holder of `lock`."""
 
     __slots__ = (
         "_doubted_at",
@@ -52,7 +53,7 @@ class Folder:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.users = 0
-        self.counted = 0  # what the Index has it down for
+        self.counted = 0  # the bytes that the Index counts for it
         self.fd = -1  # the holder's descriptor (O_PATH will do)
         self._names: NameSet | None = None
         self._version = (0, 0)
@@ -62,13 +63,13 @@ class Folder:
     @property
     def size(self) -> int:
         """Bytes of memory, about."""
-        return _FOLDER_BYTES + (self._names.size if self._names else 0)
+        return _DIRECTORY_BYTES + (self._names.size if self._names else 0)
 
     def find(self, name: str) -> str | None:
         """The entry on disk that a client means by `name` (a component on disk); None if none.
 
         Of several the one spelled so, else the first in order, so that the answer is always one.
-        In a folder that we may search but not read only the spelling given can be found.
+        In a directory that we may search but not read only the spelling given can be found.
         """
         self._refresh()
         if self._names is None:
@@ -95,7 +96,7 @@ class Folder:
             self._follow()
 
     def check(self) -> None:
-        """Forget what was changed by others: to be called before a change of our own."""
+        """Forget names that others have changed: to be called before a change of our own."""
         if self._names is not None and not self._is_current():
             self._names = None
 
@@ -145,61 +146,61 @@ def _read(fd: int) -> NameSet:
 
 
 class Index:
-    """The folders of one share that were asked about last, as many as memory allows."""
+    """The directories of one share that were asked about last, as many as memory allows."""
 
     def __init__(self, maximum_bytes: int = MAXIMUM_BYTES) -> None:
         self._maximum = maximum_bytes
         self._size = 0
-        self._folders: OrderedDict[tuple[int, int], Folder] = OrderedDict()
+        self._directories: OrderedDict[tuple[int, int], DirectoryIndex] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
-    def folder(self, fd: int) -> Iterator[Folder]:
-        """The folder open as `fd`, for this thread alone."""
-        with self.folders(fd, fd) as (folder, _):
-            yield folder
+    def of(self, fd: int) -> Iterator[DirectoryIndex]:
+        """The directory open as `fd`, for this thread alone."""
+        with self.of_both(fd, fd) as (index, _):
+            yield index
 
     @contextmanager
-    def folders(self, one: int, other: int) -> Iterator[tuple[Folder, Folder]]:
-        """Two folders (maybe the same) for this thread alone, locked in an order all agree on."""
+    def of_both(self, one: int, other: int) -> Iterator[tuple[DirectoryIndex, DirectoryIndex]]:
+        """Two directories (maybe the same) for this thread alone; all threads lock in one order."""
         keys = [_key(one), _key(other)]
-        folders = [self._take(key) for key in keys]
-        ordered = sorted(zip(keys, folders, (one, other), strict=True), key=lambda item: item[0])
+        indexes = [self._take(key) for key in keys]
+        ordered = sorted(zip(keys, indexes, (one, other), strict=True), key=lambda item: item[0])
         try:
             with ordered[0][1].lock, ordered[1][1].lock:
-                for _, folder, fd in ordered:
-                    folder.fd = fd
-                    folder.check()
-                yield folders[0], folders[1]
+                for _, index, fd in ordered:
+                    index.fd = fd
+                    index.check()
+                yield indexes[0], indexes[1]
         finally:
-            self._give_back(folders)
+            self._give_back(indexes)
 
-    def _take(self, key: tuple[int, int]) -> Folder:
+    def _take(self, key: tuple[int, int]) -> DirectoryIndex:
         with self._lock:
-            folder = self._folders.get(key)
-            if folder is None:
-                folder = self._folders[key] = Folder()
-            folder.users += 1
-            self._folders.move_to_end(key)
-            return folder
+            index = self._directories.get(key)
+            if index is None:
+                index = self._directories[key] = DirectoryIndex()
+            index.users += 1
+            self._directories.move_to_end(key)
+            return index
 
-    def _give_back(self, folders: list[Folder]) -> None:
+    def _give_back(self, indexes: list[DirectoryIndex]) -> None:
         with self._lock:
-            for folder in folders:
-                folder.users -= 1
-                size = folder.size
-                self._size += size - folder.counted
-                folder.counted = size
+            for index in indexes:
+                index.users -= 1
+                size = index.size
+                self._size += size - index.counted
+                index.counted = size
             if self._size > self._maximum:
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        *older, _last = self._folders.items()
-        for key, folder in older:
+        *older, _last = self._directories.items()
+        for key, index in older:
             # One in use stays: its holder's change would be unseen by a second index of it.
-            if not folder.users:
-                self._size -= folder.counted
-                del self._folders[key]
+            if not index.users:
+                self._size -= index.counted
+                del self._directories[key]
             if self._size <= self._maximum:
                 return
 

@@ -1,8 +1,8 @@
-"""What SMB says of a file: one statx, and what its extended attributes hold.
+"""A file's metadata as SMB has it: one statx, and the records in its extended attributes.
 
 The DOSATTRIB record holds what clients have set.  A file without one is shown as ARCHIVE, since
 nothing has ever backed it up and since CREATE gives every new file just that, so that creating one
-writes no record.  To what is stored comes what the file says itself, at each look: READONLY if even
+writes no record.  Computed attributes are added to the stored ones at each look: READONLY if even
 its owner may not write; HIDDEN if its name begins with a dot, which is how Unix says it;
 SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a mode changes later.
 """
@@ -29,7 +29,7 @@ from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
 
-# What a client may set ([MS-FSCC] 2.6), and SPARSE_FILE, which has its own FSCTL.
+# The attributes that a client may set ([MS-FSCC] 2.6), and SPARSE_FILE, which has its own FSCTL.
 STORED_ATTRIBUTES = (
     FileAttribute.READONLY
     | FileAttribute.HIDDEN
@@ -50,10 +50,10 @@ _WANTED = (  # the number that a mount has where look_at takes it from
 )
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
-_LINKS_OF_EMPTY = 2  # of a folder: its own name, and "." in it
+_LINKS_OF_EMPTY = 2  # of a directory: its own name, and "." in it
 _READ_AT_ONCE = 1024
 _USER = "user."
-# What servers keep in extended attributes is not the client's to see or to break.
+# Clients neither see nor break the records that servers keep in extended attributes.
 _HIDDEN_EAS = (
     dosattrib.NAME.lower(),
     stored.NAME.lower(),
@@ -66,7 +66,7 @@ _HIDDEN_EAS = (
 
 @dataclass(slots=True)
 class Ownership:
-    """What a security descriptor is made of."""
+    """The metadata that a security descriptor is made of."""
 
     uid: int
     gid: int
@@ -77,10 +77,10 @@ class Ownership:
 class Attributes:
     """The FILE_ATTRIBUTE_* of a file by their origin, and what else its record holds."""
 
-    shown: int  # what clients see
-    stored: int  # what clients have set
-    computed: int  # what the file says itself
-    cleared: int  # what of the computed ones a client has taken away
+    shown: int  # as clients see them
+    stored: int  # as clients have set them
+    computed: int  # from the file itself
+    cleared: int  # computed ones that a client has taken away
     creation_time: int | None  # FILETIME that a client has set
 
 
@@ -90,7 +90,7 @@ def is_client_ea(attribute: str) -> bool:
 
 
 def information(file: File) -> FileInformation:
-    """The metadata of an open file or folder; OSError."""
+    """The metadata of an open file or directory; OSError."""
     status = _status(file.fd)
     kept = _from_attributes(file.target, follow_symlinks=True)
     return _describe(status, kept, file.path.rpartition("/")[2], _file_system(file, status))
@@ -106,7 +106,7 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
 
 
 def known_attributes(file: File) -> Attributes:
-    """The attributes of an open file or folder, by their origin; OSError."""
+    """The attributes of an open file or directory, by their origin; OSError."""
     status = _status(file.fd)
     record = _from_attributes(file.target, follow_symlinks=True).record
     name = file.path.rpartition("/")[2]
@@ -149,7 +149,7 @@ def _describe(
             access_time = others.access if others.atime_ns == status.atime_ns else access_time
             write_time = others.write if others.mtime_ns == status.mtime_ns else write_time
     is_directory = stat.S_ISDIR(status.mode)
-    return FileInformation(  # by place: by name it takes half as long again
+    return FileInformation(  # by position: by name it takes half as long again
         creation_time or _birth(status),
         access_time,
         write_time,
@@ -201,7 +201,7 @@ def _computed(status: kernel.Statx, name: str) -> int:
 
 @dataclass(slots=True)
 class _Kept:
-    """What the extended attributes of a file hold."""
+    """The records in the extended attributes of a file."""
 
     record: dosattrib.Record | None = None
     change_time: bytes = b""
@@ -210,12 +210,12 @@ class _Kept:
 
 
 _NOTHING = _Kept()
-# What cannot be read might forbid anything: nobody gets past a descriptor that is none.
+# A descriptor that cannot be read might forbid anything: it admits nobody.
 _UNKNOWN = _Kept(descriptor=b"")
 
 
 def _from_attributes(target: int | str, *, follow_symlinks: bool) -> _Kept:
-    """What is kept in the extended attributes.
+    """Read the records in the extended attributes.
 
     The list is asked for first: for a file without any (the usual case) that answers everything,
     in 1.1 us, where a refused getxattr would take 1.9 us (measured) and answer one question.
@@ -231,7 +231,7 @@ def _from_attributes(target: int | str, *, follow_symlinks: bool) -> _Kept:
             continue
         if attribute == stored.NAME:
             kept.descriptor = _UNKNOWN.descriptor
-        with contextlib.suppress(OSError):  # gone meanwhile, or not ours to read
+        with contextlib.suppress(OSError):  # gone meanwhile, or we may not read it
             value = os.getxattr(target, attribute, follow_symlinks=follow_symlinks)
             if attribute == dosattrib.NAME:
                 kept.record = dosattrib.parse(value)
@@ -267,16 +267,16 @@ def _names(target: int | str, *, follow_symlinks: bool) -> list[str] | None:
     return there
 
 
-# -- folders ---------------------------------------------------------------------------------------
+# -- directories -----------------------------------------------------------------------------------
 
 
 def list_names(directory: File) -> Iterator[list[str]]:
-    """The names on disk in a folder, "." and ".." left out, in the file system's order; OSError.
+    """The names on disk in a directory, "." and ".." left out, in the file system's order; OSError.
 
     Some at a time: a million of them in one list take 100 MB.  A snapshot as far as readdir(3) is
-    one: what changes later is for `entry` to find out.
+    one: `entry` finds out about later changes.
     """
-    with closed_after(_read_folder(directory)) as fd, os.scandir(fd) as found:
+    with closed_after(_read_directory(directory)) as fd, os.scandir(fd) as found:
         while some := [one.name for one in itertools.islice(found, _READ_AT_ONCE)]:
             yield some
 
@@ -284,7 +284,7 @@ def list_names(directory: File) -> Iterator[list[str]]:
 def find_name(directory: File, name: str) -> str | None:
     """The name on disk of the entry that a client means by `name` (one component); None if none.
 
-    As spelled, or else in whatever spelling there is, as when it is opened.  OSError.
+    As spelled, or else in any other spelling, as when it is opened.  OSError.
     """
     if "/" in name or "\0" in name:
         return None
@@ -294,8 +294,8 @@ def find_name(directory: File, name: str) -> str | None:
     try:
         os.stat(on_disk, dir_fd=directory.fd, follow_symlinks=False)
     except FileNotFoundError:
-        with directory.root.lookup.index.folder(directory.fd) as folder:
-            return folder.find(on_disk)
+        with directory.root.lookup.index.of(directory.fd) as names:
+            return names.find(on_disk)
     return on_disk
 
 
@@ -308,21 +308,21 @@ def hidden_by_name(file: File) -> bool:
 
 
 def is_empty(directory: File) -> bool:
-    """Whether a folder could be removed: entries that SMB is not shown count; OSError.
+    """Whether a directory could be removed: entries that SMB is not shown count; OSError.
 
-    Of one that may not be read nothing is known but whether there are folders in it (where they are
-    links of it): its removal will tell, which takes no right to read it.
+    Of one that may not be read it is only known whether it has subdirectories (where they are links
+    of it): its removal will tell, which takes no right to read it.
     """
     try:
-        reading = _read_folder(directory)
+        reading = _read_directory(directory)
     except PermissionError:
         return os.fstat(directory.fd).st_nlink <= _LINKS_OF_EMPTY
     with closed_after(reading) as fd, os.scandir(fd) as entries_:
         return next(entries_, None) is None
 
 
-def _read_folder(directory: File) -> int:
-    """A descriptor of our own, since two listings through one would share their place in it."""
+def _read_directory(directory: File) -> int:
+    """A descriptor of our own: two listings through one would share its position."""
     if not directory.is_directory:
         raise NtError(NtStatus.INVALID_PARAMETER)
     return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory.fd)
@@ -334,10 +334,10 @@ def entries(directory: File, names: list[str]) -> list[FileInformation | None]:
 
 
 def entry(directory: File, name: str) -> FileInformation | None:
-    """The metadata of one entry of a folder, by its name on disk, or "." or "..".
+    """The metadata of one entry of a directory, by its name on disk, or "." or "..".
 
     None if it is gone, or is nothing that SMB can serve: a FIFO, socket or device, a symlink that
-    dangles or leads out of the share.  A symlink that stays inside is shown as what it leads to.
+    dangles or leads out of the share.  A symlink that stays inside is shown as its target.
     """
     if name in {".", ".."}:
         return _dot_entry(directory, name)
@@ -368,7 +368,7 @@ def _opened_entry(directory: File, name: str) -> FileInformation | None:
 
 
 def _dot_entry(directory: File, name: str) -> FileInformation | None:
-    """The root's parent is the root itself: what lies above a share is nobody's business."""
+    """The root's parent is the root itself: clients see nothing above a share."""
     if name == "." or not directory.path:
         return information(directory)
     parent, _, _ = directory.path.rpartition("/")

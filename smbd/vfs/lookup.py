@@ -1,4 +1,4 @@
-"""Names found beneath a share's root: as spelled, or else in whatever spelling there is."""
+"""Names found beneath a share's root: as spelled, or else in any other spelling."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ PROC_FDS = "/proc/self/fd"
 
 
 def join(parent: str, name: str) -> str:
-    """The path of an entry of the folder `parent`."""
+    """The path of an entry of the directory `parent`."""
     return f"{parent}/{name}" if parent else name
 
 
@@ -76,18 +76,18 @@ class _ClosingOnError(_Closing):
 
 
 class Found(NamedTuple):
-    """What a path led to; the caller closes the descriptor."""
+    """The file or directory at a path; the caller closes the descriptor."""
 
     fd: int  # O_PATH
     path: str  # as it is spelled on disk
-    crossed: bool  # whether a symbolic link was on the way, or is what the path names
+    crossed: bool  # whether a symbolic link was on the way, or the path names one
 
 
 class Lookup:
     """The way from paths to descriptors in one share.
 
-    Raises OSError if there is no folder `path`.  openat2=False forces the walk that stands in for
-    openat2 where the kernel lacks it.
+    Raises OSError if there is no directory `path`.  openat2=False forces the walk that stands in
+    for openat2 where the kernel lacks it.
     """
 
     def __init__(self, path: str | Path, *, openat2: bool = True) -> None:
@@ -107,7 +107,7 @@ class Lookup:
             os.close(fd)
 
     def exact(self, path: str) -> int:
-        """The O_PATH descriptor (the caller closes it) of what is spelled just so.
+        """The O_PATH descriptor (the caller closes it) of a path that is spelled just so.
 
         Raises NtError(ACCESS_DENIED) for a way out of the share and for links without end, which
         is not "not found": the name is taken, and a client told that it is free would try to
@@ -135,7 +135,7 @@ class Lookup:
             return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
 
     def find(self, path: str) -> Found:
-        """What exists as `path`, in this spelling or else in another.
+        """Find `path`, in this spelling or else in another.
 
         Raises NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND, ACCESS_DENIED; OSError.
         """
@@ -143,15 +143,15 @@ class Lookup:
             return self._found(path)
         except (FileNotFoundError, NotADirectoryError):
             parent, _, name = path.rpartition("/")
-        found = self._find_component(self._find_folder(parent), name)
+        found = self._find_component(self._find_directory(parent), name)
         if found is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return found
 
     @contextlib.contextmanager
-    def folder(self, path: str) -> Iterator[tuple[int, str]]:
+    def directory(self, path: str) -> Iterator[tuple[int, str]]:
         """As `find`, for the length of a block and for a parent: OBJECT_PATH_NOT_FOUND if none."""
-        found = self._find_folder(path)
+        found = self._find_directory(path)
         with closed_after(found.fd):
             yield found.fd, found.path
 
@@ -159,8 +159,8 @@ class Lookup:
         fd, crossed = self._exact(path)
         return Found(fd, path, crossed)
 
-    def _find_folder(self, path: str) -> Found:
-        """From the deepest part that is there as spelled, down by the indexes of the folders."""
+    def _find_directory(self, path: str) -> Found:
+        """From the deepest part that is there as spelled, down by the directories' indexes."""
         found, missing = self._deepest(path)
         while True:
             if not stat.S_ISDIR(os.fstat(found.fd).st_mode):
@@ -176,7 +176,7 @@ class Lookup:
     def _deepest(self, path: str) -> tuple[Found, list[str]]:
         """The deepest part of a path that is there as spelled, and the names behind it, last first.
 
-        What is there is halved each time: 2,000 names that are not took 25 ms one by one.
+        The range in doubt is halved each time: 2,000 missing names took 25 ms one by one.
         """
         try:
             return self._found(path), []
@@ -198,9 +198,9 @@ class Lookup:
         return found, names[there:][::-1]
 
     def _find_component(self, parent: Found, name: str) -> Found | None:
-        """As `find`, for an entry of a folder (closed here); None if it has none such."""
-        with closed_after(parent.fd), self.index.folder(parent.fd) as folder:
-            on_disk = folder.find(name)
+        """As `find`, for an entry of a directory (closed here); None if it has none such."""
+        with closed_after(parent.fd), self.index.of(parent.fd) as names:
+            on_disk = names.find(name)
         if on_disk is None:
             return None
         try:
@@ -242,8 +242,8 @@ class Lookup:
     def current_path(self, fd: int) -> str:
         """Where the kernel knows an open file to be now; "" if not beneath the root.
 
-        For when a folder above it was renamed, maybe by another process.  Only a hint: the caller
-        compares what is found there with the file before anything is done.
+        For when a directory above it was renamed, maybe by another process.  Only a hint: the
+        caller compares what is found there with the file before anything is done.
         """
         root, path = absolute_path_of(self.fd), absolute_path_of(fd)
         prefix = root.rstrip("/") + "/"

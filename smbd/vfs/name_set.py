@@ -1,4 +1,4 @@
-"""The names of one folder, found by what SMB takes for the same name, in little memory."""
+"""The names of one directory, found as SMB compares names, in little memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -40,7 +40,7 @@ class NameSet:
 
     def add(self, name: str) -> None:
         """Add one name, which may be there."""
-        if name not in self._buckets[self._place(comparison_key(name))].split("/"):
+        if name not in self._buckets[self._bucket(comparison_key(name))].split("/"):
             self._put_new([name])
 
     def make_room(self) -> None:
@@ -55,18 +55,18 @@ class NameSet:
 
     def remove(self, name: str) -> None:
         """Take one name out, if it is there."""
-        place = self._place(comparison_key(name))
-        names = self._buckets[place].split("/")
+        bucket = self._bucket(comparison_key(name))
+        names = self._buckets[bucket].split("/")
         if name in names:
             names.remove(name)
-            self._buckets[place] = "/".join(names)
+            self._buckets[bucket] = "/".join(names)
             self._count -= 1
             self._characters -= len(name) + 1
 
     def equal(self, name: str) -> list[str]:
         """The names that SMB takes for `name`."""
         key = comparison_key(name)
-        bucket = self._buckets[self._place(key)]
+        bucket = self._buckets[self._bucket(key)]
         if not bucket:
             return []
         names = bucket.split("/")
@@ -81,7 +81,7 @@ class NameSet:
                 yield "/".join(some).split("/")
             give_way()
 
-    def _place(self, key: str) -> int:
+    def _bucket(self, key: str) -> int:
         return hash(key) & len(self._buckets) - 1
 
     def _put_new(self, names: Sequence[str]) -> None:
@@ -93,6 +93,6 @@ class NameSet:
         buckets = self._buckets
         mask = len(buckets) - 1
         for name, key in zip(names, comparison_keys(list(names)), strict=True):
-            place = hash(key) & mask
-            there = buckets[place]
-            buckets[place] = f"{there}/{name}" if there else name
+            bucket = hash(key) & mask
+            there = buckets[bucket]
+            buckets[bucket] = f"{there}/{name}" if there else name

@@ -1,7 +1,7 @@
 """SMB names <-> paths on disk.
 
-A *name* is what SMB says: components joined by a backslash, UTF-16, some characters impossible.
-A *path* is what the kernel says: components joined by a slash, any byte but NUL and slash, as a
+A *name* is SMB's: components joined by a backslash, UTF-16, some characters impossible.
+A *path* is the kernel's: components joined by a slash, any byte but NUL and slash, as a
 `str` with undecodable bytes escaped (`os.fsdecode`).  The root of a share is "" on both sides.
 """
 
@@ -22,12 +22,12 @@ _ILLEGAL = {code: 0xF000 + code for code in range(1, 0x20)} | {
 }
 _LEGAL = {private: code for code, private in _ILLEGAL.items()}
 # A space or period at the end is legal on the wire but Win32 strips it, so that Explorer could not
-# open what it sees; only the last character matters (cifs.ko does the same).
+# open a file that it lists; only the last character matters (cifs.ko does the same).
 _LAST_ILLEGAL = {" ": "\uf028", ".": "\uf029"}
 _LAST_LEGAL = {private: plain for plain, private in _LAST_ILLEGAL.items()}
 
 # A byte that is no UTF-8 travels there too: most clients cannot decode a lone surrogate, and would
-# show nothing of a folder that has one.  U+F000 + byte is how Cygwin says the same, so that its
+# show nothing of a directory that has one.  U+F000 + byte is how Cygwin says the same, so that its
 # users see the name as it is on disk; cifs.ko and Services for Unix put no more than ASCII there.
 # A character of this range that a name on disk holds itself goes out as its three bytes: so no two
 # names on disk are one to a client.
@@ -49,7 +49,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_wire(component: str) -> str:
-    """One component of a path as SMB can say it: what every client can decode."""
+    """One component of a path as an SMB name that every client can decode."""
     if not _UNUSUAL_ON_DISK.search(component):
         return component
     return _said(component, _ON_WIRE)
@@ -63,9 +63,9 @@ def _said(component: str, table: dict[int, int | str]) -> str:
 def to_disk(component: str) -> str:
     """One component of an SMB name as it is created on disk, and looked up first.
 
-    A private-range character becomes what it stands for.  A tree that Samba wrote without its
-    catia module holds the private characters themselves: such a file is found second, because the
-    folder's index knows every entry by its `comparison_key`, where both are the same.
+    A private-range character becomes the one that it stands for.  A tree that Samba wrote without
+    its catia module holds the private characters themselves: such a file is found second, because
+    the directory's index knows every entry by its `comparison_key`, where both are the same.
     """
     if not _UNUSUAL_ON_WIRE.search(component):
         return component
@@ -113,12 +113,12 @@ def parse_name(name: str) -> tuple[str, str]:
 
     Raises NtError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9),
     OBJECT_PATH_SYNTAX_BAD for a ".." above the root, OBJECT_NAME_INVALID for everything else that
-    is no name.  One backslash at the end is let pass, as NTFS does for folders; several between
+    is no name.  One backslash at the end is let pass, as NTFS does for directories; several between
     two components are one, as for Windows and Samba: go-smb2 joins paths so.
 
-    A ".." inside the share takes back the component before it, here, in the text: clients that
-    pass on what their user typed send it, and Samba serves them.  None ever reaches the file
-    system, whose ".." behind a symbolic link would be another folder.
+    A ".." inside the share takes back the component before it, here, in the text: clients that pass
+    on their user's text send it, and Samba serves them.  None ever reaches the file system, whose
+    ".." behind a symbolic link would be another directory.
     """
     if not name:
         return "", ""
@@ -165,7 +165,7 @@ def _split_stream(component: str) -> tuple[str, str]:
     if not rest:
         return file, ""
     if len(rest) > 2 or (len(rest) == 2 and rest[1].upper() != "$DATA"):
-        # "folder::$INDEX_ALLOCATION" too: it says nothing that "folder" does not.
+        # "directory::$INDEX_ALLOCATION" too: it says nothing that "directory" does not.
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     stream = rest[0]
     if (not stream and len(rest) == 1) or "/" in stream or "\0" in stream:
@@ -174,7 +174,7 @@ def _split_stream(component: str) -> tuple[str, str]:
 
 
 def comparison_key(component: str) -> str:
-    """What is equal for two components of paths that SMB takes for one name.
+    """A key that is equal for two components of paths that SMB takes for one name.
 
     A byte and the private character that says it are the same here, as the colon and U+F022 are:
     each is found by the other's name while that one is not there.

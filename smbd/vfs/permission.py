@@ -1,4 +1,4 @@
-"""What this process may do with an open file, by its effective ids; a read-only share counts in."""
+"""The rights of this process to an open file, by its effective ids; a read-only share counts in."""
 
 import os
 import stat
@@ -9,22 +9,22 @@ from smbd.vfs.lookup import PROC_FDS, closed_after
 
 
 def may_read(file: File) -> bool:
-    """Whether the data, or the entries of a folder, can be read."""
+    """Whether the data, or the entries of a directory, can be read."""
     return file.readable or _may(file, os.R_OK)
 
 
 def may_write(file: File) -> bool:
-    """Whether the data, or the entries of a folder, can be changed."""
-    # Without the right to search a folder nothing can be made in it.
+    """Whether the data, or the entries of a directory, can be changed."""
+    # Without the right to search a directory nothing can be made in it.
     mode = os.W_OK | os.X_OK if file.is_directory else os.W_OK
     return file.writable or (not file.root.read_only and _may(file, mode))
 
 
 def may_describe(file: File) -> bool:
-    """Whether times, attributes and what else extended attributes hold can be changed.
+    """Whether times, attributes and the other records in extended attributes can be changed.
 
-    That is the owner's without write access too, and with it everybody's: but not where Linux lets
-    nobody, and in a folder with the sticky bit the owner alone.
+    The owner can without write access, others with it.  Nobody can where Linux lets nobody, and in
+    a directory with the sticky bit only the owner can.
     """
     if file.writable:
         return True
@@ -39,7 +39,7 @@ def may_describe(file: File) -> bool:
 
 
 def may_remove(file: File) -> bool:
-    """Whether the file's name can be removed from its folder, which is the folder's to allow."""
+    """Whether the file's name can be removed: the rights to its directory decide."""
     parent, _, name = file.path.rpartition("/")
     if not name or file.root.read_only:
         return False

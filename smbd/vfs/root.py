@@ -1,6 +1,6 @@
-"""A share's root folder: every name that a client says is opened, made, moved and removed here.
+"""A share's root directory: every name that a client says is opened, made, moved and removed here.
 
-Lookups are confined (confine.py); changes act on an opened parent folder with one component, so
+Lookups are confined (confine.py); changes act on an opened parent directory with one component, so
 that no path is walked twice and nothing outside the root is ever reached.
 """
 
@@ -50,9 +50,9 @@ Identity = tuple[int, int] | None  # (device, inode)
 
 
 class Root:
-    """The folder that a share serves.  Every method may be called from any thread.
+    """The directory that a share serves.  Every method may be called from any thread.
 
-    Raises OSError if there is no such folder.  openat2=False forces the walk that stands in for
+    Raises OSError if there is no such directory.  openat2=False forces the walk that stands in for
     openat2 where the kernel lacks it.
     """
 
@@ -83,24 +83,25 @@ class Root:
 
     @property
     def absolute_path(self) -> str:
-        """The absolute path of the folder, by the kernel."""
+        """The absolute path of the directory, by the kernel."""
         path = absolute_path_of(self.lookup.fd)
         return "" if path == "/" else path or str(self.path)
 
     def is_at_path(self) -> bool:
-        """Whether the share's path still names this folder.  Blocks; OSError if it names none."""
+        """Whether the share's path still names this directory.  Blocks; OSError without one."""
         there, here = look_for(self.path), look_at(self.lookup.fd)
         return (there.st_dev, there.st_ino, there.mount) == (here.st_dev, here.st_ino, here.mount)
 
     def check_in_sight(self) -> None:
-        """Raises NtError(NETWORK_NAME_DELETED) if something was mounted over the folder.  Blocks.
+        """Raises NtError(NETWORK_NAME_DELETED) if something was mounted over the directory.
+        Blocks.
 
         The client connects again, and then sees that: nothing is to be written below it.
         """
         try:
             there, here = look_for(self.path), look_at(self.lookup.fd)
         except OSError:
-            return  # gone or moved: who works in it goes on
+            return  # gone or moved: clients that work in it go on
         if there.mount != here.mount:
             raise NtError(NtStatus.NETWORK_NAME_DELETED)
 
@@ -125,13 +126,13 @@ class Root:
         )
 
     def open(self, path: str, read: bool, write: bool) -> File:
-        """Open what exists; with neither `read` nor `write` only what is known of it.
+        """Open a file or directory that exists; with neither `read` nor `write` only its metadata.
 
-        The name as spelled goes before any other spelling.  A folder ignores `write`.  Raises
-        NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (a parent is missing or no folder),
-        ACCESS_DENIED (a symlink out of the share; neither file nor folder; `write` in a read-only
-        share).  BlockingIOError: another program holds a lease on the file, and was told to give it
-        up; OSError for the rest.
+        The name as spelled goes before any other spelling.  A directory ignores `write`.  Raises
+        NtError: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (a parent is missing or no directory),
+        ACCESS_DENIED (a symlink out of the share; neither file nor directory; `write` in a
+        read-only share).  BlockingIOError: another program holds a lease on the file, and was told
+        to give it up; OSError for the rest.
         """
         found = self.lookup.find(path)
         with closed_on_error(found.fd):
@@ -140,11 +141,11 @@ class Root:
         return self._opened(found, look, read=read, write=write)
 
     def open_cached(self, path: str, read: bool, write: bool) -> File | None:
-        """As `open`, for who cannot wait; None: try again with `open`.
+        """As `open`, for a caller that cannot wait; None: try again with `open`.
 
         Only for a name as spelled that the kernel knows already, on a file system of which it is
-        known that opening a known inode waits for nothing.  Where it did all the same, it is found
-        out: an open that took long stops this for a while.
+        known that opening a known inode waits for nothing.  It may wait all the same: after an open
+        that took long this answers None for a while.
         """
         began = monotonic()
         if began < self._cached_again_at or not self.lookup.has_proc:
@@ -174,7 +175,7 @@ class Root:
         return file
 
     def _opened(self, found: Found, look: Look, *, read: bool, write: bool) -> File:
-        """The File of what was found, whose descriptor is closed or kept here."""
+        """The File of a lookup's result; its descriptor is closed or kept here."""
         fd, path, crossed = found
         if not self.lookup.has_proc:
             read = True  # where metadata cannot be reached through O_PATH
@@ -195,7 +196,7 @@ class Root:
         return file
 
     def create(self, path: str, directory: bool) -> File:
-        """Make a file (open for reading and writing) or a folder (for reading), exclusively.
+        """Make a file (open for reading and writing) or a directory (for reading), exclusively.
 
         Raises NtError: OBJECT_NAME_COLLISION if the name is there in any spelling,
         OBJECT_PATH_NOT_FOUND, ACCESS_DENIED in a read-only share; OSError.
@@ -205,13 +206,13 @@ class Root:
         if not name:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with (
-            self.lookup.folder(parent) as (parent_fd, parent),
-            self.lookup.index.folder(parent_fd) as folder,
+            self.lookup.directory(parent) as (parent_fd, parent),
+            self.lookup.index.of(parent_fd) as names,
         ):
-            if folder.find(name) is not None:
+            if names.find(name) is not None:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             fd = Entry(parent_fd, name).create(directory=directory)
-            folder.added(name)
+            names.added(name)
             above = os.fstat(parent_fd)
         with closed_on_error(fd):
             look = look_at(fd)
@@ -221,16 +222,16 @@ class Root:
         return file
 
     def standing(self, path: str) -> tuple[int, int] | None:
-        """(device, inode) of what has a name in whatever spelling; a symbolic link's own.
+        """(device, inode) of the entry that has a name, in any spelling; a symbolic link's own.
 
-        None if nothing has it.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.
+        None if there is none.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.
         """
         parent, _, name = path.rpartition("/")
         with (
-            self.lookup.folder(parent) as (parent_fd, _),
-            self.lookup.index.folder(parent_fd) as folder,
+            self.lookup.directory(parent) as (parent_fd, _),
+            self.lookup.index.of(parent_fd) as names,
         ):
-            there = folder.find(name)
+            there = names.find(name)
             try:
                 status = Entry(parent_fd, there).status() if there is not None else None
             except FileNotFoundError:
@@ -240,11 +241,11 @@ class Root:
     def rename(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:
         """Give a file another path, atomically; `file.path` follows.
 
-        `replace` lets it take the place of a file (never of a folder: ACCESS_DENIED), but only of
-        the (device, inode) `over` if that is given: else MovedError.  Whether that one is open or
-        READONLY is the caller's to ask before, by opening it.  Raises NtError:
-        OBJECT_NAME_COLLISION, OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND (the old name is gone),
-        ACCESS_DENIED; OSError(EINVAL), which is INVALID_PARAMETER, for a folder into itself.
+        `replace` lets it take the place of a file (never of a directory: ACCESS_DENIED), but only
+        of the (device, inode) `over` if that is given: else MovedError.  The caller asks before
+        whether that one is open or READONLY, by opening it.  Raises NtError: OBJECT_NAME_COLLISION,
+        OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND (the old name is gone), ACCESS_DENIED;
+        OSError(EINVAL), which is INVALID_PARAMETER, for a directory into itself.
         """
         self.check_writable()
         parent, _, name = new_path.rpartition("/")
@@ -252,12 +253,12 @@ class Root:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with (
             self._entry(file) as old,
-            self.lookup.folder(parent) as (parent_fd, parent),
-            self.lookup.index.folders(old.parent, parent_fd) as (old_folder, new_folder),
+            self.lookup.directory(parent) as (parent_fd, parent),
+            self.lookup.index.of_both(old.parent, parent_fd) as (old_names, new_names),
         ):
             new = Entry(parent_fd, name)
-            there = new_folder.find(name)
-            stays = old_folder is new_folder and there == old.name
+            there = new_names.find(name)
+            stays = old_names is new_names and there == old.name
             if stays and name == old.name:
                 return
             if there is None or stays:
@@ -267,15 +268,15 @@ class Root:
             else:
                 check_entry(Entry(parent_fd, there), over)
                 replace_by_rename(old, new, there)
-                new_folder.removed(there)
-            old_folder.removed(old.name)
-            new_folder.added(name)
+                new_names.removed(there)
+            old_names.removed(old.name)
+            new_names.added(name)
             file.path = join(parent, name)
 
     def link(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:
         """Give a file one more path: a hard link.
 
-        Raises NtError as `rename`, and FILE_IS_A_DIRECTORY for a folder; MovedError, OSError.
+        Raises NtError as `rename`, and FILE_IS_A_DIRECTORY for a directory; MovedError, OSError.
         """
         self.check_writable()
         if file.is_directory:
@@ -285,11 +286,11 @@ class Root:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with (
             self._entry(file) as old,
-            self.lookup.folder(parent) as (parent_fd, _),
-            self.lookup.index.folder(parent_fd) as folder,
+            self.lookup.directory(parent) as (parent_fd, _),
+            self.lookup.index.of(parent_fd) as names,
         ):
             new = Entry(parent_fd, name)
-            there = folder.find(name)
+            there = names.find(name)
             if there is None:
                 old.link(new)
             elif not replace:
@@ -297,25 +298,25 @@ class Root:
             else:
                 check_entry(Entry(parent_fd, there), over)
                 replace_by_link(old, new, there)
-                folder.removed(there)
-            folder.added(name)
+                names.removed(there)
+            names.added(name)
 
     def remove(self, file: File) -> None:
-        """Remove a file's name, or an empty folder, if the name still is that file's.
+        """Remove a file's name, or an empty directory, if the name still is that file's.
 
         Raises NtError: OBJECT_NAME_NOT_FOUND if it is not, ACCESS_DENIED for the root;
-        OSError(ENOTEMPTY), which is DIRECTORY_NOT_EMPTY, for a folder with entries.
+        OSError(ENOTEMPTY), which is DIRECTORY_NOT_EMPTY, for a directory with entries.
         """
         self.check_writable()
         with (
             self._entry(file) as entry,
-            self.lookup.index.folder(entry.parent) as folder,
+            self.lookup.index.of(entry.parent) as names,
         ):
             entry.remove()
-            folder.removed(entry.name)
+            names.removed(entry.name)
 
     def refresh(self, file: File) -> None:
-        """Bring `file.path` up to date after a folder above it was renamed.
+        """Bring `file.path` up to date after a directory above it was renamed.
 
         Raises NtError(OBJECT_NAME_NOT_FOUND) if the file has no name here any more.
         """
@@ -325,7 +326,7 @@ class Root:
 
     @contextlib.contextmanager
     def _entry(self, file: File) -> Iterator[Entry]:
-        """The folder entry by which a file was opened, once it is certain that it still is.
+        """The directory entry by which a file was opened, once it is certain that it still is.
 
         Between this look and the change that follows, another process could still swap the name:
         Linux has no call that removes or renames a name only while it is a certain inode's.
@@ -333,7 +334,7 @@ class Root:
         if not file.path:
             raise NtError(NtStatus.ACCESS_DENIED)
         parent_fd = self._parent(file, file.path)
-        if parent_fd is None and not file.is_symlink:  # else the kernel knows what it leads to
+        if parent_fd is None and not file.is_symlink:  # the kernel would know a symlink's target
             parent_fd = self._parent(file, self.lookup.current_path(file.fd))
         if parent_fd is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
@@ -341,7 +342,8 @@ class Root:
             yield Entry(parent_fd, file.path.rpartition("/")[2])
 
     def _parent(self, file: File, path: str) -> int | None:
-        """The folder that holds `file` as `path`, which becomes `file.path`; None if it does not.
+        """The directory that holds `file` as `path`, which becomes `file.path`; None if it does
+        not.
 
         A file that was opened by a symbolic link is held by that link, if it still leads there: it
         is the link that gets renamed or removed.
@@ -366,7 +368,7 @@ class Root:
 
 
 def _is_regular(mode: int) -> bool:
-    """Whether it is a file, not a folder; NtError(ACCESS_DENIED) if neither.
+    """Whether it is a file, not a directory; NtError(ACCESS_DENIED) if neither.
 
     A FIFO would block its open and a device could do anything at all: they are not even tried.
     """

@@ -1,9 +1,9 @@
-"""8.3 names: what FileAlternateNameInformation says, and what is found by that.
+"""8.3 names: FileAlternateNameInformation, and the lookup by such a name.
 
 Made from the name alone, nothing is stored: a name that DOS could say is its own short name, any
-other gets its first character and a hash, in the form that Samba uses.  Two names of one folder
-could get the same one: then neither is found by it, since what is opened by a short name gets
-deleted by it too.
+other gets its first character and a hash, in the form that Samba uses.  Two names of one directory
+could get the same one: then neither is found by it, since a file that is opened by a short name may
+be deleted by it too.
 """
 
 import re
@@ -52,7 +52,7 @@ def find_by_short_name(short: str, portions: Iterable[list[str]]) -> str | None:
         found.extend(
             name
             for name in names
-            # A look at the first character spares most of a large folder the hash.
+            # A look at the first character spares most of a large directory the hash.
             if (start == "_" or start in name.upper()) and short_name(to_wire(name)) == wanted
         )
 

@@ -36,7 +36,7 @@ def append(file: File, data: memoryview, offset: int) -> int:
     """Write at the end of a file (open for writing), and nowhere else; the count.
 
     NtError(ACCESS_DENIED) if `offset` is not its end, OSError.  The end is looked at first, and
-    others may move it before the write.  O_APPEND has the kernel write behind what they wrote.
+    others may move it before the write.  O_APPEND has the kernel write behind their bytes.
     """
     fd = _writable(file)
     if not data:
@@ -103,7 +103,7 @@ def _allocate_ahead(fd: int, size: int, missing: int) -> None:
         kernel.fallocate(fd, kernel.FALLOC_FL_KEEP_SIZE, 0, size)
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
-            os.ftruncate(fd, os.fstat(fd).st_size)  # gives back what it got
+            os.ftruncate(fd, os.fstat(fd).st_size)  # frees the blocks that it got
             raise
 
 
@@ -152,7 +152,7 @@ def allocated_ranges(file: File, start: int, length: int, limit: int) -> list[tu
 
 
 def sync(file: File) -> None:
-    """Everything of a file, or the entries of a folder, on the disk; OSError."""
+    """Everything of a file, or the entries of a directory, on the disk; OSError."""
     if file.readable or file.writable:
         os.fsync(file.fd)
         return

@@ -1,7 +1,7 @@
 """Changes of a file's attributes, times and EAs that are made together, or not at all.
 
-Each is a call of its own to the kernel, and a later one may fail: for space, for rights, for what
-the file system does not have.  What was done before it is put back then.
+Each is a call of its own to the kernel, and a later one may fail: for space, for rights, for a
+feature that the file system lacks.  The earlier ones are undone then.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def all_or_nothing(file: File, eas: Sequence[ExtendedAttribute] = ()) -> Iterato
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):  # the first error is what the client must hear of
+        with contextlib.suppress(OSError):  # the client must hear of the first error
             _put_back(file, status, values)
         raise
 
@@ -43,8 +43,8 @@ def _put_back(file: File, status: os.stat_result, values: dict[str, bytes | None
     def grows(name: str) -> int:
         return len(changed[name] or b"") - len(there[name] or b"")
 
-    # What is removed or gets shorter makes room for what gets longer: one block holds them all on
-    # ext4.
+    # A value that is removed or gets shorter makes room for another: on ext4 one block holds them
+    # all.
     for name in sorted(changed, key=lambda name: (changed[name] is not None, grows(name))):
         old = changed[name]
         if old is None:

@@ -23,7 +23,7 @@ def describe_volume(
 ) -> Volume:
     """The volume that an open file (`fd`) of the share with this root is on; OSError.
 
-    The name is "NTFS", as Samba's: Windows programs ask for the name and not for what it can do.
+    The name is "NTFS", as Samba's: Windows programs ask for the name and not for the features.
     """
     space = os.fstatvfs(fd)
     status = kernel.statx("", dir_fd=root, flags=kernel.AT_EMPTY_PATH)
@@ -47,14 +47,15 @@ def describe_volume(
 
 
 def _attributes(fd: int, *, read_only: bool) -> int:
-    """Only what is so: Explorer silently leaves out what a volume does not say that it has."""
+    """The features that work: Explorer silently leaves out data for which a volume has none."""
     attributes = FileSystemAttribute.CASE_PRESERVED_NAMES | FileSystemAttribute.UNICODE_ON_DISK
     if read_only:
         attributes |= FileSystemAttribute.READ_ONLY_VOLUME
     if kernel.file_system_type(fd) not in _WITHOUT_HARD_LINKS:
         attributes |= FileSystemAttribute.SUPPORTS_HARD_LINKS
     if _has_user_attributes(fd):
-        # Sparseness too is a bit that needs a place (dosattrib.py), and a descriptor (acl/).
+        # Sparseness too is a bit that has to be stored (dosattrib.py), and so is a descriptor
+        # (acl/).
         attributes |= FileSystemAttribute.SUPPORTS_EXTENDED_ATTRIBUTES
         attributes |= FileSystemAttribute.SUPPORTS_SPARSE_FILES
         attributes |= FileSystemAttribute.PERSISTENT_ACLS
@@ -65,7 +66,5 @@ def _has_user_attributes(fd: int) -> bool:
     try:
         os.getxattr(f"{PROC_FDS}/{fd}", dosattrib.NAME)
     except OSError as error:
-        return (
-            error.errno != errno.EOPNOTSUPP
-        )  # ENODATA; EACCES for a file that is not ours to read
+        return error.errno != errno.EOPNOTSUPP  # ENODATA; EACCES for a file that we may not read
     return True

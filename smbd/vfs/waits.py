@@ -1,6 +1,6 @@
 """Which calls may keep the event loop waiting, by the file system that a file is on.
 
-A local file system answers from its caches what it has there.  One that asks another machine or
+A local file system answers from its caches.  One that asks another machine or
 process (NFS, FUSE) may ask for anything: open, stat, attributes, close.  overlayfs copies a file of
 a lower layer up, all of it, within the open for writing: 3 s for 1 GiB (measured).
 """
@@ -40,6 +40,6 @@ def asks_others(look: Look) -> bool:
 
 
 def open_may_wait(look: Look, *, write: bool) -> bool:
-    """Whether opening what is in the kernel's caches may wait."""
+    """Whether opening a file whose inode is in the kernel's caches may wait."""
     kind = known_type(look)
     return kind not in _LOCAL or (write and kind == _OVERLAYFS)

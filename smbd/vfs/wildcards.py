@@ -25,7 +25,7 @@ def has_wildcards(pattern: str) -> bool:
 
 
 def match(pattern: str, name: str) -> bool:
-    """Whether an SMB name matches an SMB pattern, whatever their case."""
+    """Whether an SMB name matches an SMB pattern, without regard to case."""
     matches = matcher(pattern)
     return matches is None or matches(name)
 
@@ -34,15 +34,15 @@ def match(pattern: str, name: str) -> bool:
 def matcher(pattern: str) -> Matcher | None:
     """The compiled pattern; None when every name matches, so that a listing need not ask.
 
-    Raises NtError(OBJECT_NAME_INVALID) for one longer than any name: what it costs to match is
-    the client's choice, and this bounds it.  Measured with names of 207 characters: 2 us a name
-    for 100 stars, at worst (150 letters between two stars, or DOS_STARs) 60 to 150.
+    Raises NtError(OBJECT_NAME_INVALID) for one longer than any name: the client chooses the cost of
+    a match, and this bounds it.  Measured with names of 207 characters: 2 us a name for 100 stars,
+    at worst (150 letters between two stars, or DOS_STARs) 60 to 150.
     """
     if pattern in {"", "*"}:
         return None
     if len(pattern) > MAXIMUM_COMPONENT:
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
-    # A run with a star matches what a star does, one of DOS_STARs alone what two of them do.
+    # A run with a star matches as a star does, one of DOS_STARs alone as two of them do.
     pattern = _RUNS.sub(lambda run: "*" if "*" in run[0] else run[0][:2], fold(pattern))
     if not has_wildcards(pattern):
         return lambda name: fold(name) == pattern
@@ -63,7 +63,7 @@ def matcher(pattern: str) -> Matcher | None:
 def _expression(pattern: str) -> re.Pattern[str]:
     """A pattern as a regular expression, in time linear in pattern times name.
 
-    What lies between two stars is taken where it is found first, for good (?>...): no later place
+    The text between two stars is taken at its first match, for good (?>...): no later position
     would let the rest of the pattern match more.  That is not so of a DOS_STAR.
     """
     first, *others = pattern.split("*")
@@ -82,45 +82,45 @@ def _atoms(part: str) -> str:
 def _matches(pattern: str, name: str) -> bool:
     """Whether a folded pattern matches a folded name, in time linear in both.
 
-    `places` is the set of places in the name that the pattern so far can end at, as the bits of an
-    integer, so that one wildcard moves all of them at once.
+    `positions` is the set of positions in the name that the pattern so far can end at, as the bits
+    of an integer, so that one wildcard moves all of them at once.
     """
     end = 1 << len(name)
     whole = (end << 1) - 1
     holding = {character: _places(name, character) for character in {".", *pattern}}
     periods = holding["."]
     before = (1 << periods.bit_length()) - 1  # up to and with the last period, which is ...
-    last_period = before ^ before >> 1  # ... this place; both 0 where the name has none
+    last_period = before ^ before >> 1  # ... this position; both 0 where the name has none
 
-    places = 1
+    positions = 1
     for character in pattern:
         match character:
             case "*":
-                places = _from_lowest(places) & whole
+                positions = _from_lowest(positions) & whole
             case "<":  # anything, up to the last period and with it; behind that, anything
-                early = _from_lowest(places & before) & (before | last_period << 1)
-                places = early | (_from_lowest(places & ~before) & whole)
+                early = _from_lowest(positions & before) & (before | last_period << 1)
+                positions = early | (_from_lowest(positions & ~before) & whole)
             case "?":
-                places = places << 1 & whole
+                positions = positions << 1 & whole
             case ">":
-                stays = places & (periods | end)
-                places = stays | (places ^ stays) << 1
+                stays = positions & (periods | end)
+                positions = stays | (positions ^ stays) << 1
             case '"':
-                places = (places & periods) << 1 | (places & end)
+                positions = (positions & periods) << 1 | (positions & end)
             case _:
-                places = (places & holding[character]) << 1
-    return bool(places & end)
+                positions = (positions & holding[character]) << 1
+    return bool(positions & end)
 
 
 def _places(name: str, character: str) -> int:
-    """The places where a name has a character."""
-    places, at = 0, name.find(character)
+    """The positions where a name has a character."""
+    positions, at = 0, name.find(character)
     while at >= 0:
-        places |= 1 << at
+        positions |= 1 << at
         at = name.find(character, at + 1)
-    return places
+    return positions
 
 
-def _from_lowest(places: int) -> int:
-    """Every place from the lowest one of these on."""
-    return -(places & -places)
+def _from_lowest(positions: int) -> int:
+    """Every position from the lowest one of these on."""
+    return -(positions & -positions)

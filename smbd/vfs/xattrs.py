@@ -1,4 +1,4 @@
-"""Writing extended attributes, which have little room: what to say where there is not enough.
+"""Writing extended attributes, which have little room, and the status where it does not suffice.
 
 ext4 keeps all of a file in one block, 4 KiB in most file systems, and says ENOSPC when they fill
 it: the same as when the disk is full.
@@ -21,8 +21,8 @@ _TOO_LARGE = frozenset((errno.E2BIG, errno.ERANGE))
 def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
     """Set an extended attribute of an open file.
 
-    Raises NtError with the status `no_room` where it is too large for its place; OSError, of which
-    ENOSPC says that the disk is full.
+    Raises NtError with the status `no_room` where it is too large for the file system; OSError, of
+    which ENOSPC says that the disk is full.
     """
     try:
         _set(file, attribute, value)
@@ -44,9 +44,9 @@ def _set(file: File, attribute: str, value: bytes) -> None:
 
 
 def _set_for_owner(file: File, attribute: str, value: bytes, mode: int) -> None:
-    """Linux wants write access even from the owner, whose DOS attributes and descriptor they are.
+    """Linux wants write access even of the owner, to whom DOS attributes and descriptor belong.
 
-    The owner is we: that we could write meanwhile lets nobody in.
+    The owner is this server: its write access meanwhile lets nobody in.
     """
     os.chmod(file.target, mode | stat.S_IWUSR)  # noqa: PTH101 (a descriptor)
     try:

@@ -30,7 +30,7 @@ def unpack_body(fixed: Struct, frame: memoryview, structure_size: int) -> tuple[
 def unpack_payload(
     fixed: Struct, data: memoryview, status: int = NtStatus.INVALID_PARAMETER
 ) -> tuple[Any, ...]:
-    """The fields at the start of a payload; `status` is what a payload too short for them gets."""
+    """The fields at the start of a payload; NtError(`status`) for a payload too short for them."""
     if len(data) < fixed.size:
         raise NtError(status)
     return fixed.unpack_from(data)
@@ -64,8 +64,8 @@ def chain_entries(
 ) -> Iterator[memoryview]:
     """The entries of a chain, at most so many; each begins with the offset of the next, the last 0.
 
-    An entry has at least `least` bytes and the next one stands at a multiple of `align`; `status`
-    is what a chain gets that breaks a rule.
+    An entry has at least `least` bytes and the next one stands at a multiple of `align`; a chain
+    that breaks a rule is NtError(`status`).
     """
     count = 0
     while data:

@@ -1,4 +1,4 @@
-"""CHANGE_NOTIFY ([MS-SMB2] 2.2.35) and what it reports ([MS-FSCC] 2.7.1).
+"""CHANGE_NOTIFY ([MS-SMB2] 2.2.35) and the changes that it reports ([MS-FSCC] 2.7.1).
 
 Its response is output.pack_output_response.
 """

@@ -1,4 +1,4 @@
-"""Create contexts: what a CREATE asks and answers besides its fields.
+"""Create contexts: the parts of a CREATE and of its response besides their fixed fields.
 
 [MS-SMB2] 2.2.13.2, 2.2.14.2.  Unknown names stay in the list for the command to ignore.  SecD
 holds a security descriptor (dtyp), ExtA a list of FILE_FULL_EA_INFORMATION (fscc).
@@ -91,7 +91,7 @@ _ON_DISK_ID = Struct(
 
 
 def parse_maximal_access(data: memoryview) -> int | None:
-    """[MS-SMB2] 2.2.13.2.5: the timestamp of what the client has cached, if it says one."""
+    """[MS-SMB2] 2.2.13.2.5: the timestamp of the client's cached copy, if it sends one."""
     if not data:
         return None
     timestamp: int = unpack_payload(_QWORD, data)[0]

@@ -118,7 +118,7 @@ def sid_to_bytes(sid: str) -> bytes:
 
 
 def sid_from_bytes(data: memoryview | bytes) -> str:
-    """[MS-DTYP] 2.4.2.2 -> 2.4.2.1; what follows the SID is not looked at."""
+    """[MS-DTYP] 2.4.2.2 -> 2.4.2.1; bytes behind the SID are ignored."""
     count = unpack_payload(_SID, memoryview(data))[1]
     end = _sid_size(count)
     if end > len(data):
@@ -128,7 +128,7 @@ def sid_from_bytes(data: memoryview | bytes) -> str:
 
 @lru_cache(1024)  # the same few stand in list after list
 def _sid_text(sid: bytes) -> str:
-    """The text of a SID whose bytes are as many as it says."""
+    """The text of a SID; the caller has checked its length."""
     revision, count, high, low = _SID.unpack_from(sid)
     if revision != 1 or count > _MOST_SUB_AUTHORITIES:
         raise NtError(NtStatus.INVALID_PARAMETER)
@@ -143,7 +143,7 @@ def _sid_size(sub_authority_count: int) -> int:
 
 @dataclass(slots=True)
 class Ace:
-    """[MS-DTYP] 2.4.4; `data` is what a callback or attribute ACE has behind its SID."""
+    """[MS-DTYP] 2.4.4; `data` are the bytes that a callback or attribute ACE has behind its SID."""
 
     type: int
     flags: int
@@ -182,7 +182,8 @@ def pack_security_descriptor(descriptor: SecurityDescriptor) -> bytes:
     """[MS-DTYP] 2.4.6, self-relative.  The PRESENT bits of lists that are there are set here.
 
     Raises NtError(ALLOTTED_SPACE_EXCEEDED) for a list of more than 64 KiB.  One that was parsed
-    may have been shorter: entries are padded here, and a folder's count twice in its folders.
+    may have been shorter: entries are padded here, and a directory's count twice in its
+    directories.
     """
     control = descriptor.control | Control.SELF_RELATIVE
     if descriptor.dacl is not None:
@@ -233,7 +234,7 @@ def _parse_ace(acl: bytes, at: int) -> Ace:
 
 
 def _part(data: memoryview, offset: int) -> memoryview | None:
-    """What `offset` leads to; 0 leads nowhere."""
+    """The part at `offset`; None for 0."""
     if not offset:
         return None
     if not _DESCRIPTOR.size <= offset <= len(data):

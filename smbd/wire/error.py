@@ -24,7 +24,7 @@ _NOTHING = _ERROR.pack(9, 0, 0) + b"\0"
 
 
 def pack_error_response(dialect: int, status: int, data: bytes = b"") -> bytes:
-    """[MS-SMB2] 2.2.2; 3.1.1 wraps what there is to say in an error context (2.2.2.1).
+    """[MS-SMB2] 2.2.2; 3.1.1 wraps the ErrorData in an error context (2.2.2.1).
 
     INFO_LENGTH_MISMATCH says nothing, but in 3.1.1 within a context (3.3.5.20.1).
     """

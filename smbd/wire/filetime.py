@@ -7,7 +7,7 @@ LAST_FILETIME = 0x7FFF_FFFF_FFFF_FFFF  # in the year 30828
 
 
 def filetime_from_unix(nanoseconds: int) -> int:
-    """Rounded down; what lies before 1601 becomes 1601, which clients show as "no time"."""
+    """Rounded down; a time before 1601 becomes 1601, which clients show as "no time"."""
     return min(max(nanoseconds // 100 + _UNIX_EPOCH, 0), LAST_FILETIME)
 
 

@@ -1,4 +1,4 @@
-"""The payloads of IOCTL: control codes and what goes in and out ([MS-SMB2] 2.2.31, 2.2.32).
+"""The payloads of IOCTL: control codes, inputs and outputs ([MS-SMB2] 2.2.31, 2.2.32).
 
 Those of the file system itself are [MS-FSCC] 2.3.
 """
@@ -75,7 +75,7 @@ _VALIDATE_NEGOTIATE = Struct(
 
 @dataclass(slots=True)
 class ValidateNegotiate:
-    """[MS-SMB2] 2.2.31.4: what the client said in its NEGOTIATE."""
+    """[MS-SMB2] 2.2.31.4: the fields of the client's NEGOTIATE once more."""
 
     capabilities: int
     guid: bytes
@@ -97,7 +97,7 @@ def pack_validate_negotiate(
     return _VALIDATE_NEGOTIATE.pack(capabilities, guid, security_mode, dialect)
 
 
-MOST_CHUNKS = 256  # [MS-SMB2] 3.3.3: what Windows allows, and clients begin with
+MOST_CHUNKS = 256  # [MS-SMB2] 3.3.3: Windows' limit, with which clients begin
 
 _COPYCHUNK = Struct(
     "<"

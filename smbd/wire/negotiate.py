@@ -84,7 +84,7 @@ class NegotiateResponse:
     max_read_size: int
     max_write_size: int
     system_time: int
-    server_start_time: int = 0  # zero since Windows 10: it told strangers the last reboot
+    server_start_time: int = 0  # zero since Windows 10: it told everybody the last reboot
     token: bytes = b""
     contexts: Sequence[tuple[int, bytes]] = ()
 

@@ -165,7 +165,7 @@ def parse_compression(data: memoryview) -> CompressionCapabilities:
 
 
 def pack_compression(algorithms: Sequence[int], flags: int = 0) -> bytes:
-    """[MS-SMB2] 2.2.4.1.3: what is common; `[CompressionAlgorithm.NONE]` declines."""
+    """[MS-SMB2] 2.2.4.1.3: the common algorithms; `[CompressionAlgorithm.NONE]` declines."""
     return _COMPRESSION.pack(len(algorithms), flags) + pack(f"<{len(algorithms)}H", *algorithms)
 
 

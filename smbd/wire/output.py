@@ -1,6 +1,6 @@
 """One form of response, three messages: QUERY_DIRECTORY, CHANGE_NOTIFY, QUERY_INFO.
 
-[MS-SMB2] 2.2.34, 2.2.36 and 2.2.38 differ in nothing but what the buffer holds.
+[MS-SMB2] 2.2.34, 2.2.36 and 2.2.38 differ in the buffer's content alone.
 """
 
 from struct import Struct

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbd.config.lines import Place, find_lines
+from smbd.config.lines import KeyPath, find_lines
 
 
-def lines_of(text: str) -> dict[Place, int]:
+def lines_of(text: str) -> dict[KeyPath, int]:
     return dict(find_lines(dedent(text)))
 
 
-def places(value: object, place: Place = ()) -> set[Place]:
+def places(value: object, place: KeyPath = ()) -> set[KeyPath]:
     """Every place of a parsed document."""
     found = {place} - {()}
     if isinstance(value, list):

@@ -257,11 +257,11 @@ def test_the_memory_of_the_indexes_is_bounded(tmp_path: Path) -> None:
     index = Index(maximum_bytes=5_000)
     for number in range(30):
         fd = _folder_of(tmp_path, number, names=20)
-        with index.folder(fd) as indexed:
+        with index.of(fd) as indexed:
             assert indexed.find("NAME7") == "Name7"
         os.close(fd)
-    assert sum(folder.size for folder in index._folders.values()) <= 5_000
-    assert 2 <= len(index._folders) < 10
+    assert sum(folder.size for folder in index._directories.values()) <= 5_000
+    assert 2 <= len(index._directories) < 10
 
 
 def test_a_folder_beyond_the_bound_is_read_once_for_many_new_names(
@@ -271,13 +271,13 @@ def test_a_folder_beyond_the_bound_is_read_once_for_many_new_names(
     index = Index(maximum_bytes=5_000)
     fds = [_folder_of(tmp_path, number, names=1000) for number in range(2)]
     for number in range(100):
-        with index.folder(fds[0]) as indexed:
+        with index.of(fds[0]) as indexed:
             assert indexed.find(f"new{number}") is None
             indexed.added(f"new{number}")
     assert scans == [1000]
-    with index.folder(fds[1]) as indexed:
+    with index.of(fds[1]) as indexed:
         assert indexed.find("NAME999") == "Name999"
-    assert len(index._folders) == 1  # nor does a second such folder stay beside it
+    assert len(index._directories) == 1  # nor does a second such folder stay beside it
     for fd in fds:
         os.close(fd)
 

@@ -10,7 +10,7 @@ import pytest
 from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import changes
-from smbd.vfs.index import Folder
+from smbd.vfs.index import DirectoryIndex
 from tests.vfs.conftest import content, names_in, read, refused, stat_of
 
 
@@ -263,15 +263,15 @@ def test_a_name_taken_or_a_folder_gone_since_the_look_is_told(
 ) -> None:
     (share / "dir").mkdir()
     (share / "file").touch()
-    monkeypatch.setattr(Folder, "find", lambda _folder, _name: None)
+    monkeypatch.setattr(DirectoryIndex, "find", lambda _folder, _name: None)
     for directory in (True, False):
         with refused(NtStatus.OBJECT_NAME_COLLISION):
             root.create("file", directory=directory)
 
-    def leave(_folder: Folder, _name: str) -> None:
+    def leave(_folder: DirectoryIndex, _name: str) -> None:
         (share / "dir").rmdir()
 
-    monkeypatch.setattr(Folder, "find", leave)
+    monkeypatch.setattr(DirectoryIndex, "find", leave)
     with refused(NtStatus.OBJECT_PATH_NOT_FOUND):
         root.create("dir/new", directory=False)
 

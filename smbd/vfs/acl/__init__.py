@@ -1,6 +1,6 @@
-"""NT security descriptors: kept beside a file, inherited by what is made in a folder, checked.
+"""NT security descriptors: kept beside a file, inherited from a directory, checked.
 
-A file without a stored one is what Unix says it is, and so is what may be done with it.
+A file without a stored one shows its Unix owner, group and mode, and Unix alone checks access.
 """
 
 from smbd.vfs.acl.check import allowed

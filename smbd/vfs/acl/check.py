@@ -4,21 +4,21 @@ from smbd.vfs.acl.sids import OWNER_RIGHTS, Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.dtyp import Ace, AceFlags, AceType, SecurityDescriptor
 
-# Whoever owns an object can always read its descriptor and change who may use it.
+# The owner of an object can always read its descriptor and change its list.
 _OWNERS = Access.READ_CONTROL | Access.WRITE_DAC
 
 
 def allowed(descriptor: SecurityDescriptor, token: Token) -> int:
     """Every right that the token has, as a mask; of two entries that contradict the first holds.
 
-    Entries of other types (audit, conditional) say nothing: what a conditional one would allow is
-    not allowed, since conditions are not evaluated here.
+    Entries of other types (audit, conditional) say nothing: a conditional one allows nothing, since
+    conditions are not evaluated here.
     """
     if descriptor.dacl is None:
         return FILE_ALL_ACCESS
     owns = token.is_owner(descriptor.owner)
     granted, denied = 0, 0
-    limited = False  # an entry for OWNER RIGHTS takes the place of what owners have anyway
+    limited = False  # an entry for OWNER RIGHTS replaces the rights that owners have anyway
     for ace in descriptor.dacl:
         if ace.flags & AceFlags.INHERIT_ONLY:
             continue
@@ -34,7 +34,7 @@ def allowed(descriptor: SecurityDescriptor, token: Token) -> int:
     return granted & FILE_ALL_ACCESS
 
 
-# A condition that cannot be evaluated must not open what it was to close.
+# A condition that is not evaluated counts as met in an entry that denies: it must let nobody in.
 _DENIES = (AceType.ACCESS_DENIED, AceType.ACCESS_DENIED_CALLBACK)
 
 

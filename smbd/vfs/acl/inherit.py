@@ -1,4 +1,4 @@
-"""The descriptor of what is new in a folder ([MS-DTYP] 2.5.3.4, CreateSecurityDescriptor)."""
+"""The descriptor of a new file or directory ([MS-DTYP] 2.5.3.4, CreateSecurityDescriptor)."""
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.acl.merge import kept_control, mapped
@@ -16,10 +16,10 @@ def of_new(
     *,
     directory: bool,
 ) -> SecurityDescriptor | None:
-    """What a new file or folder gets, of its parent's and of what its maker gives (SecD).
+    """The descriptor of a new file or directory, from its parent's and the creator's own (SecD).
 
-    None where neither says who may do what: the file is then what Unix makes of it.  Raises
-    NtError(INVALID_OWNER) for an owner that its maker is not.
+    None where neither gives a list: Unix owner, group and mode then decide.  Raises
+    NtError(INVALID_OWNER) for an owner that is not the creator.
     """
     if parent is None and given is None:
         return None
@@ -36,10 +36,10 @@ def of_new(
             made.dacl = mapped(given.dacl) + ([] if protected else inherited)
         return made
     if parent is None:
-        return None  # its owner is its maker already, and the rest is Unix's
+        return None  # its owner is the creator already, and the rest is Unix's
     if parent.control & Control.DACL_AUTO_INHERITED:
         made.control |= Control.DACL_AUTO_INHERITED
-    # A folder that passes nothing on leaves its entries to who makes them (the token's default).
+    # Without an entry to inherit the creator's token gives the list, by its default.
     made.dacl = inherited or [
         Ace(AceType.ACCESS_ALLOWED, 0, FILE_ALL_ACCESS, sid) for sid in (owner, SYSTEM)
     ]
@@ -49,7 +49,7 @@ def of_new(
 def _inherited(
     parent: SecurityDescriptor, made: SecurityDescriptor, *, directory: bool
 ) -> list[Ace]:
-    # Only a folder whose own list is known to be inherited right says so of what it passes on.
+    # Entries are marked as inherited only where the directory's own list is (AUTO_INHERITED).
     mark = AceFlags.INHERITED if parent.control & Control.DACL_AUTO_INHERITED else 0
     creators = {CREATOR_OWNER: made.owner, CREATOR_GROUP: made.group}
     aces = []
@@ -59,7 +59,7 @@ def _inherited(
         handed_down = ace.flags & _PASSED_ON if passes else 0
         sid = creators.get(ace.sid) or ace.sid
         if applies and handed_down and sid != ace.sid:
-            # For the creator of this folder, and once more for those of what will be in it.
+            # For the creator of this directory, and once more for those of what will be in it.
             aces.append(Ace(ace.type, mark, ace.mask, sid, ace.data))
             only = AceFlags.INHERIT_ONLY
             aces.append(Ace(ace.type, handed_down | only | mark, ace.mask, ace.sid, ace.data))

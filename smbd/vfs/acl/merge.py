@@ -16,7 +16,7 @@ def changed(
 ) -> SecurityDescriptor:
     """`old` with the owner, group and DACL of `new` as far as `parts` names them.
 
-    Raises NtError(INVALID_OWNER) for an owner that the caller is not, or for none ([MS-FSA]
+    Raises NtError(INVALID_OWNER) for an owner other than the caller, or for none ([MS-FSA]
     2.1.5.17); there is no privilege here to give files away.
     """
     made = replace(old)
@@ -39,10 +39,10 @@ def mapped(aces: list[Ace]) -> list[Ace]:
 
 
 def kept_control(control: int) -> int:
-    """What stays of the Control that a client sends.
+    """The bits that stay of the Control that a client sends.
 
     AUTO_INHERITED counts only together with the request for it ([MS-DTYP] 2.4.6, note on DI): a
-    client that knows nothing of inheritance hands back what it has read.
+    client that knows nothing of inheritance hands back the bits that it has read.
     """
     kept = control & Control.DACL_PROTECTED
     if control & _INHERITS == _INHERITS:

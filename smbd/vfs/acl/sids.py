@@ -1,9 +1,9 @@
-"""Who somebody is to a security descriptor: well-known SIDs ([MS-DTYP] 2.4.2.4), and tokens.
+"""SIDs of accounts and of Unix users, well-known SIDs ([MS-DTYP] 2.4.2.4), and tokens.
 
 An account has a SID of its own, by which lists tell users apart, and which `lsarpc` gives names.
-The server acts with one Unix identity for every login, which owns what they make on disk: so a
-login is that identity, too, S-1-22-1-UID and S-1-22-2-GID as Samba writes users and groups that
-it knows by number only (cifs.ko's `cifsacl` and smbcacls read them so).
+The server acts with one Unix identity for every login, and that identity owns each file that a
+login creates.  So a token has its SIDs too: S-1-22-1-UID and S-1-22-2-GID as Samba writes users and
+groups that it knows by number only (cifs.ko's `cifsacl` and smbcacls read them so).
 """
 
 import grp
@@ -15,8 +15,8 @@ from functools import lru_cache
 
 from smbd.config import relative_id
 
-# The domain of all accounts, whatever the server is called: what is stored with files stays true
-# when they, or the container around them, move to another machine.  Drawn once, by SHA-256.
+# The domain of all accounts, whatever the server is called: stored descriptors stay true when their
+# files, or the container around them, move to another machine.  Drawn once, by SHA-256.
 ACCOUNT_DOMAIN = "S-1-5-21-1775857559-3683489330-2064505483"
 UNIX_USERS = "S-1-22-1"
 UNIX_GROUPS = "S-1-22-2"
@@ -36,17 +36,17 @@ GUESTS = "S-1-5-32-546"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """[MS-DTYP] 2.5.2, less privileges, which nobody has: what a login goes by."""
+    """The identity of a login ([MS-DTYP] 2.5.2), less privileges, which nobody has."""
 
     sids: frozenset[str]
-    owner: str  # of what it makes
+    owner: str  # of the files that it creates
     group: str
 
     def is_owner(self, sid: str | None) -> bool:
         """Whether an object of this owner is the login's.
 
-        NFS numbers are those of a client's own users, whom this server does not know: whoever has
-        logged in may set them, so whoever has logged in is meant.
+        NFS numbers are those of a client's own users, which this server does not know.  Every login
+        may set them, so they mean every login.
         """
         if sid in self.sids:
             return True
@@ -77,7 +77,7 @@ def user_token(user: str) -> Token:
 
 
 def _unix_names() -> dict[str, str]:
-    """What the server's own user and group are called; of others the number is shown.
+    """The names of the server's own user and group; others are shown by number.
 
     Asked once, at the start: a name service on the network may take its time.
     """
@@ -92,6 +92,6 @@ def _unix_names() -> dict[str, str]:
 _USER, _GROUP = user_sid(os.geteuid()), group_sid(os.getegid())
 _PROCESS = (_USER, _GROUP, *map(group_sid, os.getgroups()))
 UNIX_NAMES = _unix_names()
-# Guests and anonymous clients make what the server's user owns, as it is on disk; but a descriptor
-# that speaks of its owner does not mean them.
+# Files of guests and anonymous clients belong to the server's user, as they do on disk; but the
+# owner in a descriptor does not mean guests.
 GUEST = Token(frozenset((EVERYONE, NETWORK, GUESTS)), _USER, _GROUP)

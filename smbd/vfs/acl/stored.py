@@ -4,10 +4,10 @@ Samba writes security.NTACL, which takes root, unless `acl_xattr:security_acl_na
 says otherwise.  Its security.NTACL is not read here: the accounts that it names are Samba's, and
 nobody could enter a tree that was served by it before.
 
-NDR of librpc/idl/xattr.idl's xattr_NTACL.  Version 1, which is written, is a header and the
-descriptor, whose offsets count from the beginning of it all; 2 to 4, which Samba writes, have
-hashes in between that tell whether the POSIX ACL was changed since: what Unix forbids is forbidden
-here whatever the descriptor says.
+NDR of librpc/idl/xattr.idl's xattr_NTACL.  Version 1, which is written here, is a header and the
+descriptor; its offsets count from the beginning of the whole.  Versions 2 to 4, which Samba writes,
+have hashes in between that tell whether the POSIX ACL was changed since.  Here they are not
+compared: a right that Unix denies is denied under any descriptor.
 """
 
 import errno
@@ -47,9 +47,9 @@ def load(file: File) -> SecurityDescriptor | None:
 
 
 def store(file: File, descriptor: SecurityDescriptor) -> bool:
-    """Keep a descriptor with an open file; False where there is no place for one.
+    """Keep a descriptor with an open file; False where the file system cannot hold one.
 
-    Raises NtError(ALLOTTED_SPACE_EXCEEDED) for one that is too large for its place; OSError.
+    Raises NtError(ALLOTTED_SPACE_EXCEEDED) for one that is too large for the file system; OSError.
     """
     file.root.check_writable()
     try:
@@ -71,7 +71,7 @@ def pack(descriptor: SecurityDescriptor) -> bytes:
 def parse(data: bytes) -> SecurityDescriptor:
     """The descriptor in an extended attribute.
 
-    One that is damaged admits its owner alone, whoever that was: nobody.
+    A damaged one admits nobody: it has no owner and an empty list.
     """
     try:
         start = _start(data)
@@ -89,7 +89,7 @@ def _move(packed: bytearray, by: int) -> None:
 
 
 def _start(data: bytes) -> int:
-    """Where the descriptor begins: behind the fixed parts of what its version has."""
+    """Where the descriptor begins: behind the fixed parts of its version."""
     version = int.from_bytes(data[:2], "little")
     if version == 1:
         return _HEADER.size

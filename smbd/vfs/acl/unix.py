@@ -1,4 +1,4 @@
-"""The descriptor of a file that has none stored: what owner, group and mode say."""
+"""The descriptor of a file that has none stored, from owner, group and mode."""
 
 from smbd.vfs.acl.sids import EVERYONE, group_sid, user_sid
 from smbd.wire.access import (
@@ -20,7 +20,7 @@ _RIGHTS = (
 def of_unix(uid: int, gid: int, mode: int) -> SecurityDescriptor:
     """Owner, group and DACL as a mode means them.
 
-    The owner has everything: who may change the mode can have what the mode takes away.
+    The owner has every right: an owner may change the mode, and so take back any that it lacks.
     """
     owner, group = user_sid(uid), group_sid(gid)
     aces = [Ace(AceType.ACCESS_ALLOWED, 0, FILE_ALL_ACCESS, owner)]

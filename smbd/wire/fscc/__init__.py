@@ -1,4 +1,4 @@
-"""Information classes: what QUERY_INFO, SET_INFO and QUERY_DIRECTORY carry ([MS-FSCC] 2.4, 2.5)."""
+"""Information classes, for QUERY_INFO, SET_INFO and QUERY_DIRECTORY ([MS-FSCC] 2.4, 2.5)."""
 
 from smbd.wire.fscc.classes import (
     FileClass,

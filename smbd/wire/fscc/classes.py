@@ -100,7 +100,7 @@ def is_file_system_class(number: int) -> bool:
 
 
 def truncate(output: bytes, minimum: int, limit: int) -> tuple[int, bytes]:
-    """(status, what of `output` the client gets), for a client with room for `limit` bytes.
+    """(status, the part of `output` that is sent), for a client with room for `limit` bytes.
 
     Less room than the class's fixed part is an error, room for a part of the names is a success
     that says BUFFER_OVERFLOW ([MS-SMB2] 3.3.5.20.1); lengths inside stay those of the whole.

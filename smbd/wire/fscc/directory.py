@@ -1,4 +1,4 @@
-"""QUERY_DIRECTORY's information classes ([MS-FSCC] 2.4), fast for folders of 100,000 entries.
+"""QUERY_DIRECTORY's information classes ([MS-FSCC] 2.4), fast for directories of 100,000 entries.
 
 An entry is one Struct.pack with its NextEntryOffset already in it; only the last one is patched.
 """
@@ -17,7 +17,7 @@ _NAMES = Struct(
     "I"  # FileIndex
     "I"  # FileNameLength
 )  # fmt: skip
-# What every other class begins with.
+# The beginning of every other class.
 _HEAD = (
     "<"
     "I"     # NextEntryOffset

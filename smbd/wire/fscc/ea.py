@@ -46,8 +46,8 @@ def _entries(data: memoryview, fixed: Struct) -> Iterator[memoryview]:
 def _name(data: memoryview) -> bytes:
     """A name without control characters, of which NUL would end it on disk.
 
-    [MS-FSCC] 2.4.16 takes more out of it, as do Windows and Samba: but what Linux programs have
-    named so is shown to clients, and they may write what they have read.
+    [MS-FSCC] 2.4.16 takes more out of it, as do Windows and Samba: but such names of Linux programs
+    are shown to clients, and clients may write back a list that they have read.
     """
     name = bytes(data)
     if min(name) < 0x20:

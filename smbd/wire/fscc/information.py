@@ -1,4 +1,4 @@
-"""What is known of a file and of a volume, as vfs finds it and the information classes show it."""
+"""The metadata of a file and of a volume, between vfs and the information classes."""
 
 from dataclasses import dataclass
 

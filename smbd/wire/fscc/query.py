@@ -1,7 +1,7 @@
 """QUERY_INFO's file information classes: one row each, from class number to packer.
 
-[MS-FSCC] 2.4.  A row's `minimum` is Windows' C structure with one WCHAR of a name and its padding:
-what Windows and Samba compare OutputBufferLength with, and up to 4 bytes more than the fields.
+[MS-FSCC] 2.4.  A row's `minimum` is Windows' C structure with one WCHAR of a name and its padding,
+up to 4 bytes more than the fields: Windows and Samba compare OutputBufferLength with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ class FileView:
 
 
 class FileQuery(NamedTuple):
-    """A row: its packer, the least OutputBufferLength, and what GrantedAccess must include."""
+    """A row: its packer, the least OutputBufferLength, and the rights that it takes."""
 
     pack: Callable[[FileView], bytes]
     minimum: int

@@ -18,7 +18,7 @@ from smbd.wire.fscc.pipe import parse_pipe
 
 
 class FileSet(NamedTuple):
-    """A row: its parser and what GrantedAccess must include ([MS-SMB2] 3.3.5.21.1)."""
+    """A row: its parser and the rights that it takes ([MS-SMB2] 3.3.5.21.1)."""
 
     parse: Callable[[memoryview], object]
     access: int
