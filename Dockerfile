@@ -11,13 +11,13 @@ COPY smbd smbd
 RUN python3 -m venv /opt/smbd \
     && /opt/smbd/bin/pip install --no-cache-dir ".${EXTRAS}"
 # Of impacket smbd needs NTLM and, for `health`, its SMB client.  Its 70 programs, among them tools
-# that attack, and what only they import are no part of a file server.
+# that attack, and the packages that only they import are no part of a file server.
 RUN cd /opt/smbd/bin \
     && rm -f ./*.py flask ldapdomaindump ldd2* normalizer \
     && ./pip uninstall --yes flask werkzeug jinja2 markupsafe itsdangerous blinker click \
         ldap3 ldapdomaindump dnspython pyopenssl charset-normalizer \
     && ./pip uninstall --yes pip
-# What is left is enough: a server starts, and `check` and `health` find it well.
+# The remaining packages are enough: a server starts, and `check` and `health` find it well.
 WORKDIR /tmp/trial
 RUN printf '%s\n' '[server]' 'listen = ["127.0.0.1:24450"]' '[users.a]' 'password = "a"' '[shares.a]' 'path = "."' > shares.toml \
     && /opt/smbd/bin/tsmbd check \

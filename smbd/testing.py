@@ -46,7 +46,7 @@ class TestServer:
     share: str
     user: str
     password: str
-    server: Server  # for a look inside: `server.document()` is what `smbd status` shows
+    server: Server  # for a look inside: `server.document()` is what `tsmbd status` shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The wall around tasks beside requests: a failure ends the task that failed, and no other.
 
-In a nursery one exception ends all that runs beside it: a bug in the answer to `smbd status` would
+In a nursery one exception ends all that runs beside it: a bug in the answer to `tsmbd status` would
 end every client's connection.  (For requests, `dispatch` is the wall.)
 """
 
@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVarTuple, cast
 
 import trio
+
+from smbd.events import about
 
 Args = TypeVarTuple("Args")
 
@@ -30,7 +32,7 @@ def _wall(what: str) -> Iterator[None]:
     try:
         yield
     except* Exception:  # noqa: BLE001 - the wall: our bug must not end the server
-        _log.exception("%s failed", what)
+        _log.exception("%s failed", what, extra=about("failed"))
 
 
 async def behind_wall(

@@ -122,8 +122,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_disconnect(commands)
     _add_health(commands)
     _add_user(commands)
-    help_ = commands.add_parser("help", help="show this, or what one command takes")
-    help_.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices])
+    help_ = commands.add_parser("help", help="show this, or the options of one command")
+    help_.add_argument(
+        "topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help="one of the above"
+    )
     return parser
 
 
@@ -131,8 +133,10 @@ def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve shares.toml, or one folder without any configuration",
-        description="Serve shares.toml, or the folder DIR at once: to the current user, with a new "
-        "password that is printed, on 127.0.0.1.",
+        description="Serve the shares of shares.toml; or, with DIR, one folder at once: to the "
+        "current user, with a new password that is printed, on 127.0.0.1. It prints how each "
+        "client mounts a share. Ctrl-C ends it; SIGHUP reads shares.toml again, or ends it too "
+        "where there is none.",
     )
     serve.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="serve this folder only")
     serve.add_argument(
@@ -146,29 +150,40 @@ def _add_serve(commands: Any) -> None:
         "--port",
         type=_port,
         metavar="N",
-        help="listen on this port (default: 4450); 0 is any free one",
+        help="listen on this port (default: 4450, or those in shares.toml); 0 is any free one",
     )
     where.add_argument(
         "--listen",
         action="append",
         metavar="HOST:PORT",
-        help="listen on this address (default: 127.0.0.1:4450); may be given several times",
+        help="listen on this address (default: 127.0.0.1:4450, or those in shares.toml); may be "
+        "given several times",
     )
     folder = serve.add_argument_group("only with DIR")
     folder.add_argument(
         "--share-name", metavar="NAME", help="the share's name (default: the folder's)"
     )
-    folder.add_argument("--user", metavar="NAME", help="who may log in (default: the current user)")
     folder.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="read the password from this file"
+        "--user", metavar="NAME", help="the user that may log in (default: the current one)"
     )
-    folder.add_argument("--guest", action="store_true", help="let everybody in without a password")
-    folder.add_argument("--read-only", action="store_true", help="let nobody change anything")
-    folder.add_argument("--engine", metavar="SPEC", help='how files are read (default: "nowait")')
+    folder.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="read the password from this file (default: a new one, printed)",
+    )
+    folder.add_argument("--guest", action="store_true", help="let guests in, without a password")
+    folder.add_argument("--read-only", action="store_true", help="refuse all changes")
+    folder.add_argument(
+        "--engine",
+        metavar="SPEC",
+        help="how files are read and written, as `engine` in shares.toml (default: nowait)",
+    )
     folder.add_argument(
         "--signing",
         choices=("required", "enabled"),
-        help='"enabled": clients may leave their requests unsigned, which is faster',
+        help='"enabled": clients may leave their requests unsigned, which is faster (default: '
+        '"required")',
     )
 
 
@@ -176,11 +191,15 @@ def _add_init(commands: Any) -> None:
     init = commands.add_parser(
         "init",
         help="write a documented shares.toml to begin with",
-        description="Write a shares.toml that documents every key with its default. A file that is "
-        "there stays as it is.",
+        description="Write a shares.toml that documents every key with its default. An existing "
+        "file stays as it is.",
     )
     init.add_argument(
-        "file", metavar="FILE", nargs="?", type=Path, help='(default: ./shares.toml; "-" prints it)'
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help='the file to write (default: ./shares.toml); "-" prints it',
     )
 
 
@@ -191,7 +210,13 @@ def _add_check(commands: Any) -> None:
         description="Check a shares.toml, touch every folder in it, and say which engine each "
         "share will really get, and why. The exit status is 1 if it cannot be served as it is.",
     )
-    check.add_argument("--config", type=Path, metavar="FILE", default=DEFAULT_CONFIG)
+    check.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=DEFAULT_CONFIG,
+        help="the file to check (default: ./shares.toml)",
+    )
 
 
 def _add_compare(commands: Any) -> None:
@@ -203,23 +228,35 @@ def _add_compare(commands: Any) -> None:
         "table, and writes all figures to NAME.json and a report to NAME.html. Files of 300 MiB "
         "are made in DIR, and removed. Ctrl-C ends it and keeps what was measured.",
     )
-    compare.add_argument("folder", metavar="DIR", nargs="?", type=Path)
-    compare.add_argument("--quick", action="store_true", help="less of all: within a minute")
     compare.add_argument(
-        "--layer", choices=("bare", "served"), help="without the server, or only behind it"
+        "folder", metavar="DIR", nargs="?", type=Path, help="(default: the current folder)"
+    )
+    compare.add_argument("--quick", action="store_true", help="one short round: within a minute")
+    compare.add_argument(
+        "--layer",
+        choices=("bare", "served"),
+        help="only without the server, or only behind it (default: both)",
     )
     compare.add_argument(
-        "--engine", action="append", metavar="NAME", help="only this; may be given several times"
+        "--engine",
+        action="append",
+        metavar="NAME",
+        help="only this one; may be given several times (default: all)",
     )
     compare.add_argument(
-        "--only", metavar="PATTERN", default="*", help='workloads by name, as in "hits 4 KiB*"'
+        "--only",
+        metavar="PATTERN",
+        default="*",
+        help='only workloads with such a name, as in "hits 4 KiB*"',
     )
-    compare.add_argument("--rounds", type=int, metavar="N", help="(default: 3; 1 if quick)")
+    compare.add_argument(
+        "--rounds", type=int, metavar="N", help="so many rounds (default: 3; 1 with --quick)"
+    )
     compare.add_argument(
         "--signing",
         choices=("off", "gmac", "cmac"),
         default="off",
-        help="what the client's requests are signed by (default: off)",
+        help="how the client signs its requests (default: off)",
     )
     places = compare.add_argument_group("file systems of its own (root)")
     places.add_argument(
@@ -239,7 +276,7 @@ def _add_compare(commands: Any) -> None:
         metavar="NAME",
         type=Path,
         default=Path("smbd-compare"),
-        help="of the two files (default: smbd-compare)",
+        help="write NAME.json and NAME.html (default: smbd-compare)",
     )
     output.add_argument("--full", action="store_true", help="print every figure")
     output.add_argument(
@@ -254,30 +291,36 @@ def _add_compare(commands: Any) -> None:
 def _add_status(commands: Any) -> None:
     status = commands.add_parser(
         "status",
-        help="show what the running servers do",
-        description="Ask the running servers of this user, or the one behind a socket.",
+        help="show the state of the running servers",
+        description="Show the sessions, open files, locks and counters of this user's running "
+        "servers, or of one.",
     )
     _add_sockets(status)
-    status.add_argument("--json", action="store_true", help="print what the server says, as JSON")
+    status.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def _add_disconnect(commands: Any) -> None:
     disconnect = commands.add_parser(
         "disconnect",
         help="end a login, all of a user, or the connections of an address",
-        description="End what WHO names, as `tsmbd status` shows it. A client may come back: to "
-        "keep a user out, change shares.toml and send the server SIGHUP first.",
+        description="End one login, all of a user, or the connections of an address. A client may "
+        "come back: to keep a user out, change shares.toml and send the server SIGHUP first.",
     )
-    disconnect.add_argument("who", metavar="SESSION|USER|ADDRESS")
+    disconnect.add_argument(
+        "who", metavar="SESSION|USER|ADDRESS", help="as `tsmbd status` shows it"
+    )
     _add_sockets(disconnect)
 
 
 def _add_sockets(command: Any) -> None:
     command.add_argument(
-        "--socket", type=Path, metavar="PATH", help="ask the server at this socket"
+        "--socket", type=Path, metavar="PATH", help="only the server at this socket"
     )
     command.add_argument(
-        "--config", type=Path, metavar="FILE", help="ask at this file's status_socket"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="only the server at the status_socket of this shares.toml",
     )
 
 
@@ -288,22 +331,33 @@ def _add_health(commands: Any) -> None:
         description="Connect to the server that shares.toml describes, log in as its first user "
         "(as a guest if there is none), and open a share. For a container's HEALTHCHECK.",
     )
-    health.add_argument("--config", type=Path, metavar="FILE", default=DEFAULT_CONFIG)
+    health.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=DEFAULT_CONFIG,
+        help="the server's shares.toml (default: ./shares.toml)",
+    )
     health.add_argument(
         "--address", metavar="HOST:PORT", help="where the server is (default: as configured)"
     )
     health.add_argument(
-        "--timeout", type=int, metavar="SECONDS", default=5, help="for each answer (default: 5)"
+        "--timeout",
+        type=int,
+        metavar="SECONDS",
+        default=5,
+        help="wait so long for each answer (default: 5)",
     )
 
 
 def _add_user(commands: Any) -> None:
     user = commands.add_parser(
         "user",
-        help="make the lines of a user for shares.toml from a password",
-        description="Ask for a password, and print the [users.NAME] table with its NT hash.",
+        help="make a user's lines for shares.toml from a password",
+        description="Ask for a password, and print the user's lines for shares.toml: the table "
+        "[users.NAME] with the password's NT hash.",
     )
-    user.add_argument("name", metavar="NAME")
+    user.add_argument("name", metavar="NAME", help="the user's name")
     user.add_argument("--stdin", action="store_true", help="read the password from standard input")
 
 

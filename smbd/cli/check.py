@@ -1,4 +1,4 @@
-"""`smbd check`: would shares.toml be served, and which way would each share's files go?"""
+"""`tsmbd check`: would shares.toml be served, and which way would each share's files go?"""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`smbd compare`: the study of this machine's file I/O, its table, its figures and its report."""
+"""`tsmbd compare`: the study of this machine's file I/O, its table, its figures and its report."""
 
 import argparse
 import os

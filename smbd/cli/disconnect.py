@@ -1,4 +1,4 @@
-"""`smbd disconnect`: ends a login, all those of a user, or the connections of an address."""
+"""`tsmbd disconnect`: ends a login, all those of a user, or the connections of an address."""
 
 import argparse
 

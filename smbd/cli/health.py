@@ -1,4 +1,4 @@
-"""`smbd health`: negotiates, logs in and opens a share over TCP, as any client would.
+"""`tsmbd health`: negotiates, logs in and opens a share over TCP, as any client would.
 
 A port that accepts proves nothing: the loop may hang behind it, or the password file be gone.
 """

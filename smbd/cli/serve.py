@@ -1,4 +1,4 @@
-"""`smbd serve`: runs the server, and prints what it serves and how each client mounts it."""
+"""`tsmbd serve`: runs the server, and prints what it serves and how each client mounts it."""
 
 import argparse
 import getpass
@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 
 from aio import DEFAULT_SPEC, parse_spec
 from smbd.cli import DEFAULT_CONFIG, UsageError, complain
+from smbd.cli.banner import Banner
 from smbd.cli.logs import event_line, start_logging
-from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.cli.outlet import Outlet
 from smbd.cli.status import served
 from smbd.cli.troubles import told
@@ -60,9 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     start_logging(config.server.log_format)
     output = Outlet(sys.stdout, lambda dropped: f"({dropped} lines are missing here)")
-
-    def started(addresses: Sequence[Address]) -> None:
-        output.put(_beginning(prepared, addresses, in_json=in_json))
+    banner = Banner(prepared, output.put)
+    reread = partial(_reread, arguments, banner, output.put)
 
     def stopped(document: Mapping[str, Any]) -> None:
         shown = served(document)
@@ -74,9 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         server.run(
             config,
-            started=started,
+            started=banner.start,
             stopped=stopped,
-            reread=None if config.source is None else partial(_reread, arguments, output.put),
+            reread=None if config.source is None else reread,
+            reloaded=banner.reloaded,
         )
     except OSError as error:
         complain(told(error))
@@ -98,16 +98,7 @@ def _tell(prepared: Prepared, *, in_json: bool) -> None:
             complain(f"warning: {warning}")
 
 
-def _beginning(prepared: Prepared, addresses: Sequence[Address], *, in_json: bool) -> str:
-    config = prepared.config
-    shown = announcement(config, addresses, prepared.unwritable)
-    if not in_json:
-        return shown
-    shares = [share.name for share in config.shares]
-    return event_line("started", shown, listen=[*map(str, addresses)], shares=shares)
-
-
-def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config:
+def _reread(arguments: argparse.Namespace, banner: Banner, say: Callable[[str], None]) -> Config:
     """The configuration once more, while the server runs: its mistakes go to the log."""
     try:
         prepared = prepare(configuration(arguments))
@@ -117,6 +108,7 @@ def _reread(arguments: argparse.Namespace, say: Callable[[str], None]) -> Config
     in_json = prepared.config.server.log_format == "json"
     for note in prepared.notes:
         say(event_line("made", note) if in_json else note)
+    banner.prepared = prepared
     return prepared.config
 
 
@@ -229,60 +221,3 @@ def _password(file: Path | None) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"--password-file {file}: {reason}") from None
-
-
-def announcement(
-    config: Config, addresses: Sequence[Address], unwritable: Container[str] = ()
-) -> str:
-    """Say what is served, to whom, and how each client mounts it.
-
-    `unwritable` has the names of shares to which the server's user cannot write.
-    """
-    lines = [f"smbd serves on {', '.join(map(str, addresses))}"]
-    address = config.server.announce or reachable(addresses)
-    for share in config.shares:
-        can_write = not share.read_only and share.name not in unwritable
-        access = "read and write" if can_write else "read only"
-        lines += ["", *_share_lines(config, share, address, access)]
-    lines += ["", *_passwords(config)]
-    lines += ["", "Ctrl-C ends it; `tsmbd status` shows what it does."]
-    return "\n".join(lines)
-
-
-def _passwords(config: Config) -> list[str]:
-    """Say where each password is; the one of `serve DIR` is nowhere but here."""
-    lines = []
-    for user in config.users:
-        if user.password_file is not None:
-            lines.append(f"The password of {user.name} is in {user.password_file}")
-        elif config.source is None:
-            lines.append(f"The password of {user.name} is {user.password}")
-    return lines
-
-
-def _share_lines(config: Config, share: ShareConfig, address: Address, access: str) -> list[str]:
-    user = login_name(config, share)
-    if user is None:
-        access += ", guests only"
-    elif share.guest:
-        access += ", guests too"
-    lines = [f"{share.name}: {share.path} ({access}, engine {share.engine})"]
-    lines += _mounts(config, share, address, user)
-    if share.guest and user is not None:
-        lines += ["  or without a password:", *_mounts(config, share, address, None)]
-    return lines
-
-
-def _mounts(config: Config, share: ShareConfig, address: Address, user: str | None) -> list[str]:
-    return [
-        f"  {client:<10} {line}{_footnote(client, address, user)}"
-        for client, line in mount_lines(config.server, share, address, user)
-    ]
-
-
-def _footnote(client: str, address: Address, user: str | None) -> str:
-    if client != "Windows":
-        return ""
-    if user is None:
-        return "  (Windows 11 must first be told to allow guests)"
-    return "  (Windows 11 24H2 or later)" if address.port != 445 else ""

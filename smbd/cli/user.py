@@ -1,4 +1,4 @@
-"""`smbd user NAME`: a password becomes the NT hash that shares.toml can hold in its place."""
+"""`tsmbd user NAME`: a password becomes the NT hash that shares.toml can hold in its place."""
 
 import argparse
 import getpass

@@ -1,1 +1,1 @@
-"""The study's layer "served": the real server under the load client (`smbd compare`)."""
+"""The study's layer "served": the real server under the load client (`tsmbd compare`)."""

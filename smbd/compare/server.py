@@ -85,7 +85,7 @@ async def _main() -> None:
     )
     async with serving(config) as server:
         desk = _Desk(server, Path(first["folder"]))
-        settle()  # as `smbd serve` does
+        settle()  # as `tsmbd serve` does
         _say({"port": server.addresses[0].port})
         async for question in questions:
             _say(await desk.answer(question))

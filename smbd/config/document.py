@@ -79,7 +79,8 @@ class Document:
         known = key_path
         while known and known not in self._lines:
             known = known[:-1]
-        return Problem(self._name, self._lines.get(known), dotted(key_path), message)
+        line, share = self._lines.get(known), share_of(key_path)
+        return Problem(self._name, line, dotted(key_path), message, share)
 
     def table(self, key_path: KeyPath, checks: schema.Keys) -> dict[str, Any]:
         """Return the checked values of one table; one that fails is noted and left out."""
@@ -153,6 +154,11 @@ def dotted(key_path: KeyPath) -> str:
         name = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
         written += f".{name}" if written else name
     return written
+
+
+def share_of(key_path: KeyPath) -> str:
+    """Return the name of the share that a key belongs to; '' if none."""
+    return str(key_path[1]) if len(key_path) > 1 and key_path[0] == "shares" else ""
 
 
 def header(key_path: KeyPath) -> str:

@@ -7,7 +7,7 @@ from smbd.config.model import ShareConfig
 
 
 def check(document: Findings, key_path: KeyPath, share: ShareConfig) -> None:
-    """Note what is wrong with the engine of a share. Whether it works here, `smbd check` tells."""
+    """Note what is wrong with the engine of a share. Whether it works here, `tsmbd check` tells."""
     try:
         spec = parse_spec(share.engine)
     except ValueError as error:

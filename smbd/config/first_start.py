@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smbd.config import reading
+from smbd.config.document import share_of
 from smbd.config.lines import find_lines
 from smbd.config.model import Config, ConfigError, Problem, ShareConfig, UserConfig
 
@@ -150,4 +151,4 @@ def _problem(source: Path | None, key_path: tuple[str, ...], message: str) -> Pr
     if source is None:
         return Problem("", None, "", message)
     line = find_lines(reading.read(source).decode("utf-8-sig")).get(key_path)
-    return Problem(str(source), line, key, message)
+    return Problem(str(source), line, key, message, share_of(key_path))

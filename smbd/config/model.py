@@ -154,6 +154,7 @@ class Problem:
     line: int | None
     key: str
     message: str
+    share: str = ""  # that the key belongs to
 
     def __str__(self) -> str:
         if not self.file:

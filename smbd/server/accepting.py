@@ -8,6 +8,7 @@ from typing import Any
 
 import trio
 
+from smbd.events import about
 from smbd.wall import behind_wall, kept_running
 
 _log = logging.getLogger("smbd")
@@ -49,7 +50,8 @@ async def _accept(listener: socket.socket, welcome: Welcome) -> None:
             continue
         except OSError as error:
             if error.errno not in _BROKEN:
-                _log.warning("cannot accept: %s", error.strerror)
+                extra = about("accept failed")
+                _log.warning("cannot accept: %s", error.strerror, extra=extra)
                 await trio.sleep(_PAUSE)
             continue
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from smbd.config import Address
+from smbd.events import about
 from smbd.service import Blocking
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ async def announce(name: str, addresses: Sequence[Address], blocking: Blocking) 
     try:
         zeroconf = await blocking(_publish, name, addresses)
     except OSError as error:
-        _log.warning("mDNS: nothing is announced: %s", error.strerror or error)
+        extra = about("announce failed")
+        _log.warning("mDNS: nothing is announced: %s", error.strerror or error, extra=extra)
         return
-    _log.info("mDNS: announced as %s", name)
+    _log.info("mDNS: announced as %s", name, extra=about("announced"))
     try:
         await trio.sleep_forever()
     finally:

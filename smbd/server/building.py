@@ -10,6 +10,7 @@ import trio
 from aio import WorkerPool, open_engine
 from smbd.auth import Account, Authenticator, nt_hash
 from smbd.config import Config, ShareConfig, UserConfig
+from smbd.events import about
 from smbd.server.descriptors import most_opens
 from smbd.service import Blocking, Service
 from smbd.share import Share
@@ -80,7 +81,8 @@ async def close_share(share: Share) -> None:
         await share.engine.aclose()
         hanging = await share.workers.aclose(_CLOSE_SECONDS)
     if hanging:
-        _log.error("%s: %d calls still wait for its disk", share.name, hanging)
+        text, extra = "%s: %d calls still wait for its disk", about("disk hangs", share=share.name)
+        _log.error(text, share.name, hanging, extra=extra)
     else:
         root = share.root
         if root is not None:
@@ -114,7 +116,8 @@ async def _is_same(share: Share, wanted: ShareConfig) -> bool:
     try:
         return await _answer(share, _ANSWER_SECONDS, _same_storage, share, wanted)
     except TimeoutError:
-        _log.warning("%s: its disk does not answer", share.name)
+        extra = about("disk hangs", share=share.name)
+        _log.warning("%s: its disk does not answer", share.name, extra=extra)
         return _configured_alike(share.config, wanted)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import trio
 
+from smbd.events import about
 from smbd.service import Service
 from smbd.share import Share
 from smbd.state import Open
@@ -50,4 +51,5 @@ async def _sync(open_: Open) -> None:
             await open_.share.engine.fsync(open_.file.fd)
         except OSError as error:
             # No client is left to be told, but the operator must know.
-            _log.error("%s: %s: %s", open_.share.name, open_.file.path, error.strerror)
+            share, extra = open_.share.name, about("flush failed", share=open_.share.name)
+            _log.error("%s: %s: %s", share, open_.file.path, error.strerror, extra=extra)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from smbd.auth import Authenticator
 from smbd.config import Config, ConfigError, ServerConfig
+from smbd.events import about
 from smbd.server.building import authenticator, open_shares
 from smbd.server.descriptors import most_opens
 from smbd.service import Service
@@ -33,17 +34,26 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
         shares = await open_shares(config.shares, service.shares)
     except ConfigError as error:
         for problem in error.problems:
-            _log.error("%s", problem)
+            _log.error("%s", problem, extra=about("reload failed", share=problem.share))
     except OSError as error:
-        _log.error("%s: %s", error.filename, error.strerror)
+        share = _share_at(config, error.filename)
+        extra = about("reload failed", share=share)
+        _log.error("%s: %s", error.filename, error.strerror, extra=extra)
     else:
         for warning in config.warnings:
-            _log.warning("%s", warning)
-        _log.info("shares.toml was read again: %s", _changes(service.shares, shares))
+            _log.warning("%s", warning, extra=about("warning", share=warning.share))
+        changes = _changes(service.shares, shares)
+        _log.info("shares.toml was read again: %s", changes, extra=about("reloaded"))
         _apply(service, config, users, shares)
         return True
-    _log.error("shares.toml was read again, and nothing was changed")
+    text = "shares.toml was read again, and nothing was changed"
+    _log.error(text, extra=about("reload failed"))
     return False
+
+
+def _share_at(config: Config, path: str) -> str:
+    """The name of the share that has a path; '' if none has."""
+    return next((share.name for share in config.shares if str(share.path) == path), "")
 
 
 def _apply(
@@ -53,7 +63,8 @@ def _apply(
     running = service.config.server
     for key in _FIXED:
         if getattr(config.server, key) != getattr(running, key):
-            _log.warning("server.%s: a change counts from the next start on", key)
+            text = "server.%s: a change counts from the next start on"
+            _log.warning(text, key, extra=about("restart needed"))
     service.config = replace(config, server=_with_fixed(config.server, running))
     service.authenticator = users
     service.tables.opens.limit = most_opens(config)

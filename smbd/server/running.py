@@ -5,13 +5,15 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import trio
 
 from smbd.config import Address, Config
+from smbd.events import about
 from smbd.server import descriptors
 from smbd.server.server import Server
 from smbd.server.serving import serving
@@ -26,6 +28,8 @@ _FULL = 2  # the oldest generation
 # The usual ones but for the last: a full collection after some 40,000 new objects, 5 ms.
 _GC_THRESHOLDS = (700, 10, 5)
 
+_Reload: TypeAlias = Callable[[Server], Awaitable[None]]
+
 
 def run(
     config: Config,
@@ -33,29 +37,31 @@ def run(
     started: Callable[[Sequence[Address]], None],
     stopped: Callable[[dict[str, Any]], None],
     reread: Callable[[], Config] | None = None,
+    reloaded: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
 
-    SIGHUP has the configuration of `reread` served from then on.  Without `reread` it ends the
-    server like the others: it comes from a terminal that was closed.
+    SIGHUP has the configuration of `reread` served from then on, and then calls `reloaded`.
+    Without `reread` it ends the server like the others: it comes from a terminal that was closed.
     """
     descriptors.raise_limit()
     descriptors.make_table()
-    trio.run(_run, config, started, stopped, reread)
+    reload = None if reread is None else partial(_reload, reread=reread, reloaded=reloaded)
+    trio.run(_run, config, started, stopped, reload)
 
 
 async def _run(
     config: Config,
     started: Callable[[Sequence[Address]], None],
     stopped: Callable[[dict[str, Any]], None],
-    reread: Callable[[], Config] | None,
+    reload: _Reload | None,
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with serving(config) as server:
             _warn_if_short(config)
             started(server.addresses)
             settle()
-            await _until_the_end(server, signals, reread)
+            await _until_the_end(server, signals, reload)
             await server.drain()
             with wall("the last word"):
                 stopped(await server.figures())
@@ -83,29 +89,31 @@ def _collected(phase: str, collection: dict[str, int]) -> None:
 
 
 async def _until_the_end(
-    server: Server, signals: AsyncIterator[int], reread: Callable[[], Config] | None
+    server: Server, signals: AsyncIterator[int], reload: _Reload | None
 ) -> None:
     """Return when a signal ends the server; until it comes SIGHUP loads shares.toml again."""
     async with trio.open_nursery() as nursery:
         async for number in signals:
-            if number != signal.SIGHUP or reread is None:
+            if number != signal.SIGHUP or reload is None:
                 # Before anything is awaited: a reload may be waiting for a disk that hangs.
                 _end_in_time(number)
-                _log.info("%s: ending", signal.Signals(number).name)
+                _log.info("%s: ending", signal.Signals(number).name, extra=about("ending"))
                 nursery.cancel_scope.cancel()
                 return
-            nursery.start_soon(behind_wall, "reading shares.toml again", _reload, server, reread)
+            nursery.start_soon(behind_wall, "reading shares.toml again", reload, server)
 
 
-async def _reload(server: Server, reread: Callable[[], Config]) -> None:
-    if await server.reload(reread):
+async def _reload(
+    server: Server, *, reread: Callable[[], Config], reloaded: Callable[[], None] | None
+) -> None:
+    if await server.reload(reread, reloaded):
         _warn_if_short(server.service.config)
 
 
 def _warn_if_short(config: Config) -> None:
     shortage = descriptors.shortage(config)
     if shortage:
-        _log.warning("%s", shortage)
+        _log.warning("%s", shortage, extra=about("descriptors short"))
 
 
 def _end_in_time(first: int) -> None:
@@ -128,9 +136,11 @@ def _end_in_time(first: int) -> None:
 
 def _end_now(number: int, _frame: FrameType | None) -> None:
     if number == signal.SIGALRM:
-        _log.error("not everything was flushed in %.0f s: ending all the same", _END_SECONDS)
+        text, told = "not everything was flushed in %.0f s: ending all the same", "flush failed"
+        _log.error(text, _END_SECONDS, extra=about(told))
     else:
-        _log.warning("%s again: ending at once", signal.Signals(number).name)
+        text = "%s again: ending at once"
+        _log.warning(text, signal.Signals(number).name, extra=about("ending"))
     logging.shutdown()  # the last words: it waits for a reader no longer than a moment
     # Not an exception: the loop may be waiting for a disk that never answers.
     os._exit(128 + number)

@@ -30,7 +30,7 @@ _log = logging.getLogger("smbd")
 # stays below the 10 s that a container is given.
 _DRAIN_SECONDS = 5.0
 _MOST_HEALTH_CHECKS = 16
-_ENDED_BY_HAND = "ended by smbd disconnect"
+_ENDED_BY_HAND = "ended by tsmbd disconnect"
 
 
 class Server:
@@ -135,7 +135,7 @@ class Server:
         """End the sessions of an id or a user, or the connections of an address; return their
         names.
 
-        The words are those that `smbd status` shows: "0x1f", "ann", "192.0.2.7", or
+        The words are those that `tsmbd status` shows: "0x1f", "ann", "192.0.2.7", or
         "192.0.2.7:50000".  An IPv6 address stands for all of its host's, "2001:db8::/64".
         """
         ended = []
@@ -156,11 +156,15 @@ class Server:
         with wall(f"{client.name}: the end of a session"), trio.CancelScope(shield=True):
             await client.end_session(session, _ENDED_BY_HAND)
 
-    async def reload(self, reread: Callable[[], Config]) -> bool:
-        """Serve the configuration of `reread`; False if that cannot be."""
+    async def reload(
+        self, reread: Callable[[], Config], reloaded: Callable[[], None] | None = None
+    ) -> bool:
+        """Serve the configuration of `reread`, then call `reloaded`; False if that cannot be."""
         async with self._reloading:
             done = await reloading.reload(self.service, reread)
             self._admission.limits = self.service.config.server.limits
+            if done and reloaded is not None:
+                reloaded()
         return done
 
     # --- the end ---

@@ -27,7 +27,7 @@ def document(
     admission: Admission,
     listen: Iterable[Address],
 ) -> dict[str, Any]:
-    """Everything that `smbd status` shows, at once: for tests, and for a server without clients."""
+    """All that `tsmbd status` shows, at once: for tests, and for a server without clients."""
     lists = _lists(service, clients)
     return figures(service, admission, listen) | {key: list(rows) for key, rows in lists.items()}
 

@@ -97,7 +97,7 @@ def test_a_server_whose_log_nobody_reads_goes_on_and_ends(tmp_path: Path) -> Non
             assert program.stdout is not None
             assert program.stderr is not None
             fcntl.fcntl(program.stderr, F_SETPIPE_SZ, 4096)
-            line = next(one for one in program.stdout if one.startswith(b"smbd serves on "))
+            line = next(one for one in program.stdout if one.startswith(b"tsmbd serves on "))
             port = int(line.rpartition(b":")[2])
             for _ in range(200):  # two lines of the log each, together several times the pipe
                 with socket.create_connection(("127.0.0.1", port), 5) as client:

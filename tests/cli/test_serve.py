@@ -10,8 +10,9 @@ import pytest
 
 import smbd
 from smbd.cli import UsageError, main, make_parser
-from smbd.cli.serve import announcement, configuration
-from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
+from smbd.cli.banner import Banner, announcement
+from smbd.cli.serve import configuration
+from smbd.config import Address, Config, Prepared, ServerConfig, ShareConfig, UserConfig
 
 FOUND = Address("127.0.0.1", 40123)
 
@@ -25,6 +26,7 @@ class FakeServer(ModuleType):
 
     served: Config | None = None
     reread: Callable[[], Config] | None = None
+    reloaded: Callable[[], None] | None = None
     failure: OSError | None = None
 
     def run(
@@ -34,9 +36,10 @@ class FakeServer(ModuleType):
         started: Callable[[Sequence[Address]], None],
         stopped: Callable[[Mapping[str, Any]], None],
         reread: Callable[[], Config] | None,
+        reloaded: Callable[[], None],
     ) -> None:
         self.served = config
-        self.reread = reread
+        self.reread, self.reloaded = reread, reloaded
         if self.failure:
             raise self.failure
         started([FOUND])
@@ -164,7 +167,7 @@ def test_the_announcement_has_a_line_for_each_client_of_each_share() -> None:
         ),
     )
     lines = announcement(config, [Address("127.0.0.1", 4450), Address("::1", 4450)]).splitlines()
-    assert lines[0] == "smbd serves on 127.0.0.1:4450, [::1]:4450"
+    assert lines[0] == "tsmbd serves on 127.0.0.1:4450, [::1]:4450"
     assert "music: /srv/music (read and write, guests too, engine nowait)" in lines
     assert (
         "  Linux      sudo mount -t cifs //127.0.0.1/music /mnt"
@@ -193,6 +196,19 @@ def test_a_share_that_the_servers_user_cannot_write_is_announced_as_read_only() 
         users=(UserConfig("ann", password="x"),), shares=(ShareConfig("a", Path("/a")),)
     )
     assert "a: /a (read only, engine" in announcement(config, [FOUND], {"a"})
+
+
+def test_the_banner_comes_again_when_a_reload_has_changed_it() -> None:
+    share, shown = ShareConfig("a", Path("/a"), guest=True), []
+    banner = Banner(Prepared(Config(shares=(share,)), ()), shown.append)
+    banner.start([FOUND])
+    banner.reloaded()
+    assert len(shown) == 1
+    server = ServerConfig(announce=Address("files.lan", 445))
+    banner.prepared = Prepared(Config(server, shares=(share,)), ())
+    banner.reloaded()
+    banner.reloaded()
+    assert ["//files.lan/a " in one for one in shown] == [False, True]
 
 
 def test_passwords_of_a_file_are_not_shown() -> None:
@@ -225,7 +241,7 @@ def test_serving_prints_notes_then_shares_then_figures(
     lines = shown.out.splitlines()
     assert lines[0] == f"made the folder {tmp_path}/files for the share files"
     assert lines[1].startswith(f"made a password for the user me: {password} ")
-    assert lines[2] == "smbd serves on 127.0.0.1:40123"
+    assert lines[2] == "tsmbd serves on 127.0.0.1:40123"
     assert lines[-2].startswith("files: ")
     assert lines[-1].split()[:3] == ["at", "once", "3"]
     assert shown.err.startswith(f"tsmbd: warning: {file}:4: users.ann: everybody on this machine")

@@ -54,7 +54,7 @@ def test_a_folder_is_served_until_a_signal_ends_it(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "music").mkdir()
     with smbd("serve", str(tmp_path / "music"), "--user", "ann", "--port", "0") as program:
-        port = int(said(program, r"^smbd serves on 127\.0\.0\.1:(\d+)$")[1])
+        port = int(said(program, r"^tsmbd serves on 127\.0\.0\.1:(\d+)$")[1])
         assert said(program, rf"smbclient //127\.0\.0\.1/music -p {port} -U ann$")
         assert said(program, r"^The password of ann is \S+$")
         with socket.create_connection(("127.0.0.1", port)):
@@ -87,26 +87,32 @@ def test_shares_toml_is_served_from_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "shares.toml").write_text(
+    text = (
         "[server]\nlisten = ['127.0.0.1:0']\nlog_format = 'json'\n"
         "[users.me]\npassword_file = 'pw'\ngenerate = true\n"
         "[shares.files]\npath = 'files'\ncreate = true\n"
     )
+    (tmp_path / "shares.toml").write_text(text)
     with smbd("serve", cwd=tmp_path) as program:
         made = [json.loads(said(program, '"event": "made"').string) for _ in range(2)]
         assert made[0]["message"].startswith("made the folder")
         began = json.loads(said(program, '"event": "started"').string)
         assert began["shares"] == ["files"]
-        assert began["message"].startswith("smbd serves on 127.0.0.1:")
+        assert began["message"].startswith("tsmbd serves on 127.0.0.1:")
         port = int(began["listen"][0].rpartition(":")[2])
         assert (tmp_path / "files").is_dir()
         with socket.create_connection(("127.0.0.1", port)):
             pass
+        (tmp_path / "shares.toml").write_text(f"[server]\nannounce = 'nas:445'\n{text[9:]}")
+        program.send_signal(signal.SIGHUP)
+        assert "//nas/files" in said(program, '"event": "reloaded"').string
         program.send_signal(signal.SIGINT)
         _, errors = program.communicate()
     assert program.returncode == 0
     for line in errors.splitlines():
-        assert json.loads(line)["message"]
+        told = json.loads(line)
+        assert told["message"]
+        assert told["event"]
 
 
 def test_a_port_that_another_server_of_ours_has_is_told_with_its_pid(
@@ -115,7 +121,7 @@ def test_a_port_that_another_server_of_ours_has_is_told_with_its_pid(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "music").mkdir()
     with smbd("serve", str(tmp_path / "music"), "--port", "0") as first:
-        port = said(first, r"^smbd serves on 127\.0\.0\.1:(\d+)$")[1]
+        port = said(first, r"^tsmbd serves on 127\.0\.0\.1:(\d+)$")[1]
         with smbd("serve", str(tmp_path), "--port", port) as second:
             _, errors = second.communicate()
         assert f"by another tsmbd (pid {first.pid}), which serves music" in errors

@@ -86,7 +86,7 @@ run() {
 }
 run
 for _ in $(seq 50); do
-    podman logs "$name" 2>&1 | grep -q "smbd serves on" && break
+    podman logs "$name" 2>&1 | grep -q "tsmbd serves on" && break
     sleep 0.1
 done
 [ "$(podman exec "$name" id -u)" = 1000 ] || fail "it runs as $(podman exec "$name" id -u)"

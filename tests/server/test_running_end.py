@@ -122,7 +122,7 @@ async def test_what_was_written_is_flushed_once_a_file_before_its_handles_close(
         assert await client.hung_up()
 
 
-async def test_a_flush_that_fails_is_told_to_whoever_runs_the_server(tmp_path, monkeypatch, caplog):
+async def test_a_flush_that_fails_is_told_to_the_operator(tmp_path, monkeypatch, caplog):
     async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
         await client.connect()
         await client.open("a")
@@ -132,7 +132,8 @@ async def test_a_flush_that_fails_is_told_to_whoever_runs_the_server(tmp_path, m
 
         monkeypatch.setattr(server.server.service.shares["share"].engine, "fsync", fsync)
         await server.server.drain()
-    assert "share: a: Input/output error" in caplog.text
+    [told] = [one for one in caplog.records if one.message == "share: a: Input/output error"]
+    assert (told.event, told.share) == ("flush failed", "share")
 
 
 async def test_who_never_takes_replies_cannot_keep_the_server(tmp_path, autojump_clock):
@@ -212,7 +213,7 @@ class Place:
     host = "127.0.0.1"
 
     def __init__(self, program):
-        line = next(line for line in program.stdout if line.startswith("smbd serves on "))
+        line = next(line for line in program.stdout if line.startswith("tsmbd serves on "))
         self.port = int(line.rpartition(":")[2])
 
 

@@ -28,6 +28,10 @@ async def test_the_server_is_found_with_its_port_and_gone_at_the_end(tmp_path, c
         assert found.port == server.port
         assert found.parsed_addresses() == ["127.0.0.1"]
         assert found.server == "smbdtest.local."
+        with trio.fail_after(5):
+            while "mDNS: announced as SMBDTEST" not in caplog.text:
+                await trio.lowlevel.checkpoint()
+    assert "announced" in [one.event for one in caplog.records]
 
 
 async def test_where_it_cannot_be_announced_it_is_served_all_the_same(

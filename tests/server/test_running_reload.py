@@ -140,20 +140,22 @@ async def test_users_and_passwords_count_for_the_next_login(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "told", "share"),
     [
         (
             "[shares.share]\npath = 'one'\nread_olny = true\n",
             "shares.toml:9: shares.share.read_olny",
+            "share",
         ),
         (
             "[shares.share]\npath = 'one'\n[shares.new]\npath = 'nowhere'\n",
             "shares.toml:10: shares.new",
+            "new",
         ),
-        ("[shares.share]\npath = \n", "shares.toml:8: "),
+        ("[shares.share]\npath = \n", "shares.toml:8: ", ""),
     ],
 )
-async def test_a_wrong_file_changes_nothing_and_is_logged(tmp_path, caplog, text, told):
+async def test_a_wrong_file_changes_nothing_and_is_logged(tmp_path, caplog, text, told, share):
     async with running(tmp_path) as server:
         before = server.server.service.shares
         server.write(text, users="[users.test]\npassword = 'changed'\n")
@@ -162,6 +164,8 @@ async def test_a_wrong_file_changes_nothing_and_is_logged(tmp_path, caplog, text
         assert server.server.service.shares is before
         assert await login_status(server) == 0, "with the old password"
         assert any(told in one.message for one in caplog.records if one.levelname == "ERROR")
+        assert {one.event for one in caplog.records} == {"reload failed"}
+        assert getattr(caplog.records[0], "share", "") == share
         assert "nothing was changed" in caplog.text
         assert "changed'" not in caplog.text
 
@@ -201,7 +205,8 @@ async def test_what_counts_from_the_next_start_on_is_said(tmp_path, caplog):
     async with running(tmp_path) as server:
         server.write(ONE_SHARE, server="log_format = 'json'\n[server.limits]\nopens = 1\n")
         assert await server.reload()
-        assert "server.log_format: a change counts from the next start on" in caplog.text
+        text = "server.log_format: a change counts from the next start on"
+        assert ("restart needed", text) in [(one.event, one.message) for one in caplog.records]
         assert server.server.service.config.server.log_format == "text"
         assert server.server.service.config.server.limits.opens == 1
         async with raw_client(server) as client:
