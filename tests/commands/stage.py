@@ -170,7 +170,7 @@ class Wire:
 class Stage:
     """One client that is logged in and connected to one share."""
 
-    def __init__(self, path, engine=None):
+    def __init__(self, path, engine=None, clock=trio.current_time):
         self.calls = HeldCalls()
         self.engine = engine or HeldEngine()
         config = ShareConfig(name="share", path=path)
@@ -179,7 +179,6 @@ class Stage:
         authenticator = Authenticator([], server_name="box")
         shares = {"share": self.share}
         tables = Tables(OpenTable(limit=1000))
-        clock = trio.lowlevel.current_clock().current_time
         self.service = Service(Config(), authenticator, shares, None, tables, clock)
         window = CommandSequenceWindow(8192)
         self.wire = Wire()
