@@ -17,7 +17,7 @@ import trio
 from tests.conformance.servers import CHECKOUT
 from tests.core import messages
 from tests.core.messages import READ
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 from .served import Served
 
@@ -59,7 +59,7 @@ async def bystander(server: Served) -> AsyncIterator[Waits]:
 
 async def _read_until_told(host: str, port: int) -> list[float]:
     took: list[float] = []
-    async with raw_client(SimpleNamespace(host=host, port=port)) as client:
+    async with connected(SimpleNamespace(host=host, port=port)) as client:
         await client.connect()
         file_id = await client.open("bystander", options=messages.DELETE_ON_CLOSE)
         await client.ask(messages.WRITE, messages.write(file_id, bytes(4096)))

@@ -28,7 +28,8 @@ from smbd.teardown import end_session
 from smbd.turns import Turn, Turns
 from tests.core import messages
 from tests.core.messages import CREATE, answers
-from tests.core.peer import Peer
+from tests.scripted import Peer
+from tests.scripted.framing import the_frame
 
 
 class Held:
@@ -154,9 +155,7 @@ class Wire:
         self.turn = Turn(Turns())
 
     def send(self, buffers):
-        frame = b"".join(bytes(one) for one in buffers)
-        assert int.from_bytes(frame[:4], "big") == len(frame) - 4
-        self.frames.append(frame[4:])
+        self.frames.append(the_frame(b"".join(bytes(one) for one in buffers)))
 
     emit = send
 
@@ -190,8 +189,8 @@ class Stage:
         self.session.identity = Identity("test", "", b"", is_guest=False, is_anonymous=False)
         self.connection.sessions[7] = self.service.sessions[7] = self.session
         self.peer = Peer()
-        self.peer.session_id = 7
-        self.peer.tree_id = self.session.connect(
+        self.peer.session.session_id = 7
+        self.peer.session.tree_id = self.session.connect(
             self.share, 0x1F01FF, encrypt=False, root=self.root
         ).tree_id
         window.grant(512)

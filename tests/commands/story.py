@@ -65,11 +65,11 @@ class Client:
         body = messages.query_info(file_id, 0, info_type=SECURITY, additional=parts)
         answer = await self.ask(QUERY_INFO, body)
         assert answer.status == 0
-        return parse_security_descriptor(memoryview(output(answer)))
+        return parse_security_descriptor(memoryview(answer.output))
 
     async def query(self, file_id, info_class, **wanted):
         answer = await self.ask(QUERY_INFO, messages.query_info(file_id, info_class, **wanted))
-        return answer.status, output(answer) if answer.status == 0 else b""
+        return answer.status, answer.output if answer.status == 0 else b""
 
     async def set(self, file_id, info_class, data):
         return (await self.ask(SET_INFO, messages.set_info(file_id, info_class, data))).status
@@ -78,12 +78,7 @@ class Client:
         """(status, names) of one QUERY_DIRECTORY, FileNamesInformation."""
         body = messages.query_directory(file_id, pattern, **wanted)
         answer = await self.ask(QUERY_DIRECTORY, body)
-        return answer.status, names(output(answer)) if answer.status == 0 else []
-
-
-def output(answer):
-    at, length = unpack_from("<HI", answer.raw, 66)
-    return answer.raw[at : at + length]
+        return answer.status, names(answer.output) if answer.status == 0 else []
 
 
 def names(listing):
@@ -94,22 +89,6 @@ def names(listing):
         if not following:
             return found
         at += following
-
-
-def contexts(answer):
-    """The create contexts of a CREATE response, by name."""
-    at, length = unpack_from("<II", answer.raw, 64 + 80)
-    found = {}
-    while length:
-        following, name_at, name_length, _, data_at, data_length = unpack_from(
-            "<IHHHHI", answer.raw, at
-        )
-        name = answer.raw[at + name_at : at + name_at + name_length]
-        found[name] = answer.raw[at + data_at : at + data_at + data_length]
-        if not following:
-            break
-        at += following
-    return found
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from smbd.vfs import root
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import CANCEL, CLOSE, DELETE_ON_CLOSE, ECHO, LOGOFF, READ
-from tests.core.peer import PENDING
+from tests.scripted import PENDING
 
 READING = 0x120089
 

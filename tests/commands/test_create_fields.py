@@ -7,7 +7,7 @@ import pytest
 
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
-from tests.commands.story import OPEN, OVERWRITE, client, contexts
+from tests.commands.story import OPEN, OVERWRITE, client
 from tests.commands.test_information import ea
 
 SUPERSEDE, OVERWRITE_IF = 0, 5
@@ -53,13 +53,13 @@ async def test_options_that_say_nothing_to_a_server(tmp_path, mock_clock, option
 async def test_contexts_that_are_unknown_are_let_be(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         answer = await me.create("a", contexts=[(b"xxxx", b""), (b"x" * 16, b"data")])
-        assert (answer.status, contexts(answer)) == (0, {})
+        assert (answer.status, answer.contexts) == (0, {})
 
 
 async def test_a_file_is_told_by_its_number_on_disk(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         answer = await me.create("a", contexts=[(b"QFid", b"")])
-        told = contexts(answer)[b"QFid"]
+        told = answer.contexts[b"QFid"]
         assert len(told) == 32
         number, volume = unpack_from("<QQ", told)
         assert number == (tmp_path / "a").stat().st_ino
@@ -71,10 +71,10 @@ async def test_a_file_is_told_by_its_number_on_disk(tmp_path, mock_clock):
 async def test_the_most_that_one_may_is_told_unless_the_file_is_known(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         answer = await me.create("a", contexts=[(b"MxAc", b"")])
-        assert contexts(answer)[b"MxAc"] == pack("<II", 0, 0x1F01FF)
+        assert answer.contexts[b"MxAc"] == pack("<II", 0, 0x1F01FF)
         written = answer.raw[64 + 24 : 64 + 32]
         answer = await me.create("a", contexts=[(b"MxAc", written)])
-        assert contexts(answer) == {}
+        assert answer.contexts == {}
 
 
 async def test_a_new_file_gets_its_space_and_its_attributes(tmp_path, mock_clock):
@@ -106,7 +106,7 @@ async def test_readonly_hinders_writing_and_not_what_is_known_of_it(tmp_path, mo
         assert await me.status_of_open("a", WRITE) == NtStatus.ACCESS_DENIED
         assert await me.status_of_open("a", READ) == 0
         answer = await me.create("a", access=Access.MAXIMUM_ALLOWED, contexts=everything)
-        assert contexts(answer)[b"MxAc"] == pack("<II", 0, 0x1F01FF)
+        assert answer.contexts[b"MxAc"] == pack("<II", 0, 0x1F01FF)
         # [MS-FSA] 2.1.5.1.2.1: without writing, appending, and deleting of children.
         assert await me.query(answer.file_id, 8) == (0, pack("<I", 0x1F01FF & ~0x46))
         doomed = await me.create("a", options=0x1000)

@@ -16,7 +16,7 @@ from smbd.wire.dtyp import (
     SecurityDescriptor,
     pack_security_descriptor,
 )
-from tests.commands.story import DACL, DIRECTORY, GROUP, OPEN, OWNER, client, contexts
+from tests.commands.story import DACL, DIRECTORY, GROUP, OPEN, OWNER, client
 from tests.core.messages import DELETE, DELETE_ON_CLOSE
 
 READ, WRITE = Access.FILE_READ_DATA, Access.FILE_WRITE_DATA
@@ -69,7 +69,7 @@ async def test_what_one_may_at_most_goes_by_the_descriptor(tmp_path, mock_clock)
         await me.close(file)
         expected = FILE_GENERIC_READ | Access.WRITE_DAC | DELETE
         answer = await me.create("a", access=READ, contexts=[(b"MxAc", b"")])
-        status, mask = contexts(answer)[b"MxAc"][:4], contexts(answer)[b"MxAc"][4:]
+        status, mask = answer.contexts[b"MxAc"][:4], answer.contexts[b"MxAc"][4:]
         assert status == bytes(4)
         assert int.from_bytes(mask, "little") == expected
         everything = await me.open("a", access=Access.MAXIMUM_ALLOWED)

@@ -5,7 +5,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
-from tests.commands.story import DIRECTORY, client, names, output
+from tests.commands.story import DIRECTORY, client, names
 from tests.core import messages
 from tests.core.messages import QUERY_DIRECTORY
 
@@ -169,7 +169,7 @@ async def test_two_requests_at_once_share_one_scan(tmp_path, mock_clock):
             await wait_all_tasks_blocked()
         me.stage.calls.holding = False
         answers = [one for one in await me.stage.answers() if one.status == 0]
-        found = [name for answer in answers for name in names(output(answer))]
+        found = [name for answer in answers for name in names(answer.output)]
         assert len(found) == len(set(found))
         assert sorted(found) == DOTS + expected
 

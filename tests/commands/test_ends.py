@@ -217,7 +217,7 @@ async def test_the_end_of_a_tree_looks_at_no_open_of_another(tmp_path, mock_cloc
             await stage.open(f"kept {number}")
         [first] = stage.session.trees.values()
         other = stage.session.connect(stage.share, 0x1F01FF, encrypt=False, root=first.root)
-        stage.peer.tree_id = other.tree_id
+        stage.peer.session.tree_id = other.tree_id
         await stage.open("other")
         stage.session.opens = guarded = NoWalk(stage.session.opens)
         stage.ask(TREE_DISCONNECT)

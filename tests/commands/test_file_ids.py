@@ -36,11 +36,11 @@ async def test_both_halves_of_a_file_id_must_be_right(tmp_path, mock_clock, wron
 
 async def test_an_open_is_found_through_the_tree_connect_that_made_it_alone(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
-        file_id, first = await stage.open("a"), stage.peer.tree_id
+        file_id, first = await stage.open("a"), stage.peer.session.tree_id
         other = stage.session.connect(stage.share, 0x1F01FF, encrypt=False, root=stage.root)
-        stage.peer.tree_id = other.tree_id
+        stage.peer.session.tree_id = other.tree_id
         assert await status_of_close(stage, file_id) == NtStatus.FILE_CLOSED
-        stage.peer.tree_id = first
+        stage.peer.session.tree_id = first
         assert await status_of_close(stage, file_id) == 0
 
 
@@ -51,7 +51,7 @@ async def test_an_open_is_found_by_the_session_that_made_it_alone(tmp_path, mock
         other.identity = stage.session.identity
         other.connect(stage.share, 0x1F01FF, encrypt=False, root=stage.root)
         stage.connection.sessions[8] = other
-        stage.peer.session_id = 8
+        stage.peer.session.session_id = 8
         assert await status_of_close(stage, file_id) == NtStatus.FILE_CLOSED
-        stage.peer.session_id = 7
+        stage.peer.session.session_id = 7
         assert await status_of_close(stage, file_id) == 0

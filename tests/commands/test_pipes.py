@@ -36,7 +36,7 @@ async def at_a_pipe(path, access=BOTH):
     """The stage, and the FileId of srvsvc, bound."""
     async with on_stage(path) as stage:
         tree = stage.session.connect(None, 0x1F01FF, encrypt=False)
-        stage.peer.tree_id = tree.tree_id
+        stage.peer.session.tree_id = tree.tree_id
         stage.ask(CREATE, messages.create("srvsvc", access=access, disposition=OPEN))
         opened = await stage.answer()
         assert opened.status == 0

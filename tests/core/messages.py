@@ -73,24 +73,22 @@ def chain(*messages):
 EMPTY = pack("<HH", 4, 0)  # LOGOFF, TREE_DISCONNECT, CANCEL, ECHO
 
 
-def negotiate(*dialects, contexts=(), capabilities=0):
-    head = pack("<HHHHI16s", 36, len(dialects), 1, 0, capabilities, b"scripted client!")
+def negotiate(dialects, contexts=(), *, capabilities=0, guid=b"scripted client!", security_mode=1):
+    """Contexts: (type, data)."""
     offered = pack(f"<{len(dialects)}H", *dialects)
+    head = pack("<HHHHI16s", 36, len(dialects), security_mode, 0, capabilities, guid)
     if not contexts:
         return head + bytes(8) + offered
-    padding = bytes(-(64 + 36 + len(offered)) % 8)
-    at = 64 + 36 + len(offered) + len(padding)
+    padding = bytes(-(100 + len(offered)) % 8)
     chained = bytearray()
     for kind, data in contexts:
         chained += bytes(-len(chained) % 8) + pack("<HHI", kind, len(data), 0) + data
+    at = 100 + len(offered) + len(padding)
     return head + pack("<IHH", at, len(contexts), 0) + offered + padding + bytes(chained)
 
 
-PREAUTH_SHA512 = (1, pack("<HHH", 1, 32, 1) + b"salt" * 8)
-
-
-def session_setup(token, *, security_mode=1, previous=0):
-    return pack("<HBBIIHHQ", 25, 0, security_mode, 0, 0, 88, len(token), previous) + token
+def session_setup(token, *, flags=0, security_mode=1, previous=0):
+    return pack("<HBBIIHHQ", 25, flags, security_mode, 0, 0, 88, len(token), previous) + token
 
 
 def tree_connect(path):
@@ -106,16 +104,17 @@ def create(
     disposition=FILE_OPEN_IF,
     options=0,
     attributes=0,
+    oplock=0,
     contexts=(),
 ):
     """Contexts: (name, data), of bytes."""
-    raw = name.encode("utf-16-le")
+    raw = name.encode("utf-16-le", "surrogatepass")
     chained = chain_contexts(contexts)
     padding = bytes(-len(raw) % 8) if chained else b""
     at = 120 + len(raw) + len(padding) if chained else 0
     fixed = pack(
         "<HBBIQQIIIIIHHII",
-        *(57, 0, 0, 2, 0, 0, access, attributes, share, disposition, options),
+        *(57, 0, oplock, 2, 0, 0, access, attributes, share, disposition, options),
         *(120, len(raw), at, len(chained)),
     )
     return fixed + (raw + padding + chained or b"\0")
@@ -179,6 +178,16 @@ def change_notify(file_id, filters=0xFFF, *, flags=1, length=4096):
     return pack("<HHI16sII", 32, flags, length, file_id, filters, 0)
 
 
+def oplock_break(file_id, level):
+    """The acknowledgment for an oplock."""
+    return pack("<HBBI16s", 24, level, 0, 0, file_id)
+
+
+def lease_break(key, state):
+    """The acknowledgment for a lease."""
+    return pack("<HHI16sIQ", 36, 0, 0, key, state, 0)
+
+
 # DFS referrals, snapshots, copychunk, validate negotiate, sparse, zero, ranges, resume key, none.
 FSCTLS = (0x060194, 0x144064, 0x1440F2, 0x140204, 0x0900C4, 0x0980C8, 0x0940CF, 0x140078, 0x99999)
 
@@ -191,9 +200,12 @@ def ioctl(file_id, code, data=b"", *, length=4096):
 # --- responses ---
 
 
+UNASKED = 2**64 - 1  # MessageId of what answers nothing: OPLOCK_BREAK
+
+
 @dataclass
 class Answer:
-    """One response; `raw` is the whole message as it came."""
+    """One response or notification; `raw` is the whole message as it came."""
 
     status: int
     command: int
@@ -215,10 +227,37 @@ class Answer:
         return self.raw[64 + 64 : 64 + 80]
 
     @property
+    def oplock(self):
+        """OplockLevel of a CREATE response."""
+        return self.raw[66]
+
+    @property
     def data(self):
         """Of a READ response."""
         length = unpack_from("<I", self.raw, 68)[0]
         return self.raw[80 : 80 + length]
+
+    @property
+    def contexts(self):
+        """The create contexts of a CREATE response, by name."""
+        at, length = unpack_from("<II", self.raw, 64 + 80)
+        chain, found = self.raw[at : at + length] if length else b"", {}
+        while chain:
+            after, name_at, name_length, data_at, size = unpack_from("<IHH2xHI", chain)
+            found[chain[name_at : name_at + name_length]] = chain[data_at : data_at + size]
+            chain = chain[after:] if after else b""
+        return found
+
+    @property
+    def output(self):
+        """Of a QUERY_INFO, QUERY_DIRECTORY or CHANGE_NOTIFY response."""
+        at, length = unpack_from("<HI", self.raw, 66)
+        return self.raw[at : at + length]
+
+    @property
+    def ioctl_output(self):
+        at, length = unpack_from("<II", self.raw, 96)
+        return self.raw[at : at + length]
 
     @property
     def token(self):

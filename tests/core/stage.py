@@ -11,6 +11,7 @@ from smbd.service import Service
 from smbd.session import Session
 from smbd.state import OpenTable, Tables
 from tests.core.messages import answers
+from tests.scripted.framing import the_frame
 
 SESSION_ID = 7
 KEY = b"sixteen byte key"
@@ -63,9 +64,7 @@ def received(connection, frame, now=0.0):
 
 def payload(buffers):
     """What goes over the wire, without its length, which is checked."""
-    frame = b"".join(bytes(one) for one in buffers)
-    assert int.from_bytes(frame[:4], "big") == len(frame) - 4
-    return frame[4:]
+    return the_frame(b"".join(bytes(one) for one in buffers))
 
 
 def answered(connection, *requests, body=b"\4\0\0\0", status=0):

@@ -18,7 +18,6 @@ from tests.core.messages import (
     answers,
     message,
 )
-from tests.core.peer import PENDING, Peer
 from tests.core.stage import (
     SESSION_ID,
     a_connection,
@@ -29,15 +28,16 @@ from tests.core.stage import (
     payload,
     received,
 )
+from tests.scripted import PENDING, Peer, plain
 
 DIALECTS = (0x0202, 0x0210, 0x0300, 0x0302, 0x0311)
 
 
 def a_peer(dialect=0x0302):
     """A client that signs."""
-    peer = Peer(dialect)
-    peer.session_id = SESSION_ID
-    peer.signer = client_signer(dialect)
+    peer = Peer(plain(dialect))
+    peer.session.session_id = SESSION_ID
+    peer.session.signer = client_signer(dialect)
     return peer
 
 
@@ -50,7 +50,7 @@ def test_a_right_signature_is_accepted_and_answered_with_one(dialect):
     assert not request.refusal
     (answer,) = answered(connection, request)
     assert answer.flags & SIGNED
-    assert peer.signer.verify(memoryview(answer.raw))
+    assert peer.session.signer.verify(memoryview(answer.raw))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -120,7 +120,7 @@ def test_each_part_of_a_compound_is_signed_on_its_own_with_its_padding():
     assert not any(one.refusal for one in requests)
     got = answered(connection, *requests, body=b"123")
     assert len(got) == 3
-    assert all(peer.signer.verify(memoryview(one.raw)) for one in got)
+    assert all(peer.session.signer.verify(memoryview(one.raw)) for one in got)
 
 
 def test_one_wrong_signature_in_a_compound_refuses_that_one():
@@ -159,7 +159,7 @@ def test_an_interim_response_is_not_signed_and_the_final_one_is():
     assert not interim.flags & SIGNED
     (final,) = answered(connection, request)
     assert final.flags & SIGNED
-    assert peer.signer.verify(memoryview(final.raw))
+    assert peer.session.signer.verify(memoryview(final.raw))
 
 
 def test_the_last_reply_of_a_login_is_signed_though_its_request_was_not():
@@ -180,7 +180,7 @@ def test_what_came_sealed_is_answered_sealed():
     a_session(connection, sealing=True)
     sealer = client_sealer()
     peer = Peer()
-    peer.session_id = SESSION_ID
+    peer.session.session_id = SESSION_ID
     frame = b"".join(sealer.seal(SESSION_ID, [peer.related((ECHO, b""), (ECHO, b""))]))
     requests = received(connection, frame)
     assert all(one.sealed and not one.refusal for one in requests)

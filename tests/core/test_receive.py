@@ -10,8 +10,8 @@ from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.rows import SMB1_NEGOTIATE
 from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, ECHO, READ, RELATED, RESPONSE, TREE_CONNECT, message
-from tests.core.peer import Peer
 from tests.core.stage import SESSION_ID, a_connection, a_session, client_sealer, received
+from tests.scripted import Peer
 
 ECHOES = (ECHO, messages.EMPTY)
 
@@ -61,7 +61,7 @@ def test_related_requests_take_session_and_tree_from_the_one_before():
     session = a_session(connection, signed=False)
     wrong = {"session_id": 2**64 - 1, "tree_id": 2**32 - 1}
     peer = Peer()
-    peer.session_id, peer.tree_id = SESSION_ID, 5
+    peer.session.session_id, peer.session.tree_id = SESSION_ID, 5
     first, second, third = received(
         connection, peer.related(ECHOES, (*ECHOES, wrong), (*ECHOES, wrong))
     )

@@ -8,8 +8,8 @@ from smbd.ntstatus import NtStatus
 from smbd.request import Reply
 from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, CREATE, ECHO, READ, RELATED, answers, message
-from tests.core.peer import Peer
 from tests.core.stage import a_connection, answered, payload, received
+from tests.scripted import Peer
 
 
 def test_a_reply_repeats_what_its_request_said():

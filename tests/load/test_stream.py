@@ -11,6 +11,7 @@ import pytest
 from smbd.load.session import PENDING, LoadError
 from smbd.load.stream import Stream
 from smbd.load.work import Order, Work, in_turn
+from tests.scripted.framing import FrameReader
 
 FILE = bytes(range(16))
 KIB = 1 << 10
@@ -25,12 +26,9 @@ class Peer:
 
     def requests(self) -> list[tuple[int, int, int]]:
         """Command, message id and offset of what came."""
-        found, data = list[tuple[int, int, int]](), b""
-        while not found or data:
-            data += self.sock.recv(MIB)
-            while len(data) >= 4 and len(data) >= 4 + int.from_bytes(data[:4]):
-                length = int.from_bytes(data[:4])
-                message, data = data[4 : 4 + length], data[4 + length :]
+        found, reader = list[tuple[int, int, int]](), FrameReader()
+        while not found or reader.rest:
+            for message in reader.frames(self.sock.recv(MIB)):
                 (command,) = struct.unpack_from("<H", message, 12)
                 (message_id,) = struct.unpack_from("<Q", message, 24)
                 (offset,) = struct.unpack_from("<Q", message, 72)

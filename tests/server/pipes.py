@@ -5,8 +5,8 @@ from impacket.uuid import uuidtup_to_bin
 
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, IOCTL, QUERY_INFO, READ, WRITE
-from tests.server import frames
-from tests.server.frames import FILE
+from tests.scripted import frames
+from tests.scripted.frames import FILE
 
 NDR = ("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")
 
@@ -50,4 +50,4 @@ async def ask_pipe(client, pipe, interface, request):
     answer = await client.ask(IOCTL, body)
     assert answer.status == 0
     assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
-    return frames.ioctl_output(answer)[24:]
+    return answer.ioctl_output[24:]

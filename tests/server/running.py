@@ -9,7 +9,7 @@ import trio
 
 from smbd.config import load, prepare
 from smbd.server import Server, serving
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 USERS = "[users.test]\npassword = 'test'\n"
 ONE_SHARE = "[shares.share]\npath = 'one'\n"
@@ -61,13 +61,14 @@ async def running(folder, text=ONE_SHARE, server="", users=USERS):
 
 async def login_status(server, user="test", password="test"):
     """What a new client's login ends with."""
-    async with raw_client(server) as client:
-        return await client.log_in(user, password)
+    async with connected(server) as client:
+        await client.negotiate()
+        return (await client.log_in(user, password)).status
 
 
 async def connect_status(server, share):
     """What a new client's tree connect ends with."""
-    async with raw_client(server) as client:
-        assert await client.log_in() == 0
-        await client.send(client.peer.tree_connect(share))
-        return (await client.answer()).status
+    async with connected(server) as client:
+        await client.negotiate()
+        assert (await client.log_in()).status == 0
+        return (await client.enter(share)).status

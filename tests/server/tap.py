@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import trio
 
 from smbd.wire.header import HEADER_SIZE, Flags
+from tests.scripted.framing import FrameReader, framed
 
 PLAIN, SEALED, SMB1 = b"\xfeSMB", b"\xfdSMB", b"\xffSMB"
 
@@ -72,18 +73,13 @@ class Tap:
                 nursery.start_soon(self._carry, "server", server, client)
 
     async def _carry(self, sender, source, target):
-        buffer = bytearray()
+        reader = FrameReader()
         try:
             async for data in source:
-                buffer += data
-                while len(buffer) >= 4:
-                    end = 4 + int.from_bytes(buffer[:4], "big")
-                    if len(buffer) < end:
-                        break
-                    frame = self.change(sender, bytes(buffer[4:end]))
-                    del buffer[:end]
+                for heard in reader.frames(data):
+                    frame = self.change(sender, heard)
                     self.frames.append((sender, frame))
-                    await target.send_all(len(frame).to_bytes(4, "big") + frame)
+                    await target.send_all(framed(frame))
             await target.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             await target.aclose()

@@ -18,7 +18,7 @@ from tests.core.messages import (
     TREE_CONNECT,
     WRITE,
 )
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 MIB = 1 << 20
 
@@ -35,7 +35,7 @@ def held_for(server, client):
 async def test_a_client_that_reads_nothing_fills_no_more_than_its_share_of_memory(tmp_path):
     (tmp_path / "big").write_bytes(bytes(MIB))
     limits = Limits(memory=8 * MIB)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as greedy:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as greedy:
         await greedy.connect()
         await greedy.ask(ECHO, asked=4000)
         file_id = await greedy.open("big", disposition=messages.FILE_OPEN)
@@ -45,7 +45,7 @@ async def test_a_client_that_reads_nothing_fills_no_more_than_its_share_of_memor
         for _ in range(1000):
             await trio.lowlevel.checkpoint()
         assert 8 * MIB < held_for(server, greedy) < 10 * MIB
-        async with raw_client(server) as other:
+        async with connected(server) as other:
             await other.connect()
             assert await other.works()
         for _ in frames:
@@ -57,7 +57,7 @@ async def test_a_client_that_reads_nothing_fills_no_more_than_its_share_of_memor
 async def test_a_client_that_sends_more_than_the_disk_takes_has_to_wait(tmp_path):
     limits = Limits(memory=4 * MIB)
     async with smbd.testing.serve(tmp_path, limits=limits, engine="threads") as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.ask(ECHO, asked=4000)
             file_id = await client.open("big")
@@ -79,14 +79,14 @@ async def test_a_client_that_sends_more_than_the_disk_takes_has_to_wait(tmp_path
     ids=["logins", "tree connects"],
 )
 async def test_one_client_cannot_have_any_number_of(tmp_path, command, body, limit):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         fields = {}
         if body is None:
             body = messages.session_setup(b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(16))
             fields["session_id"] = 0
-            client.peer.signer = None
+            client.session.signer = None
         requests = [client.peer.request(command, body, **fields) for _ in range(limit + 10)]
         await client.send(*requests)
         refused = 0
@@ -96,7 +96,7 @@ async def test_one_client_cannot_have_any_number_of(tmp_path, command, body, lim
 
 
 async def test_one_file_cannot_have_any_number_of_locks_nor_hold_up_the_loop(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         file_id = await client.open("a")
@@ -117,7 +117,7 @@ async def test_one_file_cannot_have_any_number_of_locks_nor_hold_up_the_loop(tmp
 
 async def test_a_connection_may_have_only_so_many_opens(tmp_path):
     served = smbd.testing.serve(tmp_path, limits=Limits(opens=10))
-    async with served as server, raw_client(server) as client:
+    async with served as server, connected(server) as client:
         await client.connect()
         first = await client.open("a")
         for _ in range(9):
@@ -130,10 +130,10 @@ async def test_a_connection_may_have_only_so_many_opens(tmp_path):
 
 async def test_one_address_may_have_only_so_many_connections(tmp_path):
     served = smbd.testing.serve(tmp_path, limits=Limits(connections_per_address=2))
-    async with served as server, raw_client(server) as first, raw_client(server) as second:
+    async with served as server, connected(server) as first, connected(server) as second:
         await first.connect()
         await second.connect()
-        async with raw_client(server) as third:
+        async with connected(server) as third:
             assert await third.hung_up()
         assert await first.works()
 
@@ -141,13 +141,13 @@ async def test_one_address_may_have_only_so_many_connections(tmp_path):
 async def test_many_connections_without_a_login_leave_room_for_no_more_of_them(tmp_path):
     limits = Limits(half_open_logins=2)
     async with smbd.testing.serve(tmp_path, limits=limits) as server:
-        async with raw_client(server) as first, raw_client(server) as second:
+        async with connected(server) as first, connected(server) as second:
             await first.negotiate()
             await second.negotiate()
-            async with raw_client(server) as third:
+            async with connected(server) as third:
                 assert await third.hung_up()
             await first.ask(ECHO)
-        async with raw_client(server) as fourth:
+        async with connected(server) as fourth:
             await fourth.connect()
             assert await fourth.works()
 
@@ -155,7 +155,7 @@ async def test_many_connections_without_a_login_leave_room_for_no_more_of_them(t
 async def test_a_large_listing_is_cut_to_what_the_client_asks_for(tmp_path):
     for place in range(300):
         (tmp_path / f"file {place:03}").touch()
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         directory = await client.open("", access=1, options=1)
         body = messages.query_directory(directory, length=4096)

@@ -19,9 +19,8 @@ from tests.core.messages import (
     TREE_CONNECT,
     TREE_DISCONNECT,
 )
-from tests.server import frames
-from tests.server.frames import FILE, FILE_SYSTEM
-from tests.server.modern import Bare, modern_client
+from tests.scripted import WINDOWS, Bare, connected, frames
+from tests.scripted.frames import FILE, FILE_SYSTEM
 
 # NTLMSSP_NEGOTIATE_ SIGN, NTLM, ALWAYS_SIGN, EXTENDED_SESSIONSECURITY, 128
 WANTED = 0x10 | 0x200 | 0x8000 | 0x80000 | 0x20000000
@@ -46,7 +45,7 @@ async def mounted(client):
     )
     answer = await client.negotiate((0x0210, 0x0300, 0x0302, 0x0311), contexts)
     assert answer.status == 0
-    assert POSIX[0] not in client.contexts  # no POSIX extensions: it goes on without
+    assert POSIX[0] not in client.peer.contexts  # no POSIX extensions: it goes on without
     # `sec=ntlmssp`: bare NTLMSSP, and a CHALLENGE that must have certain flags.
     bare = Bare("test", "test")
     assert (await client.log_in(context=bare)).status == 0
@@ -54,12 +53,12 @@ async def mounted(client):
 
 
 async def test_mount_look_and_umount(server):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await mounted(client)
         assert (await client.enter("IPC$")).status == 0
-        ipc = client.login.tree_id
+        ipc = client.session.tree_id
         assert (await client.enter()).status == 0
-        tree = client.login.tree_id
+        tree = client.session.tree_id
         # Without `sign` nothing after the tree connect is signed, and nothing need be.
         for code, status in (
             (frames.QUERY_NETWORK_INTERFACE_INFO, NtStatus.NOT_SUPPORTED),
@@ -94,7 +93,7 @@ async def stat_and_touch(client):
         signed=False,
     )
     assert [one.status for one in answers] == [0, 0, 0]
-    assert unpack_from("<Q", frames.output(answers[1]), 64)[0] != 0  # the inode: `serverino`
+    assert unpack_from("<Q", answers[1].output, 64)[0] != 0  # the inode: `serverino`
     answers = await client.ask_related(
         (CREATE, frames.create("file", access=0x100)),
         (SET_INFO, messages.set_info(PREVIOUS_FILE, frames.BASIC, bytes(40))),
@@ -106,19 +105,19 @@ async def stat_and_touch(client):
 
 async def test_a_tree_connect_that_is_not_signed_costs_the_connection(server):
     """[MS-SMB2] 3.3.5.7: cifs.ko signs this one, with or without `sign`."""
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await mounted(client)
         body = messages.tree_connect(r"\\127.0.0.1\share")
-        await client.send(client.request(TREE_CONNECT, body, signed=False))
+        await client.send(client.peer.request(TREE_CONNECT, body, signed=False))
         assert await client.hung_up()
 
 
 async def test_a_mount_that_comes_back_after_its_server_was_away(server):
     """It proves itself with PreviousSessionId and opens its files again by name."""
-    async with modern_client(server) as before, modern_client(server) as after:
-        await before.arrive()
+    async with connected(server, WINDOWS) as before, connected(server, WINDOWS) as after:
+        await before.connect()
         assert (await before.ask(CREATE, frames.everything("file", share=0))).status == 0
         await after.negotiate()
-        assert (await after.log_in(previous=before.login.session_id)).status == 0
+        assert (await after.log_in(previous=before.session.session_id)).status == 0
         await after.enter()
         assert (await after.ask(CREATE, frames.everything("file", share=0))).status == 0

@@ -26,9 +26,8 @@ from tests.core.messages import (
     SET_INFO,
     WRITE,
 )
-from tests.server import frames
-from tests.server.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS
-from tests.server.modern import modern_client
+from tests.scripted import WINDOWS, caching, connected, frames
+from tests.scripted.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS
 
 DIALECTS = (0x0202, 0x0210, 0x0300, 0x0302, 0x0311)
 NAMED_STREAMS = 0x00040000
@@ -43,8 +42,8 @@ async def client(folder):
     (folder / "Movies").mkdir()
     (folder / "film.mov").write_bytes(b"moov")
     contexts = (frames.preauth_context(), (frames.ENCRYPTION, frames.counted(2, 1)))
-    async with serve(folder) as server, modern_client(server) as client:
-        await client.arrive(contexts=contexts, dialects=DIALECTS)
+    async with serve(folder) as server, connected(server, WINDOWS) as client:
+        await client.connect(contexts=contexts, dialects=DIALECTS)
         yield client
 
 
@@ -55,17 +54,21 @@ def statuses(answers):
 async def test_apples_context_is_left_unanswered_and_the_root_opens_all_the_same(client):
     answer = await client.ask(CREATE, frames.create("", (AAPL, MAXIMAL_ACCESS)))
     assert answer.status == 0
-    assert set(frames.created_contexts(answer)) == {b"MxAc"}
+    assert set(answer.contexts) == {b"MxAc"}
 
 
 async def test_time_machines_wishes_are_left_unanswered_too(client):
     """No durable handle and no lease: it may work, and is told that it cannot rely on it."""
-    wishes = (frames.durable_v2(), frames.lease_v2(), AAPL)
-    body = frames.everything("backup.sparsebundle", contexts=wishes, oplock=frames.LEASE)
+    wishes = (
+        caching.durable_v2(b"create guid here"),
+        caching.lease(b"lease key is 16b", caching.R | caching.H | caching.W),
+        AAPL,
+    )
+    body = frames.everything("backup.sparsebundle", contexts=wishes, oplock=caching.BY_LEASE)
     answer = await client.ask(CREATE, body)
     assert answer.status == 0
     assert answer.raw[66] == 0
-    assert frames.created_contexts(answer) == {}
+    assert answer.contexts == {}
 
 
 async def test_the_volume_says_that_it_has_no_streams(client):
@@ -78,7 +81,7 @@ async def test_the_volume_says_that_it_has_no_streams(client):
         CLOSE_PREVIOUS,
     )
     assert statuses(answers) == [0] * 6
-    assert not unpack_from("<I", frames.output(answers[1]))[0] & NAMED_STREAMS
+    assert not unpack_from("<I", answers[1].output)[0] & NAMED_STREAMS
 
 
 @pytest.mark.parametrize(

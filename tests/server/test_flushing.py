@@ -4,14 +4,14 @@ from collections import Counter
 
 import smbd.testing
 from smbd.server.flushing import _AT_ONCE, flush
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 READING = 0x120089
 MANY = 3 * _AT_ONCE
 
 
 async def test_all_files_are_flushed_once_and_not_all_at_the_same_time(tmp_path, monkeypatch):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         for number in range(MANY):
             await client.open(str(number))

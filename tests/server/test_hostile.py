@@ -25,7 +25,7 @@ from tests.core.messages import (
     answers,
     message,
 )
-from tests.server.raw import raw_client
+from tests.scripted import connected, plain
 
 FIVE_SECONDS = 5  # no test waits so long, unless the server never answers
 
@@ -33,7 +33,7 @@ FIVE_SECONDS = 5  # no test waits so long, unless the server never answers
 @asynccontextmanager
 async def beside_a_bystander(tmp_path, **options):
     """A server, with somebody on it whose work must go on whatever the others do."""
-    async with smbd.testing.serve(tmp_path, **options) as server, raw_client(server) as bystander:
+    async with smbd.testing.serve(tmp_path, **options) as server, connected(server) as bystander:
         await bystander.connect()
         with trio.fail_after(FIVE_SECONDS):
             yield server
@@ -61,23 +61,23 @@ NO_FRAMES = {
 
 @pytest.mark.parametrize("sent", NO_FRAMES.values(), ids=NO_FRAMES)
 async def test_what_is_no_smb2_ends_its_connection(tmp_path, sent):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.stream.send_all(sent)
         assert await client.hung_up()
 
 
 async def test_half_a_frame_and_silence_keeps_nobody_else_waiting(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         frame = client.peer.request(WRITE, messages.write(bytes(16), bytes(60000)))
         await client.stream.send_all(len(frame).to_bytes(4, "big") + frame[:1000])
-        async with raw_client(server) as other:
+        async with connected(server) as other:
             await other.connect()
             assert await other.works()
 
 
 async def test_a_frame_may_come_byte_by_byte(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         frame = client.peer.request(ECHO)
         for byte in len(frame).to_bytes(4, "big") + frame:
@@ -88,8 +88,9 @@ async def test_a_frame_may_come_byte_by_byte(tmp_path):
 
 @pytest.mark.parametrize("count", [65, 1000])
 async def test_many_requests_in_one_compound_are_all_answered(tmp_path, count):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
-        await client.log_in(credits_asked=2000)
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
+        await client.negotiate()
+        await client.log_in(asked=2000)
         await client.send(client.peer.compound(*[(ECHO, messages.EMPTY)] * count))
         got = await client.answers()
         assert [one.status for one in got] == [0] * count
@@ -97,7 +98,7 @@ async def test_many_requests_in_one_compound_are_all_answered(tmp_path, count):
 
 
 async def test_a_compound_of_a_thousand_opens_and_closes(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=2000)
         create = (CREATE, messages.create("a"))
@@ -110,7 +111,7 @@ async def test_a_compound_of_a_thousand_opens_and_closes(tmp_path):
 
 async def test_a_compound_of_more_data_than_a_frame_can_say_is_refused(tmp_path):
     (tmp_path / "big").write_bytes(bytes(8 << 20))
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         assert (await client.ask(ECHO, asked=8192)).granted > 2000
         file_id = await client.open("big", disposition=messages.FILE_OPEN)
@@ -126,7 +127,7 @@ async def test_a_compound_of_more_data_than_a_frame_can_say_is_refused(tmp_path)
 
 @pytest.mark.parametrize("next_command", [8, 63, 64 + 4, 1 << 31, (1 << 32) - 8])
 async def test_next_command_that_leads_nowhere_ends_the_connection(tmp_path, next_command):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         frame = bytearray(client.peer.compound((ECHO, messages.EMPTY), (ECHO, messages.EMPTY)))
         pack_into("<I", frame, 20, next_command)
@@ -135,7 +136,7 @@ async def test_next_command_that_leads_nowhere_ends_the_connection(tmp_path, nex
 
 
 async def test_a_message_id_that_comes_twice_ends_the_connection(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         spent = client.peer.next_id - 1
         await client.send(client.peer.request(ECHO, message_id=spent))
@@ -179,7 +180,7 @@ LIES = {
 
 @pytest.mark.parametrize(("command", "body"), LIES.values(), ids=LIES)
 async def test_lengths_and_offsets_that_lie_are_an_invalid_parameter(tmp_path, command, body):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         answer = await client.ask(command, body)
         assert answer.status == NtStatus.INVALID_PARAMETER
@@ -190,7 +191,7 @@ async def test_any_command_with_any_body_is_answered(tmp_path):
     """Every command with bodies of every length, and of its right size with nonsense in it."""
     async with beside_a_bystander(tmp_path) as server:
         for filling in (b"\0", b"\xff", b"\x18\0"):
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 await client.ask(ECHO, asked=8000)
                 for command in (*range(1, 12), *range(13, 30), 0xFFFF):
@@ -205,7 +206,7 @@ async def test_any_command_with_any_body_is_answered(tmp_path):
 
 
 async def test_a_wrong_signature_is_denied_and_the_connection_lives(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
         frame = bytearray(client.peer.request(ECHO))
         frame[50] ^= 1
@@ -215,21 +216,22 @@ async def test_a_wrong_signature_is_denied_and_the_connection_lives(tmp_path):
 
 
 async def test_where_signing_is_required_what_is_not_signed_is_denied(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect()
-        signer, client.peer.signer = client.peer.signer, None
+        signer, client.session.signer = client.session.signer, None
         answer = await client.ask(CREATE, messages.create("a"))
         assert answer.status == NtStatus.ACCESS_DENIED
         assert not (tmp_path / "a").exists()
-        client.peer.signer = signer
+        client.session.signer = signer
         assert await client.works()
 
 
 async def test_on_3_1_1_a_tree_connect_without_signature_ends_the_connection(tmp_path):
     served = beside_a_bystander(tmp_path, signing="enabled")
-    async with served as server, raw_client(server, 0x0311) as client:
+    async with served as server, connected(server, plain(0x0311)) as client:
+        await client.negotiate()
         await client.log_in()
-        client.peer.signer = None
+        client.session.signer = None
         await client.send(client.peer.tree_connect())
         assert await client.hung_up()
 
@@ -239,26 +241,27 @@ async def test_what_hides_behind_somebodys_login_in_one_frame_needs_a_signature_
     tmp_path, flags
 ):
     """Else whoever sits in between could append requests to a login and act as its user."""
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.negotiate(asked=2)  # the middle of a login brings one credit alone
         steps = client.peer.login(asked=64)
         await client.send(next(steps))
-        login = steps.send(await client.answer())
+        challenge = await client.answer()
+        login = steps.send(challenge)
         appended = message(
             TREE_CONNECT,
             messages.tree_connect(r"\\box\share"),
             message_id=client.peer.next_id,
-            session_id=client.peer.session_id,
+            session_id=challenge.session_id,
             flags=flags,
         )
         await client.send(messages.chain(login, appended))
-        logged_in, connected = await client.answers()
+        logged_in, entered = await client.answers()
         assert logged_in.status == 0
-        assert connected.status == NtStatus.ACCESS_DENIED
+        assert entered.status == NtStatus.ACCESS_DENIED
 
 
 async def test_a_pipe_is_closed_once(tmp_path):
-    async with beside_a_bystander(tmp_path) as server, raw_client(server) as client:
+    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
         await client.connect("IPC$")
         pipe = (CREATE, messages.create("srvsvc", access=0x12019F, disposition=1))
         close = (CLOSE, messages.close(messages.PREVIOUS_FILE))
@@ -270,7 +273,7 @@ async def test_a_pipe_is_closed_once(tmp_path):
 async def test_a_client_that_never_logs_in_is_dropped(tmp_path, autojump_clock):
     limits = Limits(login_time=3)
     served = smbd.testing.serve(tmp_path, limits=limits)
-    async with served as server, raw_client(server) as client:
+    async with served as server, connected(server) as client:
         began = trio.current_time()
         await client.negotiate()
         assert await client.hung_up()

@@ -23,7 +23,7 @@ from tests.core.messages import (
     READ,
     WRITE,
 )
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 CLIENTS = 1000
 AT_ONCE = 20
@@ -83,7 +83,6 @@ async def leaves_in_the_middle_of_a_frame(client):
 
 
 async def leaves_in_the_middle_of_another_login(client):
-    client.peer.session_id = 0
     await client.send(next(client.peer.login()))
     reset(client)
 
@@ -104,7 +103,7 @@ async def come_and_go(server, count):
 
     async def some(numbers):
         for number in numbers:
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 await WAYS[number % len(WAYS)](client)
 

@@ -7,9 +7,9 @@ from smbd.config import UserConfig
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve, serve_in_thread
 from smbd.wire.header import Command
+from tests.scripted import connected
 from tests.server.clients import PypiClient, SambaClient, refusal, status_of
 from tests.server.clients.refusals import SambaError
-from tests.server.raw import raw_client
 from tests.server.tap import tapped
 
 SECOND = UserConfig(name="Jürgen", password="pässwörd €")
@@ -145,7 +145,7 @@ async def test_logging_off_ends_the_session_and_closes_its_files(folder):
 
 async def test_the_middle_of_a_login_brings_one_credit(folder):
     """As on Windows and Samba, whatever the client asks for."""
-    async with serve(folder) as server, raw_client(server) as client:
+    async with serve(folder) as server, connected(server) as client:
         await client.negotiate()
         steps = client.peer.login(asked=64)
         await client.send(next(steps))

@@ -26,8 +26,7 @@ from tests.core.messages import (
     SESSION_SETUP,
     WRITE,
 )
-from tests.core.peer import MORE_PROCESSING_REQUIRED
-from tests.server.raw import raw_client
+from tests.scripted import MORE_PROCESSING, connected
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -43,7 +42,7 @@ def served_connection(server, client):
 
 
 async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         folder = await client.open("", access=1, options=1)
@@ -65,7 +64,7 @@ async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
 
 
 async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         holder = await client.open("a")
@@ -86,7 +85,7 @@ async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
 
 
 async def test_a_frame_that_is_announced_and_never_sent_takes_no_memory(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.stream.send_all((8 * MIB).to_bytes(4, "big") + bytes(100))
         served = served_connection(server, client)
@@ -97,7 +96,7 @@ async def test_a_frame_that_is_announced_and_never_sent_takes_no_memory(tmp_path
 
 
 async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         body = messages.write(bytes(16), bytes(8 * MIB))
@@ -113,7 +112,7 @@ async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tm
 
 async def test_a_client_that_hangs_up_is_missed_although_nothing_is_read_from_it(tmp_path):
     async with smbd.testing.serve(tmp_path, limits=Limits(memory=256 * KIB)) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.ask(ECHO, asked=400)
             await client.open("a")
@@ -130,7 +129,7 @@ async def test_a_client_that_hangs_up_is_missed_although_nothing_is_read_from_it
 
 
 async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         assert await client.works()
         transport = served_connection(server, client).transport
@@ -149,7 +148,7 @@ async def test_a_frame_that_comes_too_slowly_costs_its_sender_the_connection(tmp
 
 
 async def test_a_frame_may_begin_whenever_it_wants_to(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         transport = served_connection(server, client).transport
         transport._whole -= 1000
@@ -162,7 +161,7 @@ async def test_a_frame_may_begin_whenever_it_wants_to(tmp_path):
 
 
 async def test_before_a_login_no_frame_may_be_longer_than_a_login_needs(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         body = messages.session_setup(bytes(9000))
         await client.send(client.peer.request(SESSION_SETUP, body))
@@ -170,43 +169,40 @@ async def test_before_a_login_no_frame_may_be_longer_than_a_login_needs(tmp_path
 
 
 async def test_before_a_login_no_more_than_a_few_may_be_begun(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         statuses = []
         for _ in range(20):
-            client.peer.session_id = 0
             await client.send(next(client.peer.login()))
             statuses.append((await client.answer()).status)
-        assert statuses.count(MORE_PROCESSING_REQUIRED) == 3
+        assert statuses.count(MORE_PROCESSING) == 3
         assert statuses[3:] == [NtStatus.INSUFFICIENT_RESOURCES] * 17
         assert served_connection(server, client).connection.memory.held <= 8 * KIB
 
 
 async def test_a_long_token_of_a_login_that_is_not_gone_on_with_counts(tmp_path):
     token = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(7000)
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         body = messages.session_setup(token)
         answer = await client.ask(SESSION_SETUP, body, session_id=0)
         assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
         memory = served_connection(server, client).connection.memory
         assert memory.held == 0, "it is over"
-        assert await client.authenticate() == 0
+        assert (await client.log_in()).status == 0
         answer = await client.ask(SESSION_SETUP, body, session_id=0)
         assert answer.status != NtStatus.INSUFFICIENT_RESOURCES
         assert memory.held > 7000
 
 
 async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
-        await client.send(client.peer.negotiate(asked=16))
-        client.peer.negotiated(await client.answer())
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
+        await client.negotiate(asked=16)
         address = served_connection(server, client).connection.address
         for _ in range(10):
             server.server.service.throttle.failed(address, trio.current_time())
         guesses = []
         for _ in range(3):
-            client.peer.session_id = 0
             steps = client.peer.login(password="wrong", asked=16)
             await client.send(next(steps))
             guesses.append(steps.send(await client.answer()))
@@ -220,7 +216,7 @@ async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
 
 async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp_path):
     async with smbd.testing.serve(tmp_path, limits=Limits(memory=MIB)) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.ask(ECHO, asked=4000)
             folder = await client.open("", access=1, options=1)
@@ -237,7 +233,7 @@ async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp
 
 
 async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         served = served_connection(server, client)
@@ -261,7 +257,7 @@ async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
 
 
 async def test_replies_that_nobody_takes_count_with_their_objects(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=4000)
         transport = served_connection(server, client).transport
@@ -306,7 +302,7 @@ async def test_what_ends_is_free_before_any_garbage_collection(tmp_path, ends):
     whole = (0, 100, messages.EXCLUSIVE)
 
     async def come_and_go():
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             one, other = await client.open("a"), await client.open("a")
             folder = await client.open("", access=1, options=1)
@@ -341,7 +337,7 @@ async def test_the_names_of_a_listing_count_until_they_are_told(tmp_path):
     for number in range(3000):
         (folder / f"{'x' * 200}{number:04}").touch()
     limits = Limits(memory=2 * MIB)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=400)
         memory = served_connection(server, client).connection.memory
@@ -360,7 +356,7 @@ async def test_the_names_of_a_listing_count_until_they_are_told(tmp_path):
 
 
 async def test_opens_and_locks_and_watches_count_until_they_end(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(ECHO, asked=400)
         memory = served_connection(server, client).connection.memory
@@ -394,7 +390,7 @@ async def test_opens_and_locks_and_watches_count_until_they_end(tmp_path):
 
 async def test_a_connection_that_holds_all_it_may_can_still_let_go(tmp_path):
     async with smbd.testing.serve(tmp_path, limits=Limits(memory=256 * KIB)) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.ask(ECHO, asked=400)
             opens = []

@@ -9,7 +9,7 @@ from smbd.auth import LoginThrottle
 from smbd.config import Limits
 from smbd.network import network_of
 from smbd.server.admission import Admission
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_failures_of_all_addresses_of_one_host_are_one_host_s():
 
 @pytest.mark.parametrize("who", ["127.0.0.1", "::ffff:127.0.0.1", "::FFFF:7f00:1"])
 async def test_disconnect_takes_any_spelling_of_an_address(tmp_path, who):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         assert len(await server.server.disconnect(who)) == 1
         assert await client.hung_up()
 
 
 async def test_a_client_without_power_is_given_up_within_a_minute(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         [served] = server.server._clients
         sock = served.transport._sock

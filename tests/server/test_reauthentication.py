@@ -14,8 +14,7 @@ from smbd.testing import serve
 from tests.auth.peers import Pyspnego
 from tests.core import messages
 from tests.core.messages import CREATE, ECHO, QUERY_INFO, READ, SESSION_SETUP, SET_INFO, WRITE
-from tests.server import frames
-from tests.server.modern import MORE_PROCESSING, Bare, Login, modern_client, opened
+from tests.scripted import MORE_PROCESSING, WINDOWS, Bare, Session, connected, frames
 
 SECOND = UserConfig(name="second", password="second")
 NAMED_GUEST = UserConfig(name="guest", password="of the account")
@@ -41,7 +40,7 @@ async def server(folder, tmp_path):
 
 @pytest.fixture
 async def client(server):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate()
         yield client
 
@@ -74,7 +73,7 @@ async def test_nobody_takes_over_another_identity(server, client, own, relayed):
 
 @pytest.mark.parametrize("dialect", [0x0202, 0x0210, 0x0300, 0x0302, 0x0311])
 async def test_nor_in_any_dialect(server, dialect):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate((dialect,))
         await client.log_in(*TEST)
         assert (await relay(client, *THE_SECOND)).status == NtStatus.ACCESS_DENIED
@@ -90,10 +89,10 @@ async def test_nor_behind_a_step_down(client):
 async def test_nor_in_a_sealed_session(folder):
     async with (
         serve(folder, encryption="required", users=[SECOND]) as server,
-        modern_client(server) as client,
+        connected(server, WINDOWS) as client,
     ):
-        await client.arrive()
-        assert client.login.must_seal
+        await client.connect()
+        assert client.session.must_seal
         assert (await relay(client, *THE_SECOND)).status == NtStatus.ACCESS_DENIED
         assert server.server.document()["sessions"] == []
 
@@ -102,15 +101,15 @@ async def test_nor_does_the_account_named_guest_belong_to_guests(folder, tmp_pat
     (tmp_path / "public").mkdir()
     public = ShareConfig(name="public", path=tmp_path / "public", guest=True)
     async with serve(folder, users=[NAMED_GUEST], shares=[public]) as server:
-        async with modern_client(server) as client:
+        async with connected(server, WINDOWS) as client:
             await client.negotiate()
             assert (await client.log_in("guest", "")).status == 0
             answer = await relay(client, "guest", "of the account")
             assert answer.status == NtStatus.ACCESS_DENIED
             assert (await client.log_in("guest", "")).status == 0
-            async with modern_client(server) as other:
+            async with connected(server, WINDOWS) as other:
                 await other.negotiate()
-                previous = client.login.session_id
+                previous = client.session.session_id
                 await other.log_in("guest", "of the account", previous=previous)
             assert (await client.enter("public", signed=False)).status == 0
 
@@ -118,12 +117,12 @@ async def test_nor_does_the_account_named_guest_belong_to_guests(folder, tmp_pat
 async def test_the_same_account_keeps_keys_trees_and_files(client):
     await client.log_in(*TEST)
     await client.enter()
-    file_id = await opened(client)
+    file_id = await client.open("file")
     for name in ("test", "TEST"):
-        assert (await client.log_in(name, "test", again=client.login)).status == 0
+        assert (await client.log_in(name, "test", again=client.session)).status == 0
         assert (await client.ask(QUERY_INFO, frames.query(1, 5, file_id))).status == 0
     assert (await client.ask(WRITE, messages.write(file_id, b"signed"))).status == 0
-    await opened(client, "another")
+    await client.open("another")
 
 
 @pytest.mark.parametrize("less", [ANONYMOUS, GUEST])
@@ -131,28 +130,28 @@ async def test_a_step_down_and_back_keeps_what_is_open(client, less):
     """Samba's session.reauth tests do this: as anonymous, and then as who they were."""
     await client.log_in(*TEST)
     await client.enter()
-    file_id = await opened(client)
-    assert (await client.log_in(*less, again=client.login)).status == 0
+    file_id = await client.open("file")
+    assert (await client.log_in(*less, again=client.session)).status == 0
     assert (await client.ask(WRITE, messages.write(file_id, b"still"))).status == 0
     denied = NtStatus.ACCESS_DENIED
     assert (await client.ask(CREATE, frames.everything("new"))).status == denied
     assert (await client.enter("theirs")).status == denied
-    client.login.tree_id = 1
-    assert (await client.log_in(*TEST, again=client.login)).status == 0
+    client.session.tree_id = 1
+    assert (await client.log_in(*TEST, again=client.session)).status == 0
     assert (await client.ask(READ, messages.read(file_id))).status == 0
-    await opened(client, "new")
+    await client.open("new")
 
 
 @pytest.mark.parametrize("kind", [frames.RENAME, LINK], ids=["rename", "link"])
 async def test_a_step_down_gives_no_file_a_name_where_guests_may_not_be(client, kind, folder):
     await client.log_in(*TEST)
     await client.enter()
-    file_id = await opened(client)
-    await client.log_in(*ANONYMOUS, again=client.login)
+    file_id = await client.open("file")
+    await client.log_in(*ANONYMOUS, again=client.session)
     body = messages.set_info(file_id, kind, frames.rename("named by nobody"))
     assert (await client.ask(SET_INFO, body)).status == NtStatus.ACCESS_DENIED
     assert not (folder / "named by nobody").exists()
-    await client.log_in(*TEST, again=client.login)
+    await client.log_in(*TEST, again=client.session)
     assert (await client.ask(SET_INFO, body)).status == 0
 
 
@@ -165,10 +164,10 @@ async def test_a_guest_may_become_anonymous_and_a_guest_again(client):
 
 async def test_a_session_that_stepped_down_is_still_ended_by_its_account(server, client):
     await client.log_in(*TEST)
-    await client.log_in(*ANONYMOUS, again=client.login)
-    async with modern_client(server) as again:
+    await client.log_in(*ANONYMOUS, again=client.session)
+    async with connected(server, WINDOWS) as again:
         await again.negotiate()
-        assert (await again.log_in(*TEST, previous=client.login.session_id)).status == 0
+        assert (await again.log_in(*TEST, previous=client.session.session_id)).status == 0
         assert len(server.server.document()["sessions"]) == 1
 
 
@@ -179,23 +178,23 @@ async def test_a_reauthentication_that_nobody_signed_is_denied_where_signing_is_
     answer = await client.ask(SESSION_SETUP, messages.session_setup(token), signed=False)
     assert answer.status == NtStatus.ACCESS_DENIED
     assert (await client.ask(ECHO)).status == 0
-    await opened(client)
+    await client.open("file")
 
 
 async def test_nor_is_one_that_is_neither_signed_nor_sealed_where_all_is_sealed(folder):
     async with (
         serve(folder, signing="enabled", encryption="desired") as server,
-        modern_client(server) as client,
+        connected(server, WINDOWS) as client,
     ):
-        await client.arrive()
-        assert client.login.must_seal
+        await client.connect()
+        assert client.session.must_seal
         token = Pyspnego("test", "test").context.step()
         body = messages.session_setup(token)
         answer = await client.ask(SESSION_SETUP, body, signed=False, seal=False)
         assert answer.status == NtStatus.ACCESS_DENIED
         answer = await client.ask(SESSION_SETUP, body, signed=True, seal=False)
         assert answer.status == MORE_PROCESSING
-        assert (await client.log_in(again=client.login)).status == NtStatus.INVALID_PARAMETER
+        assert (await client.log_in(again=client.session)).status == NtStatus.INVALID_PARAMETER
 
 
 async def test_no_second_login_begins_in_a_session_while_the_first_is_being_settled(
@@ -212,21 +211,21 @@ async def test_no_second_login_begins_in_a_session_while_the_first_is_being_sett
         ended.set()
 
     end = session_setup.end_session
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate()
         await client.log_in(*TEST)
         context = Pyspnego(*TEST).context
-        fields = {"previous": client.login.session_id}
-        new = Login()
+        fields = {"previous": client.session.session_id}
+        new = Session()
         body = messages.session_setup(context.step(), **fields)
-        answer = await client.ask(SESSION_SETUP, body, login=new)
+        answer = await client.ask(SESSION_SETUP, body, session=new)
         new.session_id = answer.session_id
         monkeypatch.setattr(session_setup, "end_session", slowly)
         body = messages.session_setup(context.step(answer.token), **fields)
-        await client.send(client.request(SESSION_SETUP, body, login=new))
+        await client.send(client.peer.request(SESSION_SETUP, body, session=new))
         await begun.wait()
         body = messages.session_setup(Pyspnego(*THE_SECOND).context.step())
-        await client.send(client.request(SESSION_SETUP, body, login=new))
+        await client.send(client.peer.request(SESSION_SETUP, body, session=new))
         with trio.fail_after(5):
             await ended.wait()
         go_on.set()
@@ -240,8 +239,8 @@ async def test_a_session_that_stepped_down_is_known_by_its_account(server, clien
     """Or it would be counted as another's, and nobody could end it by the name of its user."""
     await client.log_in(*TEST)
     await client.enter()
-    await opened(client)
-    await client.log_in(*ANONYMOUS, again=client.login)
+    await client.open("file")
+    await client.log_in(*ANONYMOUS, again=client.session)
     document = server.server.document()
     assert [one["user"] for one in document["sessions"]] == ["test"]
     assert [one["user"] for one in document["opens"]] == ["test"]

@@ -12,8 +12,8 @@ from trio.testing import wait_all_tasks_blocked
 from smbd.ntstatus import NtStatus
 from smbd.server.listening import listen_unix
 from tests.core import messages
-from tests.core.messages import ECHO, EXCLUSIVE, LOCK, READ, SHARED
-from tests.server.raw import raw_client
+from tests.core.messages import ECHO, EXCLUSIVE, LOCK, SHARED
+from tests.scripted import connected
 from tests.server.running import ONE_SHARE, USERS, running
 
 STATUS = {"ask": "status"}
@@ -25,14 +25,14 @@ def disconnect(who):
 
 
 async def test_status_tells_sessions_opens_and_locks(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a.txt", access=0x12019F)
         ranges = messages.lock(file_id, (0, 10, EXCLUSIVE | 16), (20, 5, SHARED | 16))
         assert (await client.ask(LOCK, ranges)).status == 0
         told = await server.ask(STATUS)
         [session], [opened], locks = told["sessions"], told["opens"], told["locks"]
-        assert session["id"] == hex(client.peer.session_id)
+        assert session["id"] == hex(client.session.session_id)
         assert session["user"] == "test"
         assert session["client"] == f"127.0.0.1:{client.stream.socket.getsockname()[1]}"
         assert session["signing"] == "AES-CMAC"
@@ -46,7 +46,7 @@ async def test_status_tells_sessions_opens_and_locks(tmp_path):
 
 
 async def test_a_login_that_is_not_done_is_no_session(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.negotiate()
         await client.send(next(client.peer.login()))
         assert (await client.answer()).status == NtStatus.MORE_PROCESSING_REQUIRED
@@ -57,11 +57,11 @@ async def test_a_login_that_is_not_done_is_no_session(tmp_path):
 
 
 async def test_one_session_of_two_is_ended_and_the_other_goes_on(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as one, raw_client(server) as two:
+    async with running(tmp_path) as server, connected(server) as one, connected(server) as two:
         await one.connect()
         await two.connect()
         await one.open("a")
-        told = await server.ask(disconnect(hex(one.peer.session_id)))
+        told = await server.ask(disconnect(hex(one.session.session_id)))
         assert told == {"ended": [f"test on 127.0.0.1:{one.stream.socket.getsockname()[1]}"]}
         assert await one.hung_up()
         assert await two.works()
@@ -72,13 +72,14 @@ async def test_one_session_of_two_is_ended_and_the_other_goes_on(tmp_path):
 async def test_a_user_is_ended_wherever_and_whatever_the_spelling(tmp_path):
     async with (
         running(tmp_path, users=TWO_USERS) as server,
-        raw_client(server) as one,
-        raw_client(server) as two,
-        raw_client(server) as ann,
+        connected(server) as one,
+        connected(server) as two,
+        connected(server) as ann,
     ):
         await one.connect()
         await two.connect()
-        assert await ann.log_in("ann") == 0
+        await ann.negotiate()
+        assert (await ann.log_in("ann")).status == 0
         assert len((await server.ask(disconnect("TEST")))["ended"]) == 2
         assert await one.hung_up()
         assert await two.hung_up()
@@ -86,21 +87,19 @@ async def test_a_user_is_ended_wherever_and_whatever_the_spelling(tmp_path):
 
 
 async def test_of_two_logins_on_one_connection_one_is_ended(tmp_path):
-    async with running(tmp_path, users=TWO_USERS) as server, raw_client(server) as client:
+    async with running(tmp_path, users=TWO_USERS) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a")
-        first = client.peer.session_id, client.peer.tree_id, client.peer.signer
-        client.peer.session_id, client.peer.signer = 0, None
-        assert await client.authenticate("ann") == 0
+        first = client.session
+        assert (await client.log_in("ann")).status == 0
         assert len((await server.ask(disconnect("test")))["ended"]) == 1
         assert (await client.ask(ECHO)).status == 0
-        client.peer.session_id, client.peer.tree_id, client.peer.signer = first
-        refused = await client.ask(READ, messages.read(file_id))
+        refused = await client.read(file_id, session=first)
         assert refused.status == NtStatus.USER_SESSION_DELETED
 
 
 async def test_an_address_is_ended_logged_in_or_not(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as one, raw_client(server) as two:
+    async with running(tmp_path) as server, connected(server) as one, connected(server) as two:
         await one.connect()
         await two.negotiate()
         peer = f"127.0.0.1:{two.stream.socket.getsockname()[1]}"

@@ -13,7 +13,7 @@ from smbd.server import descriptors
 from smbd.state import OpenTable
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.state.holders import an_open
 
 
@@ -70,8 +70,8 @@ async def test_one_client_leaves_descriptors_to_others_and_all_can_still_come(
     limits = Limits(connections=12)
     async with (
         smbd.testing.serve(tmp_path, users=users, limits=limits) as server,
-        raw_client(server) as one,
-        raw_client(server) as two,
+        connected(server) as one,
+        connected(server) as two,
     ):
         await one.connect()
         await two.connect()
@@ -83,10 +83,8 @@ async def test_one_client_leaves_descriptors_to_others_and_all_can_still_come(
             await two.open(f"two {number}")
         refused = await two.ask(CREATE, messages.create("one more"))
         assert refused.status == NtStatus.INSUFFICIENT_RESOURCES, "two thirds are this user's"
-        async with raw_client(server) as other:
-            assert await other.log_in("other", "other") == 0
-            await other.send(other.peer.tree_connect("share"))
-            other.peer.tree_id = (await other.answer()).tree_id
+        async with connected(server) as other:
+            await other.connect("share", "other", "other")
             await other.open("other")
         assert (await one.ask(CLOSE, messages.close(taken[0]))).status == 0
         await two.open("one more")

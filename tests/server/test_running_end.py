@@ -16,8 +16,7 @@ import smbd.testing
 from smbd.ntstatus import NtStatus
 from tests.core import messages
 from tests.core.messages import EXCLUSIVE, FLUSH, LOCK, READ, WRITE
-from tests.core.peer import PENDING
-from tests.server.raw import raw_client
+from tests.scripted import PENDING, connected
 from tests.server.running import ONE_SHARE, write
 
 ALL = (0, 100, EXCLUSIVE)
@@ -51,7 +50,7 @@ def path_of(fd):
 
 
 async def test_what_is_in_work_is_answered_and_nothing_new_is_taken(tmp_path, monkeypatch):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a")
         _, release = hold_fsync(server, monkeypatch)
@@ -71,7 +70,7 @@ async def test_what_is_in_work_is_answered_and_nothing_new_is_taken(tmp_path, mo
 
 async def test_replies_that_wait_for_a_slow_client_still_leave(tmp_path):
     (tmp_path / "big").write_bytes(bytes(MIB))
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(messages.ECHO, asked=512)
         file_id = await client.open("big")
@@ -86,7 +85,7 @@ async def test_replies_that_wait_for_a_slow_client_still_leave(tmp_path):
 
 
 async def test_who_waits_for_a_lock_is_told_that_it_will_not_come(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         holder, waiter = await client.open("a"), await client.open("a")
         assert (await client.ask(LOCK, messages.lock(holder, ALL))).status == 0
@@ -103,8 +102,8 @@ async def test_what_was_written_is_flushed_once_a_file_before_its_handles_close(
     (tmp_path / "old").write_bytes(b"x")
     async with (
         smbd.testing.serve(tmp_path) as server,
-        raw_client(server) as client,
-        raw_client(server) as other,
+        connected(server) as client,
+        connected(server) as other,
     ):
         await client.connect()
         await other.connect()
@@ -123,7 +122,7 @@ async def test_what_was_written_is_flushed_once_a_file_before_its_handles_close(
 
 
 async def test_a_flush_that_fails_is_told_to_the_operator(tmp_path, monkeypatch, caplog):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.open("a")
 
@@ -139,7 +138,7 @@ async def test_a_flush_that_fails_is_told_to_the_operator(tmp_path, monkeypatch,
 async def test_who_never_takes_replies_cannot_keep_the_server(tmp_path, autojump_clock):
     (tmp_path / "big").write_bytes(bytes(MIB))
     autojump_clock.autojump_threshold = 0.05
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(messages.ECHO, asked=512)
         file_id = await client.open("big")
@@ -152,7 +151,7 @@ async def test_who_never_takes_replies_cannot_keep_the_server(tmp_path, autojump
 
 
 async def test_draining_twice_is_draining_once(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await server.server.drain()
         await server.server.drain()
@@ -168,7 +167,7 @@ async def test_what_a_block_raises_is_raised_as_it_is(tmp_path):
 async def test_a_client_that_takes_nothing_is_waited_for_once(tmp_path, autojump_clock):
     autojump_clock.autojump_threshold = 0.05
     (tmp_path / "big").write_bytes(bytes(MIB))
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         await client.ask(messages.ECHO, asked=512)
         file_id = await client.open("big")
@@ -226,7 +225,7 @@ def logged(program, text):
 
 async def test_sigterm_ends_in_order_with_clients_on(tmp_path):
     with process(tmp_path) as program:
-        async with raw_client(Place(program)) as client:
+        async with connected(Place(program)) as client:
             await client.connect()
             file_id = await client.open("a.txt")
             assert (await client.ask(WRITE, messages.write(file_id, b"kept"))).status == 0
@@ -244,7 +243,7 @@ async def test_sigterm_ends_in_order_with_clients_on(tmp_path):
 
 async def test_sighup_reads_shares_toml_again(tmp_path):
     with process(tmp_path) as program:
-        async with raw_client(Place(program)) as client:
+        async with connected(Place(program)) as client:
             await client.connect()
             (tmp_path / "two").mkdir()
             write(tmp_path, ONE_SHARE + "[shares.new]\npath = 'two'\n")
@@ -262,7 +261,7 @@ async def test_sighup_reads_shares_toml_again(tmp_path):
 
 async def test_sighup_while_shares_toml_is_away_changes_nothing(tmp_path):
     with process(tmp_path) as program:
-        async with raw_client(Place(program)) as client:
+        async with connected(Place(program)) as client:
             await client.connect()
             (tmp_path / "shares.toml").rename(tmp_path / "away")
             program.send_signal(signal.SIGHUP)
@@ -286,7 +285,7 @@ async def test_sighup_before_the_server_is_there_ends_nothing(tmp_path):
         "sys.exit(main(['serve']))\n"
     )
     with process(tmp_path, "-c", program) as served:
-        async with raw_client(Place(served)) as client:
+        async with connected(Place(served)) as client:
             await client.connect()
         served.send_signal(signal.SIGTERM)
         _, errors = await trio.to_thread.run_sync(served.communicate)
@@ -318,7 +317,7 @@ async def test_a_second_signal_ends_at_once(tmp_path):
     (tmp_path / "big").write_bytes(bytes(MIB))
     with process(tmp_path) as program:
         (tmp_path / "big").rename(tmp_path / "one/big")
-        async with raw_client(Place(program)) as client:
+        async with connected(Place(program)) as client:
             await client.connect()
             await client.ask(messages.ECHO, asked=512)
             file_id = await client.open("big")
@@ -354,7 +353,7 @@ async def test_a_disk_that_never_answers_does_not_keep_the_process(tmp_path):
         "sys.exit(main(['serve']))\n"
     )
     with process(tmp_path, "-c", program) as stuck:
-        async with raw_client(Place(stuck)) as client:
+        async with connected(Place(stuck)) as client:
             await client.connect()
             file_id = await client.open("a.txt")
             assert (await client.ask(WRITE, messages.write(file_id, b"data"))).status == 0

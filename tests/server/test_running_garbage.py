@@ -25,7 +25,7 @@ from tests.core.messages import (
     READ,
     WRITE,
 )
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 
 def test_what_one_collection_has_seen_no_later_one_looks_at():
@@ -60,7 +60,7 @@ async def test_a_connection_that_ends_leaves_nothing_to_collect(tmp_path, droppe
         gc.collect()
         gc.disable()
         try:
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 file_id = await client.open("file", options=messages.DELETE_ON_CLOSE)
                 folder = await client.open("", options=1)

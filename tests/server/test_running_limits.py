@@ -2,7 +2,6 @@
 
 import os
 import socket
-from contextlib import contextmanager
 
 import pytest
 import trio
@@ -22,8 +21,7 @@ from tests.core.messages import (
     READ,
     UNLOCK,
 )
-from tests.core.peer import PENDING
-from tests.server.raw import raw_client
+from tests.scripted import PENDING, connected
 
 ALL = (0, 100, EXCLUSIVE)
 MIB = 1 << 20
@@ -40,14 +38,14 @@ async def turned_away(server, host="127.0.0.1"):
 
 async def test_one_connection_too_many_is_closed_at_once(tmp_path):
     limits = Limits(connections=2)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as one:
-        async with raw_client(server) as two:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as one:
+        async with connected(server) as two:
             await one.connect()
             await two.connect()
             assert await turned_away(server)
             assert await one.works()
         await wait_all_tasks_blocked(0.01)
-        async with raw_client(server) as two:
+        async with connected(server) as two:
             await two.connect()  # who leaves makes room
         await wait_all_tasks_blocked(0.01)
         assert server.server.document()["connections"] == {
@@ -59,7 +57,7 @@ async def test_one_connection_too_many_is_closed_at_once(tmp_path):
 
 async def test_one_address_leaves_room_for_others(tmp_path):
     limits = Limits(connections_per_address=1)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as one:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as one:
         await one.connect()
         assert await turned_away(server)
         assert not await turned_away(server, "127.0.0.2")
@@ -67,13 +65,13 @@ async def test_one_address_leaves_room_for_others(tmp_path):
 
 async def test_who_does_not_log_in_leaves_room_for_others(tmp_path):
     limits = Limits(half_open_logins=1)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as one:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as one:
         await one.connect()
-        async with raw_client(server) as two:
+        async with connected(server) as two:
             await two.negotiate()
             assert await turned_away(server)
         await wait_all_tasks_blocked(0.01)
-        async with raw_client(server) as two:
+        async with connected(server) as two:
             await two.connect()
             assert not await turned_away(server), "who is in does not count"
 
@@ -86,8 +84,8 @@ async def test_who_logs_in_too_late_is_dropped(tmp_path, mock_clock):
     limits = Limits(login_time=3)
     async with (
         smbd.testing.serve(tmp_path, limits=limits) as server,
-        raw_client(server) as late,
-        raw_client(server) as silent,
+        connected(server) as late,
+        connected(server) as silent,
     ):
         await late.negotiate()
         mock_clock.jump(2.9)
@@ -99,7 +97,7 @@ async def test_who_logs_in_too_late_is_dropped(tmp_path, mock_clock):
 
 async def test_who_is_in_need_not_hurry(tmp_path, mock_clock):
     limits = Limits(login_time=3, idle_time=0)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
         mock_clock.jump(100_000)
         assert await client.works()
@@ -107,7 +105,7 @@ async def test_who_is_in_need_not_hurry(tmp_path, mock_clock):
 
 async def test_who_says_nothing_and_has_nothing_open_is_dropped(tmp_path, mock_clock):
     limits = Limits(idle_time=10)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
         for _ in range(5):
             mock_clock.jump(9)
@@ -125,8 +123,8 @@ async def test_who_takes_no_replies_is_dropped_although_files_are_open(tmp_path,
     limits = Limits(idle_time=10)
     async with (
         smbd.testing.serve(tmp_path, limits=limits) as server,
-        raw_client(server) as client,
-        raw_client(server) as other,
+        connected(server) as client,
+        connected(server) as other,
     ):
         await client.connect()
         await other.connect()
@@ -153,8 +151,8 @@ async def test_memory_of_one_connection_is_bounded_and_nothing_is_lost(tmp_path)
     limits = Limits(memory=16 * MIB)
     async with (
         smbd.testing.serve(tmp_path, limits=limits) as server,
-        raw_client(server) as greedy,
-        raw_client(server) as other,
+        connected(server) as greedy,
+        connected(server) as other,
     ):
         await greedy.connect()
         await other.connect()
@@ -174,39 +172,29 @@ async def test_handles_are_those_of_the_connection_not_of_one_login(tmp_path):
     limits = Limits(opens=3)
     async with (
         smbd.testing.serve(tmp_path, limits=limits) as server,
-        raw_client(server) as client,
-        raw_client(server) as other,
+        connected(server) as client,
+        connected(server) as other,
     ):
         await client.connect()
         first = await client.open("1")
         await client.open("2")
-        with another_session(client):
-            assert await client.authenticate() == 0
-            await client.send(client.peer.tree_connect())
-            client.peer.tree_id = (await client.answer()).tree_id
-            await client.open("3")
-            refused = await client.ask(CREATE, messages.create("4"))
-            assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
-            assert not (tmp_path / "4").exists(), "who is refused leaves nothing behind"
+        first_login = client.session
+        assert (await client.log_in()).status == 0
+        await client.enter()
+        await client.open("3")
+        refused = await client.ask(CREATE, messages.create("4"))
+        assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+        assert not (tmp_path / "4").exists(), "who is refused leaves nothing behind"
+        client.session = first_login
         await other.connect()
         await other.open("5")
         assert (await client.ask(CLOSE, messages.close(first))).status == 0
         await client.open("6")
 
 
-@contextmanager
-def another_session(client):
-    """Inside, the connection's client begins as nobody; afterwards it is who it was."""
-    peer = client.peer
-    before = peer.session_id, peer.tree_id, peer.signer
-    peer.session_id, peer.tree_id, peer.signer = 0, 0, None
-    yield
-    peer.session_id, peer.tree_id, peer.signer = before
-
-
 async def test_requests_in_work_are_bounded_and_what_ends_at_once_is_not(tmp_path):
     limits = Limits(requests=16)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
         holder, waiter = await client.open("a"), await client.open("a")
         assert (await client.ask(LOCK, messages.lock(holder, ALL))).status == 0
@@ -229,7 +217,7 @@ async def test_requests_in_work_are_bounded_and_what_ends_at_once_is_not(tmp_pat
 
 async def test_a_chain_that_may_not_begin_is_refused_link_by_link(tmp_path):
     limits = Limits(requests=16)
-    async with smbd.testing.serve(tmp_path, limits=limits) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
         holder, waiter = await client.open("a"), await client.open("a")
         assert (await client.ask(LOCK, messages.lock(holder, ALL))).status == 0
@@ -265,14 +253,12 @@ async def test_an_ipv6_peer_has_a_name_that_can_be_read(tmp_path):
 
 
 async def test_credits_are_few_until_somebody_has_logged_in(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
-        await client.send(client.peer.negotiate(asked=8000))
-        answer = await client.answer()
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
+        answer = await client.negotiate(asked=8000)
         assert answer.granted <= 16
-        client.peer.negotiated(answer)
         echo = await client.ask(ECHO, asked=8000)
         assert answer.granted + echo.granted <= 17
-        assert await client.authenticate(credits_asked=500) == 0
+        assert (await client.log_in(asked=500)).status == 0
         first = await client.ask(ECHO, asked=1)
         assert first.granted == 1
         assert (await client.ask(ECHO, asked=8000)).granted > 7000

@@ -7,7 +7,7 @@ import trio
 
 from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
 from smbd.server import serving
-from tests.server.raw import RawClient
+from tests.scripted import Connection
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ async def test_clients_of_every_address_are_served(tmp_path, hosts):
     async with serving(config) as server:
         for address in server.addresses:
             async with await trio.open_tcp_stream(address.host, address.port) as stream:
-                client = RawClient(stream)
+                client = Connection(stream)
                 await client.connect()
                 assert await client.works()
         assert len(server.addresses) == 2

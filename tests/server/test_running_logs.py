@@ -15,7 +15,7 @@ from smbd.wire.access import FILE_GENERIC_READ, FILE_GENERIC_WRITE
 from smbd.wire.create import CreateDisposition
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, READ, WRITE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import ONE_SHARE, USERS, connect_status, login_status, running
 
 SECRET = "correct horse battery staple"
@@ -40,7 +40,7 @@ def log(request):
 async def test_a_client_s_visit_is_told_in_a_line_for_each_step(tmp_path, caplog):
     caplog.set_level(logging.INFO, "smbd")
     async with running(tmp_path) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             file_id = await client.open("a")
             for _ in range(100):
@@ -66,7 +66,7 @@ async def test_each_refusal_is_told_with_its_peer(tmp_path, caplog):
         assert await connect_status(server, "nowhere") == NtStatus.BAD_NETWORK_NAME
         assert await connect_status(server, "share") == NtStatus.ACCESS_DENIED
         assert await connect_status(server, "n" * 30_000) == NtStatus.BAD_NETWORK_NAME
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.send(bytes(100))
             assert await client.hung_up()
         await wait_all_tasks_blocked(0.01)
@@ -82,7 +82,7 @@ async def test_each_refusal_is_told_with_its_peer(tmp_path, caplog):
 
 
 async def test_a_disk_that_fails_is_told(tmp_path, caplog, monkeypatch):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a")
 
@@ -150,7 +150,7 @@ async def test_a_refused_write_is_told_once_for_each_share_and_cause(
     tmp_path, caplog, monkeypatch, cause, told
 ):
     two = ONE_SHARE + "[shares.other]\npath = 'two'\n"
-    async with running(tmp_path, two) as server, raw_client(server) as client:
+    async with running(tmp_path, two) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a")
 
@@ -174,7 +174,7 @@ async def test_a_refused_write_is_told_once_for_each_share_and_cause(
 async def test_a_name_that_cannot_be_made_is_told_and_one_that_cannot_be_read_is_not(
     tmp_path, caplog, monkeypatch
 ):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
 
         def refuse(*_):

@@ -7,7 +7,7 @@ import trio
 
 from tests.core import messages
 from tests.core.messages import READ
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import login_status, running
 
 METRICS = "metrics = '127.0.0.1:0'"
@@ -54,7 +54,7 @@ async def test_every_line_is_in_the_format(tmp_path):
 
 
 async def test_figures_are_those_of_what_happened(tmp_path):
-    async with running(tmp_path, server=METRICS) as server, raw_client(server) as client:
+    async with running(tmp_path, server=METRICS) as server, connected(server) as client:
         (tmp_path / "one/a").write_bytes(b"data")
         await client.connect()
         file_id = await client.open("a")

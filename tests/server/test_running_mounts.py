@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from smbd.ntstatus import NtStatus
 from tests.core import messages
 from tests.core.messages import CREATE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import connect_status, running
 
 
@@ -55,7 +55,7 @@ async def test_an_idle_share_does_not_keep_its_disk_busy(tmp_path):
         async with running(tmp_path, "[shares.share]\npath = 'disk'\n") as server:
             await wait_all_tasks_blocked(0.01)
             assert server.server.service.shares["share"].root is None, "nobody is connected yet"
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 await client.open("a")
                 refused = await client.ask(CREATE, messages.create("a", disposition=2))
@@ -72,11 +72,11 @@ async def test_an_idle_share_does_not_keep_its_disk_busy(tmp_path):
 
 
 async def test_a_disk_that_is_mounted_on_a_share_is_what_is_served_from_then_on(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as old:
+    async with running(tmp_path) as server, connected(server) as old:
         await old.connect()
         await old.open("before")
         with disk(tmp_path / "one"):
-            async with raw_client(server) as new:
+            async with connected(server) as new:
                 await new.connect()
                 await new.open("on the disk")
                 assert names(tmp_path / "one") == ["on the disk"]
@@ -89,12 +89,12 @@ async def test_a_disk_that_is_mounted_on_a_share_is_what_is_served_from_then_on(
 
 
 async def test_a_folder_made_anew_is_what_new_clients_see(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as old:
+    async with running(tmp_path) as server, connected(server) as old:
         await old.connect()
         await old.open("a")
         (tmp_path / "one").rename(tmp_path / "away")
         (tmp_path / "one").mkdir()
-        async with raw_client(server) as new:
+        async with connected(server) as new:
             await new.connect()
             await new.open("b")
         assert names(tmp_path / "one") == ["b"]
@@ -113,7 +113,7 @@ async def test_a_share_without_its_folder_says_so_until_it_is_back(tmp_path, cap
 
 
 async def test_clients_of_one_share_have_one_folder_open(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as one, raw_client(server) as two:
+    async with running(tmp_path) as server, connected(server) as one, connected(server) as two:
         await one.connect()
         folder = server.server.service.shares["share"].root
         await two.connect()

@@ -8,14 +8,14 @@ from trio.testing import wait_all_tasks_blocked
 from smbd.ntstatus import NtStatus
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, READ, TREE_DISCONNECT, WRITE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import ONE_SHARE, USERS, connect_status, login_status, running
 
 TWO = "[shares.two]\npath = 'two'\n"
 
 
 async def test_a_new_share_appears_and_who_works_goes_on(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a.txt")
         assert await connect_status(server, "two") == NtStatus.BAD_NETWORK_NAME
@@ -31,7 +31,7 @@ async def test_a_new_share_appears_and_who_works_goes_on(tmp_path):
 
 
 async def test_a_share_that_is_gone_lives_on_for_those_who_have_it(tmp_path):
-    async with running(tmp_path, ONE_SHARE + TWO) as server, raw_client(server) as client:
+    async with running(tmp_path, ONE_SHARE + TWO) as server, connected(server) as client:
         await client.connect("two")
         file_id = await client.open("a.txt")
         server.write(ONE_SHARE)
@@ -49,7 +49,7 @@ async def test_a_share_that_is_gone_lives_on_for_those_who_have_it(tmp_path):
 @pytest.mark.parametrize("leaving", ["TREE_DISCONNECT", "hanging up"])
 async def test_the_old_share_is_closed_with_its_last_tree(tmp_path, leaving):
     async with running(tmp_path, ONE_SHARE + TWO) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect("two")
             file_id = await client.open("a.txt")
             old = server.server.service.shares["two"]
@@ -89,7 +89,7 @@ def names(folder):
 
 
 async def test_a_share_that_moved_is_another_one_for_who_comes_next(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as old, raw_client(server) as new:
+    async with running(tmp_path) as server, connected(server) as old, connected(server) as new:
         await old.connect()
         server.write(ONE_SHARE.replace("'one'", "'two'") + "engine = 'threads'\n")
         assert await server.reload()
@@ -102,7 +102,7 @@ async def test_a_share_that_moved_is_another_one_for_who_comes_next(tmp_path):
 
 
 async def test_a_folder_that_was_replaced_is_opened_again(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         (tmp_path / "one").rmdir()
         (tmp_path / "one").mkdir()
         assert await server.reload()
@@ -126,7 +126,7 @@ async def test_a_share_that_stays_keeps_its_engine_and_gets_its_new_rules(tmp_pa
 
 
 async def test_users_and_passwords_count_for_the_next_login(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         server.write(ONE_SHARE, users="[users.test]\npassword = 'changed'\n")
         assert await server.reload()
@@ -209,7 +209,7 @@ async def test_what_counts_from_the_next_start_on_is_said(tmp_path, caplog):
         assert ("restart needed", text) in [(one.event, one.message) for one in caplog.records]
         assert server.server.service.config.server.log_format == "text"
         assert server.server.service.config.server.limits.opens == 1
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.open("a")
             refused = await client.ask(CREATE, messages.create("b"))
@@ -226,7 +226,7 @@ async def test_the_log_says_what_changed(tmp_path, caplog):
 
 async def test_reading_goes_on_while_a_share_is_retired_under_it(tmp_path):
     (tmp_path / "big").write_bytes(bytes(1 << 20))
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         (tmp_path / "big").rename(tmp_path / "one/big")
         await client.connect()
         file_id = await client.open("big")

@@ -14,9 +14,8 @@ from smbd.testing import serve, serve_in_thread
 from tests.auth.peers import Pyspnego
 from tests.core import messages
 from tests.core.messages import CANCEL, CREATE, ECHO, SESSION_SETUP, SIGNED, WRITE
-from tests.server import frames
+from tests.scripted import WINDOWS, Connection, Session, connected, frames
 from tests.server.clients import PypiClient, SambaClient
-from tests.server.modern import Login, ModernClient, modern_client
 
 FREE = 3  # failures
 SLOWEST = 5.0  # seconds
@@ -47,7 +46,7 @@ async def server(folder):
 
 @pytest.fixture
 async def client(server):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate()
         yield client
 
@@ -71,7 +70,7 @@ async def test_a_name_that_is_not_known_is_slowed_like_a_wrong_password(server, 
         async with await trio.open_tcp_stream(
             server.host, server.port, local_address=f"127.0.0.{number + 2}"
         ) as stream:
-            client = ModernClient(stream)
+            client = Connection(stream, WINDOWS)
             await client.negotiate()
             times.append(await fails(client, 6, **credentials))
     assert times[0] == pytest.approx(times[1])
@@ -97,7 +96,7 @@ async def test_another_address_is_not_slowed(server, client, autojump_clock):
     async with await trio.open_tcp_stream(
         server.host, server.port, local_address="127.0.0.2"
     ) as stream:
-        other = ModernClient(stream)
+        other = Connection(stream, WINDOWS)
         await other.negotiate()
         answer, seconds = await timed(other.log_in())
         assert answer.status == 0
@@ -113,7 +112,9 @@ async def guess(client, *, count):
         answer = await client.ask(SESSION_SETUP, body, session_id=0, signed=False)
         body = messages.session_setup(context.step(answer.token))
         proofs.append(
-            client.request(SESSION_SETUP, body, login=Login(answer.session_id), signed=False)
+            client.peer.request(
+                SESSION_SETUP, body, session=Session(answer.session_id), signed=False
+            )
         )
     return proofs
 
@@ -134,8 +135,8 @@ async def test_guesses_that_are_sent_together_are_answered_one_after_the_other(
 async def test_a_guess_cannot_be_cancelled_to_have_its_answer_at_once(client, autojump_clock):
     await fails(client, 8)
     (proof,) = await guess(client, count=1)
-    message_id = client.next_id - 1
-    cancel = client.request(CANCEL, message_id=message_id, signed=False)
+    message_id = client.peer.next_id - 1
+    cancel = client.peer.request(CANCEL, message_id=message_id, signed=False)
     await client.send(proof, cancel)
     answer, seconds = await timed(client.answer())
     assert answer.status == NtStatus.LOGON_FAILURE
@@ -151,8 +152,8 @@ async def test_a_login_that_ends_while_its_answer_is_held_back_never_was(
     context = Pyspnego("test", "test").context
     body = messages.session_setup(context.step())
     answer = await client.ask(SESSION_SETUP, body, session_id=0, signed=False)
-    half, body = Login(answer.session_id), messages.session_setup(context.step(answer.token))
-    proofs = [client.request(SESSION_SETUP, body, login=half) for _ in range(2)]
+    half, body = Session(answer.session_id), messages.session_setup(context.step(answer.token))
+    proofs = [client.peer.request(SESSION_SETUP, body, session=half) for _ in range(2)]
     await client.send(*proofs)
     assert (await client.answer()).status == NtStatus.INVALID_PARAMETER
     assert (await client.answer()).status == NtStatus.USER_SESSION_DELETED
@@ -170,7 +171,7 @@ async def test_no_interim_response_while_an_answer_is_held_back(client, autojump
 
 async def test_nobody_else_waits_while_an_answer_is_held_back(server, client, autojump_clock):
     await fails(client, 8)
-    async with modern_client(server) as bystander:
+    async with connected(server, WINDOWS) as bystander:
         with trio.fail_after(SLOWEST + 1):  # the same address: this login is held back as well
             await bystander.negotiate()
             assert (await bystander.log_in()).status == 0
@@ -208,7 +209,7 @@ async def test_channel_bindings_and_target_names_are_not_held_against_a_client(
         channel_bindings=bindings if bound else None,
         options=spnego.NegotiateOptions.use_ntlm | spnego.NegotiateOptions.use_negotiate,
     )
-    async with serve(folder) as server, modern_client(server) as client:
+    async with serve(folder) as server, connected(server, WINDOWS) as client:
         await client.negotiate()
         assert (await client.log_in(context=context)).status == 0
         assert (await client.enter()).status == 0
@@ -228,11 +229,11 @@ async def open_house(folder, tmp_path):
 
 @pytest.mark.parametrize(("user", "flag"), [("guest", 1), ("", 2), ("whoever", 1)])
 async def test_guests_are_told_so_and_never_get_a_signature(open_house, user, flag):
-    async with modern_client(open_house) as client:
+    async with connected(open_house, WINDOWS) as client:
         await client.negotiate()
         answer = await client.log_in(user, "")
         assert answer.status == 0
-        assert client.login.flags == flag
+        assert client.session.flags == flag
         assert not answer.flags & SIGNED
         assert (await client.enter()).status == NtStatus.ACCESS_DENIED
         answer = await client.enter("public")
@@ -247,7 +248,7 @@ async def test_guests_are_told_so_and_never_get_a_signature(open_house, user, fl
 
 @pytest.mark.parametrize("user", ["guest", ""])
 async def test_without_a_share_for_guests_they_do_not_come_in(folder, user):
-    async with serve(folder) as server, modern_client(server) as client:
+    async with serve(folder) as server, connected(server, WINDOWS) as client:
         await client.negotiate()
         answer = await client.log_in(user, "")
         assert answer.status in {NtStatus.LOGON_FAILURE, NtStatus.ACCESS_DENIED}
@@ -271,8 +272,8 @@ async def test_no_secret_gets_into_the_log(folder, caplog):
     """Nor does the name of a login that failed: people type passwords into the wrong field."""
     caplog.set_level(logging.DEBUG)
     async with serve(folder, password=PASSWORD, users=[HASHED]) as server:
-        async with modern_client(server) as client:
-            await client.arrive(password=PASSWORD)
+        async with connected(server, WINDOWS) as client:
+            await client.connect(password=PASSWORD)
             assert (await client.log_in(password="a wrong one")).status == NtStatus.LOGON_FAILURE
             answer = await client.log_in(user="my password!", password="")
             assert answer.status == NtStatus.LOGON_FAILURE

@@ -9,9 +9,16 @@ from smbd.ntstatus import NtStatus
 from smbd.testing import serve
 from tests.core import messages
 from tests.core.messages import ECHO, IOCTL, NEGOTIATE
-from tests.server import frames
-from tests.server.frames import COMPRESSION, ENCRYPTION, NETNAME, PREAUTH, RDMA, SIGNING, TRANSPORT
-from tests.server.modern import ALL_DIALECTS, modern_client, windows_contexts
+from tests.scripted import ALL_DIALECTS, WINDOWS, connected, frames, windows_contexts
+from tests.scripted.frames import (
+    COMPRESSION,
+    ENCRYPTION,
+    NETNAME,
+    PREAUTH,
+    RDMA,
+    SIGNING,
+    TRANSPORT,
+)
 
 PLAIN = frames.preauth_context()
 CIPHER = (ENCRYPTION, frames.counted(2))
@@ -26,17 +33,17 @@ async def server(folder):
 
 @pytest.fixture
 async def client(server):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         yield client
 
 
 async def test_what_windows_offers_is_answered_with_our_best_and_nothing_that_we_lack(client):
     answer = await client.negotiate()
-    assert client.dialect == 0x0311
-    assert set(client.contexts) == {PREAUTH, ENCRYPTION, SIGNING}
-    assert client.contexts[ENCRYPTION] == frames.counted(2)
-    assert client.contexts[SIGNING] == frames.counted(2)
-    count, salt_length, algorithm = unpack_from("<HHH", client.contexts[PREAUTH])
+    assert client.peer.dialect == 0x0311
+    assert set(client.peer.contexts) == {PREAUTH, ENCRYPTION, SIGNING}
+    assert client.peer.contexts[ENCRYPTION] == frames.counted(2)
+    assert client.peer.contexts[SIGNING] == frames.counted(2)
+    count, salt_length, algorithm = unpack_from("<HHH", client.peer.contexts[PREAUTH])
     assert (count, salt_length, algorithm) == (1, 32, 1)
     assert answer.raw[66] == 3  # signing enabled and required
 
@@ -44,9 +51,9 @@ async def test_what_windows_offers_is_answered_with_our_best_and_nothing_that_we
 async def test_two_connections_get_two_salts(server):
     salts = set()
     for _ in range(2):
-        async with modern_client(server) as client:
+        async with connected(server, WINDOWS) as client:
             await client.negotiate()
-            salts.add(client.contexts[PREAUTH][6:])
+            salts.add(client.peer.contexts[PREAUTH][6:])
     assert len(salts) == 2
 
 
@@ -56,7 +63,7 @@ async def test_two_connections_get_two_salts(server):
 )
 async def test_our_favourite_cipher_of_those_offered_or_none(client, offered, chosen):
     await client.negotiate(contexts=(PLAIN, (ENCRYPTION, frames.counted(*offered))))
-    assert client.contexts[ENCRYPTION] == frames.counted(chosen)
+    assert client.peer.contexts[ENCRYPTION] == frames.counted(chosen)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +71,13 @@ async def test_our_favourite_cipher_of_those_offered_or_none(client, offered, ch
 )
 async def test_our_favourite_signature_of_those_offered(client, offered, chosen):
     await client.negotiate(contexts=(PLAIN, (SIGNING, frames.counted(*offered))))
-    told = client.contexts.get(SIGNING)
+    told = client.peer.contexts.get(SIGNING)
     assert told == (None if chosen is None else frames.counted(chosen))
 
 
 async def test_where_no_signature_is_common_it_is_cmac(client):
-    await client.arrive(contexts=(PLAIN, (SIGNING, frames.counted(7))))
-    assert client.signing == 1  # and `arrive` has checked signatures made with it
+    await client.connect(contexts=(PLAIN, (SIGNING, frames.counted(7))))
+    assert client.peer.signing == 1  # and `arrive` has checked signatures made with it
 
 
 async def test_contexts_may_come_in_any_order_and_unknown_ones_more_than_once(client):
@@ -78,7 +85,7 @@ async def test_contexts_may_come_in_any_order_and_unknown_ones_more_than_once(cl
     posix = (frames.POSIX, bytes(16))
     answer = await client.negotiate(contexts=(unknown, SIGNER, posix, CIPHER, unknown, PLAIN))
     assert answer.status == 0
-    assert set(client.contexts) == {PREAUTH, ENCRYPTION, SIGNING}
+    assert set(client.peer.contexts) == {PREAUTH, ENCRYPTION, SIGNING}
 
 
 KNOWN = {
@@ -136,18 +143,18 @@ async def test_nothing_of_a_refused_negotiate_is_left_over(folder, client):
 async def test_contexts_of_a_client_that_does_not_speak_3_1_1_are_no_contexts(client):
     answer = await client.negotiate((0x0300, 0x0302), contexts=(CIPHER, CIPHER))
     assert answer.status == 0
-    assert client.dialect == 0x0302
+    assert client.peer.dialect == 0x0302
 
 
 async def test_compression_transport_and_rdma_are_declined_and_all_works(client):
     extra = (*windows_contexts(), (TRANSPORT, pack("<I", 1)))
-    await client.arrive(contexts=extra)
-    assert not {COMPRESSION, TRANSPORT, RDMA, NETNAME} & set(client.contexts)
+    await client.connect(contexts=extra)
+    assert not {COMPRESSION, TRANSPORT, RDMA, NETNAME} & set(client.peer.contexts)
     assert (await client.ask(ECHO)).status == 0
 
 
 async def test_something_compressed_all_the_same_costs_the_connection(client):
-    await client.arrive()
+    await client.connect()
     await client.send(b"\xfcSMB" + bytes(100))
     assert await client.hung_up()
 
@@ -155,14 +162,14 @@ async def test_something_compressed_all_the_same_costs_the_connection(client):
 @pytest.mark.parametrize("dialects", [(0x0202,), (0x0210,), (0x0302,), ALL_DIALECTS])
 async def test_a_second_negotiate_costs_the_connection(client, dialects):
     await client.negotiate(dialects)
-    await client.send(client.request(NEGOTIATE, frames.negotiate(dialects, (PLAIN,))))
+    await client.send(client.peer.request(NEGOTIATE, messages.negotiate(dialects, (PLAIN,))))
     assert await client.hung_up()
 
 
 async def test_a_second_negotiate_costs_who_is_logged_in_his_connection_too(client):
-    await client.arrive()
-    body = frames.negotiate(ALL_DIALECTS, windows_contexts())
-    await client.send(client.request(NEGOTIATE, body))
+    await client.connect()
+    body = messages.negotiate(ALL_DIALECTS, windows_contexts())
+    await client.send(client.peer.request(NEGOTIATE, body))
     assert await client.hung_up()
 
 
@@ -195,13 +202,13 @@ def validate(dialects=(0x0300, 0x0302), *, capabilities=0x7F, guid=GUID, mode=1)
 @pytest.mark.parametrize("share", ["IPC$", "share"])
 @pytest.mark.parametrize("dialect", [0x0300, 0x0302])
 async def test_an_honest_one_is_confirmed_on_whatever_tree(client, dialect, share):
-    await client.arrive(share, dialects=(dialect,))
+    await client.connect(share, dialects=(dialect,))
     body = frames.ioctl(frames.VALIDATE_NEGOTIATE_INFO, data=validate((dialect,)), most=24)
     answer = await client.ask(IOCTL, body)
     assert answer.status == 0
     assert answer.flags & messages.SIGNED
-    capabilities, _, mode, told = unpack_from("<I16sHH", frames.ioctl_output(answer))
-    assert (capabilities, mode, told) == (client.capabilities, 3, dialect)
+    capabilities, _, mode, told = unpack_from("<I16sHH", answer.ioctl_output)
+    assert (capabilities, mode, told) == (client.peer.capabilities, 3, dialect)
 
 
 @pytest.mark.parametrize(
@@ -216,23 +223,23 @@ async def test_an_honest_one_is_confirmed_on_whatever_tree(client, dialect, shar
     ids=lambda lie: next(iter(lie)),
 )
 async def test_any_difference_costs_the_connection(client, lie):
-    await client.arrive(dialects=(0x0300, 0x0302))
+    await client.connect(dialects=(0x0300, 0x0302))
     body = frames.ioctl(frames.VALIDATE_NEGOTIATE_INFO, data=validate(**lie), most=24)
-    await client.send(client.request(IOCTL, body))
+    await client.send(client.peer.request(IOCTL, body))
     assert await client.hung_up()
 
 
 async def test_so_does_too_little_room_for_the_answer(client):
-    await client.arrive(dialects=(0x0300, 0x0302))
+    await client.connect(dialects=(0x0300, 0x0302))
     body = frames.ioctl(frames.VALIDATE_NEGOTIATE_INFO, data=validate(), most=23)
-    await client.send(client.request(IOCTL, body))
+    await client.send(client.peer.request(IOCTL, body))
     assert await client.hung_up()
 
 
 async def test_on_3_1_1_the_question_itself_does(client):
-    await client.arrive()
+    await client.connect()
     body = frames.ioctl(frames.VALIDATE_NEGOTIATE_INFO, data=validate(ALL_DIALECTS), most=24)
-    await client.send(client.request(IOCTL, body))
+    await client.send(client.peer.request(IOCTL, body))
     assert await client.hung_up()
 
 
@@ -241,14 +248,14 @@ async def test_on_3_1_1_the_question_itself_does(client):
 
 async def test_a_stranger_may_send_small_frames_only(client):
     await client.negotiate()
-    await client.send(client.request(ECHO, bytes(70000)))
+    await client.send(client.peer.request(ECHO, bytes(70000)))
     assert await client.hung_up()
 
 
 async def test_who_is_logged_in_may_send_large_ones(folder):
     limits = Limits(max_write=1 << 20, max_transact=1 << 20, max_read=1 << 20)
-    async with serve(folder, limits=limits) as server, modern_client(server) as client:
-        await client.arrive()
+    async with serve(folder, limits=limits) as server, connected(server, WINDOWS) as client:
+        await client.connect()
         file_id = (await client.ask(messages.CREATE, frames.everything("large"))).file_id
         body = messages.write(file_id, bytes(1 << 16))
         assert (await client.ask(messages.WRITE, body)).status == 0

@@ -11,7 +11,6 @@ from smbd.server import serving
 from smbd.testing import Options, TestServer, serve
 from tests.core import messages
 from tests.core.messages import (
-    CANCEL,
     CHANGE_NOTIFY,
     CLOSE,
     CREATE,
@@ -24,9 +23,7 @@ from tests.core.messages import (
     TREE_CONNECT,
     WRITE,
 )
-from tests.core.peer import PENDING
-from tests.server import frames
-from tests.server.modern import SEALED, modern_client
+from tests.scripted import SEALED, WINDOWS, connected, frames
 
 CIPHERS = {"AES-128-CCM": 1, "AES-128-GCM": 2, "AES-256-CCM": 3, "AES-256-GCM": 4}
 MUST_SEAL = 4  # SESSION_FLAG_ENCRYPT_DATA
@@ -46,8 +43,8 @@ async def server(folder):
 
 @pytest.fixture
 async def client(server):
-    async with modern_client(server) as client:
-        await client.arrive()
+    async with connected(server, WINDOWS) as client:
+        await client.connect()
         yield client
 
 
@@ -63,7 +60,7 @@ async def vault(folder, tmp_path):
 @pytest.fixture
 async def visitor(vault):
     """Connected to the sealed share."""
-    async with modern_client(vault) as client:
+    async with connected(vault, WINDOWS) as client:
         await client.negotiate()
         await client.log_in()
         answer = await client.enter("vault")
@@ -73,17 +70,17 @@ async def visitor(vault):
 
 @pytest.mark.parametrize("cipher", CIPHERS)
 async def test_each_cipher_there_and_back(server, cipher):
-    async with modern_client(server) as client:
-        await client.arrive(contexts=only(CIPHERS[cipher]))
-        assert client.cipher_id == CIPHERS[cipher]
-        assert client.login.flags == MUST_SEAL
-        assert client.answers_in_the_clear == 3  # NEGOTIATE, SESSION_SETUP twice
+    async with connected(server, WINDOWS) as client:
+        await client.connect(contexts=only(CIPHERS[cipher]))
+        assert client.peer.cipher_id == CIPHERS[cipher]
+        assert client.session.flags == MUST_SEAL
+        assert client.peer.answers_in_the_clear == 3  # NEGOTIATE, SESSION_SETUP twice
         file_id = (await client.ask(CREATE, frames.everything("secret"))).file_id
         for size in (1, 31, 4096, 65536):
             data = bytes(range(256)) * (size // 256) + bytes(size % 256)
             assert (await client.ask(WRITE, messages.write(file_id, data))).status == 0
             assert (await client.ask(READ, messages.read(file_id, length=size))).data == data
-        assert client.answers_in_the_clear == 3
+        assert client.peer.answers_in_the_clear == 3
 
 
 async def test_nothing_inside_a_sealed_frame_is_signed_once_more(client):
@@ -94,53 +91,46 @@ async def test_nothing_inside_a_sealed_frame_is_signed_once_more(client):
 
 async def test_a_signature_inside_a_sealed_frame_is_not_looked_at(client):
     """[MS-SMB2] 3.3.5.2.4: what was sealed needs none; some clients send what they like."""
-    request = bytearray(client.request(ECHO, signed=False))
+    request = bytearray(client.peer.request(ECHO, signed=False))
     request[16] |= SIGNED
     request[48:64] = b"not a signature!"
-    await client.send(client.sealed(bytes(request)))
+    await client.send(client.peer.sealed(bytes(request)))
     assert (await client.answer()).status == 0
 
 
 async def test_errors_come_sealed_like_everything_else(client):
-    before = client.answers_in_the_clear
+    before = client.peer.answers_in_the_clear
     answer = await client.ask(CREATE, frames.create("not there"))
     assert answer.status == NtStatus.OBJECT_NAME_NOT_FOUND
-    assert client.answers_in_the_clear == before
+    assert client.peer.answers_in_the_clear == before
 
 
 async def test_so_do_interim_responses_and_what_follows_them(client):
     root = (await client.ask(CREATE, frames.create(""))).file_id
-    before = client.sealed_answers
-    await client.send(client.sealed(client.request(CHANGE_NOTIFY, frames.change_notify(root),
-                                                   signed=False)))  # fmt: skip
-    (interim,) = await client.answers()
-    assert interim.status == PENDING
-    cancel = client.request(
-        CANCEL, signed=False, flags=messages.ASYNC, async_id=interim.async_id,
-        message_id=interim.message_id,
-    )  # fmt: skip
-    await client.send(client.sealed(cancel))
-    (final,) = await client.answers()
-    assert final.status == NtStatus.CANCELLED
-    assert client.sealed_answers == before + 2
+    before = client.peer.sealed_answers
+    waiting = await client.begin(CHANGE_NOTIFY, frames.change_notify(root))
+    interim = await client.interim(waiting)
+    await client.cancel(waiting, async_id=interim.async_id)
+    assert (await client.reply(waiting)).status == NtStatus.CANCELLED
+    assert client.peer.sealed_answers == before + 2
 
 
 async def test_a_sealed_compound_is_answered_sealed(client):
     await client.ask(CREATE, frames.everything("file"))
-    before = client.answers_in_the_clear
+    before = client.peer.answers_in_the_clear
     answers = await client.ask_related(
         (CREATE, frames.create("file")),
         (QUERY_INFO, frames.query(frames.FILE, frames.STANDARD)),
         (CLOSE, messages.close(messages.PREVIOUS_FILE)),
     )
     assert [one.status for one in answers] == [0, 0, 0]
-    assert client.answers_in_the_clear == before
+    assert client.peer.answers_in_the_clear == before
 
 
 async def test_no_nonce_comes_twice(client):
     nonces = set()
     for _ in range(50):
-        await client.send(client.sealed(client.request(ECHO, signed=False)))
+        await client.send(client.peer.sealed(client.peer.request(ECHO, signed=False)))
         frame = await client.frame()
         assert frame[:4] == SEALED
         nonces.add(frame[20:36])
@@ -184,7 +174,7 @@ async def test_a_compound_in_the_clear_finds_every_part_of_it_denied(visitor):
 
 async def test_who_logs_in_again_on_a_sealed_session_may_do_so_in_the_clear(client):
     """Samba's clients sign a SESSION_SETUP and never seal it."""
-    assert (await client.log_in(again=client.login)).status == 0
+    assert (await client.log_in(again=client.session)).status == 0
     assert (await client.ask(CREATE, frames.create(""))).status == 0
 
 
@@ -193,7 +183,7 @@ async def test_who_logs_in_again_on_a_sealed_session_may_do_so_in_the_clear(clie
 
 @pytest.mark.parametrize("contexts", [(frames.preauth_context(),), only(99)])
 async def test_who_has_no_cipher_is_not_even_asked_for_a_password(server, contexts):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate(contexts=contexts)
         answer = await client.ask(SESSION_SETUP, messages.session_setup(b"whatever"))
         assert answer.status == NtStatus.ACCESS_DENIED
@@ -201,7 +191,7 @@ async def test_who_has_no_cipher_is_not_even_asked_for_a_password(server, contex
 
 @pytest.mark.parametrize("dialect", [0x0202, 0x0210])
 async def test_nor_is_who_speaks_a_dialect_without(server, dialect):
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         await client.negotiate((dialect,))
         answer = await client.ask(SESSION_SETUP, messages.session_setup(b"whatever"))
         assert answer.status == NtStatus.ACCESS_DENIED
@@ -209,7 +199,7 @@ async def test_nor_is_who_speaks_a_dialect_without(server, dialect):
 
 async def test_on_3_0_x_the_capability_says_whether_a_client_can(server):
     for capabilities, status in ((0x3F, NtStatus.ACCESS_DENIED), (0x7F, 0)):
-        async with modern_client(server) as client:
+        async with connected(server, WINDOWS) as client:
             await client.negotiate((0x0300, 0x0302), capabilities=capabilities)
             assert (await client.log_in()).status == status
             if not status:
@@ -223,30 +213,30 @@ async def test_a_guest_has_no_key_to_seal_with(folder):
     async with serving(config) as running:
         port = running.addresses[0].port
         server = TestServer("127.0.0.1", port, "share", "test", "test", running)
-        async with modern_client(server) as client:
+        async with connected(server, WINDOWS) as client:
             await client.negotiate()
             assert (await client.log_in("guest", "")).status == NtStatus.ACCESS_DENIED
 
 
 async def test_desired_seals_for_who_can_and_serves_who_cannot(folder):
     async with serve(folder, encryption="desired") as server:
-        async with modern_client(server) as can, modern_client(server) as cannot:
-            await can.arrive()
-            assert can.login.flags == MUST_SEAL
+        async with connected(server, WINDOWS) as can, connected(server, WINDOWS) as cannot:
+            await can.connect()
+            assert can.session.flags == MUST_SEAL
             answer = await can.ask(ECHO, seal=False)
             assert answer.status == NtStatus.ACCESS_DENIED
-            await cannot.arrive(contexts=(frames.preauth_context(),))
-            assert cannot.login.flags == 0
+            await cannot.connect(contexts=(frames.preauth_context(),))
+            assert cannot.session.flags == 0
             assert (await cannot.ask(CREATE, frames.create(""))).status == 0
 
 
 async def test_off_still_opens_what_a_client_seals_of_its_own_will(folder):
-    async with serve(folder) as server, modern_client(server) as client:
-        await client.arrive()
-        assert client.login.flags == 0
-        before = client.answers_in_the_clear
+    async with serve(folder) as server, connected(server, WINDOWS) as client:
+        await client.connect()
+        assert client.session.flags == 0
+        before = client.peer.answers_in_the_clear
         assert (await client.ask(CREATE, frames.create(""), seal=True)).status == 0
-        assert client.answers_in_the_clear == before
+        assert client.peer.answers_in_the_clear == before
 
 
 # --- what costs the connection ---
@@ -254,14 +244,14 @@ async def test_off_still_opens_what_a_client_seals_of_its_own_will(folder):
 
 @pytest.mark.parametrize("place", [4, 20, 36, 42, 44, 52, -1])
 async def test_whatever_is_changed_in_a_sealed_frame(client, place):
-    frame = bytearray(client.sealed(client.request(ECHO, signed=False)))
+    frame = bytearray(client.peer.sealed(client.peer.request(ECHO, signed=False)))
     frame[place] ^= 1
     await client.send(bytes(frame))
     assert await client.hung_up()
 
 
 async def test_a_sealed_frame_that_comes_again(client):
-    frame = client.sealed(client.request(ECHO, signed=False))
+    frame = client.peer.sealed(client.peer.request(ECHO, signed=False))
     await client.send(frame)
     assert (await client.answer()).status == 0
     await client.send(frame)
@@ -269,42 +259,44 @@ async def test_a_sealed_frame_that_comes_again(client):
 
 
 async def test_a_sealed_frame_in_a_sealed_frame(client):
-    await client.send(client.sealed(client.sealed(client.request(ECHO, signed=False))))
+    await client.send(
+        client.peer.sealed(client.peer.sealed(client.peer.request(ECHO, signed=False)))
+    )
     assert await client.hung_up()
 
 
 async def test_one_session_that_seals_for_another(client):
-    first = client.login
+    first = client.session
     await client.log_in()
-    await client.send(client.sealed(client.request(ECHO, signed=False), first))
+    await client.send(client.peer.sealed(client.peer.request(ECHO, signed=False), first))
     assert await client.hung_up()
 
 
 async def test_what_is_sealed_for_a_session_that_has_ended(client):
     assert (await client.ask(LOGOFF)).status == 0
-    await client.send(client.sealed(client.request(ECHO, signed=False)))
+    await client.send(client.peer.sealed(client.peer.request(ECHO, signed=False)))
     assert await client.hung_up()
 
 
 async def test_what_is_sealed_for_a_guest(folder):
     async with serve(folder, guest=True, signing="enabled") as server:
-        async with modern_client(server) as guest, modern_client(server) as user:
-            await user.arrive()
+        async with connected(server, WINDOWS) as guest, connected(server, WINDOWS) as user:
+            await user.connect()
             await guest.negotiate()
             assert (await guest.log_in("guest", "")).status == 0
-            guest.login.sealer = user.login.sealer
-            await guest.send(guest.sealed(guest.request(ECHO)))
+            guest.session.sealer = user.session.sealer
+            await guest.send(guest.peer.sealed(guest.peer.request(ECHO)))
             assert await guest.hung_up()
 
 
 async def test_a_sealed_frame_where_no_cipher_was_agreed_on(folder):
-    async with serve(folder) as server, modern_client(server) as client:
-        await client.arrive(contexts=(frames.preauth_context(),))
-        await client.send(SEALED + bytes(40) + client.login.session_id.to_bytes(8, "little")
-                          + client.request(ECHO))  # fmt: skip
+    async with serve(folder) as server, connected(server, WINDOWS) as client:
+        await client.connect(contexts=(frames.preauth_context(),))
+        await client.send(SEALED + bytes(40) + client.session.session_id.to_bytes(8, "little")
+                          + client.peer.request(ECHO))  # fmt: skip
         assert await client.hung_up()
 
 
 async def test_a_sealed_frame_without_a_message(client):
-    await client.send(client.sealed(b""))
+    await client.send(client.peer.sealed(b""))
     assert await client.hung_up()

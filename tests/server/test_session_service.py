@@ -3,7 +3,7 @@
 import smbd.testing
 from tests.core import messages
 from tests.core.messages import ECHO
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 POSITIVE_SESSION_RESPONSE = b"\x82\0\0\0"
 KEEP_ALIVE = b"\x85\0\0\0"
@@ -20,7 +20,7 @@ def session_request(called=b"BOX", calling=b"CLIENT"):
 
 
 async def test_a_session_request_is_granted_and_smb2_follows(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.stream.send_all(session_request())
         assert await client.stream.receive_some(100) == POSITIVE_SESSION_RESPONSE
         await client.connect()
@@ -28,14 +28,14 @@ async def test_a_session_request_is_granted_and_smb2_follows(tmp_path):
 
 
 async def test_a_session_request_may_come_in_pieces(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         for byte in session_request():
             await client.stream.send_all(bytes([byte]))
         assert await client.stream.receive_some(100) == POSITIVE_SESSION_RESPONSE
 
 
 async def test_a_keep_alive_has_no_answer(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.stream.send_all(KEEP_ALIVE)
         await client.connect()
         request = client.peer.request(ECHO, messages.EMPTY)

@@ -5,10 +5,10 @@ import trio
 
 from smbd.testing import serve
 from smbd.wire.header import Command
+from tests.scripted import connected
+from tests.scripted.frames import smb1_negotiate
 from tests.server.clients import ImpacketClient, SambaClient
 from tests.server.clients.refusals import SambaError
-from tests.server.frames import smb1_negotiate
-from tests.server.raw import raw_client
 from tests.server.tap import PLAIN, SMB1, tapped
 
 WILDCARD = 0x02FF
@@ -60,7 +60,7 @@ async def test_where_the_server_speaks_2_0_2_only_the_first_answer_is_the_last(f
 
 async def test_a_client_that_speaks_smb1_only_is_told_that_there_is_no_common_dialect(folder):
     frame = smb1_negotiate("NT LM 0.12")
-    async with serve(folder) as server, raw_client(server) as client:
+    async with serve(folder) as server, connected(server) as client:
         await client.send(frame)
         answer = b"".join([part async for part in client.stream])
         assert answer[:9] == b"\0\0\0\x25\xffSMB\x72"

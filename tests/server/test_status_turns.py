@@ -9,7 +9,7 @@ from smbd import turns
 from smbd.server import metrics, status
 from tests.core import messages
 from tests.core.messages import CLOSE, EXCLUSIVE, LOCK, LOGOFF, TREE_DISCONNECT
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 MANY = 60
 
@@ -19,7 +19,7 @@ async def pieces_of(server):
 
 
 async def test_everybody_has_turns_while_a_long_document_is_made(tmp_path, monkeypatch):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         opened = [await client.open(f"file {number}") for number in range(MANY)]
         locked = messages.lock(opened[0], *((at, 1, EXCLUSIVE | 16) for at in range(MANY)))
@@ -39,7 +39,7 @@ async def test_everybody_has_turns_while_a_long_document_is_made(tmp_path, monke
 async def test_what_ends_while_the_document_is_made_is_not_in_it(tmp_path, monkeypatch):
     monkeypatch.setattr(turns, "_TURN", 0.0)
     monkeypatch.setattr(turns, "_SHORTEST", 0.0)
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         opened = [await client.open(f"file {number}") for number in range(MANY)]
         received = b""
@@ -54,7 +54,7 @@ async def test_what_ends_while_the_document_is_made_is_not_in_it(tmp_path, monke
 
 
 async def test_the_metrics_walk_over_no_open_and_no_lock(tmp_path, monkeypatch):
-    async with smbd.testing.serve(tmp_path) as server, raw_client(server) as client:
+    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         opened = [await client.open(f"file {number}") for number in range(3)]
         locked = messages.lock(opened[0], (0, 1, EXCLUSIVE | 16), (5, 1, EXCLUSIVE | 16))
@@ -82,7 +82,7 @@ async def test_the_metrics_walk_over_no_open_and_no_lock(tmp_path, monkeypatch):
 
 async def test_a_lost_connection_is_in_no_count(tmp_path):
     async with smbd.testing.serve(tmp_path) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             await client.open("a")
         with trio.fail_after(5):

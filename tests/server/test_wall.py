@@ -10,7 +10,7 @@ from smbd.server.accepting import talk_to_each
 from smbd.wall import kept_running
 from tests.core import messages
 from tests.core.messages import CLOSE, DELETE_ON_CLOSE, ECHO
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import ONE_SHARE, running
 
 
@@ -29,7 +29,7 @@ async def test_a_helper_that_fails_begins_anew_after_a_pause(autojump_clock, cap
 
 
 async def test_a_question_nested_thousands_deep_is_answered(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         assert await server.ask(b"[" * 4000 + b"\n") == {"error": "not a JSON object"}
         assert await client.works()
@@ -37,7 +37,7 @@ async def test_a_question_nested_thousands_deep_is_answered(tmp_path):
 
 async def test_a_status_that_fails_costs_nobody_the_connection(tmp_path, monkeypatch, caplog):
     metrics = "metrics = '127.0.0.1:0'"
-    async with running(tmp_path, server=metrics) as server, raw_client(server) as client:
+    async with running(tmp_path, server=metrics) as server, connected(server) as client:
         await client.connect()
 
         def failing(*_):
@@ -56,14 +56,14 @@ async def test_a_status_that_fails_costs_nobody_the_connection(tmp_path, monkeyp
 
 
 async def test_disconnect_during_closes_that_delete_leaves_nothing_and_ends_nobody_else(tmp_path):
-    async with running(tmp_path) as server, raw_client(server) as one, raw_client(server) as two:
+    async with running(tmp_path) as server, connected(server) as one, connected(server) as two:
         await one.connect()
         await two.connect()
         names = [f"d{number}" for number in range(20)]
         opened = [await one.open(name, options=DELETE_ON_CLOSE) for name in names]
         closes = [one.peer.request(CLOSE, messages.close(file_id)) for file_id in opened[1:]]
         await one.send(*closes)
-        await server.ask({"ask": "disconnect", "who": hex(one.peer.session_id)})
+        await server.ask({"ask": "disconnect", "who": hex(one.session.session_id)})
         while await one.answers():
             pass
         assert (await two.ask(ECHO)).status == 0
@@ -82,13 +82,13 @@ async def test_a_client_that_cannot_be_welcomed_keeps_nobody_else_out(
         async with stream:
             assert await stream.receive_some() == b""
         monkeypatch.setattr(type(server.server._admission), "admit", lambda _, host: admit(host))
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
         assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_reload_that_fails_unforeseen_changes_nothing(tmp_path, caplog):
-    async with running(tmp_path) as server, raw_client(server) as client:
+    async with running(tmp_path) as server, connected(server) as client:
         server.write("a = " + "[" * 5000 + "]" * 5000 + "\n" + ONE_SHARE)
         assert not await server.reload()
         assert "nested too deeply" in caplog.text

@@ -35,16 +35,20 @@ from tests.core.messages import (
     TREE_DISCONNECT,
     WRITE,
 )
-from tests.core.peer import PENDING
-from tests.server import frames
-from tests.server.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS, ON_DISK_ID, SECURITY
-from tests.server.modern import GCM_128, GMAC, modern_client
+from tests.scripted import PENDING, WINDOWS, caching, connected, frames
+from tests.scripted.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS, ON_DISK_ID, SECURITY
 from tests.server.pipes import ask_pipe
 
+GCM_128, GMAC = 2, 2
 CLOSE_PREVIOUS = (CLOSE, messages.close(PREVIOUS_FILE))
 CLOSE_AND_TELL = (CLOSE, messages.close(PREVIOUS_FILE, flags=1))
 # What Explorer puts on every CREATE of something that it opens to look into.
-ALL_CONTEXTS = (frames.durable_v2(), MAXIMAL_ACCESS, ON_DISK_ID, frames.lease_v2())
+ALL_CONTEXTS = (
+    caching.durable_v2(b"create guid here"),
+    MAXIMAL_ACCESS,
+    ON_DISK_ID,
+    caching.ANY_LEASE,
+)
 
 
 @pytest.fixture
@@ -59,8 +63,8 @@ async def server(folder):
 @pytest.fixture
 async def client(server):
     """A drive letter."""
-    async with modern_client(server) as client:
-        await client.arrive("Share")
+    async with connected(server, WINDOWS) as client:
+        await client.connect("Share")
         yield client
 
 
@@ -74,12 +78,16 @@ def statuses(answers):
 @pytest.mark.parametrize("multi_protocol", [False, True])
 async def test_net_use(server, multi_protocol):
     """Negotiate, NTLM in SPNEGO with both mechListMICs, IPC$, the share: all signed by GMAC."""
-    async with modern_client(server) as client:
+    async with connected(server, WINDOWS) as client:
         if multi_protocol:
             await client.send(frames.smb1_negotiate("NT LM 0.12", "SMB 2.002", "SMB 2.???"))
             assert unpack_from("<H", (await client.answer()).raw, 68)[0] == 0x02FF
         await client.negotiate(message_id=int(multi_protocol))
-        assert (client.dialect, client.cipher_id, client.signing) == (0x0311, GCM_128, GMAC)
+        assert (client.peer.dialect, client.peer.cipher_id, client.peer.signing) == (
+            0x0311,
+            GCM_128,
+            GMAC,
+        )
         assert (await client.log_in()).status == 0
         for share in ("IPC$", "Share", "SHARE"):
             answer = await client.enter(share)
@@ -90,8 +98,8 @@ async def test_net_use(server, multi_protocol):
 
 
 async def test_what_it_asks_of_ipc_before_anything_else(server):
-    async with modern_client(server) as client:
-        await client.arrive("IPC$")
+    async with connected(server, WINDOWS) as client:
+        await client.connect("IPC$")
         body = frames.ioctl(frames.QUERY_NETWORK_INTERFACE_INFO)
         assert (await client.ask(IOCTL, body)).status == NtStatus.NOT_SUPPORTED
         referral = pack("<H", 4) + r"\box\Share".encode("utf-16-le") + b"\0\0"
@@ -100,8 +108,8 @@ async def test_what_it_asks_of_ipc_before_anything_else(server):
 
 
 async def test_the_list_of_shares_in_the_network_folder(server):
-    async with modern_client(server) as client:
-        await client.arrive("IPC$")
+    async with connected(server, WINDOWS) as client:
+        await client.connect("IPC$")
         request = srvs.NetrShareEnum()
         request["ServerName"] = "\\\\box\0"
         request["PreferedMaximumLength"] = 0xFFFFFFFF
@@ -120,8 +128,8 @@ async def test_the_list_of_shares_in_the_network_folder(server):
 
 @pytest.mark.parametrize("level", [1, 2, 501])
 async def test_what_kind_of_share_it_is(server, level):
-    async with modern_client(server) as client:
-        await client.arrive("IPC$")
+    async with connected(server, WINDOWS) as client:
+        await client.connect("IPC$")
         request = srvs.NetrShareGetInfo()
         request["ServerName"] = "\\\\box\0"
         request["NetName"] = "Share\0"
@@ -134,8 +142,8 @@ async def test_what_kind_of_share_it_is(server, level):
 
 
 async def test_who_the_server_is(server):
-    async with modern_client(server) as client:
-        await client.arrive("IPC$")
+    async with connected(server, WINDOWS) as client:
+        await client.connect("IPC$")
         request = srvs.NetrServerGetInfo()
         request["ServerName"] = "\\\\box\0"
         request["Level"] = 101
@@ -153,10 +161,10 @@ async def test_who_the_server_is(server):
 
 async def test_the_root_with_all_its_contexts(client):
     """Leases and durable handles are not answered, which says that there are none."""
-    answer = await client.ask(CREATE, frames.create("", ALL_CONTEXTS, oplock=frames.LEASE))
+    answer = await client.ask(CREATE, frames.create("", ALL_CONTEXTS, oplock=caching.BY_LEASE))
     assert answer.status == 0
     assert answer.raw[66] == 0  # no oplock
-    told = frames.created_contexts(answer)
+    told = answer.contexts
     assert set(told) == {b"MxAc", b"QFid"}
     assert unpack_from("<II", told[b"MxAc"]) == (0, EVERYTHING)
     assert len(told[b"QFid"]) == 32
@@ -175,13 +183,13 @@ async def test_the_volume_in_one_compound(client):
     )
     assert statuses(answers) == [0] * 8
     assert all(one.flags & SIGNED for one in answers)
-    attributes, longest, length = unpack_from("<III", frames.output(answers[2]))
+    attributes, longest, length = unpack_from("<III", answers[2].output)
     assert attributes & 0x2
     assert attributes & 0x4
     assert longest == 255
-    name = frames.output(answers[2])[12 : 12 + length].decode("utf-16-le")
+    name = answers[2].output[12 : 12 + length].decode("utf-16-le")
     assert name == "NTFS"  # programs look for it before they believe in long names
-    units, free, available, sectors, size = unpack_from("<QQQII", frames.output(answers[3]))
+    units, free, available, sectors, size = unpack_from("<QQQII", answers[3].output)
     assert units >= available >= 0
     assert free >= 0
     assert sectors * size >= 512
@@ -197,7 +205,7 @@ async def test_small_buffers_are_filled_and_told_so(client):
         CLOSE_PREVIOUS,
     )
     assert answers[1].status == NtStatus.BUFFER_OVERFLOW
-    assert len(frames.output(answers[1])) == 16
+    assert len(answers[1].output) == 16
     assert answers[2].status in {0, NtStatus.BUFFER_OVERFLOW}
     assert answers[3].status == NtStatus.INFO_LENGTH_MISMATCH
 
@@ -244,12 +252,12 @@ async def test_one_name_looked_up_by_a_listing(client):
 
 async def test_it_waits_for_changes_and_stops_waiting(client):
     root = (await client.ask(CREATE, frames.create("", options=frames.DIRECTORY_FILE))).file_id
-    await client.send(client.request(CHANGE_NOTIFY, frames.change_notify(root)))
+    await client.send(client.peer.request(CHANGE_NOTIFY, frames.change_notify(root)))
     (interim,) = await client.answers()
     assert interim.status == PENDING
     assert interim.async_id
     await client.send(
-        client.request(
+        client.peer.request(
             CANCEL, flags=ASYNC, async_id=interim.async_id, message_id=interim.message_id
         )
     )
@@ -261,18 +269,18 @@ async def test_it_waits_for_changes_and_stops_waiting(client):
 
 async def test_it_sees_a_change_that_it_makes_itself(client):
     root = (await client.ask(CREATE, frames.create("", options=frames.DIRECTORY_FILE))).file_id
-    await client.send(client.request(CHANGE_NOTIFY, frames.change_notify(root)))
+    await client.send(client.peer.request(CHANGE_NOTIFY, frames.change_notify(root)))
     (interim,) = await client.answers()
     assert interim.status == PENDING
     body = frames.create("New folder", disposition=2, options=frames.DIRECTORY_FILE)
-    await client.send(client.request(CREATE, body))
+    await client.send(client.peer.request(CREATE, body))
     late = {}
     while len(late) < 2:
         (one,) = await client.answers()
         if one.status != PENDING:
             late[one.command] = one
     assert late[CREATE].status == late[CHANGE_NOTIFY].status == 0
-    assert "New folder".encode("utf-16-le") in frames.output(late[CHANGE_NOTIFY])
+    assert "New folder".encode("utf-16-le") in late[CHANGE_NOTIFY].output
 
 
 # --- properties of a file ---
@@ -280,7 +288,8 @@ async def test_it_sees_a_change_that_it_makes_itself(client):
 
 async def test_the_properties_dialog(client):
     opened = await client.ask(
-        CREATE, frames.create("letter.txt", ALL_CONTEXTS, access=0x00120089, oplock=frames.LEASE)
+        CREATE,
+        frames.create("letter.txt", ALL_CONTEXTS, access=0x00120089, oplock=caching.BY_LEASE),
     )
     assert opened.status == 0
     asked = {
@@ -297,9 +306,9 @@ async def test_the_properties_dialog(client):
         body = frames.query(FILE, info_class, opened.file_id)
         asked[info_class] = await client.ask(QUERY_INFO, body)
     assert {number: one.status for number, one in asked.items()} == dict.fromkeys(asked, 0)
-    normalized = frames.output(asked[frames.NORMALIZED_NAME])
+    normalized = asked[frames.NORMALIZED_NAME].output
     assert normalized[4:].decode("utf-16-le") == "letter.txt"
-    assert "::$DATA".encode("utf-16-le") in frames.output(asked[frames.STREAM])
+    assert "::$DATA".encode("utf-16-le") in asked[frames.STREAM].output
 
 
 async def test_file_all_information_into_too_small_a_buffer(client):
@@ -318,7 +327,7 @@ async def test_the_security_page(client):
     body = frames.query(SECURITY, 0, opened.file_id, what=frames.OWNER_GROUP_DACL)
     answer = await client.ask(QUERY_INFO, body)
     assert answer.status == 0
-    revision, _, control, owner, group, _, dacl = unpack_from("<BBHIIII", frames.output(answer))
+    revision, _, control, owner, group, _, dacl = unpack_from("<BBHIIII", answer.output)
     assert revision == 1
     assert control & 0x8004 == 0x8004  # self-relative, with a DACL
     assert owner
@@ -331,7 +340,7 @@ async def test_previous_versions_there_are_none(client):
     body = frames.ioctl(frames.ENUMERATE_SNAPSHOTS, opened.file_id, most=16)
     answer = await client.ask(IOCTL, body)
     assert answer.status == 0
-    assert unpack_from("<III", frames.ioctl_output(answer))[:2] == (0, 0)
+    assert unpack_from("<III", answer.ioctl_output)[:2] == (0, 0)
 
 
 async def test_a_shortcut_wants_an_object_id(client):
@@ -339,7 +348,7 @@ async def test_a_shortcut_wants_an_object_id(client):
     body = frames.ioctl(frames.CREATE_OR_GET_OBJECT_ID, opened.file_id, most=64)
     answer = await client.ask(IOCTL, body)
     assert answer.status == 0
-    assert len(frames.ioctl_output(answer)) == 64
+    assert len(answer.ioctl_output) == 64
 
 
 # --- Notepad, Explorer's menus ---
@@ -348,7 +357,7 @@ async def test_a_shortcut_wants_an_object_id(client):
 async def test_a_new_file_is_written_saved_and_read_back(client, folder):
     body = frames.create(
         "note.txt", ALL_CONTEXTS, access=0x0012019F, disposition=5, attributes=0x80,
-        oplock=frames.LEASE, options=0x60,
+        oplock=caching.BY_LEASE, options=0x60,
     )  # fmt: skip
     opened = await client.ask(CREATE, body)
     assert opened.status == 0

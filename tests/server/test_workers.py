@@ -12,7 +12,7 @@ from smbd.server import building
 from smbd.share import Share
 from tests.core import messages
 from tests.core.messages import CREATE, QUERY_DIRECTORY
-from tests.server.raw import raw_client
+from tests.scripted import connected
 from tests.server.running import connect_status, login_status, running
 
 TWO_SHARES = "[shares.share]\npath = 'one'\n[shares.other]\npath = 'two'\n"
@@ -61,9 +61,9 @@ async def hold(server, client, disk, count=20):
 
 
 async def test_a_share_whose_disk_hangs_holds_nothing_else(tmp_path, disk):
-    async with running(tmp_path, TWO_SHARES) as server, raw_client(server) as client:
+    async with running(tmp_path, TWO_SHARES) as server, connected(server) as client:
         await hold(server, client, disk)
-        async with raw_client(server) as other:
+        async with connected(server) as other:
             await other.connect("other")
             assert await other.works()
         assert await login_status(server) == 0
@@ -75,10 +75,10 @@ async def test_a_share_whose_disk_hangs_holds_nothing_else(tmp_path, disk):
 
 
 async def test_one_connection_does_not_get_all_workers_of_a_share(tmp_path, disk):
-    async with running(tmp_path, TWO_SHARES) as server, raw_client(server) as client:
+    async with running(tmp_path, TWO_SHARES) as server, connected(server) as client:
         await hold(server, client, disk, 40)
         assert len(disk.asked) == OF_ONE_CONNECTION
-        async with raw_client(server) as other:
+        async with connected(server) as other:
             await other.connect()
             await other.send(other.peer.request(CREATE, messages.create("of another")))
             await disk.asked_for(OF_ONE_CONNECTION + 1)
@@ -89,7 +89,7 @@ async def test_one_connection_does_not_get_all_workers_of_a_share(tmp_path, disk
 
 async def test_what_had_not_begun_never_begins_once_its_client_has_gone(tmp_path, disk):
     async with running(tmp_path, TWO_SHARES) as server:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await hold(server, client, disk)
         await wait_all_tasks_blocked()
         disk.answers.set()
@@ -111,7 +111,7 @@ async def test_a_listing_that_nobody_waits_for_ends(tmp_path, monkeypatch):
     async with running(tmp_path) as server:
         for number in range(1000):
             (tmp_path / "one" / f"{number}").touch()
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             folder = await client.open("", options=1)
             question = messages.query_directory(folder, pattern="*a*b")

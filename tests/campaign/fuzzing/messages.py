@@ -89,7 +89,7 @@ class Frames:
             peer.request(ECHO),
             peer.request(CREATE, messages.create("a", contexts=[(b"MxAc", b"")])),
             peer.related(*chain),
-            messages.message(messages.NEGOTIATE, messages.negotiate(0x0311), message_id=9),
+            messages.message(messages.NEGOTIATE, messages.negotiate((0x0311,)), message_id=9),
             b"\xffSMB\x72" + bytes(27) + b"\x0c\0\x02NT LM 0.12\0",
         ]
 

@@ -55,7 +55,7 @@ class _Client:
     def __init__(self, stage: Stage, random: Random) -> None:
         self._stage = stage
         self._random = random
-        self._share = stage.peer.tree_id
+        self._share = stage.peer.session.tree_id
         self._pipes = stage.session.connect(None, 0x1F01FF, encrypt=False).tree_id
         self._files: list[bytes] = []
         self._pipe = b""
@@ -64,7 +64,7 @@ class _Client:
     async def speak(self, requests: int) -> None:
         for name, options in (("a", 0), ("d", 1), ("", 1), ("new", 0)):
             await self._ask(CREATE, messages.create(name, options=options))
-        self._stage.peer.tree_id = self._pipes
+        self._stage.peer.session.tree_id = self._pipes
         self._stage.ask(CREATE, messages.create("srvsvc", access=3, disposition=FILE_OPEN))
         self._pipe = (await self._stage.answer()).file_id
         for _ in range(requests):
@@ -77,7 +77,7 @@ class _Client:
         file_id = random.choice(self._files)
         command, right = self._request(file_id)
         at_pipe = random.random() < 0.05
-        self._stage.peer.tree_id = self._pipes if at_pipe else self._share
+        self._stage.peer.session.tree_id = self._pipes if at_pipe else self._share
         if at_pipe:
             right, file_id = right.replace(file_id, self._pipe), self._pipe
         body = mutant(random, [right])

@@ -31,7 +31,7 @@ from tests.core.messages import (
     UNLOCK,
     WRITE,
 )
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, connected
 
 from ..bystander import bystander
 from ..campaign import Campaign, Play
@@ -52,7 +52,7 @@ class Scene:
 
     play: Play
     server: Served
-    client: RawClient
+    client: Connection
     folder_id: bytes = b""
 
     def begin(self) -> None:
@@ -309,7 +309,7 @@ async def mechanisms(scene: Scene) -> None:
     token = der(0x60, der(6, bytes.fromhex("2b0601050502")) + inner)
     scene.begin()
     for _ in range(scene.play.size(50, 3)):
-        async with raw_client(scene.server) as stranger:
+        async with connected(scene.server) as stranger:
             await stranger.negotiate()
             await stranger.send(stranger.peer.request(SESSION_SETUP, messages.session_setup(token)))
             await stranger.answers()
@@ -320,7 +320,7 @@ async def strangers(scene: Scene) -> None:
     scene.begin()
 
     async def flood() -> None:
-        async with raw_client(scene.server) as stranger:
+        async with connected(scene.server) as stranger:
             await stranger.negotiate()
             await stranger.ask(ECHO, asked=8000)
             while True:
@@ -343,7 +343,7 @@ async def everybody(scene: Scene) -> None:
             ready = trio.Event()
 
             async def connect(ready: trio.Event = ready) -> None:
-                async with raw_client(scene.server) as client:
+                async with connected(scene.server) as client:
                     one = Scene(scene.play, scene.server, client)
                     await _log_in(client)
                     body = messages.query_info(await client.open("asked"), 18)
@@ -386,7 +386,7 @@ _ADVERSARIES: tuple[Adversary, ...] = (
 )
 
 
-async def _log_in(client: RawClient) -> None:
+async def _log_in(client: Connection) -> None:
     await client.connect()
     await client.ask(ECHO, asked=_CREDITS)
 
@@ -413,7 +413,7 @@ async def play(play: Play) -> None:
 
 async def _attack(play: Play, server: Served, adversary: Adversary) -> None:
     before = server.tracebacks()
-    async with raw_client(server) as client:
+    async with connected(server) as client:
         await _log_in(client)
         await adversary(Scene(play, server, client))
     play.note_turn(_name(adversary), server.longest_turn())

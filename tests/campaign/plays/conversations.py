@@ -15,7 +15,7 @@ from tests.core import messages
 from tests.core.messages import CANCEL, CREATE, LOGOFF, PREVIOUS_FILE, RELATED, SESSION_SETUP
 from tests.core.messages import TREE_DISCONNECT as DISCONNECT
 from tests.core.nonsense import bent, bodies
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, connected, plain
 
 from ..campaign import Campaign, Play
 from ..served import Served, served
@@ -46,7 +46,7 @@ class Talk:
     async def _one_after_the_other(self, end: int) -> None:
         while self.requests < end:
             dialect = self.random.choice(_DIALECTS)
-            async with raw_client(self.server, dialect) as client:
+            async with connected(self.server, plain(dialect)) as client:
                 await client.connect()
                 with trio.CancelScope() as scope:
                     await _Speaker(self, client, scope).speak(self.random.randrange(5, 120))
@@ -55,7 +55,7 @@ class Talk:
 class _Speaker:
     """One connection, from its login to its end."""
 
-    def __init__(self, talk: Talk, client: RawClient, scope: trio.CancelScope) -> None:
+    def __init__(self, talk: Talk, client: Connection, scope: trio.CancelScope) -> None:
         self._talk = talk
         self._client = client
         self._scope = scope
@@ -142,7 +142,7 @@ class _Speaker:
             return {}
         name = random.choice(("session_id", "tree_id", "charge", "asked", "flags"))
         values = {
-            "session_id": (0, 1, peer.session_id + 1),
+            "session_id": (0, 1, peer.session.session_id + 1),
             "tree_id": (0, 2, 0xFFFFFFFF),
             "charge": (0, 2, 3),
             "asked": (0, 600),

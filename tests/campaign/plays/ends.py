@@ -19,7 +19,7 @@ from tests.core.messages import (
     TREE_DISCONNECT,
     WRITE,
 )
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, connected
 
 from ..bystander import bystander
 from ..campaign import Campaign, NotHereError, Play
@@ -75,7 +75,7 @@ def _write_pieces(server: Served, count: int) -> None:
 
 
 async def _timed_close(play: Play, server: Served, what: str, name: str) -> None:
-    async with bystander(server) as waits, raw_client(server) as client:
+    async with bystander(server) as waits, connected(server) as client:
         await client.connect()
         file_id = await client.open(name, access=_DELETES, options=DELETE_ON_CLOSE)
         server.forget_turns()
@@ -94,7 +94,7 @@ async def _rewritten(play: Play, server: Served) -> None:
     size = play.size(300, 16)
     (server.folder / "rewritten").write_bytes(bytes(size * _MIB))
     os.sync()
-    async with raw_client(server) as client:
+    async with connected(server) as client:
         await client.connect()
         await _have_credits(client, 512)
         file_id = await client.open("rewritten", disposition=_OVERWRITE_IF)
@@ -115,7 +115,7 @@ async def _left_behind(play: Play, server: Served, *, names: int) -> None:
         (server.folder / f"name {number}").touch()
     before = server.descriptors()
     async with bystander(server) as waits:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             opened = await _open_many(client, names, count)
             server.forget_turns()
@@ -135,7 +135,7 @@ async def _left_behind(play: Play, server: Served, *, names: int) -> None:
 async def _asked(play: Play, server: Served) -> None:
     """`smbd status` with 4,000 opens."""
     count = play.size(4000, 300)
-    async with raw_client(server) as client:
+    async with connected(server) as client:
         await client.connect()
         await _open_many(client, 1, count)
         server.forget_turns()
@@ -152,7 +152,7 @@ async def _ends_in_one_burst(play: Play, server: Served) -> None:
     """LOGOFF or TREE_DISCONNECT, with CLOSEs of what goes with its close, in one burst."""
     errors = 0
     for number in range(play.size(200, 10)):
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             names = [f"doomed {one}" for one in range(6)]
             doomed = [await client.open(one, options=DELETE_ON_CLOSE) for one in names]
@@ -171,12 +171,12 @@ async def _ends_in_one_burst(play: Play, server: Served) -> None:
     play.note("ends in one burst: files left", len(left), bar=0)
 
 
-async def _have_credits(client: RawClient, count: int) -> None:
+async def _have_credits(client: Connection, count: int) -> None:
     for _ in range(-(-count // 512)):
         assert (await client.ask(ECHO, asked=512)).status == 0
 
 
-async def _open_many(client: RawClient, names: int, count: int) -> int:
+async def _open_many(client: Connection, names: int, count: int) -> int:
     """How many of so many CREATEs succeed."""
     await _have_credits(client, 512)
     opened = 0

@@ -8,7 +8,7 @@ import trio
 
 from tests.core import messages
 from tests.core.messages import FLUSH, IOCTL, READ, SET_INFO, WRITE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 from ..campaign import Campaign, Play
 from ..disks import Disk, new_disk, overlay_on
@@ -47,7 +47,7 @@ async def _client(server, name="file", size=_MEBIBYTE):
     path = server.folder / name
     if not path.exists():
         path.write_bytes(bytes(size))
-    async with raw_client(server) as client:
+    async with connected(server) as client:
         await client.connect()
         client.file_id = await client.open(name)
         await client.ask(READ, messages.read(client.file_id))
@@ -176,7 +176,7 @@ async def _evicted(play: Play, kind: str, disk: Disk) -> None:
         os.sync()  # what is dirty is not evicted
         state = play.folder(f"{kind} evicted")
         with disk.rationed(reads=200):
-            async with served(state, folder=folder) as server, raw_client(server) as client:
+            async with served(state, folder=folder) as server, connected(server) as client:
                 await client.connect()
                 files = [await client.open(f"{one}", access=_TO_READ) for one in range(count)]
                 until = trio.current_time() + _BELIEVED

@@ -12,7 +12,7 @@ import trio
 
 from tests.core import messages
 from tests.core.messages import CREATE, ECHO, FLUSH, READ, WRITE
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, HungUpError, connected
 
 from ..campaign import Campaign, Play
 from ..served import Served, served
@@ -70,7 +70,7 @@ async def _killed_under_load(play: Play, kind: signal.Signals, number: int) -> _
 async def _write_and_flush(server: Served, name: str, flushed: dict[str, int]) -> None:
     """Blocks that say which they are, until the server is gone."""
     try:
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             file_id = await client.open(name)
             for block in range(1 << 30):
@@ -79,7 +79,7 @@ async def _write_and_flush(server: Served, name: str, flushed: dict[str, int]) -
                 if block % 4 == 3:
                     assert (await client.ask(FLUSH, messages.flush(file_id))).status == 0
                     flushed[name] = block + 1
-    except (ValueError, AssertionError, OSError, trio.BrokenResourceError):
+    except (HungUpError, AssertionError, OSError, trio.BrokenResourceError):
         pass  # hung up on, or killed: what counts is what was answered before
 
 
@@ -97,7 +97,7 @@ def _lost(path: Path, blocks: int) -> int:
 
 async def _nobody_takes_replies(play: Play) -> None:
     """A client that asks for 60 MiB and takes nothing of it."""
-    async with served(play.folder("blocked")) as server, raw_client(server) as client:
+    async with served(play.folder("blocked")) as server, connected(server) as client:
         await _ask_for_much(client, server)
         await trio.sleep(1)
         began = time.monotonic()
@@ -107,7 +107,7 @@ async def _nobody_takes_replies(play: Play) -> None:
         play.note("SIGTERM with a client that takes nothing: took", took, "s", bar=_ENDED_WITHIN)
 
 
-async def _ask_for_much(client: RawClient, server: Served) -> None:
+async def _ask_for_much(client: Connection, server: Served) -> None:
     (server.folder / "large").write_bytes(bytes(_MIB))
     await client.connect()
     for _ in range(2):
@@ -123,9 +123,9 @@ async def _power_is_lost(play: Play) -> None:
     """Two clients fall silent, one of them with replies under way: their files are free again."""
     async with (
         served(play.folder("power")) as server,
-        raw_client(server) as idle,
-        raw_client(server) as busy,
-        raw_client(server) as heir,
+        connected(server) as idle,
+        connected(server) as busy,
+        connected(server) as heir,
     ):
         await heir.connect()
         for client, name in ((idle, "idle"), (busy, "busy")):
@@ -144,7 +144,7 @@ async def _power_is_lost(play: Play) -> None:
             play.note(f"power lost, {name}: its file is free after", took, "s", bar=_GONE_WITHIN)
 
 
-def _lose_power(client: RawClient) -> None:
+def _lose_power(client: Connection) -> None:
     """From now on its kernel drops whatever comes, unanswered: by a filter that lets nothing in.
 
     (struct sock_fprog of linux/filter.h, with one instruction: BPF_RET | BPF_K, 0.)

@@ -24,12 +24,12 @@ from tests.core.messages import (
     TREE_CONNECT,
     WRITE,
 )
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, connected
 
 from ..campaign import Campaign, Play
 from ..served import Served, served
 
-Attack: TypeAlias = "Callable[[RawClient, Served, Play], Awaitable[None]]"
+Attack: TypeAlias = "Callable[[Connection, Served, Play], Awaitable[None]]"
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _ANONYMOUS_NEGOTIATE = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(16)
@@ -68,17 +68,16 @@ async def play(play: Play) -> None:
 
 
 @asynccontextmanager
-async def _connections(server: Served, count: int) -> AsyncIterator[list[RawClient]]:
+async def _connections(server: Served, count: int) -> AsyncIterator[list[Connection]]:
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(raw_client(server)) for _ in range(count)]
+        clients = [await stack.enter_async_context(connected(server)) for _ in range(count)]
         for client in clients:
-            await client.send(client.peer.negotiate(asked=16))
-            client.peer.negotiated(await client.answer())
+            await client.negotiate(asked=16)
         yield clients
 
 
 async def _before_a_login(
-    play: Play, what: str, attack: Callable[[RawClient], Awaitable[None]]
+    play: Play, what: str, attack: Callable[[Connection], Awaitable[None]]
 ) -> None:
     count = play.size(long=200, short=40)
     async with served(play.folder(what)) as server:
@@ -95,7 +94,7 @@ async def _before_a_login(
         await _note_rest(play, what, server, start)
 
 
-async def _begin_logins(client: RawClient) -> None:
+async def _begin_logins(client: Connection) -> None:
     """As much as there is room for: sessions, tokens, and a frame that does not end."""
     for length in (4000, 0, 0, 0, 0):
         body = messages.session_setup(_ANONYMOUS_NEGOTIATE + bytes(length))
@@ -103,11 +102,10 @@ async def _begin_logins(client: RawClient) -> None:
     await client.stream.send_all((8192).to_bytes(4, "big") + bytes(8000))
 
 
-async def _be_held_back(client: RawClient) -> None:
+async def _be_held_back(client: Connection) -> None:
     """Guess three times at once: the address has to wait, and does not wait for the answers."""
     proofs = []
     for _ in range(3):
-        client.peer.session_id = 0
         guess = client.peer.login(password="wrong")
         await client.send(next(guess))
         proofs.append(guess.send(await client.answer()))
@@ -124,7 +122,7 @@ async def _announced(play: Play) -> None:
     what, count = "8 MiB announced and never sent", play.size(long=200, short=40)
     async with served(play.folder("announced")) as server, _connections(server, count) as clients:
         for client in clients:
-            assert await client.authenticate() == 0
+            assert (await client.log_in()).status == 0
         start = server.resident()
         for client in clients:
             await client.stream.send_all((8 * _MIB).to_bytes(4, "big") + bytes(5000))
@@ -140,10 +138,10 @@ async def _by_one(play: Play, what: str, attack: Attack) -> None:
     async with served(play.folder(what), more=more) as server:
         with (server.folder / "big").open("wb") as file:
             file.truncate(8 * _MIB)
-        async with raw_client(server) as other:
+        async with connected(server) as other:
             await other.connect()
             start = server.resident()
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 while client.peer.next_id < 40:
                     await client.ask(ECHO, asked=400)
@@ -162,7 +160,7 @@ async def _note_rest(play: Play, what: str, server: Served, start: int) -> None:
     play.note(f"{what}: tracebacks", server.tracebacks(), bar=0)
 
 
-async def _wait_behind_large_frames(client: RawClient, server: Served, play: Play) -> None:
+async def _wait_behind_large_frames(client: Connection, server: Served, play: Play) -> None:
     folder = await client.open("", access=1, options=1)
     no_file = messages.write(bytes(16), bytes(8 * _MIB))
     for number in range(play.size(60, 12)):
@@ -174,7 +172,7 @@ async def _wait_behind_large_frames(client: RawClient, server: Served, play: Pla
             assert (await client.answer()).status == NtStatus.FILE_CLOSED
 
 
-async def _take_no_data(client: RawClient, server: Served, play: Play) -> None:
+async def _take_no_data(client: Connection, server: Served, play: Play) -> None:
     file_id = await client.open("big", disposition=messages.FILE_OPEN)
     body = messages.read(file_id, length=8 * _MIB)
     for _ in range(play.size(60, 8)):
@@ -182,7 +180,7 @@ async def _take_no_data(client: RawClient, server: Served, play: Play) -> None:
             await client.send(client.peer.request(READ, body, charge=128, asked=300))
 
 
-async def _take_no_answers(client: RawClient, server: Served, play: Play) -> None:
+async def _take_no_answers(client: Connection, server: Served, play: Play) -> None:
     """Until nothing is read any more."""
     client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with trio.move_on_after(20):
@@ -194,7 +192,7 @@ async def _take_no_answers(client: RawClient, server: Served, play: Play) -> Non
             blocked = sending.cancelled_caught
 
 
-async def _list_much(client: RawClient, server: Served, play: Play) -> None:
+async def _list_much(client: Connection, server: Served, play: Play) -> None:
     """Begin to list a large folder by many handles."""
     folder = server.folder / "large"
     await trio.to_thread.run_sync(_make_names, folder, play.size(10_000, 2_000))
@@ -210,7 +208,7 @@ async def _list_much(client: RawClient, server: Served, play: Play) -> None:
     assert status == NtStatus.INSUFFICIENT_RESOURCES, most
 
 
-async def _take_no_listings(client: RawClient, server: Served, play: Play) -> None:
+async def _take_no_listings(client: Connection, server: Served, play: Play) -> None:
     """Ask 60 handles for all of a large folder at once."""
     await trio.to_thread.run_sync(_make_names, server.folder / "large", play.size(10_000, 2_000))
     folders = [await client.open("large", access=1, options=1) for _ in range(play.size(60, 8))]
@@ -226,7 +224,7 @@ def _make_names(folder: Path, count: int) -> None:
         (folder / f"{'a' * 200}{number:07}").touch()
 
 
-async def _open_and_lock(client: RawClient, server: Served, play: Play) -> None:
+async def _open_and_lock(client: Connection, server: Served, play: Play) -> None:
     status = place = 0
     while not status:
         file_id = (await client.ask(messages.CREATE, messages.create(f"file {place}"))).body[64:80]
@@ -242,13 +240,12 @@ async def _open_and_lock(client: RawClient, server: Served, play: Play) -> None:
     assert status == NtStatus.INSUFFICIENT_RESOURCES
 
 
-async def _connect_trees(client: RawClient, server: Served, play: Play) -> None:
+async def _connect_trees(client: Connection, server: Served, play: Play) -> None:
     peer = client.peer
     connect = messages.tree_connect(r"\\box\share")
     refused = False
     while not refused:
-        peer.session_id, peer.signer = 0, None
-        refused = await client.authenticate() != 0
+        refused = (await client.log_in()).status != 0
         for _ in range(10):
             if not refused:
                 requests = [peer.request(TREE_CONNECT, connect) for _ in range(100)]

@@ -13,7 +13,7 @@ import trio
 from aio.kernel import MNT_DETACH, mount, unmount
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, QUERY_DIRECTORY, QUERY_INFO, READ, WRITE
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 from ..bystander import bystander
 from ..campaign import Campaign, NotHereError, Play
@@ -51,7 +51,7 @@ async def _leased(play: Play) -> None:
     async with served(play.folder("lease")) as server:
         (server.folder / "file").touch()
         with _lease(server.folder / "file", play.size(10, 1)):
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 await _open_for_writing(play, server, client, "a lease", "file")
 
@@ -76,7 +76,7 @@ async def _copied_up(play: Play) -> None:
                     file.write(os.urandom(_MEBIBYTE))
             async with served(play.folder("overlay"), folder=folder) as server:
                 (folder / "file").stat()  # now its name is known
-                async with raw_client(server) as client:
+                async with connected(server) as client:
                     await client.connect()
                     await client.open("file", access=_TO_READ, disposition=_OPEN)
                     what = f"{size} MiB copied up"
@@ -101,7 +101,7 @@ async def _late(play: Play) -> None:
     place, folder = play.folder("fuse"), play.folder("late")
     with late(place, milliseconds / 1000) as point:
         more = f'[shares.late]\npath = "{point}"\n'
-        async with served(folder, more=more) as server, raw_client(server) as client:
+        async with served(folder, more=more) as server, connected(server) as client:
             async with bystander(server) as waits:
                 server.forget_turns()
                 await client.connect("late")
@@ -132,7 +132,7 @@ async def _many_names(play: Play) -> None:
         (folder / "many").mkdir()
         await trio.to_thread.run_sync(_fill, folder, count)
         async with served(play.folder("many"), folder=folder) as server:
-            async with raw_client(server) as client, bystander(server) as waits:
+            async with connected(server) as client, bystander(server) as waits:
                 await client.connect()
                 server.forget_turns()
                 took = [await _make(client, number) for number in range(51)]

@@ -23,7 +23,7 @@ from tests.core.messages import (
     WRITE,
     Answer,
 )
-from tests.server.raw import RawClient, raw_client
+from tests.scripted import Connection, connected
 
 from ..campaign import Campaign, Play
 from ..served import served
@@ -46,7 +46,7 @@ class _Rivals:
     """Two clients of one folder, which the other one may reach through a larger share."""
 
     def __init__(
-        self, folder: Path, one: RawClient, other: RawClient, prefix: str, random: Random
+        self, folder: Path, one: Connection, other: Connection, prefix: str, random: Random
     ) -> None:
         self.folder = folder
         self.one = one
@@ -73,7 +73,7 @@ class _Rivals:
             found += [one for one in await self.other.answers() if one.status != _PENDING]
         return answer, found
 
-    async def close(self, *opened: tuple[RawClient, bytes]) -> None:
+    async def close(self, *opened: tuple[Connection, bytes]) -> None:
         for client, file_id in opened:
             await client.ask(CLOSE, messages.close(file_id))
 
@@ -218,10 +218,10 @@ _RACES: dict[str, Callable[[_Rivals], Awaitable[bool]]] = {
 async def _play(play: Play) -> None:
     state = play.folder("server")
     larger = f'[shares.larger]\npath = "{state}"\n'
-    async with served(state, more=larger) as server, raw_client(server) as one:
+    async with served(state, more=larger) as server, connected(server) as one:
         await one.connect()
         for share, prefix in (("share", ""), ("larger", "share\\")):
-            async with raw_client(server) as other:
+            async with connected(server) as other:
                 await other.connect(share)
                 rivals = _Rivals(server.folder, one, other, prefix, play.random)
                 how = "" if share == "share" else ", through a share within a share"

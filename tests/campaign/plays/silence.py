@@ -3,7 +3,7 @@
 import trio
 import trio.testing
 
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 from ..campaign import Campaign, Play
 from ..served import served
@@ -24,7 +24,7 @@ async def play(play: Play) -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)
         server.forget_turns()
         worked = 0
-        async with raw_client(server) as client:
+        async with connected(server) as client:
             await client.connect()
             for _ in range(play.size(200, 20)):
                 worked += await client.works()

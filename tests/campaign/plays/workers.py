@@ -11,7 +11,7 @@ import trio
 
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, FLUSH, QUERY_DIRECTORY, READ, SET_INFO
-from tests.server.raw import raw_client
+from tests.scripted import connected
 
 from ..campaign import Campaign, NotHereError, Play
 from ..disks import new_disk
@@ -46,7 +46,7 @@ class Bystander:
     @asynccontextmanager
     async def beside(self, server: Served) -> AsyncIterator[None]:
         """For as long as the block lasts."""
-        async with raw_client(server) as client, trio.open_nursery() as nursery:
+        async with connected(server) as client, trio.open_nursery() as nursery:
             await client.connect("other")
             nursery.start_soon(self._work, client)
             yield
@@ -91,7 +91,7 @@ async def _bad_patterns(play: Play) -> None:
             (server.folder / f"{'a' * 200}{number:07d}").touch()
         bystander = Bystander()
         async with bystander.beside(server):
-            async with raw_client(server) as client:
+            async with connected(server) as client:
                 await client.connect()
                 folders = [await _folder(client) for _ in range(_LISTINGS)]
                 server.forget_turns()
@@ -119,7 +119,7 @@ async def _dead_disk(play: Play, disk) -> None:
     state = play.folder("dead disk")
     async with served(state, folder=disk.folder, more=_two_shares(state)) as server:
         bystander = Bystander()
-        async with raw_client(server) as client, bystander.beside(server):
+        async with connected(server) as client, bystander.beside(server):
             await client.connect()
             server.forget_turns()
             async with disk.frozen():
@@ -130,7 +130,7 @@ async def _dead_disk(play: Play, disk) -> None:
                 await client.send(*requests)
                 await trio.sleep(play.size(3, 1))
                 began = time.perf_counter()
-                async with raw_client(server) as newcomer:
+                async with connected(server) as newcomer:
                     await newcomer.connect()
                     login = time.perf_counter() - began
                 await server.status()
@@ -149,8 +149,8 @@ async def _flushes(play: Play, disk) -> None:
     with disk.rationed(written=50 * _MEBIBYTE):
         async with (
             served(play.folder("flushes"), folder=disk.folder) as server,
-            raw_client(server) as writer,
-            raw_client(server) as reader,
+            connected(server) as writer,
+            connected(server) as reader,
         ):
             await writer.connect()
             await reader.connect()
@@ -191,7 +191,7 @@ async def _limit_of_threads(play: Play) -> None:
             cold.write_bytes(os.urandom(4 * _MEBIBYTE))
             limit(server)
             for number in range(play.size(10, 2)):
-                async with raw_client(server) as client:
+                async with connected(server) as client:
                     await client.connect()
                     refused += await _read_and_create(client, cold, number)
     play.note("requests that fail where no thread can be started", refused, bar=0)
