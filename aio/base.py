@@ -27,7 +27,7 @@ class Stats:
     writes_deferred: int = (
         0  # would have read a page first, or nobody could tell, or stalled lately
     )
-    stalls: int = 0  # inline writes that the kernel held up
+    stalls: int = 0  # inline writes that took long enough to have waited
     reads: int = 0  # completed, wherever
     writes: int = 0
     fsyncs: int = 0

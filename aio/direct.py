@@ -31,8 +31,8 @@ from aio.kernel import (
     statx,
 )
 from aio.ring import READ, WRITE, Request, Ring
+from aio.shared_lock import SharedLock
 from aio.transfers import Transfers, no_progress
-from aio.turns import Turns
 
 # What a second descriptor has in common with the first.
 _FLAGS = os.O_ACCMODE | os.O_APPEND | os.O_DSYNC | os.O_SYNC | os.O_NOATIME
@@ -97,13 +97,13 @@ def try_direct(fd: int) -> Alignment:
 class _Inode:
     """One file, however often it is open."""
 
-    __slots__ = ("direct", "key", "opens", "turns")
+    __slots__ = ("direct", "key", "lock", "opens")
 
     def __init__(self, key: tuple[int, int]) -> None:
         self.key = key
         self.opens = 0
         self.direct = False  # whether any of them ever went by O_DIRECT
-        self.turns = Turns()  # of writes
+        self.lock = SharedLock()  # of writes
 
 
 class _File:
@@ -198,7 +198,7 @@ class Direct:
         while count < length:
             at = offset + count
             want = min(length - count, _LONGEST)
-            address = Address(target.value + count, target.held)
+            address = Address(target.value + count, target.view)
             if self._fits(file, address, at, want):
                 request = Request(READ, file.direct, address, want, at)
                 got = await self._ring.perform(request)
@@ -231,18 +231,18 @@ class Direct:
             return await self._other.write(fd, data, offset)
         view = memoryview(data)
         unit = max(PAGESIZE, file.alignment.offset)
-        turns = file.inode.turns
+        lock = file.inode.lock
         with trio.CancelScope(shield=True):
             if file.usable and view:
                 whole = not (offset % unit or len(view) % unit)
                 write = self._write_blocks if whole else self._write_parts
                 try:
-                    async with turns.together() if whole else turns.alone():
+                    async with lock.shared() if whole else lock.exclusive():
                         return await write(file, view, offset)
                 except OSError as error:
                     if error.errno not in _REFUSED:
                         raise
-            async with turns.alone():
+            async with lock.exclusive():
                 self._stats.buffered += 1
                 count = await self._other.write(fd, view, offset)
         file.usable = file.usable and not count
@@ -269,7 +269,7 @@ class Direct:
         while count < length:
             at = offset + count
             want = min(length - count, _LONGEST)
-            address = Address(source.value + count, source.held)
+            address = Address(source.value + count, source.view)
             if self._fits(file, address, at, want):
                 request = Request(WRITE, file.direct, address, want, at)
                 got = await self._ring.perform(request)

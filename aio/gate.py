@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from weakref import WeakValueDictionary
 
-from aio.waits import Waits
+from aio.leaky_bucket import LeakyBucket
 
 # In the kernel pauses take 10 to 200 ms each; waiting for the GIL takes up to 5 (the switch
 # interval).  So much of waiting, in one write or in several, is a stall.
@@ -49,7 +49,7 @@ class Gate:
         "_mount_until",
         "_mount_waits",
         "_stalled",
-        "_waits",
+        "_waited",
         "open_until",
         "quick_at",
     )
@@ -62,7 +62,7 @@ class Gate:
         self._stalled = False  # since then, no write of somebody's data was quick
         self._mount_until = 0.0
         self._mount_waits = False
-        self._waits = Waits()
+        self._waited = LeakyBucket()
 
     def ask(self, fd: int, now: float) -> bool:
         """Whether a write may be made in the loop, after `open_until`.  OSError: EBADF."""
@@ -78,7 +78,7 @@ class Gate:
         if self._mount_waits or _is_close_to_dirty_limit():
             self._away_until = now + _LOOK_AWAY
             return False
-        self._waits.look(now)
+        self._waited.look(now)
         self.open_until = now + _LOOK_AGAIN
         return True
 
@@ -92,10 +92,10 @@ class Gate:
         """A write of `length` bytes in the loop took so long; whether that makes a stall."""
         if seconds < _WAIT + length * _WAIT_A_BYTE:
             return False
-        waited = self._waits.add(seconds, now)
+        waited = self._waited.add(seconds, now)
         if waited < STALL:
             return False
-        self._waits.clear()
+        self._waited.clear()
         self._stalled = True
         self._away_until = now + min(_AWAY * waited, _AWAY_AT_MOST)
         self.open_until = 0.0
@@ -159,8 +159,8 @@ def _count(text: bytes, name: bytes) -> int:
 def _is_strict(fd: int) -> bool:
     """Whether the device has a dirty limit of its own, which nothing but debugfs tells about."""
     device = os.fstat(fd).st_dev
-    place = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/strict_limit")
+    file = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/strict_limit")
     try:
-        return place.read_bytes().startswith(b"1")
+        return file.read_bytes().startswith(b"1")
     except OSError:
         return False

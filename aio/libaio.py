@@ -39,10 +39,11 @@ class LibaioQueue:
         self.depth = depth
         self._requests = bytearray(depth * IOCB.size)
         self._events = bytearray(depth * IO_EVENT.size)
-        requests = address_of(self._requests)
-        addresses = (requests.value + index * IOCB.size for index in range(depth))
-        # What holds the arrays where they are, and where that is.
-        self._held = requests, address_of(pack(f"<{depth}Q", *addresses)), address_of(self._events)
+        # The kernel knows these arrays by their addresses.
+        self._requests_at = address_of(self._requests)
+        addresses = (self._requests_at.value + index * IOCB.size for index in range(depth))
+        self._pointers_at = address_of(pack(f"<{depth}Q", *addresses))
+        self._events_at = address_of(self._events)
         self._context = io_setup(depth)
         self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._finalizer = weakref.finalize(self, _close, self._context, self.eventfd)
@@ -67,7 +68,7 @@ class LibaioQueue:
 
     def submit(self, count: int) -> int:
         """For a buffered file this returns when the work is done."""
-        return io_submit(self._context, count, self._held[1].value)
+        return io_submit(self._context, count, self._pointers_at.value)
 
     def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:  # noqa: ARG002
         """Clear the eventfd, then take out: a completion that comes later raises it again."""
@@ -75,7 +76,7 @@ class LibaioQueue:
             os.eventfd_read(self.eventfd)
         except BlockingIOError:
             return ()
-        count = io_getevents(self._context, self.depth, self._held[2].value)
+        count = io_getevents(self._context, self.depth, self._events_at.value)
         return IO_EVENT.iter_unpack(memoryview(self._events)[: count * IO_EVENT.size])
 
     def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002

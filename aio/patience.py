@@ -7,7 +7,7 @@ for the journal to note its access time (ext4 with relatime: up to 61 ms).
 """
 
 from aio.gate import STALL
-from aio.waits import Waits
+from aio.leaky_bucket import LeakyBucket
 
 # A read of 4 KiB from the cache takes 2 to 5 us, of 1 MiB 0.2 ms (measured): what took longer has
 # slept, or has waited for the GIL that long, which is as bad.
@@ -41,7 +41,7 @@ class Patience:
         self.slept = 0  # refused probes that did
         self._hits_away_until = 0.0
         self._times = _PROBES_AWAY // 2
-        self._hits_waited, self._misses_waited = Waits(), Waits()
+        self._hits_waited, self._misses_waited = LeakyBucket(), LeakyBucket()
 
     def tries(self, now: float) -> bool:
         """Whether what is known to be resident may be tried."""

@@ -30,7 +30,7 @@ _IDLE_SECONDS = 30.0
 class _Job(Operation[T]):
     """A function to call in a worker."""
 
-    __slots__ = ("args", "function", "lane", "pool", "turn")
+    __slots__ = ("args", "flow", "function", "lane", "pool")
 
     args: tuple[Any, ...]
 
@@ -38,13 +38,13 @@ class _Job(Operation[T]):
         self,
         pool: "WorkerPool",
         lane: "Lane[_Job[Any]]",
-        turn: object,
+        flow: object,
         function: Callable[..., T],
     ) -> None:
         self.raise_cancel = None
         self.pool = pool
         self.lane = lane
-        self.turn = turn
+        self.flow = flow
         self.function = function
 
     def abort(self, raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
@@ -56,26 +56,26 @@ class _Job(Operation[T]):
 
 
 class _Whole(_Job[T]):
-    """One whose caller gets what came of it even if he was cancelled meanwhile."""
+    """A job whose caller gets its result even if cancelled meanwhile."""
 
     __slots__ = ("raise_cancelled",)
 
     raise_cancelled: trio.lowlevel.RaiseCancelT | None
 
     def abort(self, raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
-        """As any, but the caller will get the result; `give_way` may end it before."""
+        """As of any job, but the caller gets the result; `give_way` may end the job before."""
         stopped = super().abort(raise_cancel)
         self.raise_cancelled, self.raise_cancel = self.raise_cancel, None
         return stopped
 
     def rethrow(self) -> None:
-        """Raise Cancelled in the caller, if he was cancelled."""
+        """Raise Cancelled in the caller, if it was cancelled."""
         if self.raise_cancelled is not None:
             self.raise_cancelled()
 
 
 class _Question(_Job[T]):
-    """One that a cancelled caller leaves behind."""
+    """A job that a cancelled caller leaves behind."""
 
     __slots__ = ()
 
@@ -95,7 +95,7 @@ def _call(job: _Whole[R], function: Callable[..., R], args: tuple[Any, ...]) -> 
 class WorkerPool:
     """Up to `workers` daemon threads, started when a call finds none idle.
 
-    Where more calls wait than threads are free, those with different `turn`s take turns, and none
+    Where more calls wait than threads are free, calls of different `flow`s take turns, and no flow
     has more than `each` running, a third of them long calls (0: as many as there are).
     """
 
@@ -106,7 +106,7 @@ class WorkerPool:
         # A C queue hands a job over: it beat a deque with a stack of idle threads' locks by 1.1 to
         # 2.6 times.  It only ever holds jobs that a thread is waiting for; others are in `_lanes`.
         self._handed: SimpleQueue[_Job[Any] | None] = SimpleQueue()
-        self._lock = threading.Lock()  # of what is below
+        self._lock = threading.Lock()  # of all attributes below
         self._lanes: Lanes[_Job[Any]] = Lanes(workers, each)
         self._threads: set[threading.Thread] = set()
         self._started = 0
@@ -126,8 +126,9 @@ class WorkerPool:
     async def run(self, function: Callable[[*Args], R], *args: *Args) -> R:
         """Call `function(*args)` in a worker; its result, or its exception.
 
-        What it uses is its own until it returns: a cancelled caller waits for that, and Cancelled
-        is raised then; but at once if it has not begun, and then it never does.
+        The arguments are the function's until it returns: a cancelled caller waits for that, and
+        Cancelled is raised then.  If the function has not begun, Cancelled is raised at once, and
+        it never begins.
         After `aclose`: trio.ClosedResourceError.  OSError(ENOMEM): there is no thread, and none can
         be started.
         """
@@ -136,27 +137,27 @@ class WorkerPool:
         return await self._completions.wait(job, self._submit)
 
     async def transfer(self, fd: int, function: Callable[[*Args], R], /, *args: *Args) -> R:
-        """The same in the turn of an open file."""
+        """The same, in the flow of an open file."""
         job: _Job[R] = _Job(self, self._lanes.quick, fd, function)
         job.args = args
         return await self._completions.wait(job, self._submit)
 
-    async def run_for(self, turn: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
-        """Call it in the turn of `turn` (hashable), and whole: Cancelled says that it never began.
+    async def run_for(self, flow: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
+        """Call it in a flow (any hashable), and whole: Cancelled says that it never began.
 
-        What has begun gives its result to a cancelled caller too, unless `give_way` ended it.
+        Once begun, it gives its result to a cancelled caller too, unless `give_way` ended it.
         """
-        return await self._whole(self._lanes.quick, turn, function, args)
+        return await self._whole(self._lanes.quick, flow, function, args)
 
-    async def run_long(self, turn: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
-        """The same for what may take long by its nature: such calls get half of the threads."""
-        return await self._whole(self._lanes.long, turn, function, args)
+    async def run_long(self, flow: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
+        """The same for a call that takes long by its nature: such calls get half of the threads."""
+        return await self._whole(self._lanes.long, flow, function, args)
 
     async def ask(self, patience: float, function: Callable[[*Args], R], /, *args: *Args) -> R:
-        """Call what changes nothing, and wait `patience` seconds for it; then TimeoutError.
+        """Call a function that changes nothing, and wait `patience` seconds; then TimeoutError.
 
-        It is left behind then, as it is when the caller is cancelled: whatever it gets must go
-        with the last reference to it.
+        The call is left behind then, as it is when the caller is cancelled: its result must be
+        freed with the last reference to it.
         """
         job: _Question[R] = _Question(self, self._lanes.quick, None, function)
         job.args = args
@@ -167,12 +168,12 @@ class WorkerPool:
     async def _whole(
         self,
         lane: "Lane[_Job[Any]]",
-        turn: object,
+        flow: object,
         function: Callable[..., R],
         args: tuple[Any, ...],
     ) -> R:
         await trio.lowlevel.checkpoint_if_cancelled()
-        job: _Whole[R] = _Whole(self, lane, turn, _call)
+        job: _Whole[R] = _Whole(self, lane, flow, _call)
         job.args = (job, function, args)
         job.raise_cancelled = None
         try:
@@ -205,7 +206,7 @@ class WorkerPool:
         return thread
 
     def _gives_up(self, thread: threading.Thread) -> bool:
-        """Whether to do without a thread that cannot be started: those that there are must do."""
+        """Whether to do without a thread that cannot be started: the other threads must do."""
         with self._lock:
             if len(self._threads) == 1:
                 return False
@@ -216,7 +217,7 @@ class WorkerPool:
     def reserve(self) -> None:
         """Have one thread, however few the process may start later.  OSError(ENOMEM): it may not.
 
-        Without, other pools' threads could use up the limit before this one's first call.
+        Without it, other pools' threads could use up the limit before this one's first call.
         """
         if self._threads:
             return
@@ -235,8 +236,8 @@ class WorkerPool:
     async def aclose(self, patience: float = math.inf) -> int:
         """Wait for the calls in flight, then end the threads.
 
-        After `patience` seconds those that hang (a disk that never answers) are left to end by
-        themselves.  Their number.
+        After `patience` seconds, calls that hang (a disk that never answers) are left to end by
+        themselves.  The number of these.
         """
         self._closed = True
         await self._completions.idle(patience)

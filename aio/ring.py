@@ -31,10 +31,10 @@ _AGAIN = {errno.EINTR, errno.ECANCELED}
 _MOST_CANCELLED = 3
 # To find that out takes 0.2 s: it is believed for so many seconds.
 _WITHOUT = 10.0
-# Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call, and after so
-# long the others have their turn.
+# Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call, and other
+# tasks run after so many seconds.
 _MOST_BYTES, _MOST_AT_ONCE = 1 << 20, 16
-_TURN = 0.002
+_MOST_SECONDS = 0.002
 
 
 class Request:
@@ -46,12 +46,12 @@ class Request:
         "code",
         "fd",
         "flags",
-        "held",
         "length",
         "offset",
         "registered",
         "result",
         "task",
+        "view",
     )
 
     def __init__(self, code: int, fd: int, memory: Address, length: int, offset: int) -> None:
@@ -60,7 +60,7 @@ class Request:
         self.code = code
         self.fd = fd
         self.address = memory.value
-        self.held = memory.held
+        self.view = memory.view
         self.length = length
         self.offset = offset
         self.flags = 0  # RWF_*
@@ -93,7 +93,7 @@ class Queue(Protocol):
         """Give everything back.  Nothing is in flight."""
 
 
-# A ring with requests in flight, held here: the kernel writes to their memory, whether or not
+# A ring with requests in flight is kept here: the kernel writes to their memory, whether or not
 # anybody still knows the engine (trio crashed, say).
 _busy: set["Ring"] = set()
 
@@ -185,7 +185,7 @@ class Ring:
         """
         began = perf_counter()
         while self._waiting and len(self._flying) < self._window.size:
-            if perf_counter() - began > _TURN:
+            if perf_counter() - began > _MOST_SECONDS:
                 assert self._run is not None
                 self._run.run_sync_soon(self._submit, idempotent=True)
                 return

@@ -33,7 +33,7 @@ class ByRing:
         memory = address_of(into, writable=True)
         count, length = 0, len(into)
         while True:
-            rest = Address(memory.value + count, memory.held)
+            rest = Address(memory.value + count, memory.view)
             request = Request(READ, fd, rest, length - count, offset + count)
             got = await self._perform(request, flags)
             count += got
@@ -45,7 +45,7 @@ class ByRing:
         memory = address_of(data)
         count, length = 0, len(data)
         while True:
-            rest = Address(memory.value + count, memory.held)
+            rest = Address(memory.value + count, memory.view)
             request = Request(WRITE, fd, rest, length - count, offset + count)
             got = await self._perform(request, flags)
             count += got

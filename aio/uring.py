@@ -108,7 +108,7 @@ class UringQueue:
         """False beyond the limit of locked memory (ulimit -l), for one."""
         result: int = self._lib.ring_register(self._ring, memory.value, length)
         if result == 0:
-            self._registered = memory.held
+            self._registered = memory.view
         return result == 0
 
     def close(self) -> None:

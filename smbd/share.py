@@ -18,16 +18,16 @@ class Workers(Protocol):
     """Threads for calls that may block (aio.WorkerPool)."""
 
     def run_for(
-        self, turn: object, function: Callable[[*Args], R], /, *args: *Args
+        self, flow: object, function: Callable[[*Args], R], /, *args: *Args
     ) -> Awaitable[R]:
-        """Await `function(*args)`; calls that wait with different `turn`s take turns.
+        """Await `function(*args)`; calls of different `flow`s take turns.
 
         Cancelled means that the call never began; one that began gives its result, also to a
         cancelled caller.
         """
 
     def run_long(
-        self, turn: object, function: Callable[[*Args], R], /, *args: *Args
+        self, flow: object, function: Callable[[*Args], R], /, *args: *Args
     ) -> Awaitable[R]:
         """The same for a call that may take long by its nature: these get half of the workers."""
 

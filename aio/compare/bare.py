@@ -17,7 +17,7 @@ from aio.compare.figures import SLOTS, Figures
 from aio.compare.files import Files
 from aio.compare.forms import Form
 from aio.compare.lanes import Lane
-from aio.compare.stalls import LoopTurns
+from aio.compare.stalls import LoopIterations
 from aio.compare.study import WARM_UP, CannotRun
 from aio.compare.usage import Usage
 from aio.compare.workloads import Workload
@@ -35,7 +35,7 @@ class BareLayer:
     def run(self, form: Form, workload: Workload, seconds: float) -> Figures:
         """One run.  CannotRun: no such engine on this machine, or nothing can be evicted here."""
         self._files.prepare(workload)
-        turns = LoopTurns(seconds, SLOTS)
+        iterations = LoopIterations(seconds, SLOTS)
         # A full collection of what this process has imported stops the loop for 10 to 20 ms
         # (measured), and comes where tasks are many: that would be taken for the engine's.
         gc.freeze()
@@ -45,8 +45,8 @@ class BareLayer:
                 form,
                 workload,
                 seconds,
-                turns,
-                instruments=[turns],
+                iterations,
+                instruments=[iterations],
                 # Ctrl-C comes between bursts, never into an engine's bookkeeping.
                 restrict_keyboard_interrupt_to_checkpoints=True,
             )
@@ -59,7 +59,7 @@ class BareLayer:
         """Nothing is kept from run to run."""
 
     async def _measure(
-        self, form: Form, workload: Workload, seconds: float, turns: LoopTurns
+        self, form: Form, workload: Workload, seconds: float, iterations: LoopIterations
     ) -> Figures:
         try:
             engine = open_engine(form.spec, **form.options)
@@ -69,7 +69,7 @@ class BareLayer:
             with ExitStack() as stack:
                 run = _Run(engine, workload, self._files, stack)
                 await run.warm_up(seconds * WARM_UP)
-                return await run.measure(seconds, turns)
+                return await run.measure(seconds, iterations)
         finally:
             await engine.aclose()
 
@@ -95,7 +95,7 @@ class _Run:
         for lane in self._lanes:
             lane.reset()
 
-    async def measure(self, seconds: float, turns: LoopTurns) -> Figures:
+    async def measure(self, seconds: float, iterations: LoopIterations) -> Figures:
         """Laps, until it is so many seconds.
 
         Each begins with all evicted that is to be evicted, which is not of the run, and ends early
@@ -107,15 +107,15 @@ class _Run:
         while left > 0:
             self._evict()
             began, usage = perf_counter(), Usage.now()
-            turns.resume()
+            iterations.resume()
             await self._lap(left)
-            turns.pause()
+            iterations.pause()
             spent = spent.plus_since(usage)
             left -= perf_counter() - began
         return Figures.of_run(
             [lane.figures() for lane in self._lanes],
             spent,
-            turns.slots,
+            iterations.slots,
             inline=sum(lane.inline for lane in self._lanes),
             stats=self._engine.statistics().since(before),
         )

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from aio.compare.figures import Figures, Summary, summarize
 
-FORMAT = "smbd compare 1"
+FORMAT = "smbd compare 2"
 
 Layer = Literal["bare", "served"]
 

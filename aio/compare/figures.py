@@ -13,7 +13,7 @@ SHARES = (
     0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97,
     0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0,
 )  # fmt: skip
-# The loop's turns over a run's time are kept as the longest in each of so many equal parts.
+# The loop's iterations over a run's time are kept as the longest in each of so many equal parts.
 SLOTS = 40
 
 
@@ -56,8 +56,8 @@ class Figures:
     switches: int  # how often a thread gave up the CPU to wait
     hops: int  # calls that went to a worker thread and came back
     inline: int  # operations answered at once, without waiting for anything
-    stall: float  # seconds: the longest time for which the loop did not turn
-    turns: tuple[float, ...]  # us: the longest turn in each of SLOTS parts of the run
+    stall: float  # seconds: the longest time for which the loop stood still
+    iterations: tuple[float, ...]  # us: the longest iteration in each of SLOTS parts of the run
     stats: Mapping[str, float] = field(default_factory=dict)  # aio.Stats, of this run
     beside: "Figures | None" = None  # what the others got; CPU and the loop are counted above
 
@@ -74,7 +74,7 @@ class Figures:
             hops=0,
             inline=0,
             stall=0.0,
-            turns=(),
+            iterations=(),
         )
 
     @classmethod
@@ -82,12 +82,12 @@ class Figures:
         cls,
         loads: Sequence[Self],
         spent: Usage,
-        turns: Sequence[float],
+        iterations: Sequence[float],
         *,
         inline: int,
         stats: Mapping[str, float],
     ) -> Self:
-        """The first load's, and in it what all of them cost; `turns` in seconds."""
+        """The first load's, and in it what all of them cost; `iterations` in seconds."""
         own, *others = loads
         return replace(
             own,
@@ -95,8 +95,8 @@ class Figures:
             switches=spent.switches,
             hops=int(stats["switches"]),
             inline=inline,
-            stall=max(turns),
-            turns=tuple(round(turn * 1e6, 1) for turn in turns),
+            stall=max(iterations),
+            iterations=tuple(round(iteration * 1e6, 1) for iteration in iterations),
             stats=stats,
             beside=others[0] if others else None,
         )
@@ -145,7 +145,7 @@ class Figures:
             **{
                 **values,
                 "latencies": Latencies(latencies["count"], tuple(latencies["quantiles"])),
-                "turns": tuple(values["turns"]),
+                "iterations": tuple(values["iterations"]),
                 "beside": None if beside is None else cls.from_json(beside),
             }
         )
@@ -163,7 +163,7 @@ UNITS = {
     "switches": ("waits", "how often a thread gave up the CPU to wait, an operation"),
     "hops": ("hops", "calls to a worker thread, an operation"),
     "inline": ("inline", "share of the operations answered at once, in the loop"),
-    "stall_us": ("stall us", "longest time for which the event loop did not turn, microseconds"),
+    "stall_us": ("stall us", "longest time for which the event loop stood still, microseconds"),
     "others_per_s": ("others/s", "operations a second of those beside"),
 }
 

@@ -1,4 +1,4 @@
-"""How long the event loop does not turn."""
+"""How long the event loop stands still."""
 
 from math import inf
 from time import perf_counter
@@ -6,34 +6,34 @@ from time import perf_counter
 from trio.abc import Instrument
 
 
-class LoopTurns(Instrument):
-    """The longest turn of a trio loop, in each of some equal parts of a run.
+class LoopIterations(Instrument):
+    """The longest iteration of a trio loop, in each of some equal parts of a run.
 
-    A turn is what lies between two waits for I/O: until it ends, nothing happens for anybody else.
-    What it does not see: a loop that epoll has woken still needs the GIL, and as long as a thread
-    keeps that, it seems to wait.  Latencies contain that.
+    An iteration lasts from one wait for I/O to the next: until it ends, no other task runs.
+    One delay is not seen: a loop that epoll has woken still needs the GIL, and as long as a thread
+    keeps that, it seems to wait.  Latencies contain that delay.
     """
 
     def __init__(self, seconds: float, slots: int) -> None:
         """It looks only between `resume` and `pause`, for so many seconds altogether.
 
-        If it becomes more, that belongs to the last part.
+        Any longer time belongs to the last part.
         """
         self._slots = [0.0] * slots
         self._slot_seconds = seconds / slots
-        self._began = 0.0  # the turn
+        self._began = 0.0  # the iteration
         self._origin = 0.0  # when it would have begun to look, had there been no pause
         self._looked = 0.0  # seconds, until the last pause
-        # The slot's longest turn and its end; in a pause, what nothing exceeds.
+        # The slot's longest iteration and its end; infinite in a pause.
         self._longest = self._until = inf
 
     @property
     def slots(self) -> tuple[float, ...]:
-        """Seconds; a turn counts in each part that it reaches into."""
+        """Seconds; an iteration counts in each part that it reaches into."""
         return tuple(self._slots)
 
     def resume(self) -> None:
-        """A turn begins here."""
+        """An iteration begins here."""
         self._began = perf_counter()
         self._origin = self._began - self._looked
         self._enter(self._began)
@@ -45,13 +45,13 @@ class LoopTurns(Instrument):
         self._looked = now - self._origin
         self._longest = self._until = inf
 
-    # Called in every turn, of 4 us: together 1.2, most of it trio's calling (measured).
+    # Called in every iteration, of 4 us: together 1.2, most of it trio's calling (measured).
     def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002
-        """A turn begins."""
+        """An iteration begins."""
         self._began = perf_counter()
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002
-        """A turn has ended."""
+        """An iteration has ended."""
         now = perf_counter()
         if now - self._began > self._longest or now > self._until:
             self._note(now)

@@ -53,10 +53,10 @@ _NUMBERS = {
 
 
 class Address(NamedTuple):
-    """Where a buffer is, and what keeps it there for as long as this is held."""
+    """Where a buffer is, and a view that keeps it there."""
 
     value: int
-    held: memoryview
+    view: memoryview
 
 
 def address_of(data: Any, *, writable: bool = False) -> Address:
@@ -65,11 +65,11 @@ def address_of(data: Any, *, writable: bool = False) -> Address:
     cffi's view of it does not stay: Python before 3.12 crashes when it collects a cycle (of an
     error, its traceback and its frames, say) with a memoryview in it of which there is a view.
     """
-    held = memoryview(data)
-    view = ffi.from_buffer("char[]", held, writable)
-    value = int(ffi.cast("uintptr_t", view))
-    ffi.release(view)
-    return Address(value, held)
+    view = memoryview(data)
+    of_cffi = ffi.from_buffer("char[]", view, writable)
+    value = int(ffi.cast("uintptr_t", of_cffi))
+    ffi.release(of_cffi)
+    return Address(value, view)
 
 
 def check(result: int, name: str | bytes | None = None) -> int:

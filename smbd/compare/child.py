@@ -56,7 +56,7 @@ class Child:
         self._ask({"ask": "begin", "share": share, "seconds": float(seconds)})
 
     def end(self) -> dict[str, Any]:
-        """The run has ended: its usage (see Usage), turns (seconds, by slot) and stats."""
+        """The run has ended: its usage (see Usage), iterations (seconds, by slot) and stats."""
         return self._ask({"ask": "end"})
 
     def close(self) -> None:

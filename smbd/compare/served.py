@@ -126,4 +126,6 @@ def _figures(form: Form, outcomes: Sequence[Outcome], took: Mapping[str, Any]) -
         blocks = form.row is not None and form.row.blocks
         inline = sum(one.operations for one in outcomes) if blocks else 0
     loads = [Figures.of_load(one.seconds, one.transferred, one.latencies) for one in outcomes]
-    return Figures.of_run(loads, Usage(*took["usage"]), took["turns"], inline=inline, stats=stats)
+    return Figures.of_run(
+        loads, Usage(*took["usage"]), took["iterations"], inline=inline, stats=stats
+    )

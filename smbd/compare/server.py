@@ -13,7 +13,7 @@ import trio
 
 from aio import Engine
 from aio.compare.figures import SLOTS
-from aio.compare.stalls import LoopTurns
+from aio.compare.stalls import LoopIterations
 from aio.compare.usage import Usage
 from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
 from smbd.server import Server, serving, settle
@@ -28,19 +28,19 @@ class _Run:
 
     def __init__(self, engine: Engine, seconds: float) -> None:
         self._engine = engine
-        self._turns = LoopTurns(seconds, SLOTS)
+        self._iterations = LoopIterations(seconds, SLOTS)
         self._stats = engine.statistics()
         self._usage = Usage.now()
-        trio.lowlevel.add_instrument(self._turns)
-        self._turns.resume()
+        trio.lowlevel.add_instrument(self._iterations)
+        self._iterations.resume()
 
     def end(self) -> dict[str, Any]:
         """The costs."""
-        self._turns.pause()
-        trio.lowlevel.remove_instrument(self._turns)
+        self._iterations.pause()
+        trio.lowlevel.remove_instrument(self._iterations)
         return {
             "usage": Usage().plus_since(self._usage),
-            "turns": self._turns.slots,
+            "iterations": self._iterations.slots,
             "stats": self._engine.statistics().since(self._stats),
         }
 

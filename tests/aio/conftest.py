@@ -31,7 +31,7 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aio.probe.perf_counter", lambda: 0.0)
     monkeypatch.setattr("aio.gate._is_close_to_dirty_limit", lambda: False)
     monkeypatch.setattr("aio.gate.Gate._send_canary", lambda *_: None)
-    monkeypatch.setattr("aio.waits._delayed", lambda: 0.0)
+    monkeypatch.setattr("aio.leaky_bucket._delayed", lambda: 0.0)
     monkeypatch.setattr("aio.gate._gates", WeakValueDictionary())
 
 

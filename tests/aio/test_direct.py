@@ -183,7 +183,7 @@ async def test_parts_of_pages_go_alone(
     assert os.pread(fd, PAGE, 0) == bytes(PAGE)
 
 
-async def test_opens_of_one_file_share_their_turns(
+async def test_opens_of_one_file_share_its_lock(
     engine: aio.Engine, fd: int, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = os.open(path, os.O_RDWR)

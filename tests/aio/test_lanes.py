@@ -1,4 +1,4 @@
-"""Whose job is next: turns, half of the workers for long jobs, and nobody waits without need."""
+"""Which job is next: flows take turns, half of the workers for long jobs, no wait without need."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from aio.lanes import Lane, Lanes
 @dataclass(eq=False)
 class Job:
     lane: "Lane[Job]"
-    turn: str
+    flow: str
 
 
 class Desk:
@@ -23,8 +23,8 @@ class Desk:
         self.running: list[Job] = []
         self.waiting: list[Job] = []
 
-    def begin(self, turn: str, *, long: bool = False) -> Job:
-        job = Job(self.lanes.long if long else self.lanes.quick, turn)
+    def begin(self, flow: str, *, long: bool = False) -> Job:
+        job = Job(self.lanes.long if long else self.lanes.quick, flow)
         (self.running if self.lanes.begin(job) else self.waiting).append(job)
         return job
 
@@ -53,7 +53,7 @@ def test_one_that_comes_late_waits_for_one_job_of_each_other_and_not_for_all() -
     assert desk.end(late) is queue[1]
 
 
-def test_jobs_of_one_turn_run_in_the_order_in_which_they_came() -> None:
+def test_jobs_of_one_flow_run_in_the_order_in_which_they_came() -> None:
     desk = Desk(workers=1)
     job = desk.begin("a")
     queue = [desk.begin("a") for _ in range(5)]
@@ -88,7 +88,7 @@ def test_a_single_worker_does_long_jobs_too() -> None:
     assert desk.running == [job]
 
 
-def test_one_turn_never_gets_the_last_workers() -> None:
+def test_one_flow_never_gets_the_last_workers() -> None:
     desk = Desk(workers=4, each=3)
     jobs = [desk.begin("greedy") for _ in range(10)]
     long = [desk.begin("greedy", long=True) for _ in range(10)]
@@ -130,7 +130,7 @@ def test_no_job_waits_that_could_run_and_no_bound_is_broken(
         of_long = [job for job in desk.running if job.lane is desk.lanes.long]
         assert len(of_long) <= max(1, workers // 2)
         for job in desk.running + desk.waiting:
-            same = [x for x in desk.running if (x.turn, x.lane) == (job.turn, job.lane)]
+            same = [x for x in desk.running if (x.flow, x.lane) == (job.flow, job.lane)]
             each = job.lane.each or workers
             assert len(same) <= each
             full = len(desk.running) == workers or len(same) == each

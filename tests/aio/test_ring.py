@@ -356,7 +356,7 @@ def test_memory_stays_where_it_is_but_nobody_keeps_a_view_of_a_view() -> None:
     view.release()
     with pytest.raises(BufferError):
         memory.extend(b"more")
-    address.held.release()
+    address.view.release()
     memory.extend(b"more")
 
 

@@ -144,7 +144,7 @@ def _alone(
         hops=(operations if hops else 0) + (beside.hops if beside else 0),
         inline=(operations if inline else 0) + (beside.inline if beside else 0),
         stall=stall / 1e6,
-        turns=tuple(round(stall * chance.uniform(0.2, 1), 1) for _ in range(SLOTS)),
+        iterations=tuple(round(stall * chance.uniform(0.2, 1), 1) for _ in range(SLOTS)),
         stats={"hits": operations if inline else 0, "reads": operations},
         beside=beside,
     )

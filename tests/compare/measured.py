@@ -35,7 +35,7 @@ def run(
         hops=int(hops * total),
         inline=0,
         stall=stall / 1e6,
-        turns=(1.0,) * SLOTS,
+        iterations=(1.0,) * SLOTS,
         stats=stats,
         beside=beside,
     )

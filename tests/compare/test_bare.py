@@ -73,8 +73,8 @@ def check(figures: Figures, workload: Workload) -> None:
     assert operations(figures) == figures.all_operations
     assert figures.inline <= figures.all_operations
     assert figures.hops == figures.stats["switches"]
-    assert len(figures.turns) == SLOTS
-    assert max(figures.turns) == pytest.approx(figures.stall * 1e6, abs=0.1)
+    assert len(figures.iterations) == SLOTS
+    assert max(figures.iterations) == pytest.approx(figures.stall * 1e6, abs=0.1)
     assert figures.cpu >= 0
     assert figures.switches >= 0
 

@@ -27,10 +27,12 @@ RUN = Figures(
     hops=2000,
     inline=500,
     stall=0.25,
-    turns=(1.5, 250000.0),
+    iterations=(1.5, 250000.0),
     stats={"reads": 1000, "seconds": 1.25},
 )
-OTHERS = replace(RUN, operations=1000, cpu=0.0, switches=0, hops=0, inline=0, turns=(), stats={})
+OTHERS = replace(
+    RUN, operations=1000, cpu=0.0, switches=0, hops=0, inline=0, iterations=(), stats={}
+)
 
 
 def test_a_distribution_is_in_microseconds_in_whatever_order_it_was_measured() -> None:
@@ -111,7 +113,7 @@ def test_figures_are_the_same_after_json() -> None:
         assert Figures.from_json(json.loads(json.dumps(figures.as_json()))) == figures
 
 
-@pytest.mark.parametrize("name", ["latencies", "turns", "beside", "seconds"])
+@pytest.mark.parametrize("name", ["latencies", "iterations", "beside", "seconds"])
 def test_json_that_lacks_something_is_an_error(name: str) -> None:
     values = RUN.as_json()
     del values[name]

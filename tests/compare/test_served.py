@@ -78,8 +78,8 @@ def run(layer: ServedLayer, form: Form, workload: Workload) -> Figures:
     assert figures.latencies.at(0.0) > 0
     assert figures.seconds > SECONDS / 2
     assert figures.cpu > 0
-    assert len(figures.turns) == SLOTS
-    assert figures.stall == pytest.approx(max(figures.turns) / 1e6, abs=1e-6)
+    assert len(figures.iterations) == SLOTS
+    assert figures.stall == pytest.approx(max(figures.iterations) / 1e6, abs=1e-6)
     assert figures.hops == figures.stats["switches"]
     counted = figures.stats["reads"] + figures.stats["writes"]
     assert counted == figures.all_operations

@@ -113,7 +113,7 @@ def stalls(view: View, layer: Layer) -> Figure | None:
     forms = sorted(view.forms(layer, [workload]), key=lambda form: "direct" in form)
     found = {form: view.run(layer, workload, form) for form in forms}
     runs = {form: _middle(each) for form, each in found.items() if each}
-    longest = max(max(run.turns) for run in runs.values())
+    longest = max(max(run.iterations) for run in runs.values())
     # Of turns shorter than this nothing is to be told; without a floor they would fill the page.
     floor = min(10.0, longest / 10)
     figure, axes = panels(len(forms), 2, PANEL * 0.36, sharex=True, sharey=True)
@@ -138,9 +138,9 @@ def _middle(run: Measurement) -> Figures:
 
 
 def _turns(ax: Axes, run: Figures, floor: float, colour: str) -> None:
-    slots = len(run.turns)
+    slots = len(run.iterations)
     edges = [run.seconds * at / slots for at in range(slots + 1)]
-    heights = [max(turn, floor) for turn in run.turns]
+    heights = [max(each, floor) for each in run.iterations]
     ax.stairs(heights, edges, baseline=floor, fill=True, color=colour, linewidth=0)
     ax.set_xlim(0, run.seconds)
 

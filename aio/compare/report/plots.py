@@ -56,7 +56,7 @@ _KINDS = {
     ),
     "stalls": _Kind(
         "For how long the event loop serves nobody",
-        "The longest turn of the loop in each fortieth of a run; the number is the run's longest. "
+        "The loop's longest iteration in each fortieth of a run; the number is the run's longest. "
         "All clients wait for as long as a bar is high. Colours are those of the engines: plain "
         "to the left, behind the probe to the right; bars begin at 10 us.",
         charts.stalls,

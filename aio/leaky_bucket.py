@@ -1,44 +1,44 @@
-"""How long the loop has waited lately: a sum that time pays back."""
+"""How long the loop has waited lately: a leaky bucket, filled with seconds."""
 
 import os
 
-# Of the time that passes: a loop that waits less than this share of it is let be.
-_PAID_BACK = 0.05
+# Seconds that leak in each second: waits that take a smaller share of the time never fill it.
+_LEAK = 0.05
 _LOOK_AGAIN = 0.02
 
 
-class Waits:
+class LeakyBucket:
     """Single waits may each be too short to notice, and still take all of the loop's time.
 
-    Waiting for a processor is not counted, which on a busy machine is most of it: the kernel tells
-    how much there was since the last look.  Used by one thread.
+    A wait for a processor does not count, and on a busy machine that is most of it: the kernel
+    tells how much there was since the last look.  Used by one thread.
     """
 
-    __slots__ = ("_at", "_delayed", "_look_at", "_owed")
+    __slots__ = ("_at", "_delayed", "_level", "_look_at")
 
     def __init__(self) -> None:
-        self._owed = 0.0
+        self._level = 0.0
         self._at = 0.0
         self._delayed = 0.0
         self._look_at = 0.0
 
     def look(self, now: float) -> None:
-        """Before what may wait; 8 us, once in 20 ms."""
+        """Call it before a call that may wait; it takes 8 us, once in 20 ms."""
         if now >= self._look_at:
             self._delayed = _delayed()
             self._look_at = now + _LOOK_AGAIN
 
     def add(self, seconds: float, now: float) -> float:
-        """Add what has just taken so long; the sum, in seconds."""
+        """Add a call that has just taken so long; the bucket's level, in seconds."""
         before, self._delayed = self._delayed, _delayed()
         waited = max(seconds - (self._delayed - before), 0.0)
-        self._owed = waited + max(self._owed - (now - self._at) * _PAID_BACK, 0.0)
+        self._level = waited + max(self._level - (now - self._at) * _LEAK, 0.0)
         self._at = now
-        return self._owed
+        return self._level
 
     def clear(self) -> None:
-        """Something has been done about them."""
-        self._owed = 0.0
+        """Empty it."""
+        self._level = 0.0
 
 
 def _delayed() -> float:

@@ -1,4 +1,4 @@
-"""The worker pool between many callers: turns, withdrawal, work that nobody waits for, its end."""
+"""The worker pool between many callers: flows, withdrawal, work that nobody waits for, its end."""
 
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -54,7 +54,7 @@ async def gates() -> AsyncIterator[Gates]:
 
 @pytest.fixture
 async def pool(gates: Gates) -> AsyncIterator[WorkerPool]:
-    made = WorkerPool(4, "test-turns", each=4)
+    made = WorkerPool(4, "test-flows", each=4)
     yield made
     gates.open()
     await made.aclose()
