@@ -7,8 +7,9 @@
     if count is None:
         count = await engine.read(fd, into, 0)
 
-The catalogue of engines and options is there at once; what needs trio or cffi (0.2 s to import) is
-imported when it is first named, so that a configuration can be checked without.
+The catalogue of engines and options is there at once.  Modules that need trio or cffi (0.2 s to
+import) are imported when one of their names is first used, so that a configuration can be checked
+without them.
 """
 
 from importlib import import_module

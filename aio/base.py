@@ -1,4 +1,4 @@
-"""What an engine is, and what it counts.
+"""The calls of an engine, and its counters.
 
 fd and buffer belong to the engine until a call returns: a cancelled caller waits for the
 completion, and Cancelled is raised after it.  OSError is the only error, and an offset is an int
@@ -19,8 +19,8 @@ class Stats:
 
     hits: int = 0  # answered at once, in the calling task
     hits_waited: int = 0  # those of them that took longer than a millisecond all the same
-    misses: int = 0  # not all in the page cache, or not tried, since trying would have waited
-    unknown: int = 0  # nothing here can tell what is in the page cache
+    misses: int = 0  # not all in the page cache, or not tried, since the attempt would have waited
+    unknown: int = 0  # nothing here can tell whether the data is in the page cache
     oversize: int = 0  # reads and writes too long to be tried (inline_limit, dontcache)
     slept: int = 0  # tried in the loop, and took long enough to have slept: guesses and probes
     writes_inline: int = 0
@@ -41,7 +41,7 @@ class Stats:
     wakes: int = 0  # ... and how often the loop was woken for them
     bounced: int = 0  # requests with O_DIRECT that were copied to aligned memory or from it
     buffered: int = 0  # requests that went without O_DIRECT although it had been asked for
-    seconds: float = 0.0  # in the engine, over all its calls; what the probe does is not timed
+    seconds: float = 0.0  # in the engine, over all its calls; the probe's own time is not in it
     max_seconds: float = 0.0  # the longest of them
 
     def took(self, seconds: float) -> None:
@@ -59,7 +59,7 @@ class Stats:
         return Stats(**values)
 
     def since(self, before: "Stats") -> dict[str, float]:
-        """By name, what was counted after an earlier copy; of the largest, those until now."""
+        """By name, the counts since an earlier copy; of LARGEST, the values until now."""
         return {
             field.name: getattr(self, field.name)
             - (0 if field.name in self.LARGEST else getattr(before, field.name))
@@ -87,7 +87,7 @@ class Engine(Protocol):
         """
 
     def detach(self, fd: int) -> None:
-        """Forget what is known about this fd."""
+        """Forget everything about this fd."""
 
     def try_read(self, fd: int, into: memoryview, offset: int) -> int | None:
         """Read without waiting: as `read`, or None when nothing was delivered."""
@@ -105,7 +105,7 @@ class Engine(Protocol):
         """Return when the file's data and metadata are on stable storage."""
 
     async def aclose(self) -> None:
-        """Wait for what is in flight, then give everything back.  Calls after it fail."""
+        """Wait for the calls in flight, then give everything back.  Calls after it fail."""
 
     def statistics(self) -> Stats:
         """A copy of the counters."""

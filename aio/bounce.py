@@ -34,7 +34,7 @@ class BounceBuffers:
 
     def __init__(self, register: Callable[[Address, int], bool]) -> None:
         self._register = register
-        self._uncut: memoryview | None = None  # of what is registered
+        self._uncut: memoryview | None = None  # the rest of the registered memory
         self._pieces: dict[int, list[Piece]] = {}
         self._kept = 0  # bytes of pieces that are not registered and not in use
 

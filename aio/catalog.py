@@ -1,5 +1,5 @@
-"""Which engines there are, all that is said of each, and what may be set: pure data, so that a
-configuration can be checked without importing trio or cffi.
+"""The engines, all facts about each, and their options: pure data, so that a configuration can be
+checked without importing trio or cffi.
 
 A spec is an engine's name, or `nowait+NAME`: the page-cache probe in front of it.  `nowait` alone
 is `nowait+threads`.  For NAME there may be several, `uring,threads`: the first that this machine
@@ -17,7 +17,7 @@ _BEHIND_PROBE = "threads"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A whole number that may be set, or with 0 to 1 a switch; and what it does."""
+    """A whole number that may be set, or with 0 to 1 a switch; and its effect."""
 
     name: str
     minimum: int
@@ -33,7 +33,7 @@ class Option:
 
     @property
     def range(self) -> str:
-        """What may be given, for people."""
+        """The values that may be given, for people."""
         return "false or true" if self.is_switch else f"{self.minimum} to {self.maximum}"
 
     @property
@@ -58,7 +58,7 @@ _WORKERS = Option(
     "workers",
     minimum=1,
     maximum=1024,
-    # A disk wants requests to sort; threads beyond what is in flight are never started.
+    # A disk wants requests to sort; no more threads are started than requests are in flight.
     default=16,
     doc="worker threads, started as they are needed: how many requests wait for the disk at once",
 )
@@ -100,7 +100,7 @@ _DONTCACHE = Option(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An engine: what opens it, and what documents, survey and reports say of it and draw.
+    """An engine: how it is opened, how it is described, how it is drawn.
 
     `class_path` is "module:class", imported when an engine is opened: the catalogue stands below
     the engines, which need trio and cffi.  The alternative, a table of classes in aio.opening,
@@ -112,11 +112,11 @@ class Row:
     class_path: str
     options: tuple[Option, ...] = ()
     how: str  # for README, shares.toml and reports: "a READ or WRITE is done ..."
-    requests: str  # for the survey: what requests do that the probe does not answer
+    requests: str  # for the survey: the way of requests that the probe does not answer
     # An engine that some machines lack has a static method `check`, which raises OSError there.
     everywhere: bool = True
-    offered: str = "always"  # what to know of it where the machine has it
-    beside_direct: str = ""  # as `requests`, for what O_DIRECT cannot do
+    offered: str = "always"  # for the survey, where the machine has it
+    beside_direct: str = ""  # as `requests`: the way of requests that O_DIRECT cannot do
     blocks: bool = False  # whether `try_read` and `try_write` are the blocking calls themselves
     colour: str
     colour_in_dark: str
@@ -192,7 +192,7 @@ def engine_names() -> list[str]:
 
 
 def parse_spec(text: str) -> Spec:
-    """Take a spec apart; ValueError says what would be right."""
+    """Take a spec apart; ValueError names the right ones."""
     if text == PROBE:
         return Spec((_BEHIND_PROBE,), probe=True)
     first, plus, rest = text.partition("+")
@@ -222,7 +222,7 @@ def options_of(spec: Spec) -> dict[str, Option]:
 
 
 def check_options(spec: Spec, given: Mapping[str, object]) -> dict[str, int]:
-    """Every option of the spec, as given or by default; ValueError says what would be right."""
+    """Every option of the spec, as given or by default; ValueError names the right ones."""
     options = options_of(spec)
     for name in given:
         if name not in options:

@@ -43,7 +43,7 @@ class Completions:
     async def wait(self, operation: Operation[T], submit: Callable[[Any], None]) -> T:
         """Submit an operation, and wait until it is finished; then its result or its error.
 
-        Cancelled comes after the completion, in place of the result.
+        Cancelled comes after the completion, instead of the result.
         """
         operation.task = trio.lowlevel.current_task()
         if not self.pending:
@@ -66,8 +66,8 @@ class Completions:
         """The operation's outcome is there: let its task go on.
 
         trio's own idempotent queue would take its lock and write to its wake-up socket for each
-        completion.  The flag saves both: whoever finds it down after appending is the one who
-        wakes, and the loop takes it down before it empties the deque, so nothing is left behind.
+        completion.  The flag saves both: the thread that finds it down after appending
+        wakes the loop, and the loop takes it down before it empties the deque: nothing is left.
         """
         self._done.append(operation)
         if not self._waking:
@@ -81,7 +81,7 @@ class Completions:
             if operation.task is not None:
                 trio.lowlevel.reschedule(operation.task, operation.outcome)
             # An error's traceback leads to the frames that hold the operation: with its outcome
-            # that would be a circle, and keep alive what the call was about (a share's folder).
+            # that would be a circle, which keeps the call's arguments alive (a share's folder).
             del operation.outcome
 
     async def idle(self, patience: float = math.inf) -> None:

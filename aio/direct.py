@@ -34,29 +34,29 @@ from aio.ring import READ, WRITE, Request, Ring
 from aio.shared_lock import SharedLock
 from aio.transfers import Transfers, no_progress
 
-# What a second descriptor has in common with the first.
+# The flags that a second descriptor has in common with the first.
 _FLAGS = os.O_ACCMODE | os.O_APPEND | os.O_DSYNC | os.O_SYNC | os.O_NOATIME
 # Any disk takes this; known more exactly by statx from Linux 6.1 on.
 _UNIT = 4096
-# The longest piece of a request; whoever asks for more waits for one after the other.  To copy it
-# takes 0.1 ms, in which the loop does nothing else.
+# The longest piece of a request; a longer request is done piece after piece.  To copy one takes
+# 0.1 ms, in which the loop does nothing else.
 _LONGEST = 1 << 20
-# What O_DIRECT may be refused with when it is used, although it could be opened.
+# Errors of a request by O_DIRECT on a descriptor that could be opened so.
 _REFUSED = {errno.EINVAL, errno.EOPNOTSUPP}
-# What a read may fail with although the disk has not: somebody wrote to a mapping meanwhile.  If it
-# was the disk, it fails through the cache too.
+# Errors of a read although the disk has not failed: a process wrote to a mapping meanwhile.  If the
+# disk has failed, the read fails through the cache too.
 _COLLISION = {errno.EIO}
 
 
 class Alignment(NamedTuple):
-    """What O_DIRECT asks for, in bytes, both powers of two."""
+    """The alignment that O_DIRECT asks for, in bytes, both powers of two."""
 
     memory: int
     offset: int  # and length
 
 
 def alignment(fd: int) -> Alignment:
-    """What an open file's file system asks for; OSError if it has no O_DIRECT for this file.
+    """The alignment for an open file; OSError if its file system has no O_DIRECT for it.
 
     tmpfs takes the flag (Linux 6.6) and ignores it: that is no direct I/O.
     """
@@ -66,7 +66,10 @@ def alignment(fd: int) -> Alignment:
     try:
         status = statx("", dir_fd=fd, flags=AT_EMPTY_PATH, mask=STATX_BASIC_STATS | STATX_DIOALIGN)
     except OSError as error:
-        if error.errno not in {errno.ENOSYS, errno.EPERM}:  # what lacks statx, or hides it
+        if error.errno not in {
+            errno.ENOSYS,
+            errno.EPERM,
+        }:  # a kernel without statx, or a sandbox that hides it
             raise
         return Alignment(_UNIT, _UNIT)
     if not status.mask & STATX_DIOALIGN:
@@ -83,7 +86,7 @@ def reopen(fd: int) -> int:
 
 
 def try_direct(fd: int) -> Alignment:
-    """Read a block of an open file by O_DIRECT: what it asks for; OSError says why not."""
+    """Read a block of an open file by O_DIRECT; its alignment.  OSError says why not."""
     needs = alignment(fd)
     direct = reopen(fd)
     try:
@@ -130,7 +133,7 @@ class _File:
 
 
 class Direct:
-    """Requests by O_DIRECT through a ring, and by `other` what O_DIRECT cannot do."""
+    """Requests by O_DIRECT through a ring; `other` does those that O_DIRECT cannot do."""
 
     def __init__(self, ring: Ring, stats: Stats, other: Transfers) -> None:
         self._ring = ring
@@ -210,7 +213,7 @@ class Direct:
         return count
 
     async def _read_bounced(self, file: _File, into: memoryview, offset: int) -> int:
-        """One read of the blocks around; what is in the middle of them."""
+        """Read the blocks around the range, and copy the range out of them; the count."""
         self._stats.bounced += 1
         unit = file.alignment.offset
         before = offset % unit

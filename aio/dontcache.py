@@ -2,7 +2,7 @@
 
 Pages that such a read brings in are dropped when they have been read; those of a write begin to be
 written back at once, and are dropped after it (by xfs; ext4 keeps them until they are read, 6.18).
-What is cached already stays.  So a large stream does not push out what many read again.
+Pages that are cached already stay.  So a large stream does not push out data that many read again.
 
 Where it ends in a large folio, the kernel (6.18) drops that too, and reads the rest of it again for
 the next request: of streams of 64 KiB it reads half as much again, of 1 MiB a tenth (measured).
@@ -29,7 +29,7 @@ _REFUSALS = {errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class DontCache:
-    """Which requests are made so: large ones, wherever it was not refused yet."""
+    """Which requests get the flag: large ones, wherever it was not refused yet."""
 
     def __init__(self, shortest: int) -> None:
         """`shortest`: from how many bytes on a request is large; 0: none is."""
@@ -38,18 +38,18 @@ class DontCache:
         self._refused: set[tuple[int, bool]] = set()  # st_dev, and whether it was a write
 
     def flags(self, fd: int, length: int, *, writing: bool) -> int:
-        """What to add to the flags of a request.  OSError: EBADF."""
+        """The flag for a request, or 0.  OSError: EBADF."""
         if length < self.shortest or (look_at(fd).st_dev, writing) in self._refused:
             return 0
         return _RWF_DONTCACHE
 
     def refused(self, fd: int, *, writing: bool) -> None:
-        """From now on without, on this file system and in this direction."""
+        """Use the flag no more, on this file system and in this direction."""
         self._refused.add((look_at(fd).st_dev, writing))
 
 
 class Uncached:
-    """Transfers of which the large ones are made so: found out by using it."""
+    """Transfers of which the large ones get the flag; whether it works, its first use tells."""
 
     def __init__(self, by: ByRing | ByThreads, dontcache: DontCache) -> None:
         self._by = by
@@ -89,6 +89,6 @@ class Uncached:
 
 
 def try_dontcache(fd: int, *, writing: bool) -> None:
-    """Read or write the first page of an open file so; OSError says why not."""
+    """Read or write the first page of an open file with the flag; OSError says why not."""
     transfer = os.pwritev if writing else os.preadv
     transfer(fd, (bytearray(PAGESIZE),), 0, _RWF_DONTCACHE)

@@ -1,4 +1,4 @@
-"""Kinds of file systems: what is known about each, and what has been learnt by using one."""
+"""Kinds of file systems: facts about each kind, and knowledge learnt by using one."""
 
 import os
 from pathlib import Path
@@ -45,7 +45,7 @@ ASKS_TO_WRITE = _asks_to_write()
 
 
 class FileSystem:
-    """What has been learnt about one file system (None: not yet)."""
+    """The knowledge of one file system (None: not learnt yet)."""
 
     __slots__ = (
         "asks_others",
@@ -73,7 +73,7 @@ class FileSystem:
 
 
 def _has_swap() -> bool:
-    """Whether pages of a tmpfs may have gone to a disk; yes, if nobody says."""
+    """Whether pages of a tmpfs may have gone to a disk; true where /proc does not say."""
     try:
         return len(Path("/proc/swaps").read_bytes().splitlines()) > 1
     except OSError:

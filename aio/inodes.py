@@ -1,9 +1,9 @@
-"""Which files a worker is at work on: what is tried in the loop meanwhile may wait for it.
+"""Which files a worker is at work on: a call that is tried in the loop meanwhile may wait for it.
 
 Many calls hold the inode's lock while the disk works: fsync on btrfs; a truncation, zeroing and a
 copy on xfs and btrfs; a write that is paused beyond the dirty limit on ext4.  A write to the same
 file then waits as long (seconds, measured), RWF_NOWAIT or not asked.  So each such call is counted
-here, by whichever engine or share it was made: a file has one lock, however often it is open.
+here, of all engines and shares: a file has one lock, however often it is open.
 """
 
 import os
@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 
 class Inode:
-    """What is at work on one file, away from the loop; any thread may count."""
+    """The calls at work on one file, away from the loop; any thread may count."""
 
     __slots__ = ("__weakref__", "exclusive", "working")
 

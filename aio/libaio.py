@@ -89,7 +89,7 @@ class LibaioQueue:
 
 
 class LibaioEngine(QueuedEngine):
-    """This queue; with `direct`, workers do what O_DIRECT cannot, since libaio would block."""
+    """With `direct`, workers do what O_DIRECT cannot: this queue would block the event loop."""
 
     def __init__(self, *, depth: int, direct: int, workers: int, dontcache: DontCache) -> None:
         """Errors: as `io_setup`."""

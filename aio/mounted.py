@@ -1,7 +1,7 @@
-"""What file system an open file is on: asked of each mount once, and never where nobody can wait.
+"""The file system of an open file: asked for once a mount, and never where a wait is not allowed.
 
 fstatfs goes to the server of FUSE and NFS, and fstat may: half a second or more for each open file
-(measured with a FUSE that answers late).  What is known of a mount is kept by its number.
+(measured with a FUSE that answers late).  The answer is kept by the mount's number.
 """
 
 import os
@@ -22,7 +22,7 @@ _MOST_MOUNTS = 4096  # the table is emptied then
 
 
 class Look(NamedTuple):
-    """What never changes of an open file, and the mount that it was opened through."""
+    """The facts about an open file that never change, and the mount that it was opened through."""
 
     st_mode: int  # the names of os.stat_result
     st_dev: int
@@ -35,20 +35,20 @@ _types: dict[tuple[int, int], int] = {}  # (device, mount) -> statfs's f_type
 
 
 def look_at(fd: int) -> Look:
-    """What an open file (O_PATH will do) is; its file system is not asked.  OSError."""
+    """Look at an open file (O_PATH will do); its file system is not asked.  OSError."""
     mask, mode, inode, major, minor, mount = identify(fd)
     return Look(mode, os.makedev(major, minor), inode, mount, bool(mask & STATX_MNT_ID_UNIQUE))
 
 
 def look_for(path: str | os.PathLike[str]) -> Look:
-    """What a path names.  The way there may have to be read; OSError."""
+    """Look at the file of a path.  The folders on the way may have to be read; OSError."""
     status = statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=_WANTED)
     unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
     return Look(status.mode, status.dev, status.ino, status.mnt_id, unique)
 
 
 def known_type(look: Look) -> int | None:
-    """The file system's magic number, if anybody has learnt it; waits for nothing."""
+    """The file system's magic number, if it is known by now; waits for nothing."""
     return _types.get((look.st_dev, look.mount))
 
 

@@ -11,7 +11,7 @@ from aio.probe import Probe
 
 
 class EngineClass(Protocol):
-    """What a row's `class_path` names."""
+    """The type of the class that a row's `class_path` names."""
 
     def __call__(self, **options: int | DontCache) -> Engine:
         """An engine with the row's options; OSError: this machine lacks it, and why."""
@@ -23,9 +23,9 @@ class EngineClass(Protocol):
 def open_engine(spec: str, **options: int) -> Engine:
     """An engine for a spec such as "threads", "nowait" or "nowait+uring,threads" (aio.catalog).
 
-    ValueError names a wrong spec or option, and what would be right.  OSError: this machine has
-    none of those that the spec names, and why; of those that it lacks before the one that it has,
-    the engine's `notes` tell.  One thread is started at most, and no task, before the first call;
+    ValueError names a wrong spec or option, and the right ones.  OSError: this machine has none of
+    the engines that the spec names, and why; the `notes` of an opened engine say why it has none of
+    those before.  One thread is started at most, and no task, before the first call;
     `aclose` gives everything back.
     """
     parsed = parse_spec(spec)

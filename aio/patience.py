@@ -1,7 +1,7 @@
-"""When reads are not tried in the loop, or only what is known to be cached: after others waited.
+"""When reads are not tried in the loop, or only those known to be cached: after others waited.
 
-Refusing a probe, the kernel submits the read, and where the device's queue is full it waits for a
-place there, as long as for the data: the loop stood still for 2 s at a time, with 64 others
+Refusing a probe, the kernel submits the read, and where the device's queue is full it waits for
+room in it, as long as for the data: the loop stood still for 2 s at a time, with 64 others
 reading from a disk of 500 reads a second (measured; io_uring waits there too).  And a hit may wait
 for the journal to note its access time (ext4 with relatime: up to 61 ms).
 """
@@ -9,12 +9,12 @@ for the journal to note its access time (ext4 with relatime: up to 61 ms).
 from aio.gate import STALL
 from aio.leaky_bucket import LeakyBucket
 
-# A read of 4 KiB from the cache takes 2 to 5 us, of 1 MiB 0.2 ms (measured): what took longer has
-# slept, or has waited for the GIL that long, which is as bad.
+# A read of 4 KiB from the cache takes 2 to 5 us, of 1 MiB 0.2 ms (measured): a read that took
+# longer has slept, or has waited for the GIL that long, which is as bad.
 SLEPT = 0.001
 # Less is the time that submitting takes, or another thread with the GIL.
 _WAIT = 0.0005
-# After probes that stalled, alone or together, only what is known to be resident is probed, for so
+# After probes that stalled, alone or together, only data known to be resident is probed, for so
 # many times as long; and twice as long again where that ends with the next stall.  It costs a hit
 # 1.7 us: it may go on.
 _PROBES_AWAY, _AWAY_AT_MOST = 100, 60.0
@@ -44,7 +44,7 @@ class Patience:
         self._hits_waited, self._misses_waited = LeakyBucket(), LeakyBucket()
 
     def tries(self, now: float) -> bool:
-        """Whether what is known to be resident may be tried."""
+        """Whether a read of data known to be resident may be tried."""
         return now >= self._hits_away_until
 
     def missed(self, took: float, ended: float) -> None:

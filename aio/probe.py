@@ -1,9 +1,9 @@
-"""The page-cache probe in front of any engine: what is cached is done at once, in the calling task.
+"""The page-cache probe in front of any engine: cached data is read at once, in the calling task.
 
-A hit costs the read; only what would wait for the disk costs a thread switch.  A short count by
-RWF_NOWAIT is ambiguous: the file ends there, or the next page is not cached (kernels 5.9 and 5.10
-take the second for the first).  So it is a hit only if an fstat after it says that the file ends
-there, which is right on those kernels too.
+A hit costs the read; only a read that would wait for the disk costs a thread switch.  A short
+count by RWF_NOWAIT is ambiguous: the file ends there, or the next page is not cached (kernels 5.9
+and 5.10 take the second for the first).  So it is a hit only if an fstat after it says that the
+file ends there, which is right on those kernels too.
 """
 
 import errno
@@ -22,8 +22,8 @@ from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Sto
 _RWF_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 _preadv = os.preadv
 
-# What takes so long, and so much more a byte, may have: a fast disk's 4 KiB take 50 to 90 us, a hit
-# 2 to 5 (measured).  To doubt it costs little if it had not.
+# A call that takes so long, and so much more a byte, may have waited: a fast disk's 4 KiB take 50
+# to 90 us, a hit 2 to 5 (measured).  The doubt costs little if it had not.
 _DOUBTFUL, _DOUBTFUL_A_BYTE = 40e-6, 0.5e-9
 
 
@@ -36,13 +36,13 @@ class Probe:
         self._engine = engine
         self._inline_limit = inline_limit
         self._dontcache = dontcache
-        # One comparison for all that there is nothing special about.
+        # One comparison lets every ordinary request pass.
         self._plain_limit = min(inline_limit, dontcache.shortest - 1)
         self._storage = Storage(inline_limit)
         self._files: dict[int, OpenFile] = {}
         self._patience = Patience()
         self._away_until = 0.0  # the patience's, where every read finds it
-        # Plain ints: what a hit counts must cost nothing.
+        # Plain ints: to count a hit must cost nothing.
         self._hits = self._misses = self._unknown = self._oversize = self._slept = 0
         self._inline = self._deferred = self._stalls = 0
         self._bytes_read = self._bytes_written = 0
@@ -137,7 +137,7 @@ class Probe:
     def _read_now(
         self, file: OpenFile, into: memoryview, offset: int, started: float
     ) -> int | None:
-        """A plain read of what is believed to be resident."""
+        """A plain read of data believed to be resident."""
         count = _preadv(file.fd, (into,), offset)
         took = perf_counter() - started
         if took > _DOUBTFUL:
@@ -151,7 +151,7 @@ class Probe:
         return count
 
     def _doubt(self, file: OpenFile, offset: int, length: int, took: float) -> None:
-        """What was done because its pages were believed to be resident took so long."""
+        """A call whose pages were believed to be resident took so long."""
         residency = file.residency
         if residency is None:
             return
@@ -203,7 +203,7 @@ class Probe:
         ):
             self._deferred += 1
             return None
-        count = -1  # what no write gives
+        count = -1  # no write gives it
         if file.file_system.nowait_write is not False:
             count = self._storage.write_nowait(file, data, offset)
         if count != length:
@@ -277,14 +277,14 @@ class Probe:
             await self._engine.fsync(fd)
 
     def _known(self, fd: int) -> OpenFile | None:
-        """What is known about an open file, by now."""
+        """The knowledge of an open file, identified by now; None without one."""
         file = self._files.get(fd)
         if file is not None and not file.known:
             self._storage.identify(file)
         return file
 
     async def aclose(self) -> None:
-        """Wait for what is in flight, then forget every file."""
+        """Wait for the calls in flight, then forget every file."""
         try:
             await self._engine.aclose()
         finally:

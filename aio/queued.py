@@ -1,5 +1,5 @@
-"""What the engines "libaio" and "uring" share: requests go to a queue of the kernel's, completions
-come back.  Each brings its own queue (aio.libaio, aio.uring).
+"""The common part of the engines "libaio" and "uring": requests go to a queue of the kernel's, and
+completions come back.  Each engine brings its own queue (aio.libaio, aio.uring).
 """
 
 import os
@@ -20,17 +20,17 @@ from aio.transfers import ByRing, ByThreads, Transfers
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
-_NOTHING = Address(0, memoryview(b""))  # what fsync transfers
+_NOTHING = Address(0, memoryview(b""))  # fsync transfers nothing
 # io_uring gives each fsync to a thread of its own pool, which has four for each processor; half of
-# them are left for what else may need one (reads of file systems that cannot wait otherwise).
+# them are left for reads that may need one (on file systems that cannot wait otherwise).
 _FSYNCS_A_PROCESSOR = 2
 
 
 class QueuedEngine:
     """A ring; with `direct`, O_DIRECT where it can be.
 
-    `workers`: threads for what O_DIRECT cannot do, where the queue is asynchronous by O_DIRECT
-    alone; 0: the queue does that too.
+    `workers`: threads for requests that O_DIRECT cannot do, where the queue is asynchronous by
+    O_DIRECT alone; 0: the queue does these too.
     """
 
     def __init__(self, queue: Queue, dontcache: DontCache, *, direct: bool, workers: int) -> None:
@@ -60,16 +60,16 @@ class QueuedEngine:
             self._direct.attach(fd)
 
     def detach(self, fd: int) -> None:
-        """Close what was opened for it."""
+        """Close the second descriptor."""
         if self._direct is not None:
             self._direct.detach(fd)
 
     def try_read(self, fd: int, into: memoryview, offset: int) -> None:  # noqa: ARG002
-        """None: whether it would wait, submitting it tells."""
+        """None: only a submission tells whether a request would wait."""
         return
 
     def try_write(self, fd: int, data: Data, offset: int) -> None:  # noqa: ARG002
-        """None: whether it would wait, submitting it tells."""
+        """None: only a submission tells whether a request would wait."""
         return
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:
@@ -114,7 +114,7 @@ class QueuedEngine:
             await trio.lowlevel.checkpoint_if_cancelled()
 
     async def aclose(self) -> None:
-        """Wait for what is in flight, then give the queue and all descriptors back."""
+        """Wait for the requests in flight, then give the queue and all descriptors back."""
         self._closed = True
         while self._fsyncing:
             self._synced = trio.Event()

@@ -6,12 +6,13 @@ overlayfs mincore looks at the real file's pages (measured: cold 0, warm all, fo
 and of a lower layer); a file copied up meanwhile keeps its old mapping, which is one way in which
 residency is a guess.
 
-To ask costs more than to read (measured: 1.9 us for a page), so what was found is believed: for a
-tenth of a second, then twice as long each time if nothing was wrong with it, at most 1.6 s.  What
-took long enough to have waited is believed no more, and if that happens again at once, nothing is,
-of no file: what evicts one file evicts others, and a burst of reads would find that out with one
-wait for the disk each.  Served 4 KiB hits all over 64 MiB of overlayfs reach 88 to 97 % of the
-operations a second of the file system below (85 to 94 if it is a tenth of a second always).
+To ask costs more than to read (measured: 1.9 us for a page), so an answer is believed: for a tenth
+of a second, then twice as long each time if it was not wrong, at most 1.6 s.  An answer whose read
+took long enough to have waited is believed no more; if that happens again at once, no answer about
+any file is: memory pressure that evicts one file evicts others, and a burst of reads would find
+that out with one wait for the disk each.  Served 4 KiB hits all over 64 MiB of overlayfs reach 88
+to 97 % of the operations a second of the file system below (85 to 94 if it is a tenth of a second
+always).
 """
 
 import os
@@ -25,8 +26,8 @@ from aio.kernel import PageVector, map_pages, mincore, unmap_pages
 _WHOLE_FILES = 64 << 30
 _MOVING_WINDOW = 256 << 20
 _SMALLEST_WINDOW = 1 << 20
-# Of longer reads nothing is believed: asking costs a tenth of them, and a wrong belief would have
-# the loop wait for the disk several times over.
+# Longer reads always ask: that costs a tenth of them, and a wrong belief would have the loop wait
+# for the disk several times over.
 _MOST_STRETCHES = 2
 # Asked for at once, and remembered: 16 pages cost 1.2 us more than one (measured), and of reads all
 # over a file of 64 MiB, at 50,000 a second, four of five find the answer there.
@@ -47,7 +48,7 @@ def vector_for(longest: int) -> PageVector:
 
 
 class Beliefs:
-    """What the files of one engine have in common: who believes, and how often that was wrong."""
+    """Which files of one engine are believed to be resident, and how often that was wrong."""
 
     def __init__(self) -> None:
         self.believing: set[Residency] = set()
@@ -55,7 +56,7 @@ class Beliefs:
         self._doubted_at = 0  # the number of hits then
 
     def doubt(self, hits: int) -> bool:
-        """One more; whether there have been many of late."""
+        """Count a doubt; whether there have been many of late."""
         self._doubts = self._doubts + 1 if hits - self._doubted_at < _APART else 1
         self._doubted_at = hits
         return self._doubts >= _MANY_DOUBTS
@@ -102,7 +103,7 @@ class Residency:
     def resident(self, offset: int, length: int, now: float) -> bool | None:
         """Whether a read of this range would find every page; None: it cannot be told.
 
-        What lies behind the end of file needs no page.  `length` is at most what the vector is for;
+        A range behind the end of file needs no page.  `length` is at most that of the vector;
         `now` is perf_counter's, in seconds.
         """
         first = offset // _STRETCH
@@ -132,7 +133,7 @@ class Residency:
         return True
 
     def _begin_anew(self, now: float) -> None:
-        """Believe nothing that was found before; what will be, longer if that was right."""
+        """Forget all answers; the next ones are believed longer if these were right."""
         right = bool(self._found)
         self._believed = min(2 * self._believed, _BELIEVED_AT_MOST) if right else _BELIEVED
         self._found.clear()
@@ -148,7 +149,7 @@ class Residency:
             self._found.difference_update(range(offset // _STRETCH, last + 1))
 
     def forget(self) -> None:
-        """What was believed has turned out wrong."""
+        """Forget all answers: one was wrong."""
         self._found.clear()
         self._found_until = 0.0
 
@@ -179,9 +180,9 @@ class Residency:
     def _tells_the_truth(self) -> bool:
         """Whether mincore answers for this file: ask for a page that cannot be there.
 
-        Who neither owns the file nor may write it is told "all resident", far behind the end of
-        the file too, and so is everybody in a sandbox that does not know.  That shows more than
-        comparing owners and permissions would, and costs 7 us once per open.
+        A process that neither owns the file nor may write it is told "all resident", far behind the
+        end of the file too, and so is every process in a sandbox that does not know.  This shows
+        more than a comparison of owners and permissions would, and costs 7 us once per open.
         """
         try:
             end = os.fstat(self._fd).st_size

@@ -1,4 +1,4 @@
-"""Long work in Python, in a worker: in slices, between which others have the interpreter."""
+"""Long work in Python, in a worker: in slices, and other threads run between them."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ class AbandonedError(Exception):
 
 
 class _Here(threading.local):
-    """Whether somebody waits for what this thread works on; None where nobody can tell."""
+    """Whether a caller waits for this thread's result; None where nobody can tell."""
 
     abandoned: Callable[[], bool] | None = None
 
@@ -32,7 +32,7 @@ _here = _Here()
 
 @contextmanager
 def abandoned_when(abandoned: Callable[[], bool]) -> Iterator[None]:
-    """For this block and thread, `give_way` asks so whether somebody still waits."""
+    """For this block and thread, `give_way` asks `abandoned` whether nobody waits any more."""
     _here.abandoned = abandoned
     try:
         yield
@@ -41,13 +41,13 @@ def abandoned_when(abandoned: Callable[[], bool]) -> Iterator[None]:
 
 
 def give_way() -> None:
-    """Let others have the interpreter.  Long work calls it every half millisecond or so.
+    """Let other threads run.  Long work calls it every half millisecond or so.
 
     In a worker whose caller has been cancelled, by CANCEL or because its connection has ended, it
     raises AbandonedError, once, which becomes Cancelled in the caller.
     """
     if _here.abandoned is not None and _here.abandoned():
-        _here.abandoned = None  # what undoes the work goes on to its end
+        _here.abandoned = None  # code that undoes the work runs to its end
         raise AbandonedError
     time.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Starts threads away from the event loop: whoever starts one waits until it runs.
+"""Starts threads away from the event loop: the caller of `start` waits until the thread runs.
 
 Where all processors are busy that took 83 ms (measured), and the loop stood for as long.
 """
@@ -15,7 +15,7 @@ _starter: threading.Thread | None = None
 
 
 def start_elsewhere(thread: threading.Thread, give_up: Callable[[threading.Thread], bool]) -> None:
-    """Start it soon.  Where that cannot be, again and again, until `give_up(thread)` says so."""
+    """Start it soon.  If that fails, try again until `give_up(thread)` is true."""
 
     def start() -> None:
         while True:
@@ -35,7 +35,7 @@ def start_elsewhere(thread: threading.Thread, give_up: Callable[[threading.Threa
 
 
 def settle() -> None:
-    """Return when all threads are started that were to be, if they can be."""
+    """Return when every thread is started that can be."""
     if _starter is not None:
         settled = threading.Event()
         _tasks.put(settled.set)

@@ -1,4 +1,4 @@
-"""What is known about the files behind the probe, learnt by using them.
+"""The probe's knowledge of its files, learnt by using them.
 
 Per file system and direction: whether RWF_NOWAIT works.  Per open: which way its reads are probed,
 and whether its writes may be made inline at all.
@@ -34,7 +34,7 @@ _NO_NOWAIT = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 class OpenFile:
-    """What is known about one open file."""
+    """The knowledge of one open file."""
 
     __slots__ = (
         "fd",
@@ -55,15 +55,15 @@ class OpenFile:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.known = False  # whether what is declared above is there
+        self.known = False  # whether the attributes declared above are there
         self.reads_by = FRESH
-        self.nowait = True  # until this file refuses what its file system has
+        self.nowait = True  # until this file refuses it, although its file system has it
         self.writes_inline = False
         self.waits_at = -1  # the offset of the last write that would have waited for the disk
         self.residency: Residency | None = None
 
     def close(self) -> None:
-        """Give back what is kept."""
+        """Give the mapping back."""
         if self.residency is not None:
             self.residency.close()
 
@@ -143,8 +143,8 @@ class Storage:
     def write_nowait(self, file: OpenFile, data: Data, offset: int) -> int:
         """The count of bytes written without waiting; 0 if none, or if this cannot be asked.
 
-        Asked only where reads are known to have the flag, and so EINVAL can mean nothing but a bad
-        offset here, from which nothing must be learnt.
+        It is asked only where reads are known to have the flag.  So EINVAL can mean nothing but a
+        bad offset here, and nothing must be learnt from it.
         """
         file_system = file.file_system
         if not file_system.nowait_read:
@@ -177,7 +177,7 @@ class Storage:
         return bool(pages) and not all(self.page_resident(file, page, now) for page in pages)
 
     def _is_locked(self, fd: int) -> bool:
-        """Whether anybody holds the inode's lock, where reads take it (xfs); other processes too.
+        """Whether the inode's lock is taken, also by another process, where reads take it (xfs).
 
         Behind every end of file, so that no page is looked for: 0.8 us.
         """

@@ -1,4 +1,4 @@
-"""What this machine offers, and which way a folder's files will really go: always by trying it."""
+"""The engines that this machine offers, and the way of a folder's files: always by trying it."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ class Description:
     file_system: str
     reads: str
     writes: str
-    notes: tuple[str, ...] = ()  # which engines the spec names before this one, and why not they
+    notes: tuple[str, ...] = ()  # of engines that the spec names before this one: why none is here
 
     def __str__(self) -> str:
         parts = (f"reads {self.reads}", f"writes {self.writes}", *self.notes)
@@ -123,7 +123,7 @@ def describe(folder: str | os.PathLike[str], spec: str, **options: int) -> Descr
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What was chosen of the engines and options."""
+    """The engine and options that were chosen."""
 
     row: Row
     probe: bool
@@ -131,7 +131,7 @@ class _Choice:
     dontcache: int
 
     def ways(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
-        """Those of reads and of writes."""
+        """The way of reads, and that of writes."""
         if not (self.probe or self.direct or self.dontcache):
             way = f"all {self.row.requests}"
             return way, way

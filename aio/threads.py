@@ -43,11 +43,11 @@ class ThreadsEngine:
         """Nothing is kept for an open file."""
 
     def try_read(self, fd: int, into: memoryview, offset: int) -> None:  # noqa: ARG002
-        """None: whether it would wait is what this engine does not ask."""
+        """None: this engine does not ask whether a call would wait."""
         return
 
     def try_write(self, fd: int, data: Data, offset: int) -> None:  # noqa: ARG002
-        """None: whether it would wait is what this engine does not ask."""
+        """None: this engine does not ask whether a call would wait."""
         return
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:

@@ -1,4 +1,4 @@
-"""Whole reads and writes from what the kernel does of them at a time, by a ring or by threads."""
+"""Whole reads and writes, although the kernel may do a part at a time: by a ring or by threads."""
 
 import errno
 from typing import Protocol
@@ -23,7 +23,7 @@ class Transfers(Protocol):
 
 
 class ByRing:
-    """Request after request, until it is whole; with RWF_* flags where a caller has some."""
+    """Request after request, until the transfer is whole; with a caller's RWF_* flags."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
@@ -61,7 +61,7 @@ class ByRing:
 
 
 class ByThreads:
-    """One call of a worker each; with RWF_* flags where a caller has some."""
+    """One call of a worker each; with a caller's RWF_* flags."""
 
     def __init__(self, pool: WorkerPool, stats: Stats) -> None:
         self._pool = pool

@@ -33,7 +33,7 @@ _ENTRY = Struct(  # struct io_uring_sqe
     "I"  # len
     "I"  # rw_flags
     "Q"  # user_data
-    "24x"  # buf_index (of what is registered, we have one), personality, splice_fd_in, ...
+    "24x"  # buf_index (0: we register one buffer), personality, splice_fd_in, ...
 )
 
 
@@ -65,7 +65,7 @@ class UringQueue:
             self, _close, self._lib.ring_close, self._ring, self.eventfd
         )
         self.depth = depth
-        self._registered: Any = None  # memory that the kernel holds on to
+        self._registered: Any = None  # memory that the kernel has pinned
         self._mask = self._ring.depth - 1
         entries = ffi.cast("char *", self._lib.ring_entries(self._ring))
         self._entries = ffi.buffer(entries, self._ring.depth * _ENTRY.size)
@@ -117,7 +117,7 @@ class UringQueue:
 
 
 class UringEngine(QueuedEngine):
-    """This queue, which also does what O_DIRECT cannot."""
+    """With `direct`, this queue does what O_DIRECT cannot, too."""
 
     def __init__(self, *, depth: int, direct: int, dontcache: DontCache) -> None:
         """OSError: as `UringQueue`."""

@@ -1,13 +1,16 @@
 """How many requests are given to the kernel's queue at once: as many as the device takes gladly.
 
-Where the device's own queue is full, submitting waits for a place there, and the loop with it:
-three quarters of the time on a disk of 500 reads a second with four places, 2 ms at a time
+Where the device's own queue is full, a submission waits for room in it, and the loop with it:
+three quarters of the time on a disk of 500 reads a second with room for four, 2 ms at a time
 (measured, io_uring).  So the rest stays in user space.  As TCP does it: double while nothing is
 wrong, halve when a submission has waited, then one more a round.
 """
 
 _FIRST = 4
-_WAIT, _WAIT_A_BYTE = 0.001, 0.5e-9  # what has taken so long has waited, and not only copied
+_WAIT, _WAIT_A_BYTE = (
+    0.001,
+    0.5e-9,
+)  # a submission that takes so long has waited, and not only copied
 # Meanwhile the kernel's threads submit, where there are any: they may wait.
 _ASIDE, _ASIDE_AT_MOST = 100, 10.0
 

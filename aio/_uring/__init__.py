@@ -1,1 +1,1 @@
-"""The part of io_uring that is C: `ring.c`, and what builds and loads it."""
+"""The part of io_uring that is C: `ring.c`, and `build`, which builds and loads it."""

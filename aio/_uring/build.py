@@ -1,7 +1,7 @@
 """Builds `ring.c` at its first use, where there is a C compiler, and keeps it for the next time.
 
-Not when smbd is installed: that never needs a compiler, a wheel serves every Python, and who asks
-why io_uring is missing is told by the attempt itself.
+Not when smbd is installed: an installation never needs a compiler, a wheel serves every Python,
+and the attempt itself says why io_uring is missing.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _PATIENCE = 60  # seconds; it takes 0.3
 
 @cache
 def load() -> ModuleType:
-    """The extension: cffi's `lib` and `ffi`.  OSError says what is missing to build or load it."""
+    """The extension: cffi's `lib` and `ffi`.  OSError says why it cannot be built or loaded."""
     path = _folder() / f"ring-{_fingerprint()}{sysconfig.get_config_var('EXT_SUFFIX')}"
     if not path.exists():
         _build(path)
@@ -57,14 +57,14 @@ def load() -> ModuleType:
 
 
 def _folder() -> Path:
-    """Where it is kept.  Nobody else may write there: what is in it is run."""
+    """Where the extension is kept.  No other user may write there: its files are run."""
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     folder = Path(home) / "aio"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except OSError as error:
-        reason = f"no place to keep what is built: {folder}: {error.strerror}"
+        reason = f"no folder to keep the extension in: {folder}: {error.strerror}"
         raise OSError(error.errno, reason) from error
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise OSError(errno.EPERM, f"others may write to {folder}, from where it would be loaded")
@@ -72,7 +72,7 @@ def _folder() -> Path:
 
 
 def _fingerprint() -> str:
-    """What would make another file of it, beside what is in Python's own suffix."""
+    """A hash of all that makes the extension another one, but for Python's own suffix."""
     parts = (_SOURCE.read_text(), _DECLARATIONS, cffi.__version__)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -87,7 +87,7 @@ def _build(path: Path) -> None:
     ffi.set_source(_NAME, _SOURCE.read_text())
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         source, built = Path(folder) / "ring.c", Path(folder) / "ring.so"
-        with contextlib.redirect_stdout(io.StringIO()):  # where cffi says what it does
+        with contextlib.redirect_stdout(io.StringIO()):  # cffi prints each step there
             ffi.emit_c_code(str(source))
         command = [*compiler, "-O2", "-fPIC", "-shared", f"-I{include}", str(source)]
         _run([*command, "-o", str(built)])
@@ -95,7 +95,7 @@ def _build(path: Path) -> None:
 
 
 def _compiler() -> list[str]:
-    """What Python was built with, if it is here; else what is here."""
+    """The compiler that Python was built with, if it is here; else any that is here."""
     named = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "")
     for command in (named, ["cc"], ["gcc"], ["clang"]):
         if command and shutil.which(command[0]):

@@ -118,7 +118,7 @@ int ring_register(struct ring *ring, uintptr_t address, size_t length) {
                                                                                           : 0;
 }
 
-/* Where the entries are, for whoever fills them in. */
+/* Where the entries are, for Python to fill them in. */
 uintptr_t ring_entries(struct ring *ring) { return (uintptr_t)ring->entries; }
 
 /* The index of the next submission's first entry, not yet reduced to the depth. */

@@ -1,4 +1,4 @@
-"""What the page cache holds: mincore on a mapping that nobody touches, and cachestat."""
+"""Which pages are in the page cache: mincore on a mapping that nobody touches, and cachestat."""
 
 import os
 from typing import NamedTuple
@@ -47,7 +47,7 @@ def map_pages(fd: int, offset: int, length: int) -> int:
 
 
 def unmap_pages(address: int, length: int) -> None:
-    """Undo map_pages: exactly what it was given."""
+    """Undo map_pages, of exactly the same range."""
     check(libc.munmap(address, length))
 
 
@@ -72,8 +72,8 @@ class CacheStat(NamedTuple):
 def cachestat(fd: int, offset: int, length: int) -> CacheStat:
     """Count the cached pages of a range (Linux 6.5): 0.9 us for 16 pages (measured).
 
-    Also for a descriptor that is open for writing only.  EPERM for one who neither owns the file
-    nor may write it; through overlayfs it sees nothing, and says 0.
+    A descriptor that is open for writing only will do.  EPERM: this process neither owns the file
+    nor may write it.  Through overlayfs the call sees nothing, and says 0.
     """
     asked = ffi.new("struct cachestat_range *", (offset, length))
     answer = ffi.new("struct cachestat *")

@@ -60,6 +60,6 @@ def io_getevents(context: int, count: int, events: int) -> int:
     try:
         return check(_io_getevents(context, 0, count, events, 0))
     except InterruptedError:
-        # What the kernel says instead of "none" to whoever has a signal pending; and io_uring's
+        # The kernel says so instead of "none" to a thread with a signal pending; and io_uring's
         # completions, which it hands over in the thread that uses the ring, look like one.
         return 0

@@ -51,7 +51,7 @@ _statx = system_call("statx", "int, const char *, int, unsigned int, unsigned ch
 
 
 class Statx(NamedTuple):
-    """statx(2)'s answer; what `mask` lacks is not to be relied on.
+    """statx(2)'s answer; fields that `mask` lacks are not to be relied on.
 
     Times are decoded when asked for: making them all would cost more than the system call.
     """
