@@ -17,13 +17,12 @@ _BEHIND_PROBE = "threads"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A whole number that may be set, or with 0 to 1 a switch; and its effect."""
+    """A whole number that may be set, or with 0 to 1 a switch.  shares.toml tells its effect."""
 
     name: str
     minimum: int
     maximum: int
     default: int
-    doc: str
     probed: bool = True  # whether the engine takes it behind the probe too
 
     @property
@@ -35,11 +34,6 @@ class Option:
     def range(self) -> str:
         """The values that may be given, for people."""
         return "false or true" if self.is_switch else f"{self.minimum} to {self.maximum}"
-
-    @property
-    def default_text(self) -> str:
-        """The default as TOML writes it."""
-        return str(bool(self.default)).lower() if self.is_switch else str(self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,6 @@ _WORKERS = Option(
     maximum=1024,
     # A disk wants requests to sort; no more threads are started than requests are in flight.
     default=16,
-    doc="worker threads, started as they are needed: how many requests wait for the disk at once",
 )
 _INLINE_LIMIT = Option(
     "inline_limit",
@@ -68,7 +61,6 @@ _INLINE_LIMIT = Option(
     maximum=8 << 20,
     # Copying 1 MiB out of the cache takes 0.18 to 0.22 ms, in which the loop does nothing else.
     default=1 << 20,
-    doc="longest request in bytes that is tried in the event loop; longer ones go to the engine",
 )
 
 _DEPTH = Option(
@@ -77,14 +69,12 @@ _DEPTH = Option(
     maximum=4096,
     # libaio: all of the machine share /proc/sys/fs/aio-max-nr, 65,536 by default.
     default=128,
-    doc="requests that are in the kernel's queue at once; more wait until one has completed",
 )
 _DIRECT = Option(
     "direct",
     minimum=0,
     maximum=1,
     default=0,
-    doc="read and write past the page cache (O_DIRECT) where the file system can",
     probed=False,
 )
 _DONTCACHE = Option(
@@ -93,8 +83,6 @@ _DONTCACHE = Option(
     maximum=8 << 20,
     default=0,
     # Less than 1 MiB costs more than it saves (aio.dontcache).
-    doc="requests of so many bytes and more go to the engine, and leave the page cache as it was; "
-    "0: none do",
 )
 
 
@@ -182,7 +170,10 @@ _ROWS = (
     ),
 )
 ENGINES: Mapping[str, Row] = {row.name: row for row in _ROWS}
-PROBE_HOW = "at once where the page cache has the data or takes it, else by a worker thread"
+PROBE_HOW = (
+    f"at once where the page cache has the data or takes it, else by the engine named behind it; "
+    f"{PROBE} alone is {PROBE}+{_BEHIND_PROBE}"
+)
 PROBE_OPTIONS = (_INLINE_LIMIT,)
 
 

@@ -124,8 +124,8 @@ uintptr_t ring_entries(struct ring *ring) { return (uintptr_t)ring->entries; }
 /* The index of the next submission's first entry, not yet reduced to the depth. */
 unsigned ring_at(struct ring *ring) { return ring->at; }
 
-/* Give the kernel the `count` entries from `at` on; how many it took.  What it did not take is taken
- * back, so that the next call begins with it. */
+/* Give the kernel the `count` entries from `at` on; how many it took.  The others are taken back, so
+ * that the next call begins with them. */
 int ring_submit(struct ring *ring, unsigned count) {
     /* Release: the kernel, which acquires the tail, sees the entries whole. */
     __atomic_store_n(ring->sq_tail, ring->at + count, __ATOMIC_RELEASE);
@@ -143,7 +143,7 @@ int ring_submit(struct ring *ring, unsigned count) {
 
 /* Take completions out, at most `room`, which is at least twice the depth: then none stays behind.
  * `woken`: because the eventfd was readable, and so it must be cleared.  That comes before looking:
- * what completes later raises it again. */
+ * a later completion raises it again. */
 int ring_reap(struct ring *ring, uint64_t *tags, int32_t *results, unsigned room, int woken) {
     unsigned head = *ring->cq_head; /* ours alone to write */
     if (!woken && head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))

@@ -3,7 +3,7 @@
 import statistics
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from aio.compare.usage import Usage
@@ -132,13 +132,9 @@ class Figures:
             "others_per_s": self.beside.rate if self.beside else 0.0,
         }
 
-    def as_json(self) -> dict[str, Any]:
-        """For the document; `from_json` reads it."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """What `as_json` wrote; KeyError or TypeError if it is something else."""
+        """The figures from a document; KeyError or TypeError if they are something else."""
         latencies = values["latencies"]
         beside = values["beside"]
         return cls(

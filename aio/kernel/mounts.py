@@ -12,10 +12,10 @@ MNT_DETACH = 2  # out of sight at once, undone when the last user is gone
 
 
 def unshare_mounts() -> None:
-    """Give the calling thread, and all that it starts, mounts that nobody else sees.
+    """Give the calling thread, and all that it starts, mounts that no other process sees.
 
-    What is mounted outside later still appears, and what is unmounted goes: otherwise we would
-    keep others' disks busy.  Errors: EPERM without CAP_SYS_ADMIN.
+    Later mounts and unmounts of other processes are still seen here: otherwise we would keep their
+    disks busy.  Errors: EPERM without CAP_SYS_ADMIN.
     """
     check(libc.unshare(_CLONE_NEWNS))
     check(libc.mount(ffi.NULL, b"/", ffi.NULL, _MS_REC | _MS_SLAVE, ffi.NULL))
@@ -26,12 +26,11 @@ def mount(source: str, target: str | os.PathLike[str], kind: str, options: str =
 
     Errors: ENODEV, this kernel has no such file system; EPERM; EINVAL, nothing of the kind there.
     """
-    place = os.fsencode(target)
-    what = (os.fsencode(source), place, os.fsencode(kind))
-    check(libc.mount(*what, 0, os.fsencode(options)), place)
+    point = os.fsencode(target)
+    check(libc.mount(os.fsencode(source), point, os.fsencode(kind), 0, os.fsencode(options)), point)
 
 
 def unmount(target: str | os.PathLike[str], flags: int = 0) -> None:
-    """Unmount what is there.  Errors: EBUSY (somebody has a file or folder of it open), EINVAL."""
-    place = os.fsencode(target)
-    check(libc.umount2(place, flags), place)
+    """Unmount a file system.  Errors: EBUSY (a process has a file or folder of it open), EINVAL."""
+    point = os.fsencode(target)
+    check(libc.umount2(point, flags), point)

@@ -106,11 +106,6 @@ class Statx(NamedTuple):
         return self.mtime * _SECOND + self.mtime_nsec
 
     @property
-    def rdev(self) -> int:
-        """As `os.stat` has it."""
-        return os.makedev(self.rdev_major, self.rdev_minor)
-
-    @property
     def dev(self) -> int:
         """As `os.stat` has it."""
         return os.makedev(self.dev_major, self.dev_minor)

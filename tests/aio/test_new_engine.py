@@ -13,8 +13,8 @@ from aio.compare.report.style import css
 from aio.compare.report.words import ways
 from tests.aio.engines import a_file, read
 
-LANES = Option("lanes", minimum=1, maximum=8, default=2, doc="how many of them it keeps at once")
-DIRECT = Option("direct", minimum=0, maximum=1, default=0, doc="a switch as others have it")
+LANES = Option("lanes", minimum=1, maximum=8, default=2)
+DIRECT = Option("direct", minimum=0, maximum=1, default=0)
 
 
 class Scratch(SyncEngine):

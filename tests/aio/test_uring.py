@@ -107,9 +107,9 @@ def test_nothing_is_loaded_from_where_others_may_write(empty_cache: Path) -> Non
     assert why() == f"others may write to {empty_cache}, from where it would be loaded"
 
 
-def test_without_a_place_to_keep_it_the_reason_is_that(empty_cache: Path) -> None:
+def test_without_a_folder_to_keep_it_in_the_reason_is_that(empty_cache: Path) -> None:
     empty_cache.touch()
-    assert why() == f"no place to keep what is built: {empty_cache}: File exists"
+    assert why() == f"no folder to keep the extension in: {empty_cache}: File exists"
 
 
 # What Docker's default profile does: io_uring_setup fails with EPERM.

@@ -100,7 +100,8 @@ def test_every_engine_option_is_documented_with_default_and_range() -> None:
     }
     assert set(re.findall(r"^#([a-z_]+) = ", text, re.MULTILINE)) == options.keys()
     for name, option in options.items():
-        assert f"#{name} = {option.default_text}\n" in text
+        default = str(bool(option.default)).lower() if option.is_switch else option.default
+        assert f"#{name} = {default}\n" in text
         assert option.range in text
 
 

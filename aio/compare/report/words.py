@@ -1,6 +1,6 @@
 """What terminal and page say in the same words."""
 
-from aio.catalog import ENGINES
+from aio.catalog import ENGINES, PROBE, PROBE_HOW
 from aio.compare.document import Document, Place
 
 CUT_SHORT = "The study was stopped before its end: it has what was measured until then, no more."
@@ -25,11 +25,7 @@ TURNS = (
     "All forms take turns in each round, so that a machine that slows down meanwhile slows all of "
     "them. A figure is the median of the rounds."
 )
-_WAYS = {
-    "nowait+...": "The page cache is asked first, in the event loop (preadv2 with RWF_NOWAIT). "
-    "What is there is answered at once; the rest goes to the engine that is named behind it.",
-    "... direct": "Past the page cache (O_DIRECT): there are no hits, every read is the disk's.",
-}
+_DIRECT = "Past the page cache (O_DIRECT): there are no hits, every read is the disk's."
 _MAN = "https://man7.org/linux/man-pages"
 MANUALS = (
     ("preadv2", f"{_MAN}/man2/preadv2.2.html"),
@@ -41,8 +37,9 @@ MANUALS = (
 
 def ways() -> dict[str, str]:
     """Form -> how it reads and writes."""
-    engines = {row.name: f"{row.how[0].upper()}{row.how[1:]}." for row in ENGINES.values()}
-    return {**engines, **_WAYS}
+    hows = {row.name: row.how for row in ENGINES.values()} | {f"{PROBE}+...": PROBE_HOW}
+    sentences = {form: f"{how[0].upper()}{how[1:]}." for form, how in hows.items()}
+    return sentences | {"... direct": _DIRECT}
 
 
 def when(document: Document) -> str:
