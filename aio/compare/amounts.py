@@ -7,7 +7,7 @@ from math import floor, isfinite, log10
 from aio.compare.figures import Summary
 
 NOTHING = "-"
-ROUGH = 0.25  # what a round may differ from the median by, until a tilde says so
+ROUGH = 0.25  # a round that differs from the median by more makes a tilde
 _TIMES = ((1e6, " s"), (1e3, " ms"), (1.0, " us"))
 _COUNTS = ((1e6, "M"), (1e3, "k"), (1.0, ""))
 
@@ -62,7 +62,7 @@ def spread(name: str, summary: Summary) -> str:
 
 
 def with_spread(name: str, summary: Summary | None) -> str:
-    """Write 13.9 us ±8%; of what was not measured, a dash."""
+    """Write 13.9 us ±8%, or a dash if nothing was measured."""
     if summary is None:
         return NOTHING
     return f"{figure(name, summary.median)} {spread(name, summary)}".rstrip()

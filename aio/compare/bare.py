@@ -1,8 +1,8 @@
 """The layer "bare": an engine in a loop that treats it as smbd's dispatch does, and no SMB.
 
-A load is so many clients, each with one request.  What is there is tried inline, like a burst of
-frames; what that does not answer becomes a task.  A checkpoint a burst, and whoever was answered
-has the next request in the next burst.
+A load is so many clients, each with one request.  All requests that are there are tried inline,
+like a burst of frames; a request that is not answered so becomes a task.  There is a checkpoint
+after each burst, and a client that was answered has its next request in the next burst.
 """
 
 import gc
@@ -36,8 +36,8 @@ class BareLayer:
         """One run.  CannotRun: no such engine on this machine, or nothing can be evicted here."""
         self._files.prepare(workload)
         iterations = LoopIterations(seconds, SLOTS)
-        # A full collection of what this process has imported stops the loop for 10 to 20 ms
-        # (measured), and comes where tasks are many: that would be taken for the engine's.
+        # A full collection of the imported modules stops the loop for 10 to 20 ms (measured), and
+        # comes where tasks are many: it would be taken for a stall of the engine.
         gc.freeze()
         try:
             return trio.run(
@@ -75,7 +75,7 @@ class BareLayer:
 
 
 class _Run:
-    """A workload's lanes on an engine, and what they cost."""
+    """A workload's lanes on an engine, and their cost."""
 
     def __init__(self, engine: Engine, workload: Workload, files: Files, stack: ExitStack) -> None:
         self._engine = engine
@@ -96,10 +96,10 @@ class _Run:
             lane.reset()
 
     async def measure(self, seconds: float, iterations: LoopIterations) -> Figures:
-        """Laps, until it is so many seconds.
+        """Run laps for so many seconds.
 
-        Each begins with all evicted that is to be evicted, which is not of the run, and ends early
-        when that is used up.
+        Each lap begins with the evicted file out of the page cache, which takes no time of the run,
+        and ends early when all of that file was read.
         """
         before = self._engine.statistics()
         spent = Usage()
@@ -146,7 +146,7 @@ class _Run:
 
 
 def _first_of(error: BaseException) -> BaseException:
-    """What went wrong in a nursery, without its groups; Ctrl-C before all else."""
+    """The first error of a nursery, without its groups; Ctrl-C before all others."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     interrupts = error.subgroup(KeyboardInterrupt)

@@ -1,7 +1,7 @@
-"""The study's outcome as one document: what was measured where, and what could not be, and why.
+"""The study's outcome as one document: all figures, and each measurement that failed, with why.
 
-Everything that the terminal, the report and the claims say is made of this alone, so that a
-document from another machine can be read here.
+Terminal, report and claims are made of this alone, so that a document from another machine can be
+read here.
 """
 
 import json
@@ -34,7 +34,7 @@ class Measurement:
 
 @dataclass(slots=True)
 class Skipped:
-    """What could not be measured; an empty workload or form means all of them."""
+    """A measurement that could not be made; an empty workload or form means all of them."""
 
     layer: Layer
     workload: str
@@ -49,17 +49,17 @@ class Place:
     name: str  # "ext4", "xfs, 200 reads/s", or the folder that the user named
     folder: str
     file_system: str
-    device: str  # what is below, as far as it can be told: "/dev/loop0 (in /var/tmp)"
+    device: str  # the device below, as far as it can be told: "/dev/loop0 (in /var/tmp)"
     made: bool  # whether the study made it
-    reads_per_second: int | None = None  # what the device was throttled to
+    reads_per_second: int | None = None  # the rate that the device was throttled to
     forms: dict[str, str] = field(default_factory=dict)  # which way each form goes here
     measurements: list[Measurement] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    # What aio.compare.experiments found, by the experiment's name; each a flat dict of figures.
+    # The findings of aio.compare.experiments, by the experiment's name; each dict is flat.
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def find(self, layer: Layer, workload: str, form: str) -> Measurement | None:
-        """What was measured of this, or None."""
+        """The measurement of this, or None."""
         for each in self.measurements:
             if (each.layer, each.workload, each.form) == (layer, workload, form) and each.rounds:
                 return each
@@ -77,10 +77,10 @@ class Document:
 
     date: str  # ISO 8601, with the zone
     command: tuple[str, ...]
-    machine: Mapping[str, str]  # label -> what it is, in the order that it is shown in
+    machine: Mapping[str, str]  # label -> value, in the order that it is shown in
     signing: str
     quick: bool
-    complete: bool = False  # False: it was interrupted, and has what was measured until then
+    complete: bool = False  # False: it was interrupted, and has the figures until then
     seconds: float = 0.0  # that it took
     places: list[Place] = field(default_factory=list)
 
@@ -93,7 +93,7 @@ class Document:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote; ValueError if it is something else, OSError if it cannot be read."""
+        """The document in a file; ValueError if it is none, OSError if it cannot be read."""
         try:
             values = json.loads(path.read_text())
         except ValueError as error:

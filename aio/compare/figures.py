@@ -1,4 +1,4 @@
-"""What one run of a workload gives, and what several rounds of it come to."""
+"""The figures of one run of a workload, and their summary over several rounds."""
 
 import statistics
 from bisect import bisect_left
@@ -26,13 +26,13 @@ class Latencies:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Self:
-        """Of what was measured, in any order; no quantiles if nothing was."""
+        """Of measured times, in any order; no quantiles if there are none."""
         ordered = sorted(seconds)
         if not ordered:
             return cls(0, ())
         last = len(ordered) - 1
-        places = (min(int(share * len(ordered)), last) for share in SHARES)
-        return cls(len(ordered), tuple(round(ordered[at] * 1e6, 2) for at in places))
+        indices = (min(int(share * len(ordered)), last) for share in SHARES)
+        return cls(len(ordered), tuple(round(ordered[at] * 1e6, 2) for at in indices))
 
     def at(self, share: float) -> float:
         """The value below which this share lies; one of SHARES.  Something has been measured."""
@@ -59,11 +59,11 @@ class Figures:
     stall: float  # seconds: the longest time for which the loop stood still
     iterations: tuple[float, ...]  # us: the longest iteration in each of SLOTS parts of the run
     stats: Mapping[str, float] = field(default_factory=dict)  # aio.Stats, of this run
-    beside: "Figures | None" = None  # what the others got; CPU and the loop are counted above
+    beside: "Figures | None" = None  # the figures of the others; CPU and the loop are counted above
 
     @classmethod
     def of_load(cls, seconds: float, transferred: int, latencies: Sequence[float]) -> Self:
-        """What one load's clients got; CPU and the loop are known of all loads together."""
+        """The figures of one load's clients; CPU and the loop are known of all loads together."""
         return cls(
             seconds=seconds,
             operations=len(latencies),
@@ -87,7 +87,7 @@ class Figures:
         inline: int,
         stats: Mapping[str, float],
     ) -> Self:
-        """The first load's, and in it what all of them cost; `iterations` in seconds."""
+        """The first load's figures, with the cost of all loads in them; `iterations` in seconds."""
         own, *others = loads
         return replace(
             own,
@@ -108,13 +108,13 @@ class Figures:
 
     @property
     def all_operations(self) -> int:
-        """Of those beside too: what CPU time and switches were spent on."""
+        """With those of the others beside: CPU time and switches were spent on all."""
         return self.operations + (self.beside.operations if self.beside else 0)
 
     def summary(self) -> dict[str, float]:
         """The figures that tables and claims speak of, by the names in UNITS.
 
-        There is at least one operation; of what others did beside, there may be none.
+        There is at least one operation; the others beside may have none.
         """
         total = self.all_operations
         return {
@@ -147,7 +147,7 @@ class Figures:
         )
 
 
-# What `summary` gives: heading, and what it is.
+# The figures of `summary`: heading, and meaning.
 UNITS = {
     "ops_per_s": ("ops/s", "operations a second"),
     "mb_per_s": ("MB/s", "10^6 bytes a second"),
@@ -165,7 +165,7 @@ UNITS = {
 
 
 def heading(name: str) -> str:
-    """What a figure's column is called; its unit is with the amount."""
+    """The heading of a figure's column; its unit is with the amount."""
     return UNITS[name][0].removesuffix(" us")
 
 

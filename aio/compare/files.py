@@ -1,4 +1,4 @@
-"""The study's files in a folder: made, put where a load wants its data, and removed."""
+"""The study's files in a folder: made, brought into the page cache or out of it, and removed."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ from aio.file_systems import FileSystem
 from aio.kernel import PageVector, file_system_type, map_pages, mincore, unmap_pages
 
 _PIECE = MIB
-# Between blocks that are read at random there is always a page that nobody asks for: the kernel
+# Between blocks that are read at random there is always a page that no load asks for: the kernel
 # takes a read behind pages that were just read for a stream, and reads ahead.
 _STRIDE = 16 * KIB
 # Of a write that covers a part of a page: neither the page's first byte nor its last.
@@ -64,10 +64,10 @@ class Files:
         return self.folder / load.data
 
     def prepare(self, workload: Workload) -> None:
-        """Put the data where the workload's loads want it.
+        """Bring each file into the page cache, or out of it, as the workload's loads want.
 
-        Whatever earlier runs have written is on the disk afterwards: its writing back does not
-        disturb this one.  CannotRun: nothing can be evicted here.
+        All data of earlier runs is on the disk afterwards: its writing back does not disturb this
+        one.  CannotRun: nothing can be evicted here.
         """
         loads = [load for load in (workload.load, workload.beside) if load is not None]
         os.truncate(self.dirty, 0)
@@ -111,7 +111,7 @@ class Files:
     def blocks(self, load: Load) -> list[int]:
         """The offsets that a load goes through, in their order.
 
-        When they are used up, it begins again, with evicted data after evicting it again: then no
+        After the last one the load begins again, with evicted data after evicting it again: so no
         block was read before, and none is beside one that was.
         """
         size = self._sizes[load.data]
@@ -137,7 +137,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _fill(path: Path, size: int) -> None:
-    """With what no file system can compress or leave out, on the disk when this returns."""
+    """Fill it with data that no file system can compress; all is on the disk when this returns."""
     piece = os.urandom(_PIECE)
     with path.open("wb") as file:
         for offset in range(0, size, _PIECE):

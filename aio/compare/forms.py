@@ -8,7 +8,7 @@ from aio.catalog import ENGINES, PROBE, Row, parse_spec
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What to open: a spec of aio.catalog and its options."""
+    """A spec of aio.catalog, and options."""
 
     spec: str
     options: Mapping[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""One load on an engine: its clients, and what each of them gets."""
+"""One load on an engine: its clients, and the latency of each of their requests."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from aio.compare.figures import Figures
 from aio.compare.workloads import Load
 
 # A reply's payload lies behind its headers, and so does a WRITE's: never on a page's boundary.
-# So O_DIRECT must copy here what it must copy in the server.
+# So O_DIRECT must copy as much here as in the server.
 _HEADERS = 80
 
 _Try = Callable[[int, memoryview, int], int | None]
@@ -27,17 +27,17 @@ class Lane:
     def __init__(
         self, engine: Engine, load: Load, path: os.PathLike[str], freed: trio.lowlevel.ParkingLot
     ) -> None:
-        """Open the file; whoever waits at `freed` is woken when a task has answered a client."""
+        """Open the file; `freed` wakes a task that waits there when a client was answered."""
         reads = load.operation == "read"
         self.load = load
-        self.free: list[int] = []  # slots whose client has its next request there
+        self.free: list[int] = []  # slots with a client's next request
         self.used_up = False
         self.latencies = array("d")
         self.inline = 0
         self.seconds = 0.0
         self._fd = os.open(path, os.O_RDONLY if reads else os.O_RDWR)
         self._buffers = [_buffer(load.size) for _ in range(load.depth)]
-        self._ready = [0.0] * load.depth  # since when each slot's client has had its request there
+        self._ready = [0.0] * load.depth  # when each slot's request came
         self._freed = freed
         self._offsets: Iterator[int] = iter(())
         self._try: _Try = engine.try_read if reads else engine.try_write
@@ -51,18 +51,18 @@ class Lane:
         os.close(self._fd)
 
     def go_through(self, offsets: list[int]) -> None:
-        """Take these next; what is not evicted, for ever."""
+        """Take these offsets next: of evicted data once, of other data for ever."""
         self._offsets = iter(offsets) if self.load.data == "evicted" else cycle(offsets)
         self.used_up = False
 
     def reset(self) -> None:
-        """Forget what was counted."""
+        """Set all counts to nothing."""
         self.latencies = array("d")
         self.inline = 0
         self.seconds = 0.0
 
     def figures(self) -> Figures:
-        """What its clients got."""
+        """The figures of its clients."""
         transferred = len(self.latencies) * self.load.size
         return Figures.of_load(self.seconds, transferred, self.latencies)
 
@@ -76,7 +76,7 @@ class Lane:
         self.seconds += max(self._ready) - began
 
     def burst(self, nursery: trio.Nursery) -> None:
-        """Carry out what is there: inline, or as tasks."""
+        """Carry out all requests that are there: inline, or as tasks."""
         slots, self.free = self.free, []
         for slot in slots:
             offset = next(self._offsets, None)

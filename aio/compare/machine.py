@@ -1,4 +1,4 @@
-"""What this machine is, as far as it bears on the figures."""
+"""The facts about this machine that bear on the figures."""
 
 import os
 import platform
@@ -16,9 +16,9 @@ _UNKNOWN = "unknown"
 
 
 def describe(root: Path = Path("/")) -> dict[str, str]:
-    """Label -> what it is, in the order that it is shown in.
+    """Label -> value, in the order that they are shown in.
 
-    What is read under `root` may be missing there, as in containers: then it is "unknown".
+    A file that is missing under `root`, as in containers, makes a value "unknown".
     """
     proc, sys = root / "proc", root / "sys"
     return {

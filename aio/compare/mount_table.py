@@ -1,4 +1,4 @@
-"""/proc/self/mountinfo: what is mounted where, as this process sees it."""
+"""/proc/self/mountinfo: all mounts, as this process sees them."""
 
 import os
 import re
@@ -15,7 +15,7 @@ class Mount(NamedTuple):
 
     number: int
     device: str  # MAJOR:MINOR
-    root: str  # what of the file system is seen at `point`
+    root: str  # the folder of the file system that is seen at `point`
     point: str
     kind: str
     source: str

@@ -1,4 +1,4 @@
-"""What runs now, how far the study is, and how long it still takes: one line on a terminal."""
+"""The run of now, how far the study is, and how long it still takes: one line on a terminal."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _NARROWEST_BAR = 10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What begins to run in a place.  Seconds are the plan's: loads alone."""
+    """A run that begins in a place.  Seconds are the plan's: loads alone."""
 
     place: str
     layer: str
@@ -23,7 +23,7 @@ class Step:
 
 
 class Progress(Protocol):
-    """Who is told how the study goes on."""
+    """A listener that is told how the study goes on."""
 
     def begins(self, step: Step) -> None:
         """This runs now."""
@@ -33,9 +33,9 @@ class Progress(Protocol):
 
 
 class ProgressLine:
-    """On a terminal a bar, drawn again in its place; elsewhere a line for whatever is new.
+    """On a terminal a bar, drawn over the last one; elsewhere a line for each new step.
 
-    That is a place, a layer, and a tenth of the whole.
+    A new step is a place, a layer, or a tenth of the whole.
     """
 
     def __init__(self, stream: TextIO, places: int = 1) -> None:
@@ -92,15 +92,15 @@ class ProgressLine:
             return 79
 
     def _draw(self, line: str) -> None:
-        # Spaces over what was longer, since not every terminal knows how to erase.
+        # Spaces over a longer line before, since not every terminal knows how to erase.
         print(f"\r{line.ljust(self._drawn)}\r{line}", end="", file=self._stream, flush=True)
         self._drawn = len(line)
 
     def _estimate(self, step: Step) -> tuple[float, float]:
         """The share of the whole study that is done, and how many seconds the rest takes.
 
-        Opening engines and evicting files takes time too, in proportion: what the finished steps
-        have really taken tells.  Other places are taken to be like this one.
+        Opening engines and evicting files takes time too, in proportion to the finished steps' real
+        times.  Other places are taken to be like this one.
         """
         planned = step.seconds_done + step.seconds_left
         left = step.seconds_left
@@ -114,7 +114,7 @@ class ProgressLine:
 
 
 def _line(share: float, what: str, left: float, width: int) -> str:
-    """Bar, percentage, what runs, time left: as much of it as fits."""
+    """Bar, percentage, the run, time left: as much of it as fits."""
     percent = f"{share:4.0%} "
     rest = f" - {_duration(left)} left"
     room = width - len(percent) - len(rest)

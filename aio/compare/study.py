@@ -1,7 +1,7 @@
-"""The study of one place: what is run in which order, and what becomes of it.
+"""The study of one place: the order of its runs, and their outcomes.
 
 The rounds of one form lie apart, with all other forms in between: a machine has moods, and a mood
-shall spoil a round of all rather than all rounds of one.
+may spoil a round of all forms, but not all rounds of one form.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ DirtyLimit = Callable[[], AbstractContextManager[object]]
 
 
 class CannotRun(Exception):  # noqa: N818 - an answer
-    """Something is not to be had here; its text says why.
+    """A run that cannot be made here; the text says why.
 
     It is not tried again in the same layer: this workload with this form, or with any form, or
     this form under any workload.
@@ -49,7 +49,7 @@ class LayerRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a study consists of."""
+    """The parts of a study."""
 
     rounds: int
     seconds: Mapping[Layer, float]  # of each run
@@ -57,7 +57,7 @@ class Plan:
     forms: Sequence[Form] = FORMS
 
     def forms_of(self, workload: Workload) -> list[Form]:
-        """What a workload is run on: all forms, and its variants."""
+        """The forms that a workload is run on: all, and its variants."""
         return [*self.forms, *map(form_named, workload.variants)]
 
 
@@ -70,7 +70,7 @@ class _Step(NamedTuple):
 
 @dataclass(slots=True)
 class _Flood:
-    """How to make writes go beyond the dirty limit, or why that is not to be had."""
+    """How to make writes go beyond the dirty limit, or why that cannot be done."""
 
     limit: DirtyLimit | None
     why_not: str
@@ -85,7 +85,7 @@ class _Flood:
 
 @dataclass(slots=True)
 class _Steps:
-    """Those to come, and what has been of them."""
+    """The steps to come, and how many are done."""
 
     plan: Plan
     left: list[_Step]
@@ -124,9 +124,9 @@ def run_place(
     dirty_limit: DirtyLimit | None = None,
     why_no_dirty_limit: str = "",
 ) -> None:
-    """Run a plan in a place; what comes of it is put into the place, run by run.
+    """Run a plan in a place; the figures are put into the place, run by run.
 
-    So when a KeyboardInterrupt comes through here, the place has every run that was finished.
+    So after a KeyboardInterrupt the place has every run that was finished.
     Workloads beyond the dirty limit run within `dirty_limit()`; without one they are skipped.
     """
     flood = _Flood(dirty_limit, why_no_dirty_limit)
@@ -150,7 +150,7 @@ def run_place(
 
 
 def _in_order(layers: Sequence[LayerRunner], plan: Plan, before: int) -> Iterator[_Step]:
-    """Each round begins with another form: who comes first, or after whom, is no property of his.
+    """Each round begins with another form: a form's position in the order must not be its merit.
 
     `before` is how many rounds there were in earlier calls.
     """

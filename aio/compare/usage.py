@@ -1,4 +1,4 @@
-"""What a stretch of a run costs this process."""
+"""The cost of a stretch of a run to this process."""
 
 from resource import RUSAGE_SELF, getrusage
 from typing import NamedTuple, Self
@@ -17,7 +17,7 @@ class Usage(NamedTuple):
         return cls(usage.ru_utime + usage.ru_stime, usage.ru_nvcsw)
 
     def plus_since(self, before: "Usage") -> "Usage":
-        """This, and what was used after an earlier reading."""
+        """This, and the usage since an earlier reading."""
         now = Usage.now()
         return Usage(
             self.cpu + now.cpu - before.cpu, self.switches + now.switches - before.switches

@@ -1,4 +1,4 @@
-"""What is done to files: how large, how many at once, and where the data is when it is asked for.
+"""The requests that are made: their size, how many at once, and whether their data is cached.
 
 Every load is a closed loop: `depth` requests are in flight always, and the next is there as soon
 as one is answered.
@@ -32,7 +32,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is measured, and what other clients do meanwhile."""
+    """The load that is measured, and the load of other clients beside it."""
 
     name: str  # unique
     group: Group
@@ -44,14 +44,14 @@ class Workload:
 
     @property
     def on_slow_disks(self) -> bool:
-        """Whether it is run where reads are rationed: small ones, and writes that read."""
+        """Whether it is run where reads are rationed: small reads, and writes that read."""
         beside = self.beside or self.load
         small = max(self.load.size, beside.size) <= 4 * KIB
         return small and (self.load.operation == "read" or self.load.data == "evicted")
 
 
 def in_bytes(size: int) -> str:
-    """A size as workloads are named by: 512 B, 4 KiB, 1 MiB."""
+    """A size as it stands in the names of workloads: 512 B, 4 KiB, 1 MiB."""
     if size >= MIB:
         return f"{size // MIB} MiB"
     return f"{size // KIB} KiB" if size >= KIB else f"{size} B"

@@ -1,7 +1,7 @@
-"""Small direct trials of what the kernel does, for what no workload shows.
+"""Small direct trials of the kernel, for facts that no workload shows.
 
 Each is a function of a Ground and gives flat figures: counts, and microseconds where the name ends
-with _us.  What a place lacks is said as {"reason": ...}.
+with _us.  An experiment that a place cannot have gives {"reason": ...}.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,8 +36,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 }
 
 
-# What must fill a device's queue, which one that is throttled would hold back, and what has a slow
-# device of its own.
+# These must fill a device's queue, which a throttle would prevent, or have a slow device of their
+# own.
 _AT_ANOTHER_PACE = {full_queue, slow_full_queue, full_queue_by_engine, cold_metadata}
 
 

@@ -3,8 +3,8 @@
     python -m aio.compare.experiments.confined FILE
 
 Of the calls that the engines make, the profile lacks io_uring's three, which fail with EPERM since
-November 2023 (github.com/moby/moby/pull/46762); preadv2, mincore, io_submit and their like it has
-(github.com/moby/profiles, seccomp/default.json).  It prints what it found as JSON.
+November 2023 (github.com/moby/moby/pull/46762); preadv2, mincore, io_submit and their like are
+in it (github.com/moby/profiles, seccomp/default.json).  It prints its findings as JSON.
 """
 
 import errno

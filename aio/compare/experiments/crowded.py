@@ -1,6 +1,6 @@
-"""What a full queue does to those who find their data in the page cache: engine by engine.
+"""A full device queue, and clients that find their data in the page cache: engine by engine.
 
-Where the kernel waits for a place in the device's queue although it was told not to, a loop that
+Where the kernel waits for room in the device's queue although it was told not to, a loop that
 asks it stands still, and with it every client.
 """
 
@@ -17,9 +17,9 @@ _BESIDE = "hits 4 KiB x1 beside 16 misses"
 
 
 def full_queue_by_engine(ground: Ground) -> Found:
-    """Hits beside misses on a slow device whose queue others keep full.
+    """Hits beside misses on a slow device, while other readers keep its queue full.
 
-    The first tenth of each run does not count: in it the probe may find out what it is up against.
+    The first tenth of each run does not count: in it the probe may find out that it waits.
     """
     found: Found = dict(SLOW)
     with slow_device(ground) as (files, queue):

@@ -1,4 +1,4 @@
-"""Devices for experiments: a slow one of our own, its queue, and those who keep it full."""
+"""Devices for experiments: a slow one of our own, its queue, and readers that keep it full."""
 
 import subprocess
 import sys
@@ -21,19 +21,19 @@ from aio.kernel import file_system_type
 
 # The smallest image that each is content with.
 _SIZES = {"ext4": 64 * MIB, "btrfs": 128 * MIB, "xfs": 320 * MIB}
-SHORTEST = 4  # places in a queue: the kernel's least (BLKDEV_MIN_RQ)
+SHORTEST = 4  # requests in a queue: the kernel's least (BLKDEV_MIN_RQ)
 _PATIENCE = 5.0  # seconds, for a queue to be full
 # One look could fall between two reads of a slice, which a throttled device does at full speed.
 _LOOKS = 3
 
 
 class OwnDevice(NamedTuple):
-    """A loop device of our own within a place whose device is ours too."""
+    """A loop device of our own, with its image in a place on another loop device of ours."""
 
     folder: Path  # where it is mounted
     name: str  # "/dev/loop1"
     kind: str  # of the place's file system, as is this one
-    below: str  # the place's device, which can be throttled: it then is as slow as that
+    below: str  # the place's device: to throttle it makes this one as slow
 
     @property
     def queue(self) -> Path:
@@ -43,9 +43,9 @@ class OwnDevice(NamedTuple):
 
 @contextmanager
 def own_device(ground: Ground) -> Iterator[OwnDevice]:
-    """A device above the place's: one that is throttled itself holds reads back before its queue.
+    """A device above the place's: a throttled device itself holds reads back before its queue.
 
-    CannotRun or PlaceError: not to be had here.
+    CannotRun or PlaceError: there can be none here.
     """
     if ground.loop is None:
         raise CannotRun("not tried: it needs a device that is the study's own")
@@ -66,8 +66,8 @@ def queue_below(folder: Path) -> Path | None:
     return next((queue for queue in queues if (queue / "nr_requests").is_file()), None)
 
 
-def places_in(queue: Path) -> int:
-    """How many reads it has room for."""
+def depth_of(queue: Path) -> int:
+    """How many requests it has room for."""
     return int((queue / "nr_requests").read_text())
 
 
@@ -78,12 +78,12 @@ def reads_in(queue: Path) -> int:
 
 @contextmanager
 def shortened(queue: Path) -> Iterator[None]:
-    """A queue with as few places as there can be, until the end."""
-    before = places_in(queue)
+    """A queue as short as it can be, until the end."""
+    before = depth_of(queue)
     (queue / "nr_requests").write_text(str(SHORTEST))
     try:
         yield
-    finally:  # a loop device outlives what it is bound to, and keeps this
+    finally:  # a loop device outlives its image, and keeps this
         (queue / "nr_requests").write_text(str(before))
 
 
@@ -102,7 +102,9 @@ def filled(path: Path, count: int, niceness: int) -> Iterator[None]:
         assert readers.stdout is not None
         try:
             if not readers.stdout.readline():
-                raise CannotRun("those who should have filled the device's queue have failed")
+                raise CannotRun(
+                    "the readers that should have filled the device's queue have failed"
+                )
             yield
         finally:
             readers.stdin.close()
@@ -113,7 +115,7 @@ def await_full(queue: Path) -> None:
     until = time.monotonic() + _PATIENCE
     looks = 0
     while looks < _LOOKS:
-        looks = looks + 1 if reads_in(queue) >= places_in(queue) else 0
+        looks = looks + 1 if reads_in(queue) >= depth_of(queue) else 0
         if time.monotonic() > until:
             raise CannotRun("the device's queue was not to be filled")
         time.sleep(0.002)

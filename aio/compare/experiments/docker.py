@@ -1,4 +1,4 @@
-"""What is left of the engines under Docker's default seccomp profile: tried, in a child."""
+"""Which engines there are under Docker's default seccomp profile: tried, in a child."""
 
 import json
 import subprocess

@@ -3,8 +3,8 @@
     python filler.py FILE COUNT NICENESS
 
 It says so on its standard output when all of them run, and ends when its standard input does.
-Processes, since threads would take turns at the GIL; none of the study's, whose waits are measured.
-Nothing of aio is imported: it is to be there at once.
+They are processes, since threads would share the GIL; and not the study's, since its waits are
+measured.  Nothing of aio is imported: it must start at once.
 """
 
 import os

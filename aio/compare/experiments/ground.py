@@ -15,7 +15,7 @@ from aio.compare.workloads import MIB, Load, Workload
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# JSON; what ends with _us is in microseconds.
+# JSON; names that end with _us are of microseconds.
 Value = float | str | bool
 Found = dict[str, Value]
 
@@ -26,7 +26,7 @@ DIRTY = Workload("an experiment", "flood", Load("write", MIB, 1, "dirty", "seque
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A place as experiments need it.  They run within `throttled`, all but those that enter it."""
+    """A place as experiments need it.  They run within `throttled`, but for those that enter it."""
 
     files: Files
     quick: bool = False
@@ -103,5 +103,5 @@ def while_time(seconds: float, items: Iterable[T], fewest: int = 5) -> Iterator[
 
 
 def pairs(items: Sequence[T]) -> Iterator[tuple[T, T]]:
-    """Two and two: what is compared takes turns."""
+    """Two and two, for two calls that are compared."""
     return zip(items[::2], items[1::2], strict=False)

@@ -1,6 +1,6 @@
-"""For how long a probe can wait after all, first: for a place in the device's queue.
+"""For how long a probe can wait after all, first: for room in the device's queue.
 
-A cold probe submits the read itself, and the kernel waits until the queue has a place for it
+A cold probe submits the read itself, and the kernel waits until the queue has room for it
 (blk_mq_get_tag below ext4_mpage_readpages, iomap_readahead and btrfs_readahead: seen in
 /proc/PID/stack, Linux 6.18), whatever the flags say.  io_uring's submission, buffered or direct,
 waits there as well.  Known of io_submit: github.com/scylladb/seastar/issues/70,
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from aio.compare.experiments.devices import (
     await_full,
+    depth_of,
     filled,
     own_device,
-    places_in,
     queue_below,
     reads_in,
     shortened,
@@ -33,8 +33,8 @@ from aio.kernel import address_of
 from aio.opening import unavailable
 from aio.uring import UringQueue
 
-# Reads kept in flight: where the queue is as it is (most have 64 to 256 places), and where it is
-# as short as can be, on a device this slow.
+# Reads kept in flight: where the queue is as it is (most are of 64 to 256 requests), and where it
+# is as short as can be, on a device this slow.
 _MANY = 256
 _QUICK = 64
 _FEW = 64
@@ -57,9 +57,9 @@ def full_queue(ground: Ground) -> Found:
 
 
 def slow_full_queue(ground: Ground) -> Found:
-    """The same on a slow device of our own with 4 places in its queue, each time when it is full.
+    """The same on a slow device of our own with a queue of 4, each time when it is full.
 
-    Whoever waits then does so for one slice of the throttle or several: 100 ms each.
+    A call that waits then does so for one slice of the throttle or several: 100 ms each.
     """
     _check(ground.files)
     with slow_device(ground) as (files, queue):
@@ -81,7 +81,7 @@ def slow_device(ground: Ground) -> Iterator[tuple[Files, Path]]:
 
 
 def _check(files: Files) -> None:
-    """CannotRun or OSError, for what a place lacks."""
+    """CannotRun or OSError, if the place lacks RWF_NOWAIT or O_DIRECT."""
     with opened(files.evicted) as fd:
         must_take_nowait(fd)
     must_take_direct(files.cached)
@@ -90,7 +90,7 @@ def _check(files: Files) -> None:
 def _compare(
     ground: Ground, files: Files, queue: Path | None, before_each: Callable[[], None] | None = None
 ) -> Found:
-    """In turns: a probe, a plain read, and what io_uring takes to submit one, not to read it."""
+    """Alternately: a probe, a plain read, and io_uring's submission of one, without its read."""
     calls = {name: Calls() for name in ("probe", "on_its_way", "read")}
     fullest = 0
     files.evict()
@@ -104,7 +104,7 @@ def _compare(
                     before_each()
                 fullest = max(fullest, reads_in(queue) if queue else 0)
                 way(offset)
-    found: Found = {"places": places_in(queue), "most_in_queue": fullest} if queue else {}
+    found: Found = {"places": depth_of(queue), "most_in_queue": fullest} if queue else {}
     for name, each in calls.items():
         found |= each.found(name)
     return found

@@ -15,7 +15,7 @@ _WRITES = 20
 
 
 def o_nonblock(ground: Ground) -> Found:
-    """Cold reads by a descriptor with O_NONBLOCK and by one without, in turns."""
+    """Cold reads by a descriptor with O_NONBLOCK and by one without, alternately."""
     offsets = ground.cold(SIZE)
     into = bytearray(SIZE)
     refused = 0

@@ -1,4 +1,4 @@
-"""What io_submit does before it returns: buffered and with O_DIRECT, cached and not."""
+"""How much io_submit does before it returns: buffered and with O_DIRECT, cached and not."""
 
 import os
 import select
@@ -33,7 +33,7 @@ def io_submit(ground: Ground) -> Found:
         raise CannotRun(reason)
     found: Found = {}
     memory = address_of(mmap(-1, _BATCH * SIZE), writable=True)
-    with closing(LibaioQueue(_BATCH)) as queue:  # it waits for what is in flight
+    with closing(LibaioQueue(_BATCH)) as queue:  # it waits for the requests in flight
         submit = Submitter(queue, memory).submit
         ways: list[tuple[str, _Way, int]] = [("pread", _read, 0), ("buffered", submit, 0)]
         try:

@@ -1,4 +1,4 @@
-"""Where a write waits: for a page of which it covers only a part, and for the dirty limit."""
+"""When a write waits: for a page of which it covers only a part, and for the dirty limit."""
 
 import os
 from contextlib import nullcontext
@@ -47,7 +47,7 @@ def _write(name: str, ground: Ground, data: bytes, inset: int, *, warm: bool) ->
 
 
 def _bytes_read() -> int:
-    """What this thread has caused to be read from a disk."""
+    """The bytes that this thread has caused to be read from a disk."""
     fields = dict(line.split(": ") for line in _IO.read_text().splitlines())
     return int(fields["read_bytes"])
 

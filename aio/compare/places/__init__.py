@@ -4,7 +4,7 @@
         with place.throttled():
             ...
 
-What is made is gone afterwards, whatever ends the study: see `making` and `groups`.
+All that the study makes is gone afterwards, however it ends: see `making` and `groups`.
 """
 
 from aio.compare.machine import machine_dirty_limit

@@ -1,4 +1,4 @@
-"""What is below a folder, in words: which device, and what the kernel says of it."""
+"""The device below a folder, in words, with the kernel's facts about it."""
 
 import os
 import stat
@@ -24,7 +24,7 @@ def device_below(folder: Path) -> str:
 
 
 def block_device(number: str, devices: Path = _DEVICES) -> str:
-    """What /sys says of the block device MAJOR:MINOR."""
+    """The facts in /sys about the block device MAJOR:MINOR."""
     device = (devices / number).resolve()
     disk = device if (device / "queue").is_dir() else device.parent  # a partition has none
     facts = ", ".join(_queue(disk / "queue"))
@@ -50,7 +50,7 @@ def _overlay(mount: Mount) -> str:
         return "overlayfs that cannot be written"
     try:
         return f"overlayfs over {device_below(Path(upper))}"
-    except OSError:  # what a container's files are in is outside of the container
+    except OSError:  # a container's upper layer is outside of the container
         return "overlayfs over a file system that is not visible here"
 
 

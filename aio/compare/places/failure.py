@@ -1,4 +1,4 @@
-"""What is said when a place cannot be had."""
+"""The error of a place that cannot be had."""
 
 
 class PlaceError(Exception):

@@ -1,6 +1,6 @@
 """Control groups, as far as block I/O goes: which hierarchy has it, and a group for this process.
 
-Found by what this process sees, not by fixed paths.  Ours is made at the top: in version 2 a group
+They are found in /proc/self, not by fixed paths.  Ours is made at the top: in version 2 a group
 with processes may have none below, and only the true root is exempt from that.
 """
 
@@ -15,7 +15,7 @@ from aio.compare.mount_table import Mount, parse_mounts
 from aio.compare.places.failure import PlaceError
 from aio.compare.places.leftovers import folder_of_ours
 
-# Once is enough unless one of them forks meanwhile; then what it made is in the next look.
+# Once is enough unless a process forks meanwhile; then its child is in the next look.
 _LOOKS = 100
 _REFUSALS = {
     errno.EROFS: "they are read-only here (a container needs --privileged)",
@@ -28,7 +28,7 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """The groups that the block-I/O controller goes by."""
+    """The control groups of the block-I/O controller."""
 
     version: int  # of control groups: 1 or 2
     top: Path  # the uppermost group that is visible here
@@ -69,7 +69,7 @@ def _visible(mount: Mount, path: str) -> Path:
 def group_of_ours(hierarchy: Hierarchy) -> Iterator[Path]:
     """A new group with this process and its descendants in it.
 
-    At the end all who are in it go to where this process was, and it is removed.
+    At the end all its processes move to the group that this process was in, and it is removed.
     """
     with ExitStack() as stack:
         try:
@@ -123,7 +123,7 @@ def _processes(group: Path) -> list[int]:
 
 
 def _family(processes: Sequence[int]) -> list[int]:
-    """Those of them that are this process or descend from it."""
+    """This process, and those of the others that descend from it."""
     parents = {process: _parent(process) for process in processes}
     ours = os.getpid()
 

@@ -1,6 +1,6 @@
-"""Folders and control groups that a killed study left: empty, and removed by the next one.
+"""Folders and control groups that a killed study left: empty, and removed by the next study.
 
-Whether their study still lives is told by a lock on the folder, which dies with it; a process
+A lock on the folder tells whether its study still lives: it dies with the study.  A process
 number would be wrong in another container that shares the folder.
 """
 
@@ -29,7 +29,7 @@ def folder_of_ours(parent: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Remove what dead studies left in this folder, as far as it is empty."""
+    """Remove the empty folders that dead studies left in this one."""
     for folder in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             _remove_if_dead(folder)

@@ -10,7 +10,7 @@ _SYS = Path("/sys")
 
 
 def find_bdi(number: str, sys: Path = _SYS) -> Path | None:
-    """Where the limits of what is mounted from a block device are, if they can be set (Linux 6.2).
+    """The folder of a block device's dirty limits, if they can be set (Linux 6.2).
 
     btrfs, which may be on many devices, has its own.
     """
@@ -22,7 +22,7 @@ def find_bdi(number: str, sys: Path = _SYS) -> Path | None:
 
 @contextmanager
 def dirty_limit(bdi: Path, limit: int) -> Iterator[None]:
-    """No more than `limit` bytes are dirty there; before, it was a share of the machine's limit.
+    """Allow no more than `limit` dirty bytes there; before, it was a share of the machine's limit.
 
     The first writer waits at three quarters of it (measured; twice of it where the device is an
     image that is cached once more).
@@ -46,9 +46,9 @@ def _set(bdi: Path, limit: int) -> None:
 
 
 def forget_limits(sys: Path = _SYS) -> None:
-    """Lift the limits that a killed study left: on a loop device they outlive what it was bound to.
+    """Lift the limits that a killed study left: they outlive the image of a loop device.
 
-    Nobody else sets any on one that is bound to nothing.
+    No other program sets limits on a loop device without an image.
     """
     for device in (sys / "block").glob("loop*"):
         with suppress(OSError):  # a container may only read them

@@ -1,7 +1,7 @@
-"""Loop devices that nothing is left of: over images without a name, and cleared by themselves.
+"""Loop devices that leave nothing behind: over images without a name, and cleared by themselves.
 
-By ioctl, since losetup(8) and mount(8) want a name.  The image is unlinked before anything is in
-it, and the device goes with its last user: a kill at any instant leaves neither.
+They are made by ioctl, since losetup(8) and mount(8) want a name.  The image is unlinked before
+anything is in it, and the device goes with its last user: a kill at any instant leaves neither.
 """
 
 import errno
@@ -20,8 +20,8 @@ CONTROL = "/dev/loop-control"
 _LOOP_CTL_GET_FREE = 0x4C82
 _LOOP_CONFIGURE = 0x4C0A  # Linux 5.8
 _LO_FLAGS_AUTOCLEAR = 4
-# Reads of the image that pass by the page cache of the file system that it is in: otherwise what
-# is evicted above is cached below still, and a "miss" costs a copy.  Where that file system has
+# Reads of the image pass by the page cache of its own file system: otherwise a page that is evicted
+# above is still cached below, and a "miss" costs a copy.  Where that file system has
 # no direct I/O the kernel does without, and `devices` says so.
 _LO_FLAGS_DIRECT_IO = 16
 _CONFIG = Struct(  # struct loop_config

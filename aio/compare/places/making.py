@@ -39,8 +39,8 @@ def need_root(what: str) -> None:
 
 @cache
 def own_mount_namespace() -> None:
-    """From now on what this process and its children mount is seen by nobody else, and dies with
-    them.  To be called before the first thread is started: those would stay outside.
+    """From now on no other process sees the mounts of this process and its children, and the mounts
+    die with them.  To be called before the first thread is started: it would stay outside.
     """
     need_root("a file system of the study's own")
     if threading.active_count() > 1:
@@ -54,7 +54,7 @@ def own_mount_namespace() -> None:
 
 @contextmanager
 def mounted_image(kind: str, folder: Path, size: int) -> Iterator[tuple[Path, str]]:
-    """Where a new file system (ext4, xfs or btrfs) is mounted, and the loop device that it is on.
+    """Mount a new file system (ext4, xfs or btrfs); its mount point, and its loop device.
 
     Its image of `size` bytes is in `folder`, sparse and without a name.
     """
@@ -68,14 +68,14 @@ def mounted_image(kind: str, folder: Path, size: int) -> Iterator[tuple[Path, st
 
 @contextmanager
 def mounted_memory(size: int) -> Iterator[Path]:
-    """Where a new tmpfs of `size` bytes is mounted."""
+    """Mount a new tmpfs of `size` bytes; its mount point."""
     with _mount_point() as point, _mounted("smbd-compare", point, "tmpfs", f"size={size}"):
         yield point
 
 
 @contextmanager
 def mounted_overlay(folder: Path) -> Iterator[Path]:
-    """Where an overlayfs is mounted whose layers are in this folder; nothing of it is removed."""
+    """Mount an overlayfs with its layers in this folder; the layers stay there."""
     lower, upper, work, point = (folder / name for name in ("lower", "upper", "work", "merged"))
     for each in (lower, upper, work, point):
         each.mkdir()
@@ -109,8 +109,8 @@ def _unmount(point: Path) -> None:
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
-        # Somebody has a file of it open still: gone from sight, and the rest goes with them.  No
-        # error, which would take the place of what the study ends by.
+        # A process has a file of it open still: it goes out of sight, and ends with that process.
+        # No error, which would hide the error that the study ends by.
         unmount(point, MNT_DETACH)
 
 

@@ -1,4 +1,4 @@
-"""One place to measure in, and what can be done to it."""
+"""One place to measure in, and the settings that can be made on it."""
 
 import os
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ from aio.compare.places.throttle import check_throttled, throttled
 from aio.file_systems import FileSystem
 from aio.kernel import file_system_type
 
-# What can be made.  overlayfs is laid over an ext4 of its own: the folder of a user in a container
-# is on an overlayfs already, which can be no other one's upper layer.
+# Kinds that can be made.  overlayfs is laid over an ext4 of its own: the folder of a user in a
+# container is on an overlayfs already, which can be no other one's upper layer.
 KINDS = ("ext4", "xfs", "btrfs", "tmpfs", "overlayfs")
 SIZE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPlace:
-    """A folder to make files in, for as long as the context lasts that it came from."""
+    """A folder to make files in, until the end of the context that it came from."""
 
     name: str
     folder: Path
@@ -38,7 +38,7 @@ class OpenPlace:
     reads_per_second: int | None = None
 
     def describe(self) -> Place:
-        """For the document: what is here, nothing measured yet."""
+        """For the document, with nothing measured yet."""
         device = device_below(self.folder)
         if self.reads_per_second:
             device += (
@@ -75,7 +75,7 @@ class OpenPlace:
 
 @contextmanager
 def user_place(folder: Path) -> Iterator[OpenPlace]:
-    """A folder that is there, on whatever it is on.  PlaceError: it is none, or is read-only."""
+    """A folder that is there already.  PlaceError: it is no folder, or is read-only."""
     if not folder.is_dir():
         raise PlaceError(f"{folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -1,13 +1,13 @@
-"""A slow disk: a block device whose reads are rationed, for this process and its descendants.
+"""A slow disk: the reads of a block device are rationed, for this process and its descendants.
 
-Reads alone: the study's question is what a miss costs.  Tried with 10 writes a second too: direct
-writes and fsync of the group are slow in both versions, what the kernel writes back by itself is
-slow in version 2 and not in version 1, so that "beyond the dirty limit" would mean something else
+Reads alone: the study's question is what a miss costs.  With 10 writes a second, direct writes
+and fsync of the group were slow in both versions, but the kernel's own writing back was slow in
+version 2 and not in version 1 (tried), so that "beyond the dirty limit" would mean something else
 on every machine.
 
 The ration is an average.  The kernel deals it out by slices of time: at 200 reads a second, 20 are
 let go at once every 100 ms (measured: version 1 on Linux 6.18, version 2 on 6.1).  With one read in
-flight the median is that of the device below, and the worst 100 ms; what is beyond a slice queues.
+flight the median is that of the device below, and the worst 100 ms; reads beyond a slice queue.
 """
 
 import os
@@ -58,11 +58,11 @@ def set_rule(group: Path, version: int, number: str, reads_per_second: int) -> N
 def check_throttled(device: str, reads_per_second: int) -> None:
     """PlaceError unless reads that pass by the page cache are slowed down now.
 
-    That a rule was taken does not say that it is followed: controllers can be built without it.
+    The kernel may take a rule and not follow it: controllers can be built without it.
     """
     count = max(3, int(reads_per_second * _TRIAL))
     rationed = (count - reads_per_second * _SLICE - 1) / reads_per_second
-    # What is left of an earlier slice may let one trial pass quickly (seen on a busy machine).
+    # The rest of an earlier slice may let one trial pass quickly (seen on a busy machine).
     seconds = max(_time_reads(device, count) for _ in range(2))
     if seconds < rationed / 2:
         raise PlaceError(
