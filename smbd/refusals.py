@@ -1,7 +1,7 @@
 """Writes that the file system refuses are logged for the operator: once, not each time.
 
 The client sees ACCESS_DENIED or DISK_FULL, as for a right that its user lacks or a quota of his
-own; only the log can say that the disk is full, or that the folder belongs to another user.
+own; only the log can say that the disk is full, or that the directory belongs to another user.
 """
 
 import errno

@@ -110,10 +110,10 @@ def _dialect(option: str, written: str) -> int:
 
 @asynccontextmanager
 async def serve(path: str | Path, **options: Any) -> AsyncIterator[TestServer]:
-    """Serve a folder for as long as the block lasts; `options` are the fields of Options.
+    """Serve a directory for as long as the block lasts; `options` are the fields of Options.
 
     Raises TypeError for an option that there is not, ValueError for a value that shares.toml could
-    not have, OSError if the folder cannot be served.
+    not have, OSError if the directory cannot be served.
     """
     chosen = Options(**options)
     running = serving(chosen.config(Path(path)))

@@ -138,7 +138,9 @@ def _add_serve(commands: Any) -> None:
         "client mounts a share. Ctrl-C ends it; SIGHUP reads shares.toml again, or ends it too "
         "where there is none.",
     )
-    serve.add_argument("folder", metavar="DIR", nargs="?", type=Path, help="serve this folder only")
+    serve.add_argument(
+        "directory", metavar="DIR", nargs="?", type=Path, help="serve this folder only"
+    )
     serve.add_argument(
         "--config",
         type=Path,
@@ -159,27 +161,27 @@ def _add_serve(commands: Any) -> None:
         help="listen on this address (default: 127.0.0.1:4450, or those in shares.toml); may be "
         "given several times",
     )
-    folder = serve.add_argument_group("only with DIR")
-    folder.add_argument(
+    alone = serve.add_argument_group("only with DIR")
+    alone.add_argument(
         "--share-name", metavar="NAME", help="the share's name (default: the folder's)"
     )
-    folder.add_argument(
+    alone.add_argument(
         "--user", metavar="NAME", help="the user that may log in (default: the current one)"
     )
-    folder.add_argument(
+    alone.add_argument(
         "--password-file",
         type=Path,
         metavar="FILE",
         help="read the password from this file (default: a new one, printed)",
     )
-    folder.add_argument("--guest", action="store_true", help="let guests in, without a password")
-    folder.add_argument("--read-only", action="store_true", help="refuse all changes")
-    folder.add_argument(
+    alone.add_argument("--guest", action="store_true", help="let guests in, without a password")
+    alone.add_argument("--read-only", action="store_true", help="refuse all changes")
+    alone.add_argument(
         "--engine",
         metavar="SPEC",
         help="how files are read and written, as `engine` in shares.toml (default: nowait)",
     )
-    folder.add_argument(
+    alone.add_argument(
         "--signing",
         choices=("required", "enabled"),
         help='"enabled": clients may leave their requests unsigned, which is faster (default: '
@@ -229,7 +231,7 @@ def _add_compare(commands: Any) -> None:
         "are made in DIR, and removed. Ctrl-C ends it and keeps what was measured.",
     )
     compare.add_argument(
-        "folder", metavar="DIR", nargs="?", type=Path, help="(default: the current folder)"
+        "directory", metavar="DIR", nargs="?", type=Path, help="(default: the current folder)"
     )
     compare.add_argument("--quick", action="store_true", help="one short round: within a minute")
     compare.add_argument(

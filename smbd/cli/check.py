@@ -8,8 +8,8 @@ from smbd.config import (
     ConfigError,
     ShareConfig,
     UserConfig,
-    folder_problem,
-    folder_warning,
+    directory_problem,
+    directory_warning,
     load,
 )
 
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _report(share: ShareConfig) -> bool:
     """Print all about one share; return whether it can be served."""
-    problem = folder_problem(share)
-    warning = folder_warning(share) if problem is None and share.path.exists() else None
+    problem = directory_problem(share)
+    warning = directory_warning(share) if problem is None and share.path.exists() else None
     print(f"\n{share.name}: {share.path} ({_access(share, can_write=warning is None)})")
     if problem:
         print(f"  ERROR: {problem}")

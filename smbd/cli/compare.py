@@ -90,15 +90,15 @@ def _study(arguments: argparse.Namespace) -> Study:
 
 
 def _places(arguments: argparse.Namespace) -> tuple[Where, ...]:
-    folder = arguments.folder
+    directory = arguments.directory
     kinds = arguments.file_systems.split(",") if arguments.file_systems else []
     for kind in kinds:
         if kind not in KINDS:
             raise UsageError(f"--file-systems: there is no {kind!r} here, but {', '.join(KINDS)}")
-    places = [Where(folder or _IMAGES, kind) for kind in kinds]
+    places = [Where(directory or _IMAGES, kind) for kind in kinds]
     if arguments.slow_disk:
-        places.append(Where(folder or _IMAGES, "ext4", arguments.slow_disk))
-    return tuple(places) or (Where(folder or Path.cwd()),)
+        places.append(Where(directory or _IMAGES, "ext4", arguments.slow_disk))
+    return tuple(places) or (Where(directory or Path.cwd()),)
 
 
 def _workloads(arguments: argparse.Namespace) -> tuple[Workload, ...]:

@@ -38,7 +38,7 @@ from smbd.config import (
     user_name_problem,
 )
 
-_ONLY_WITH_FOLDER = (
+_ONLY_WITH_DIR = (
     "share_name", "user", "password_file", "guest", "read_only", "engine", "signing",
 )  # fmt: skip
 
@@ -114,8 +114,8 @@ def _reread(arguments: argparse.Namespace, banner: Banner, say: Callable[[str], 
 
 def configuration(arguments: argparse.Namespace) -> Config:
     """Return the configuration for a command line; ConfigError or UsageError if there is none."""
-    if arguments.folder is None:
-        for name in _ONLY_WITH_FOLDER:
+    if arguments.directory is None:
+        for name in _ONLY_WITH_DIR:
             if getattr(arguments, name) not in {None, False}:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} needs DIR; for shares.toml, write it there")
@@ -123,7 +123,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     elif arguments.config is not None:
         raise UsageError("--config and DIR exclude each other: a folder is served without a file")
     else:
-        config = folder_configuration(arguments)
+        config = directory_configuration(arguments)
     return replace(config, server=replace(config.server, listen=_listen(config.server, arguments)))
 
 
@@ -147,25 +147,25 @@ def _listen(server: ServerConfig, arguments: argparse.Namespace) -> tuple[Addres
     return server.listen
 
 
-def folder_configuration(arguments: argparse.Namespace) -> Config:
+def directory_configuration(arguments: argparse.Namespace) -> Config:
     """Return the configuration of one folder for one user."""
     # The user reads the absolute path; the kernel follows the links in it.
-    folder = Path(os.path.abspath(arguments.folder.expanduser()))  # noqa: PTH100 -- `.` and `..` go
-    if folder.is_file():
+    directory = Path(os.path.abspath(arguments.directory.expanduser()))  # noqa: PTH100 -- `.` and `..` go
+    if directory.is_file():
         raise UsageError(
-            f"{folder}: is a file, and DIR must be a folder; a configuration is served by "
-            f"`tsmbd serve --config {shlex.quote(str(arguments.folder))}`"
+            f"{directory}: is a file, and DIR must be a folder; a configuration is served by "
+            f"`tsmbd serve --config {shlex.quote(str(arguments.directory))}`"
         )
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no such folder")
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: there is no such folder")
     user = UserConfig(
         _user_name(arguments.user),
         password=_password(arguments.password_file),
         password_file=arguments.password_file,
     )
     share = ShareConfig(
-        _share_name(arguments.share_name, folder),
-        folder,
+        _share_name(arguments.share_name, directory),
+        directory,
         read_only=arguments.read_only,
         guest=arguments.guest,
         engine=_engine(arguments.engine),
@@ -180,9 +180,9 @@ def folder_configuration(arguments: argparse.Namespace) -> Config:
     return Config(server, (user,), (share,), warnings=warnings)
 
 
-def _share_name(wanted: str | None, folder: Path) -> str:
+def _share_name(wanted: str | None, directory: Path) -> str:
     if wanted is None:
-        return "share" if share_name_problem(folder.name) else folder.name
+        return "share" if share_name_problem(directory.name) else directory.name
     wrong = share_name_problem(wanted)
     if wrong:
         raise UsageError(f"--share-name {wanted}: {wrong}")

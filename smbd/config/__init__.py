@@ -2,8 +2,8 @@
 
 from smbd.config.first_start import (
     Prepared,
-    folder_problem,
-    folder_warning,
+    directory_problem,
+    directory_warning,
     new_password,
     prepare,
     system_user,
@@ -51,9 +51,9 @@ __all__ = [
     "check_made",
     "default_status_socket",
     "dialect_name",
+    "directory_problem",
+    "directory_warning",
     "exposed_problem",
-    "folder_problem",
-    "folder_warning",
     "load",
     "make_runtime_directory",
     "new_password",

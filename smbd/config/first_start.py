@@ -36,7 +36,7 @@ def new_password() -> str:
     return "-".join(letters[at : at + 4] for at in range(0, _LENGTH, 4))
 
 
-def folder_problem(share: ShareConfig) -> str | None:
+def directory_problem(share: ShareConfig) -> str | None:
     """Say why a directory cannot be served, or None. One that `create` will make is fine."""
     try:
         if not share.path.exists():
@@ -52,7 +52,7 @@ def folder_problem(share: ShareConfig) -> str | None:
     return None
 
 
-def folder_warning(share: ShareConfig) -> str | None:
+def directory_warning(share: ShareConfig) -> str | None:
     """Say why nothing can be written to a share that is not read_only, and what helps, or None.
 
     Blocks.  The kernel is asked, for it alone knows of capabilities, ACLs and an NFS server's mind.
@@ -100,7 +100,7 @@ def prepare(config: Config) -> Prepared:
             if share.create and not share.path.exists():
                 share.path.mkdir(parents=True)
                 notes.append(f"made the folder {share.path} for the share {share.name}")
-            wrong = folder_problem(share)
+            wrong = directory_problem(share)
         except OSError as error:
             wrong = f"cannot make {error.filename}: {error.strerror}"
         if wrong:
@@ -129,7 +129,7 @@ def prepare(config: Config) -> Prepared:
 
 def _refused(config: Config) -> dict[tuple[str, str], str]:
     """Why nothing can be written to a share, by its name and the key that says where it is."""
-    told = ((share.name, folder_warning(share)) for share in config.shares)
+    told = ((share.name, directory_warning(share)) for share in config.shares)
     return {(name, "path"): text for name, text in told if text is not None}
 
 

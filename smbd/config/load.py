@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smbd.config import engines, reading, schema
 from smbd.config.document import Document, Findings
-from smbd.config.first_start import folder_problem
+from smbd.config.first_start import directory_problem
 from smbd.config.lines import KeyPath
 from smbd.config.model import (
     Config,
@@ -51,7 +51,7 @@ def load(path: Path | str) -> Config:
 def _check_folders(document: Document, shares: tuple[ShareConfig, ...]) -> None:
     """The start would find these too, but only once all else is right."""
     for share in shares:
-        wrong = None if share.path == document.path else folder_problem(share)
+        wrong = None if share.path == document.path else directory_problem(share)
         if wrong:
             document.problem(("shares", share.name, "path"), wrong)
 

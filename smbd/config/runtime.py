@@ -19,16 +19,16 @@ def default_status_socket() -> Path:
     return runtime_directory() / f"{os.getpid()}.sock"
 
 
-def make_runtime_directory(folder: Path) -> None:
+def make_runtime_directory(directory: Path) -> None:
     """Make the directory, for its owner only; PermissionError if another user could write there.
 
     In a shared temporary directory another user may have made it first, to be handed our socket.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
     if (
         not stat.S_ISDIR(found.st_mode)
         or found.st_uid != os.getuid()
         or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     ):
-        raise PermissionError(f"{folder} must be a folder of ours that nobody else can write to")
+        raise PermissionError(f"{directory} must be a folder of ours that nobody else can write to")

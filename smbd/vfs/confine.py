@@ -8,13 +8,11 @@ that stay inside and say OSError(EXDEV) for a way out: an absolute link, or ".."
 import errno
 import os
 import stat
-from collections.abc import Callable
 
 from aio import kernel
 
 # A descriptor, and whether a symbolic link was on the way to it.
 Finding = tuple[int, bool]
-Finder = Callable[[int, str], Finding]
 
 _CONFINED = kernel.RESOLVE_BENEATH | kernel.RESOLVE_NO_MAGICLINKS
 _PLAIN = _CONFINED | kernel.RESOLVE_NO_SYMLINKS

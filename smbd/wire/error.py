@@ -17,7 +17,6 @@ _CONTEXT = Struct(
     "I"   # ErrorDataLength
     "4x"  # ErrorId: 0, SMB2_ERROR_ID_DEFAULT
 )  # fmt: skip
-_MINIMUM_SIZE = Struct("<I")
 
 # Where there is nothing to say, ErrorData is one byte all the same.
 _NOTHING = _ERROR.pack(9, 0, 0) + b"\0"
@@ -34,8 +33,3 @@ def pack_error_response(dialect: int, status: int, data: bytes = b"") -> bytes:
     if not wrapped:
         return _ERROR.pack(9, 0, len(data)) + data
     return _ERROR.pack(9, 1, _CONTEXT.size + len(data)) + _CONTEXT.pack(len(data)) + data
-
-
-def pack_minimum_size(size: int) -> bytes:
-    """[MS-SMB2] 2.2.2.2: the ErrorData of BUFFER_TOO_SMALL, the length that would do."""
-    return _MINIMUM_SIZE.pack(size)

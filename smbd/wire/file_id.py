@@ -14,8 +14,6 @@ FILE_ID = Struct(
     "Q"  # Volatile
 )  # fmt: skip
 
-ANY_FILE_ID = 0xFFFFFFFFFFFFFFFF  # both halves: "the one of the request before" in a compound
-
 
 def parse_file_id(frame: memoryview, at: int) -> tuple[int, int]:
     """(persistent, volatile); `at` is where it stands in this request's message."""

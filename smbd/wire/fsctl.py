@@ -275,13 +275,6 @@ _OBJECT_ID = Struct(
     "16s"  # BirthObjectId
     "16x"  # DomainId
 )  # fmt: skip
-_DUPLICATE_EXTENTS = Struct(
-    "<"
-    "QQ"  # SourceFileID: persistent, volatile
-    "q"   # SourceFileOffset
-    "q"   # TargetFileOffset
-    "q"   # ByteCount
-)  # fmt: skip
 
 
 def pack_compression_format(compression_format: int) -> bytes:
@@ -298,22 +291,3 @@ def parse_compression_format(data: memoryview) -> int:
 def pack_object_id(object_id: bytes, volume_id: bytes) -> bytes:
     """FILE_OBJECTID_BUFFER type 1 of a file that is where it was born: both ids are the same."""
     return _OBJECT_ID.pack(object_id, volume_id, object_id)
-
-
-@dataclass(slots=True)
-class DuplicateExtents:
-    """FSCTL_DUPLICATE_EXTENTS_TO_FILE from the file of this FileId to that of the request."""
-
-    persistent_id: int
-    volatile_id: int
-    source_offset: int
-    target_offset: int
-    byte_count: int
-
-
-def parse_duplicate_extents(data: memoryview) -> DuplicateExtents:
-    """[MS-FSCC] 2.3, FSCTL_DUPLICATE_EXTENTS_TO_FILE Request."""
-    fields = unpack_payload(_DUPLICATE_EXTENTS, data)
-    _refuse_negative(*fields[2:])
-    _refuse_far(max(fields[2:4]), fields[4])
-    return DuplicateExtents(*fields)

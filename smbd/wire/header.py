@@ -9,14 +9,10 @@ from struct import Struct
 PROTOCOL_ID = b"\xfeSMB"
 SMB1_PROTOCOL_ID = b"\xffSMB"
 TRANSFORM_PROTOCOL_ID = b"\xfdSMB"
-COMPRESSION_PROTOCOL_ID = b"\xfcSMB"
 
 HEADER_SIZE = 64
 TRANSFORM_SIZE = 52
 SIGNATURE = slice(48, 64)
-
-# [MS-SMB2] 2.1: one zero byte and 24 bits of length, big-endian, in front of each message on TCP.
-NETBIOS_LENGTH = Struct(">I")
 
 
 class Command:

@@ -4,12 +4,12 @@ A context whose list of algorithms is empty is refused where 3.3.5.4 says so.  U
 the list of contexts for the command to ignore.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import Struct, pack
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.wire.bounds import at_most, cut, numbers, text, unpack_payload
+from smbd.wire.bounds import at_most, cut, numbers, unpack_payload
 
 
 class ContextType:
@@ -40,17 +40,6 @@ class Cipher:
     AES_256_GCM = 4
 
 
-class CompressionAlgorithm:
-    """[MS-SMB2] 2.2.3.1.3."""
-
-    NONE = 0
-    LZNT1 = 1
-    LZ77 = 2
-    LZ77_HUFFMAN = 3
-    PATTERN_V1 = 4
-    LZ4 = 5
-
-
 class SigningAlgorithm:
     """[MS-SMB2] 2.2.3.1.7."""
 
@@ -79,12 +68,6 @@ _COMPRESSION = Struct(
     "2x"  # Padding
     "I"   # Flags
 )  # fmt: skip
-_RDMA = Struct(
-    "<"
-    "H"   # TransformCount
-    "6x"  # Reserved1, Reserved2
-)  # fmt: skip
-_FLAGS = Struct("<I")
 
 
 def parse_negotiate_contexts(data: memoryview, count: int) -> list[tuple[int, memoryview]]:
@@ -162,37 +145,6 @@ def parse_compression(data: memoryview) -> CompressionCapabilities:
     """[MS-SMB2] 2.2.3.1.3."""
     algorithms = _parse_list(data, _COMPRESSION)
     return CompressionCapabilities(unpack_payload(_COMPRESSION, data)[1], algorithms)
-
-
-def pack_compression(algorithms: Sequence[int], flags: int = 0) -> bytes:
-    """[MS-SMB2] 2.2.4.1.3: the common algorithms; `[CompressionAlgorithm.NONE]` declines."""
-    return _COMPRESSION.pack(len(algorithms), flags) + pack(f"<{len(algorithms)}H", *algorithms)
-
-
-def parse_netname(data: memoryview) -> str:
-    """[MS-SMB2] 2.2.3.1.4: the server's name as the client has it."""
-    return text(data)
-
-
-def parse_transport(data: memoryview) -> int:
-    """[MS-SMB2] 2.2.3.1.5: flags; 1 says that the transport below is secure."""
-    flags: int = unpack_payload(_FLAGS, data)[0]
-    return flags
-
-
-def pack_transport(flags: int) -> bytes:
-    """[MS-SMB2] 2.2.4.1.5."""
-    return _FLAGS.pack(flags)
-
-
-def parse_rdma_transforms(data: memoryview) -> list[int]:
-    """[MS-SMB2] 2.2.3.1.6."""
-    return _parse_list(data, _RDMA)
-
-
-def pack_rdma_transforms(transforms: Sequence[int]) -> bytes:
-    """[MS-SMB2] 2.2.4.1.6."""
-    return _RDMA.pack(len(transforms)) + pack(f"<{len(transforms)}H", *transforms)
 
 
 def parse_signing(data: memoryview) -> list[int]:

@@ -7,13 +7,6 @@ from struct import Struct
 from smbd.ntstatus import NtError, NtStatus
 
 
-class ReadFlags:
-    """[MS-SMB2] 2.2.19, Flags."""
-
-    UNBUFFERED = 0x01
-    REQUEST_COMPRESSED = 0x02
-
-
 class Channel:
     """[MS-SMB2] 2.2.19 and 2.2.21, Channel."""
 

@@ -6,14 +6,6 @@ from struct import Struct
 from smbd.wire.bounds import cut, text, unpack_body
 
 
-class TreeConnectFlags:
-    """[MS-SMB2] 2.2.9, Flags; they mean something in 3.1.1 only."""
-
-    CLUSTER_RECONNECT = 0x0001
-    REDIRECT_TO_OWNER = 0x0002
-    EXTENSION_PRESENT = 0x0004
-
-
 class ShareType:
     """[MS-SMB2] 2.2.10, ShareType."""
 
@@ -42,17 +34,6 @@ class ShareFlags:
     IDENTITY_REMOTING = 0x00040000
     COMPRESS_DATA = 0x00100000
     ISOLATED_TRANSPORT = 0x00200000
-
-
-class ShareCapabilities:
-    """[MS-SMB2] 2.2.10, Capabilities."""
-
-    DFS = 0x00000008
-    CONTINUOUS_AVAILABILITY = 0x00000010
-    SCALEOUT = 0x00000020
-    CLUSTER = 0x00000040
-    ASYMMETRIC = 0x00000080
-    REDIRECT_TO_OWNER = 0x00000100
 
 
 _REQUEST = Struct(

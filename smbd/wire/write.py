@@ -35,7 +35,6 @@ _RESPONSE = Struct(
     "I"   # Count
     "8x"  # Remaining, WriteChannelInfoOffset, WriteChannelInfoLength
 )  # fmt: skip
-WRITE_RESPONSE_SIZE = 16
 
 
 @dataclass(slots=True)
@@ -70,8 +69,3 @@ def parse_write_request(frame: memoryview) -> WriteRequest:
 def pack_write_response(count: int) -> bytes:
     """[MS-SMB2] 2.2.22."""
     return _RESPONSE.pack(17, count)
-
-
-def pack_write_response_into(out: bytearray | memoryview, at: int, count: int) -> None:
-    """[MS-SMB2] 2.2.22; `at` is where the body starts."""
-    _RESPONSE.pack_into(out, at, 17, count)

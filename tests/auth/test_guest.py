@@ -55,7 +55,7 @@ def test_an_anonymous_client_gets_a_mechlistmic_made_with_the_key_that_everybody
 
 @pytest.mark.parametrize("user", ["guest", "GUEST", "anna", "nobody", "root@host"])
 @pytest.mark.parametrize("client", [Impacket, Pyspnego])
-def test_whoever_has_no_password_is_a_guest(client, user):
+def test_a_client_without_a_password_is_a_guest(client, user):
     identity = client(user, "").login(authenticator(guest=True).begin())
     assert identity.is_guest
     assert not identity.is_anonymous
@@ -63,7 +63,7 @@ def test_whoever_has_no_password_is_a_guest(client, user):
     assert identity.session_key == b""
 
 
-def test_who_is_called_guest_may_have_any_password():
+def test_a_client_called_guest_may_have_any_password():
     identity = Impacket("Guest", "whatever").login(authenticator(guest=True).begin())
     assert identity.is_guest
     assert identity.session_key == b""

@@ -152,7 +152,7 @@ def test_a_response_to_one_challenge_does_not_answer_another():
     assert first.step(memoryview(message)).identity
 
 
-def test_the_challenge_says_who_the_server_is():
+def test_the_challenge_has_the_names_of_the_server():
     accepting = Authenticator(
         [], server_name="FileServer-of-the-house", domain="home", clock=lambda: 0.0
     )

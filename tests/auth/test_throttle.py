@@ -68,7 +68,7 @@ def test_what_is_no_ip_address_is_a_place_of_its_own():
     assert throttle.delay("local socket", 0.0) == LONGEST_DELAY
 
 
-def test_memory_is_bounded_and_whoever_goes_on_failing_is_not_forgotten():
+def test_memory_is_bounded_and_an_address_that_goes_on_failing_is_not_forgotten():
     throttle = LoginThrottle()
     for number in range(3 * MOST_ADDRESSES):
         throttle.failed(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)

@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_served_fails_the_check(
 def test_a_folder_that_cannot_be_written_is_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smbd.cli.check.folder_warning", lambda _: "may not write")
+    monkeypatch.setattr("smbd.cli.check.directory_warning", lambda _: "may not write")
     assert check(tmp_path, "[shares.a]\npath = '.'\nguest = true\n") == 0
     assert "  warning: may not write" in capsys.readouterr().out
 

@@ -28,7 +28,9 @@ def log_in(server: TestServer) -> SMBConnection:
     return client
 
 
-def test_who_is_shown_can_be_ended(server: TestServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_session_that_is_shown_can_be_ended(
+    server: TestServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     client = log_in(server)
     assert main(["status", "--json"]) == 0
     [session] = json.loads(capsys.readouterr().out)["sessions"]

@@ -41,7 +41,7 @@ def test_what_is_put_comes_out_in_its_order(pipe: tuple[TextIO, TextIO]) -> None
     assert [reading.readline().strip() for _ in range(100)] == [str(one) for one in range(100)]
 
 
-def test_who_writes_more_than_is_read_does_not_wait_and_the_rest_is_counted(
+def test_a_writer_of_more_than_is_read_does_not_wait_and_the_rest_is_counted(
     pipe: tuple[TextIO, TextIO],
 ) -> None:
     reading, writing = pipe

@@ -71,7 +71,7 @@ def test_a_configuration_is_read_without_trio_impacket_or_cffi(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("words", [[], ["help"], ["help", "serve"], ["--help"]])
-def test_who_asks_for_nothing_or_for_help_gets_it(
+def test_no_command_and_help_show_the_help(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

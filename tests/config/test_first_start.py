@@ -122,20 +122,20 @@ def test_a_folder_that_this_user_may_not_read_cannot_be_served(
 ) -> None:
     # Root may read everything, so the kernel's answer is given here.
     monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & lacking)
-    wrong = config.folder_problem(ShareConfig("a", tmp_path))
+    wrong = config.directory_problem(ShareConfig("a", tmp_path))
     assert wrong == f"{tmp_path}: this user may not read it"
 
 
 def test_a_folder_that_this_user_may_not_write_is_served_with_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert config.folder_warning(ShareConfig("a", tmp_path)) is None
+    assert config.directory_warning(ShareConfig("a", tmp_path)) is None
     monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
-    assert config.folder_problem(ShareConfig("a", tmp_path)) is None
-    warning = config.folder_warning(ShareConfig("a", tmp_path))
+    assert config.directory_problem(ShareConfig("a", tmp_path)) is None
+    warning = config.directory_warning(ShareConfig("a", tmp_path))
     assert warning
     assert "set read_only = true" in warning
-    assert config.folder_warning(ShareConfig("a", tmp_path, read_only=True)) is None
+    assert config.directory_warning(ShareConfig("a", tmp_path, read_only=True)) is None
     assert warning is not None
     for told in (
         config.system_user(os.geteuid()),
@@ -156,7 +156,7 @@ def test_the_owner_of_a_folder_may_run_the_server_unless_it_is_root(
     monkeypatch.setattr("os.access", lambda *_, **__: False)
     found = SimpleNamespace(st_uid=owner, st_gid=5, st_mode=0o40755)
     monkeypatch.setattr(Path, "stat", lambda _: found)
-    warning = config.folder_warning(ShareConfig("a", tmp_path)) or ""
+    warning = config.directory_warning(ShareConfig("a", tmp_path)) or ""
     assert ("run the server as user" in warning) == (owner != 0)
     assert ("--user 1234:5" in warning) == (owner == 1234)
     assert "mode 0755" in warning
@@ -167,11 +167,11 @@ def test_a_file_system_that_is_mounted_read_only_is_named(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_, **__: False)
     monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
-    warning = config.folder_warning(ShareConfig("a", tmp_path)) or ""
+    warning = config.directory_warning(ShareConfig("a", tmp_path)) or ""
     assert "its file system is mounted read-only" in warning
 
 
 def test_a_path_that_the_kernel_refuses_is_told(tmp_path: Path) -> None:
-    wrong = config.folder_problem(ShareConfig("a", tmp_path / ("x" * 300)))
+    wrong = config.directory_problem(ShareConfig("a", tmp_path / ("x" * 300)))
     assert wrong
     assert wrong.endswith("xx: File name too long")

@@ -93,7 +93,7 @@ def test_negotiate_cancel_and_a_new_login_need_no_signature():
         assert not request.refusal
 
 
-def test_who_logs_in_again_signs_with_the_key_he_has():
+def test_a_reauthentication_is_signed_with_the_old_key():
     connection = a_connection()
     a_session(connection, required=True)
     (request,) = received(connection, message(SESSION_SETUP, session_id=SESSION_ID))

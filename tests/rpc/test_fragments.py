@@ -201,7 +201,7 @@ async def test_what_comes_behind_a_call_may_end_the_pipe_when_the_answer_is_read
     assert status_of(pipe.write, b"") == NtStatus.PIPE_DISCONNECTED
 
 
-async def test_whoever_waits_is_told_when_there_is_something_to_read():
+async def test_a_waiting_read_is_told_when_there_is_something_to_read():
     pipe = bound()
     told: list[int] = []
     pipe.on_readable = lambda: told.append(pipe.available)

@@ -206,7 +206,7 @@ async def test_the_policy_names_the_workgroup_and_the_domain_of_accounts():
     assert caught.value.get_error_code() == INVALID_PARAMETER
 
 
-async def test_who_asks():
+async def test_the_name_of_the_caller():
     request = lsat.LsarGetUserName()
     request["SystemName"] = NULL
     request["UserName"] = NULL

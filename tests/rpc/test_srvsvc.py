@@ -135,7 +135,7 @@ async def test_sticky_shares_are_all_shares_but_have_no_level_501():
         (1501, "shi1501_reserved", 0),
     ],
 )
-async def test_a_hidden_share_is_told_to_who_knows_its_name(level, field, expected):
+async def test_a_hidden_share_is_told_to_a_caller_that_knows_its_name(level, field, expected):
     response = srvs.hNetrShareGetInfo(client(), "SECRET\0", level)
     assert response["InfoStruct"][f"ShareInfo{level}"][field] == expected
 

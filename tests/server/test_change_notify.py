@@ -172,7 +172,7 @@ def test_a_file_that_was_only_read_is_not_told(folder, pypi, other):
     ],
     ids=["size", "attributes", "creation", "last write", "last access"],
 )
-def test_who_asks_for_one_kind_of_change_hears_of_that_alone(folder, pypi, other, change, bit):
+def test_a_filter_for_one_kind_of_change_hears_of_that_alone(folder, pypi, other, change, bit):
     (folder / "a").write_bytes(b"data")
     asked, others = watched(pypi), watched(pypi)
     assert changes(asked, bit) == changes(others, EVERYTHING & ~bit) == []
@@ -285,7 +285,7 @@ def test_a_file_cannot_be_watched(pypi):
     assert refused(watch(pypi.open("a"))) == NtStatus.INVALID_PARAMETER
 
 
-def test_who_may_not_list_may_not_watch(pypi):
+def test_a_directory_that_may_not_be_listed_may_not_be_watched(pypi):
     opened = watched(pypi, access=Access.FILE_READ_ATTRIBUTES)
     assert refused(watch(opened)) == NtStatus.ACCESS_DENIED
 

@@ -100,7 +100,7 @@ def test_nothing_to_copy_is_soon_done(source, target):
     ],
     ids=["nothing", "too large", "too many", "too much"],
 )
-def test_who_breaks_a_limit_is_told_the_limits(folder, source, target, chunks):
+def test_a_request_beyond_a_limit_is_told_the_limits(folder, source, target, chunks):
     assert copy(source, target, *chunks) == LIMITS
     assert (folder / "target").read_bytes() == b""
 

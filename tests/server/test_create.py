@@ -135,7 +135,7 @@ def test_hidden_must_be_said_again_to_overwrite(folder, pypi):
     pypi.open("file", disposition=OVERWRITE, attributes=FileAttribute.HIDDEN).close()
 
 
-def test_readonly_hinders_writing_but_not_whoever_makes_it(folder, pypi):
+def test_readonly_hinders_writing_but_not_its_creator(folder, pypi):
     maker = pypi.open("file", disposition=CREATE, attributes=FileAttribute.READONLY)
     assert maker.write(b"written once") == len(b"written once")
     maker.close()

@@ -117,7 +117,7 @@ def test_the_root_of_a_share_stays(folder, pypi):
 
 
 @pytest.mark.parametrize("politely", [True, False])
-def test_who_hangs_up_closes_what_it_had_open(folder, server, pypi, politely):
+def test_a_lost_connection_closes_its_open_files(folder, server, pypi, politely):
     leaver = PypiClient(server)
     leaver.open("file", options=ON_CLOSE, sharing=0)
     leaver.connection.disconnect(close=politely)
@@ -127,7 +127,7 @@ def test_who_hangs_up_closes_what_it_had_open(folder, server, pypi, politely):
     assert not (folder / "file").exists()
 
 
-def test_a_file_deleted_behind_our_back_is_still_read_by_who_has_it(folder, pypi):
+def test_a_file_deleted_behind_our_back_is_still_read_through_its_open(folder, pypi):
     (folder / "file").write_bytes(b"contents")
     opened = pypi.open("file")
     (folder / "file").unlink()

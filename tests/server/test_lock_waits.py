@@ -59,7 +59,7 @@ def test_first_come_first_served(clients):
         assert place.end() == 0
 
 
-def test_who_hangs_up_leaves_the_line(clients):
+def test_a_lost_connection_leaves_the_queue(clients):
     (_, first), (second_client, second), (_, third), _ = clients
     assert lock(first) == 0
     Waiting(second)
@@ -70,7 +70,7 @@ def test_who_hangs_up_leaves_the_line(clients):
     assert lock(first) == NtStatus.LOCK_NOT_GRANTED
 
 
-def test_who_hangs_up_with_the_lock_lets_the_next_in(clients):
+def test_a_lost_connection_with_the_lock_lets_the_next_in(clients):
     (first_client, first), (_, second), _, _ = clients
     assert lock(first) == 0
     place = Waiting(second)

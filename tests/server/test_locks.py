@@ -116,7 +116,7 @@ def asked(opened, offset, length, flags=EXCLUSIVE):
     return sent, sent.response["status"].get_value()
 
 
-def test_who_can_wait_gets_it_when_it_comes_free(mine, yours):
+def test_a_waiting_lock_is_granted_when_the_range_comes_free(mine, yours):
     assert lock(mine, 10, 10) == 0
     waiting, status = asked(yours, 15, 10)
     assert status == NtStatus.PENDING

@@ -1,4 +1,4 @@
-"""Who comes in, who does not, and what those who do not are told."""
+"""Logins that succeed, logins that fail, and the answers to these."""
 
 import pytest
 import trio
@@ -79,7 +79,7 @@ def test_anonymous_comes_in_where_guests_are_allowed(folder):
 
 
 @pytest.mark.parametrize("user", ["guest", "Guest", "whoever"])
-def test_a_guest_is_who_has_no_password_where_guests_are_allowed(folder, user):
+def test_a_client_without_a_password_is_a_guest_where_guests_are_allowed(folder, user):
     (folder / "for all").write_bytes(b"to read")
     with serve_in_thread(folder, guest=True, signing="enabled") as server:
         with PypiClient(server, user=user, password="", sign=False, guest=True) as client:

@@ -1,4 +1,4 @@
-"""Who stands in an access list: names for Samba's tools, and users who are told apart."""
+"""The accounts in an access list: names for Samba's tools, and users who are told apart."""
 
 import re
 import shutil

@@ -126,7 +126,7 @@ async def test_other_questions_are_refused(tmp_path, question, told):
         assert await server.ask(question) == {"error": told}
 
 
-async def test_who_hangs_up_before_the_answer_harms_nobody(tmp_path):
+async def test_a_program_that_hangs_up_before_the_answer_harms_nobody(tmp_path):
     async with running(tmp_path) as server:
         for _ in range(20):
             stream = await trio.open_unix_socket(tmp_path / "control")
@@ -135,7 +135,7 @@ async def test_who_hangs_up_before_the_answer_harms_nobody(tmp_path):
         assert (await server.ask(STATUS))["pid"]
 
 
-async def test_who_asks_nothing_is_not_waited_for(tmp_path, autojump_clock):
+async def test_a_program_that_asks_nothing_is_not_waited_for(tmp_path, autojump_clock):
     autojump_clock.autojump_threshold = 0.02
     async with running(tmp_path):
         async with await trio.open_unix_socket(tmp_path / "control") as stream:

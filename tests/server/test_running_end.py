@@ -84,7 +84,7 @@ async def test_replies_that_wait_for_a_slow_client_still_leave(tmp_path):
         assert await client.hung_up()
 
 
-async def test_who_waits_for_a_lock_is_told_that_it_will_not_come(tmp_path):
+async def test_a_waiting_lock_is_told_that_it_will_not_come(tmp_path):
     async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
         await client.connect()
         holder, waiter = await client.open("a"), await client.open("a")
@@ -135,7 +135,7 @@ async def test_a_flush_that_fails_is_told_to_the_operator(tmp_path, monkeypatch,
     assert (told.event, told.share) == ("flush failed", "share")
 
 
-async def test_who_never_takes_replies_cannot_keep_the_server(tmp_path, autojump_clock):
+async def test_a_client_that_never_takes_replies_cannot_keep_the_server(tmp_path, autojump_clock):
     (tmp_path / "big").write_bytes(bytes(MIB))
     autojump_clock.autojump_threshold = 0.05
     async with smbd.testing.serve(tmp_path) as server, connected(server) as client:

@@ -63,7 +63,7 @@ async def test_one_address_leaves_room_for_others(tmp_path):
         assert not await turned_away(server, "127.0.0.2")
 
 
-async def test_who_does_not_log_in_leaves_room_for_others(tmp_path):
+async def test_unauthenticated_connections_leave_room_for_others(tmp_path):
     limits = Limits(half_open_logins=1)
     async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as one:
         await one.connect()
@@ -73,14 +73,14 @@ async def test_who_does_not_log_in_leaves_room_for_others(tmp_path):
         await wait_all_tasks_blocked(0.01)
         async with connected(server) as two:
             await two.connect()
-            assert not await turned_away(server), "who is in does not count"
+            assert not await turned_away(server), "sessions do not count"
 
 
 def test_no_one_machine_can_keep_all_others_out_by_not_logging_in():
     assert Limits().half_open_logins > Limits().connections_per_address
 
 
-async def test_who_logs_in_too_late_is_dropped(tmp_path, mock_clock):
+async def test_a_login_that_comes_too_late_is_dropped(tmp_path, mock_clock):
     limits = Limits(login_time=3)
     async with (
         smbd.testing.serve(tmp_path, limits=limits) as server,
@@ -95,7 +95,7 @@ async def test_who_logs_in_too_late_is_dropped(tmp_path, mock_clock):
         assert await silent.hung_up()
 
 
-async def test_who_is_in_need_not_hurry(tmp_path, mock_clock):
+async def test_a_client_that_is_logged_in_need_not_hurry(tmp_path, mock_clock):
     limits = Limits(login_time=3, idle_time=0)
     async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
@@ -103,7 +103,7 @@ async def test_who_is_in_need_not_hurry(tmp_path, mock_clock):
         assert await client.works()
 
 
-async def test_who_says_nothing_and_has_nothing_open_is_dropped(tmp_path, mock_clock):
+async def test_a_silent_connection_without_open_files_is_dropped(tmp_path, mock_clock):
     limits = Limits(idle_time=10)
     async with smbd.testing.serve(tmp_path, limits=limits) as server, connected(server) as client:
         await client.connect()
@@ -118,7 +118,9 @@ async def test_who_says_nothing_and_has_nothing_open_is_dropped(tmp_path, mock_c
         assert await client.hung_up()
 
 
-async def test_who_takes_no_replies_is_dropped_although_files_are_open(tmp_path, mock_clock):
+async def test_a_client_that_takes_no_replies_is_dropped_although_files_are_open(
+    tmp_path, mock_clock
+):
     (tmp_path / "big").write_bytes(bytes(MIB))
     limits = Limits(idle_time=10)
     async with (

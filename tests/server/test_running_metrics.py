@@ -89,7 +89,7 @@ async def test_other_requests(tmp_path, request_line, status, has_body):
         assert bool(body) == has_body
 
 
-async def test_who_hangs_up_or_hangs_harms_nobody(tmp_path):
+async def test_a_program_that_hangs_up_or_hangs_harms_nobody(tmp_path):
     async with running(tmp_path, server=METRICS) as server:
         address = server.server.metrics_addresses[0]
         async with await trio.open_tcp_stream(address.host, address.port):

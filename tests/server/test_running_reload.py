@@ -14,7 +14,7 @@ from tests.server.running import ONE_SHARE, USERS, connect_status, login_status,
 TWO = "[shares.two]\npath = 'two'\n"
 
 
-async def test_a_new_share_appears_and_who_works_goes_on(tmp_path):
+async def test_a_new_share_appears_and_sessions_go_on(tmp_path):
     async with running(tmp_path) as server, connected(server) as client:
         await client.connect()
         file_id = await client.open("a.txt")
@@ -30,7 +30,7 @@ async def test_a_new_share_appears_and_who_works_goes_on(tmp_path):
         assert (await client.answer()).status == 0, "the same session, a new tree"
 
 
-async def test_a_share_that_is_gone_lives_on_for_those_who_have_it(tmp_path):
+async def test_a_share_that_is_gone_lives_on_for_its_tree_connects(tmp_path):
     async with running(tmp_path, ONE_SHARE + TWO) as server, connected(server) as client:
         await client.connect("two")
         file_id = await client.open("a.txt")
@@ -88,7 +88,7 @@ def names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-async def test_a_share_that_moved_is_another_one_for_who_comes_next(tmp_path):
+async def test_a_share_that_moved_is_another_one_for_the_next_tree_connect(tmp_path):
     async with running(tmp_path) as server, connected(server) as old, connected(server) as new:
         await old.connect()
         server.write(ONE_SHARE.replace("'one'", "'two'") + "engine = 'threads'\n")
@@ -136,7 +136,7 @@ async def test_users_and_passwords_count_for_the_next_login(tmp_path):
         assert await server.reload()
         assert await login_status(server, "test", "changed") == NtStatus.LOGON_FAILURE
         assert await login_status(server, "other", "x") == 0
-        assert await client.works(), "who was in stays in"
+        assert await client.works(), "a session stays"
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ async def test_the_server_can_ask_for_it(folder, connect, encryption):
 
 
 @pytest.mark.parametrize("encryption", ["off", "desired"])
-async def test_desired_still_serves_who_cannot(folder, encryption):
+async def test_desired_still_serves_clients_that_cannot(folder, encryption):
     async with serve(folder, encryption=encryption) as server, tapped(server) as tap:
 
         def story():
@@ -104,7 +104,7 @@ async def test_desired_still_serves_who_cannot(folder, encryption):
 
 
 @pytest.mark.parametrize("connect", [PypiClient, ImpacketClient])
-def test_required_keeps_out_who_cannot(folder, connect):
+def test_required_keeps_out_clients_that_cannot(folder, connect):
     with serve_in_thread(folder, encryption="required") as server:
         with pytest.raises(REFUSALS) as refused:
             connect(server, "2.1")
@@ -134,7 +134,7 @@ async def test_one_share_can_be_sealed_beside_others_that_are_not(folder, tmp_pa
     assert not tap.heard(SECRET)
 
 
-def test_who_cannot_seal_gets_no_sealed_share(folder, tmp_path):
+def test_a_client_that_cannot_seal_gets_no_sealed_share(folder, tmp_path):
     (tmp_path / "vault").mkdir()
     vault = ShareConfig(name="vault", path=tmp_path / "vault", encryption="required")
     with serve_in_thread(folder, shares=[vault]) as server, PypiClient(server, "2.1") as client:

@@ -84,7 +84,7 @@ async def test_the_right_password_waits_too_and_is_not_locked_out(client, autoju
     assert (await client.enter()).status == 0
 
 
-async def test_who_waits_a_while_is_forgiven(client, autojump_clock):
+async def test_failed_logins_are_forgiven_after_a_while(client, autojump_clock):
     assert (await client.log_in()).status == 0
     await fails(client, 6)
     await trio.sleep(6 * 20)

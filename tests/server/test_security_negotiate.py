@@ -166,7 +166,7 @@ async def test_a_second_negotiate_costs_the_connection(client, dialects):
     assert await client.hung_up()
 
 
-async def test_a_second_negotiate_costs_who_is_logged_in_his_connection_too(client):
+async def test_a_second_negotiate_costs_a_session_its_connection_too(client):
     await client.connect()
     body = messages.negotiate(ALL_DIALECTS, windows_contexts())
     await client.send(client.peer.request(NEGOTIATE, body))
@@ -252,7 +252,7 @@ async def test_a_stranger_may_send_small_frames_only(client):
     assert await client.hung_up()
 
 
-async def test_who_is_logged_in_may_send_large_ones(folder):
+async def test_a_client_that_is_logged_in_may_send_large_ones(folder):
     limits = Limits(max_write=1 << 20, max_transact=1 << 20, max_read=1 << 20)
     async with serve(folder, limits=limits) as server, connected(server, WINDOWS) as client:
         await client.connect()

@@ -172,7 +172,7 @@ async def test_a_compound_in_the_clear_finds_every_part_of_it_denied(visitor):
     assert [one.status for one in answers] == [NtStatus.ACCESS_DENIED] * 2
 
 
-async def test_who_logs_in_again_on_a_sealed_session_may_do_so_in_the_clear(client):
+async def test_a_reauthentication_of_a_sealed_session_may_come_in_the_clear(client):
     """Samba's clients sign a SESSION_SETUP and never seal it."""
     assert (await client.log_in(again=client.session)).status == 0
     assert (await client.ask(CREATE, frames.create(""))).status == 0
@@ -182,7 +182,7 @@ async def test_who_logs_in_again_on_a_sealed_session_may_do_so_in_the_clear(clie
 
 
 @pytest.mark.parametrize("contexts", [(frames.preauth_context(),), only(99)])
-async def test_who_has_no_cipher_is_not_even_asked_for_a_password(server, contexts):
+async def test_a_client_without_a_cipher_is_not_even_asked_for_a_password(server, contexts):
     async with connected(server, WINDOWS) as client:
         await client.negotiate(contexts=contexts)
         answer = await client.ask(SESSION_SETUP, messages.session_setup(b"whatever"))
@@ -190,7 +190,7 @@ async def test_who_has_no_cipher_is_not_even_asked_for_a_password(server, contex
 
 
 @pytest.mark.parametrize("dialect", [0x0202, 0x0210])
-async def test_nor_is_who_speaks_a_dialect_without(server, dialect):
+async def test_nor_is_a_client_of_a_dialect_without(server, dialect):
     async with connected(server, WINDOWS) as client:
         await client.negotiate((dialect,))
         answer = await client.ask(SESSION_SETUP, messages.session_setup(b"whatever"))
@@ -218,7 +218,7 @@ async def test_a_guest_has_no_key_to_seal_with(folder):
             assert (await client.log_in("guest", "")).status == NtStatus.ACCESS_DENIED
 
 
-async def test_desired_seals_for_who_can_and_serves_who_cannot(folder):
+async def test_desired_seals_for_clients_that_can_and_serves_the_others(folder):
     async with serve(folder, encryption="desired") as server:
         async with connected(server, WINDOWS) as can, connected(server, WINDOWS) as cannot:
             await can.connect()

@@ -109,7 +109,7 @@ async def test_the_sessions_of_another_connection_are_not_there(server, client):
     await client.open("another")
 
 
-async def test_who_asks_with_a_session_that_is_not_there_gets_his_signature_back(client):
+async def test_a_request_with_a_session_that_is_not_there_gets_its_signature_back(client):
     """There is no key to sign with; Samba's clients believe the answer all the same."""
     client.session.session_id += 1
     request = client.peer.request(CREATE, frames.everything("file"))
@@ -151,7 +151,7 @@ async def test_binding_to_a_session_is_not_accepted(server, client, dialect, who
 # --- over again ---
 
 
-async def test_who_proves_himself_again_keeps_keys_trees_and_files(client):
+async def test_a_reauthentication_keeps_keys_trees_and_files(client):
     file_id = await client.open("file")
     for _ in range(2):
         assert (await client.log_in(again=client.session)).status == 0
@@ -182,7 +182,7 @@ async def test_until_then_he_can_only_let_go_of_things(client):
     assert (await client.ask(QUERY_INFO, standard(first))).status == 0
 
 
-async def test_who_fails_to_prove_himself_loses_the_session_and_all_that_it_held(server, client):
+async def test_a_failed_reauthentication_ends_the_session_and_all_that_it_held(server, client):
     await client.open("file")
     answer = await client.log_in(password="wrong", again=client.session)
     assert answer.status == NtStatus.LOGON_FAILURE
@@ -240,7 +240,7 @@ async def test_nobody_ends_the_session_of_another_user(server, client):
     await client.open("file")
 
 
-async def test_nor_does_who_fails_to_log_in(server, client):
+async def test_nor_does_a_failed_login(server, client):
     async with connected(server, WINDOWS) as other:
         await other.negotiate()
         answer = await other.log_in(password="wrong", previous=client.session.session_id)

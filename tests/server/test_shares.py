@@ -70,7 +70,7 @@ def test_a_guest_enters_only_what_is_for_guests(folder, second):
     assert (second / "notice").read_bytes() == b"welcome"
 
 
-def test_a_hidden_share_opens_to_who_knows_it(folder, second, connect):
+def test_a_hidden_share_opens_to_a_client_that_knows_its_name(folder, second, connect):
     shares = [ShareConfig(name="attic", path=second, hidden=True)]
     with serve_in_thread(folder, shares=shares) as server:
         with connect(server, share="attic") as client:

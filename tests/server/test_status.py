@@ -30,7 +30,7 @@ async def test_a_new_server_has_nobody(folder):
     assert share["connections"] == share["opens"] == share["reads"] == share["writes"] == 0
 
 
-async def test_it_tells_who_is_there_and_what_they_have_open(folder):
+async def test_it_tells_sessions_and_open_files(folder):
     (folder / "inner").mkdir()
     (folder / "inner" / "file").touch()
     async with serve(folder) as server:

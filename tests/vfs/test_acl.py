@@ -116,7 +116,7 @@ def test_a_user_is_the_same_after_a_restart_and_no_other() -> None:
     assert acl.allowed(descriptor(owner=ann.owner), bob) == 0
 
 
-def test_an_owner_by_the_number_of_a_client_is_whoever_has_logged_in() -> None:
+def test_an_owner_by_the_number_of_a_client_means_every_login() -> None:
     by_number = descriptor(owner="S-1-5-88-1-1000")
     assert acl.allowed(by_number, acl.user_token("ann")) == IMPLIED
     assert acl.allowed(by_number, acl.GUEST) == 0
@@ -189,7 +189,7 @@ def test_entries_are_marked_as_inherited_where_the_parent_keeps_to_that() -> Non
     assert made.dacl == [ace(ME, READ, MARK)]
 
 
-def test_a_folder_that_passes_nothing_on_leaves_its_files_to_who_makes_them() -> None:
+def test_a_folder_that_passes_nothing_on_leaves_its_files_to_their_creators() -> None:
     made = acl.of_new(descriptor(ace(OTHER)), None, TOKEN, directory=False)
     assert made is not None
     assert (made.owner, made.group) == (ME, GROUP)

@@ -232,7 +232,7 @@ def test_two_listings_of_one_open_folder_do_not_disturb_each_other(
         names_in(file)
 
 
-def test_only_who_may_remove_is_told_so(root: vfs.Root, share: Path) -> None:
+def test_only_a_user_that_may_remove_is_told_so(root: vfs.Root, share: Path) -> None:
     share.chmod(0o755)
     for name, mode in (("sticky", 0o1777), ("open", 0o777), ("shut", 0o755)):
         (share / name).mkdir()

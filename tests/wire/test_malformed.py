@@ -95,7 +95,6 @@ def test_a_negotiate_context_list_in_a_wrong_place_is_refused(offset: int) -> No
         negotiate_contexts.parse_preauth_integrity,
         negotiate_contexts.parse_encryption,
         negotiate_contexts.parse_compression,
-        negotiate_contexts.parse_rdma_transforms,
         negotiate_contexts.parse_signing,
     ],
 )

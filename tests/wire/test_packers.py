@@ -115,17 +115,6 @@ PACKED = [
         """,
     ),
     Packed(
-        "compression declined",
-        negotiate_contexts.pack_compression([negotiate_contexts.CompressionAlgorithm.NONE]),
-        "01 00 00 00 00 00 00 00 00 00",
-    ),
-    Packed("transport", negotiate_contexts.pack_transport(1), "01 00 00 00"),
-    Packed(
-        "RDMA transforms",
-        negotiate_contexts.pack_rdma_transforms([1, 2]),
-        "02 00 00 00 00 00 00 00 01 00 02 00",
-    ),
-    Packed(
         "SESSION_SETUP",
         session_setup.pack_session_setup_response(session_setup.SessionFlags.IS_GUEST, b"to"),
         """
@@ -338,7 +327,7 @@ PACKED = [
     Packed(
         "ERROR with data, 3.0",
         error.pack_error_response(
-            0x0300, NtStatus.BUFFER_TOO_SMALL, error.pack_minimum_size(100)
+            0x0300, NtStatus.BUFFER_TOO_SMALL, (100).to_bytes(4, "little")
         ),
         """
             09 00                     # StructureSize
@@ -351,7 +340,7 @@ PACKED = [
     Packed(
         "ERROR with data, 3.1.1",
         error.pack_error_response(
-            0x0311, NtStatus.BUFFER_TOO_SMALL, error.pack_minimum_size(100)
+            0x0311, NtStatus.BUFFER_TOO_SMALL, (100).to_bytes(4, "little")
         ),
         """
             09 00                     # StructureSize

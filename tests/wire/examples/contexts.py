@@ -26,14 +26,6 @@ NEGOTIATE_CONTEXTS = [
         payload("02 00 00 00 01 00 00 00 04 00 02 00"),
         negotiate_contexts.CompressionCapabilities(1, [4, 2]),
     ),
-    Example("netname", negotiate_contexts.parse_netname, payload("'host'"), "host"),
-    Example("transport", negotiate_contexts.parse_transport, payload("01 00 00 00"), 1),
-    Example(
-        "RDMA transforms",
-        negotiate_contexts.parse_rdma_transforms,
-        payload("02 00 00 00 00 00 00 00 01 00 02 00"),
-        [1, 2],
-    ),
     Example("signing", negotiate_contexts.parse_signing, payload("02 00 02 00 01 00"), [2, 1]),
     Example(
         "a list of two",

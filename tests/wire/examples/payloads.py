@@ -59,18 +59,6 @@ FSCTLS = [
         fsctl.PipeWait("srvsvc", 10_000_000),
     ),
     Example("SET_COMPRESSION", fsctl.parse_compression_format, payload("02 00"), 2),
-    Example(
-        "DUPLICATE_EXTENTS_TO_FILE",
-        fsctl.parse_duplicate_extents,
-        payload("""
-            01 00 00 00 00 00 00 00   # SourceFileID.Persistent
-            02 00 00 00 00 00 00 00   # SourceFileID.Volatile
-            00 10 00 00 00 00 00 00   # SourceFileOffset
-            00 20 00 00 00 00 00 00   # TargetFileOffset
-            00 30 00 00 00 00 00 00   # ByteCount
-        """),
-        fsctl.DuplicateExtents(1, 2, 0x1000, 0x2000, 0x3000),
-    ),
 ]
 
 SETS = [
