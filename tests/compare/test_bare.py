@@ -207,8 +207,9 @@ def test_what_is_evicted_is_read_once_until_it_is_evicted_again(
     monkeypatch.setattr(files, "evict", counted)
     load = Load("read", MIB, 1, "evicted")  # three blocks
     layer.run(Form("scripted"), Workload("w", "misses", load), 10 * SECONDS)
-    assert len(laps) > 1
-    for begin, end in pairwise(laps):
+    measured = laps[1:]  # on a busy machine the lap before, to warm up, may end in the middle
+    assert len(measured) > 1
+    for begin, end in pairwise(measured):
         assert sorted(engine.tried[begin:end]) == sorted(files.blocks(load))
 
 
