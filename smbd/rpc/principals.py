@@ -122,8 +122,7 @@ def of_sid(sid: str, view: ServerView) -> Principal | None:
 
 
 def of_name(text: str, view: ServerView) -> Principal | None:
-    """The principal of a name: "DOMAIN\\\
-ame", "name" or "name@domain", in any case."""
+    """The principal of a name: "DOMAIN\\\\name", "name" or "name@domain", in any case."""
     domain, behind, name = text.rpartition("\\")
     if not behind and text.casefold() not in _BY_NAME:
         name, _, domain = text.partition("@")

@@ -132,8 +132,7 @@ class Server:
                 yield b'{"error": "ask for status, health or disconnect"}'
 
     async def disconnect(self, who: str) -> list[str]:
-        """End the sessions of an id or a user, or the connections of an address; return their
-        names.
+        """End the sessions of an id or a user, or the connections of an address; name each.
 
         The words are those that `tsmbd status` shows: "0x1f", "ann", "192.0.2.7", or
         "192.0.2.7:50000".  An IPv6 address stands for all of its host's, "2001:db8::/64".

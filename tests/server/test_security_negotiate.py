@@ -243,10 +243,10 @@ async def test_on_3_1_1_the_question_itself_does(client):
     assert await client.hung_up()
 
 
-# --- strangers ---
+# --- unauthenticated clients ---
 
 
-async def test_a_stranger_may_send_small_frames_only(client):
+async def test_an_unauthenticated_client_may_send_small_frames_only(client):
     await client.negotiate()
     await client.send(client.peer.request(ECHO, bytes(70000)))
     assert await client.hung_up()
