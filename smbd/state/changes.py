@@ -148,8 +148,8 @@ class Changes:
         if not self._files:
             return None
         change = self._files.get((file.device, file.inode))
-        if change is None and file.folder is not None:
-            change = self._files.get(file.folder)
+        if change is None and file.created_in is not None:
+            change = self._files.get(file.created_in)
         if change is None and self._moving:
             change = self._moving_above(file.absolute_path)
         return None if change is None else change.wait()
@@ -160,7 +160,7 @@ class Changes:
             return False
         if began < self._forgotten:
             return True
-        if max(self._ended.get(key, 0) for key in (file.identity, file.folder) if key) > began:
+        if max(self._ended.get(key, 0) for key in (file.identity, file.created_in) if key) > began:
             return True
         later = [place for place, moment in self._moved.items() if moment > began]
         return bool(later) and file.absolute_path.startswith(tuple(place + "/" for place in later))

@@ -45,7 +45,7 @@ class FileTable:
 
     def check_folder(self, file: File) -> None:
         """DELETE_PENDING if a file was made in a folder that waits for its deletion."""
-        state = None if file.folder is None else self._files.get(file.folder)
+        state = None if file.created_in is None else self._files.get(file.created_in)
         if state is not None and state.links_that_go():
             raise NtError(NtStatus.DELETE_PENDING)
 

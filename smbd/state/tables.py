@@ -37,7 +37,7 @@ class Tables:
         """
         file, access = open_.file, open_.granted_access
         self.opens.check(holder.claimants)
-        if file.folder is not None:
+        if file.created_in is not None:
             self.files.check_folder(file)
         if truncates:
             access |= Access.FILE_WRITE_DATA

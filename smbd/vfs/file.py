@@ -25,10 +25,10 @@ class File:
 
     __slots__ = (
         "asks_others",
+        "created_in",
         "crossed",
         "device",
         "fd",
-        "folder",
         "inode",
         "is_directory",
         "is_symlink",
@@ -53,7 +53,7 @@ class File:
         self.path = path
         self.asks_others = asks_others(look)  # if so, nothing is asked of it in the event loop
         self.crossed = False  # a symbolic link was on the way
-        self.folder: tuple[int, int] | None = None  # the identity of the one it was made in
+        self.created_in: tuple[int, int] | None = None  # the identity of the directory
         self.is_symlink = False  # the name by which it was opened is a symbolic link
         self.fd = fd
         self.is_directory = stat.S_ISDIR(look.st_mode)

@@ -218,7 +218,7 @@ class Root:
             look = look_at(fd)
             self.file_systems.learn(fd, look)
         file = File(self, join(parent, name), fd, look, read=True, write=not directory)
-        file.folder = above.st_dev, above.st_ino
+        file.created_in = above.st_dev, above.st_ino
         return file
 
     def standing(self, path: str) -> tuple[int, int] | None:

@@ -34,7 +34,7 @@ class PaperFile:
     names: int = 1  # its hard links
     is_directory: bool = False
     is_symlink: bool = False
-    folder: tuple[int, int] | None = None
+    created_in: tuple[int, int] | None = None
 
     @property
     def identity(self):

@@ -10,7 +10,7 @@ A, B, FOLDER, OTHER = (1, 10), (1, 11), (1, 20), (1, 21)
 
 def file(key=A, path="a", folder=None):
     made = PaperFile(device=key[0], inode=key[1], path=path)
-    made.folder = folder
+    made.created_in = folder
     return made
 
 
