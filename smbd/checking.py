@@ -37,7 +37,8 @@ def follow(request: Request, before: Request) -> None:
     """
     if before.refusal:
         request.refusal = NtStatus.INVALID_PARAMETER
-    request.session, request.session_id = before.session, before.session_id
+    request.channel, request.session = before.channel, before.session
+    request.session_id = before.session_id
     request.tree_id = before.tree_id
     if request.command != Command.CREATE:
         request.open, request.pipe = before.open, before.pipe
@@ -70,7 +71,7 @@ def _check_suspended(request: Request, session: Session) -> None:
 
     The status is ours to choose: this one makes a client prove itself and ask again.
     """
-    if request.connection.sessions.get(session.session_id) is not session:
+    if request.connection.channels.get(session.session_id) is not request.channel:
         request.refusal = NtStatus.USER_SESSION_DELETED
     elif not request.row.while_suspended:
         request.refusal = NtStatus.NETWORK_SESSION_EXPIRED

@@ -7,6 +7,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, transform_session_id
@@ -19,7 +20,7 @@ from smbd.protection import Buffer, check_signature, protect, seal
 from smbd.request import HEADROOM, Reply, Request
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
-from smbd.session import Session
+from smbd.session import Channel, Session
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
@@ -60,7 +61,7 @@ class Connection:
     emit: Callable[[Sequence[Buffer]], None] = lambda _: None  # send a frame that is no reply
     negotiated: Negotiated = _NOTHING  # assigned once, by NEGOTIATE
     preauth: bytes = PREAUTH_START
-    sessions: dict[int, Session] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)  # by SessionId
     now: float = 0.0  # when its last frame came, by the server's clock
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
@@ -159,7 +160,7 @@ class Connection:
                 refusal = NtStatus.INVALID_PARAMETER
             else:
                 previous, session_id, tree_id = before, before.session_id, before.tree_id
-        session = self.sessions.get(session_id)
+        channel = self.channels.get(session_id)
         return Request(
             self,
             message,
@@ -171,7 +172,8 @@ class Connection:
             credit_request,
             tree_id,
             session_id,
-            session,
+            channel,
+            None if channel is None else channel.session,
             sealed=False,
             refusal=refusal,
             previous=previous,
@@ -179,7 +181,8 @@ class Connection:
 
     def _receive_sealed(self, frame: memoryview) -> list[Request]:
         """[MS-SMB2] 3.3.5.2.1.1: what was sealed for a session counts as signed by it."""
-        session = self.sessions.get(transform_session_id(frame))
+        channel = self.channels.get(transform_session_id(frame))
+        session = None if channel is None else channel.session
         if session is None or session.sealer is None:
             raise ProtocolError("sealed for no session of this connection")
         plain = memoryview(session.sealer.open(frame))
@@ -203,18 +206,22 @@ class Connection:
             raise ProtocolError("neither SMB2 nor an SMB1 NEGOTIATE")
         self.window.take(0, 1)
         row = ROWS[SMB1_NEGOTIATE]
-        return [Request(self, frame, SMB1_NEGOTIATE, row, 0, 0, 0, 1, 0, 0, None, sealed=False)]
+        return [
+            Request(self, frame, SMB1_NEGOTIATE, row, 0, 0, 0, 1, 0, 0, None, None, sealed=False)
+        ]
 
     def logged_in(self) -> None:
         """Somebody has logged in on this connection: the limits of unauthenticated clients end."""
         self.on_login()
 
-    def forget(self, session_id: int) -> None:
-        """A session has ended; requests of its that came before find it suspended."""
-        session = self.sessions.pop(session_id, None)
-        if session is not None:
-            session.suspended = True
-            session.memory.end()
+    def add_channel(self, session: Session) -> Channel:
+        """Make a session known on this connection, until its channel leaves."""
+        session_id = session.session_id
+        channel = Channel(session, partial(self.channels.pop, session_id, None), self.notify)
+        channel.preauth = self.preauth
+        self.channels[session_id] = channel
+        session.channels.append(channel)
+        return channel
 
     # --- out ---
 
@@ -338,7 +345,8 @@ class Connection:
     @property
     def handles(self) -> int:
         """The files and pipes that the client has open here."""
-        return sum(len(one.opens) + len(one.pipes) for one in self.sessions.values())
+        sessions = [channel.session for channel in self.channels.values()]
+        return sum(len(one.opens) + len(one.pipes) for one in sessions)
 
     def running(self) -> list[Request]:
         """The requests that a task works on."""

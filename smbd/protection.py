@@ -17,15 +17,16 @@ Buffer: TypeAlias = bytearray | bytes | memoryview
 
 def check_signature(request: Request) -> None:
     """[MS-SMB2] 3.3.5.2.4: verify what is signed, refuse what had to be and is not."""
-    session = request.session
-    if session is None:
+    channel = request.channel
+    if channel is None:
         return  # the command's row says whether it needs one
+    session = channel.session
     request.checked = session.identity is not None
     guarded = request.checked and not request.row.unprotected
     if guarded and session.encrypt and request.command != Command.SESSION_SETUP:
         request.refusal = NtStatus.ACCESS_DENIED
     elif request.flags & Flags.SIGNED:
-        if session.signer is not None and not session.signer.verify(request.frame):
+        if channel.signer is not None and not channel.signer.verify(request.frame):
             request.refusal = NtStatus.ACCESS_DENIED
     elif guarded:
         # In a session that encrypts, a SESSION_SETUP may come signed instead of sealed; with
@@ -43,29 +44,29 @@ def check_signature(request: Request) -> None:
 
 def protect(request: Request, reply: Reply) -> None:
     """Sign as [MS-SMB2] 3.3.4.1.1 says, and go on with the preauth hash."""
-    session = request.session
-    if session is None:
+    channel = request.channel
+    if channel is None:
         if request.flags & Flags.SIGNED:
             # There is no key.  Windows and Samba leave the request's signature where it was,
             # and by that Samba's clients know that USER_SESSION_DELETED is meant for them.
             reply.frame[20] |= Flags.SIGNED
             reply.frame[52:68] = request.frame[SIGNATURE]
-    elif session.signer is not None and not request.sealed:
-        signed = reply.signed or (request.flags & Flags.SIGNED and not request.refusal)
-        required = session.signing_required and session.identity is not None
-        # An interim response goes unsigned: it says nothing, and under GMAC, whose nonce is
-        # the MessageId, a second signature with the same nonce would give the key away.
-        if (signed or required) and reply.status != NtStatus.PENDING:
+    elif not request.sealed:
+        signer, session = reply.signer, channel.session
+        if (request.flags & Flags.SIGNED and not request.refusal) or (
+            session.signing_required and session.identity is not None
+        ):
+            signer = signer or channel.signer
+        # An interim response goes unsigned: it says nothing, and under GMAC, whose nonce is the
+        # MessageId, a second signature with the same nonce would give the key away.
+        if signer is not None and reply.status != NtStatus.PENDING:
             frame = reply.frame
             frame[20] |= Flags.SIGNED  # Flags stand at 16 of the header, after 4 of NetBIOS
-            session.signer.sign_into(frame, 4)
+            signer.sign_into(frame, 4)
     if reply.preauth:
         message = memoryview(reply.frame)[4:]
-        if request.session is not None:
-            request.session.preauth = extend_preauth_hash(request.session.preauth, message)
-        else:
-            connection = request.connection
-            connection.preauth = extend_preauth_hash(connection.preauth, message)
+        hashed = channel or request.connection
+        hashed.preauth = extend_preauth_hash(hashed.preauth, message)
 
 
 def seal(session: Session, parts: Sequence[Buffer]) -> list[Buffer]:

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
+from smbd.crypto import Signer
 from smbd.memory import MemoryAccount
 from smbd.negotiated import Negotiated
 from smbd.ntstatus import NtError, NtStatus
 from smbd.rows import Row
 from smbd.service import Service
-from smbd.session import Session, Tree
+from smbd.session import Channel, Session, Tree
 from smbd.share import Share
 from smbd.state import Open, PipeOpen, Tables
 from smbd.vfs import Root
@@ -55,7 +56,7 @@ class ConnectionView(Protocol):
     network: str  # of the client, for limits
     negotiated: Negotiated
     preauth: bytes  # PreauthIntegrityHashValue
-    sessions: dict[int, Session]
+    channels: dict[int, Channel]  # by SessionId
     memory: MemoryAccount
     now: float  # when its last frame came, by the server's clock
     login_due: float  # when the last of the login answers that are held back leaves
@@ -72,8 +73,8 @@ class ConnectionView(Protocol):
     def logged_in(self) -> None:
         """Somebody has logged in here."""
 
-    def forget(self, session_id: int) -> None:
-        """A session has ended."""
+    def add_channel(self, session: Session) -> Channel:
+        """Make a session known here."""
 
     def find_running(self, request: "Request") -> "Request | None":
         """The request that a CANCEL means."""
@@ -89,12 +90,13 @@ class FileId(NamedTuple):
 class Reply:
     """A response: its status, and a buffer with HEADROOM free bytes before the body."""
 
-    __slots__ = ("frame", "preauth", "signed", "status")
+    __slots__ = ("frame", "preauth", "signer", "status")
 
     def __init__(self, body: bytes = b"", status: int = NtStatus.SUCCESS) -> None:
         self.frame = bytearray(HEADROOM) + body
         self.status = status
-        self.signed = False  # sign whatever the request was: the last reply of a login
+        # It signs whatever the request was: the last reply of a login.
+        self.signer: Signer | None = None
         self.preauth = False  # part of the preauth integrity hash
 
     @classmethod
@@ -103,7 +105,8 @@ class Reply:
         reply = cls.__new__(cls)
         reply.frame = frame
         reply.status = NtStatus.SUCCESS
-        reply.signed = reply.preauth = False
+        reply.signer = None
+        reply.preauth = False
         return reply
 
     @classmethod
@@ -130,7 +133,8 @@ class Request:
     credit_request: int
     tree_id: int
     session_id: int
-    session: Session | None
+    channel: Channel | None
+    session: Session | None  # that of the channel
     sealed: bool
     refusal: int = 0
     checked: bool = False  # its protection, against a session that is logged in

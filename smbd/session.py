@@ -56,27 +56,37 @@ class Tree:
 
 
 @dataclass(slots=True, eq=False)
+class Channel:
+    """A session on one connection ([MS-SMB2] 3.3.1.14): what belongs to the two of them alone."""
+
+    session: "Session"
+    leave: Callable[[], object]  # takes it out of its connection's table
+    notify: Callable[[bytes, int, "Session | None"], None]  # Connection.notify
+    signer: Signer | None = None  # by Channel.SigningKey; None: nothing can be signed
+    exchange: Exchange | None = None  # the login under way, also a re-authentication
+    preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
+
+
+@dataclass(slots=True, eq=False)
 class Session:
-    """One login on one connection; `identity` is None until it has succeeded.
+    """One login; `identity` is None until it has succeeded.
 
     Session.State in these words: InProgress without an identity or `suspended`, else Valid.
     Expired there is not: an NTLM login has no end of its own.
     """
 
     session_id: int
-    forget: Callable[[], None]  # takes it out of its connection's table
     began: float  # by the server's clock
     client: str = ""  # its address and port, and ...
     network: str = ""  # ... which addresses count as one with it: for limits
-    account: MemoryAccount = field(default_factory=MemoryAccount)  # the connection's
-    exchange: Exchange | None = None  # the login under way, also a re-authentication
-    preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
+    account: MemoryAccount = field(default_factory=MemoryAccount)  # its first connection's
+    channels: list[Channel] = field(default_factory=list)  # in the order they came
     identity: Identity | None = None
     first_identity: Identity | None = None  # of its first login: the keys are this account's
     suspended: bool = False  # it has to prove itself again, or has ended
     signing_required: bool = False
     encrypt: bool = False  # EncryptData: every request must come sealed
-    signer: Signer | None = None
+    signer: Signer | None = None  # by Session.SigningKey, that of its first channel
     sealer: Sealer | None = None
     application_key: bytes = b""
     trees: dict[int, Tree] = field(default_factory=dict)
@@ -108,6 +118,16 @@ class Session:
         guest = owner.is_guest or owner.is_anonymous
         user = f"guest {self.network}" if guest else f"user {owner.user}"
         return f"connection {self.client}", user, self.network
+
+    def forget(self) -> None:
+        """It has ended: no connection knows it any more; a second time does nothing.
+
+        Requests of its that came before find it suspended.
+        """
+        self.suspended = True
+        self.memory.end()
+        while self.channels:
+            self.channels.pop().leave()
 
     def connect(
         self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None

@@ -11,7 +11,7 @@ from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
 from smbd.memory import SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import ConnectionView, Reply, Request
-from smbd.session import Session
+from smbd.session import Channel, Session
 from smbd.teardown import end_session
 from smbd.wire.header import Dialect, SecurityMode
 from smbd.wire.session_setup import (
@@ -38,66 +38,67 @@ async def run(request: Request) -> Reply:
     if _must_seal(connection) and not connection.negotiated.cipher_id:
         # The same section: who cannot seal is not even asked for a password.
         raise NtError(NtStatus.ACCESS_DENIED)
-    session = _session(request)
+    channel = _channel(request)
+    session = channel.session
     first = session.identity is None
     hashed = first and connection.negotiated.dialect == Dialect.SMB_3_1_1
     if hashed:
-        session.preauth = extend_preauth_hash(session.preauth, request.frame)
-    step = await _step(request, session, message)
+        channel.preauth = extend_preauth_hash(channel.preauth, request.frame)
+    step = await _step(request, channel, message)
     if step.identity is None:
         request.credit_request = 1  # as Windows and Samba grant in the middle of a login
         reply = Reply(pack_session_setup_response(0, step.token), NtStatus.MORE_PROCESSING_REQUIRED)
         reply.preauth = hashed
         return reply
     if first:
-        await _begin(request, session, message, step.identity)
+        await _begin(request, channel, message, step.identity)
     else:
         await _renew(request, session, step.identity)
-    session.exchange = None
+    channel.exchange = None
     session.memory.resize(SESSION)
     reply = Reply(pack_session_setup_response(_flags(session), step.token))
-    reply.signed = session.has_key
+    reply.signer = channel.signer
     return reply
 
 
-def _session(request: Request) -> Session:
-    """The session that the request goes on with, or a new one."""
+def _channel(request: Request) -> Channel:
+    """The session that the request goes on with, or a new one, on this connection."""
     connection, service = request.connection, request.service
     if request.session_id:
-        if request.session is None:
+        if request.channel is None:
             raise NtError(NtStatus.USER_SESSION_DELETED)
-        session = request.session
+        channel = request.channel
     else:
-        if len(connection.sessions) >= _MOST_SESSIONS:
+        if len(connection.channels) >= _MOST_SESSIONS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         memory = Holding(connection.memory, SESSION)
-        session_id = service.new_session_id()
         session = Session(
-            session_id,
-            lambda: connection.forget(session_id),
+            service.new_session_id(),
             connection.now,
             connection.client,
             connection.network,
             connection.memory,
+            memory=memory,
         )
-        session.memory = memory
-        session.preauth = connection.preauth
-        connection.sessions[session_id] = service.sessions[session_id] = session
-        request.session, request.session_id = session, session_id
-    if session.exchange is None:
-        session.exchange = service.authenticator.begin()
-        session.suspended = session.identity is not None
-    return session
+        service.sessions[session.session_id] = session
+        channel = connection.add_channel(session)
+        request.channel, request.session = channel, session
+        request.session_id = session.session_id
+    if channel.exchange is None:
+        channel.exchange = service.authenticator.begin()
+        channel.session.suspended = channel.session.identity is not None
+    return channel
 
 
-async def _step(request: Request, session: Session, message: SessionSetupRequest) -> Step:
+async def _step(request: Request, channel: Channel, message: SessionSetupRequest) -> Step:
     """Give the token to the login; a failure ends the session, old or new (3.3.5.5.3)."""
     connection, throttle = request.connection, request.service.throttle
-    assert session.exchange is not None
+    session = channel.session
+    assert channel.exchange is not None
     now = connection.now
     try:
-        step = session.exchange.step(message.token)
-        session.memory.resize(SESSION + session.exchange.size)
+        step = channel.exchange.step(message.token)
+        session.memory.resize(SESSION + channel.exchange.size)
     except NtError as error:
         refusal = error.status  # alone: the error's traceback keeps all messages of the login
     else:
@@ -105,24 +106,24 @@ async def _step(request: Request, session: Session, message: SessionSetupRequest
     if refusal:
         await end_session(request.service, session)
         if session.identity is None:
-            request.session = None  # nothing to sign the answer with
+            request.channel = request.session = None  # nothing to sign the answer with
         connection.tell(logging.WARNING, "login failed", "login failed: %s", status_name(refusal))
         if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
             await _hold_back(connection, throttle.failed(connection.address, now))
         raise NtError(refusal)
     if step.identity is not None:
         await _hold_back(connection, throttle.delay(connection.address, now))
-        _check_alive(connection, session)
+        _check_alive(connection, channel)
     return step
 
 
-def _check_alive(connection: ConnectionView, session: Session) -> None:
+def _check_alive(connection: ConnectionView, channel: Channel) -> None:
     """Whether a session outlived a wait.
 
     Its exchange stays until all is settled, and answers no token any more: so a SESSION_SETUP
     that comes meanwhile ends the session.  Otherwise it would begin a second login in it.
     """
-    if connection.sessions.get(session.session_id) is not session:
+    if connection.channels.get(channel.session.session_id) is not channel:
         raise NtError(NtStatus.USER_SESSION_DELETED)
 
 
@@ -137,10 +138,10 @@ async def _hold_back(connection: ConnectionView, delay: float) -> None:
 
 
 async def _begin(
-    request: Request, session: Session, message: SessionSetupRequest, identity: Identity
+    request: Request, channel: Channel, message: SessionSetupRequest, identity: Identity
 ) -> None:
     """A new login has succeeded ([MS-SMB2] 3.3.5.5.3)."""
-    connection, service = request.connection, request.service
+    connection, service, session = request.connection, request.service, channel.session
     if _must_seal(connection) and not identity.session_key:
         await end_session(service, session)
         raise NtError(NtStatus.ACCESS_DENIED)
@@ -148,8 +149,8 @@ async def _begin(
     if previous is not None and previous is not session and _is_same(previous, identity):
         # A client that comes back after its connection broke.
         await end_session(service, previous)
-        _check_alive(connection, session)
-    _establish(connection, session, message, identity)
+        _check_alive(connection, channel)
+    _establish(connection, channel, message, identity)
     connection.logged_in()
     name = _name(identity)
     connection.tell(logging.INFO, "logged in", "%s logged in", name, user=name)
@@ -162,17 +163,18 @@ def _is_same(previous: Session, identity: Identity) -> bool:
 
 
 def _establish(
-    connection: ConnectionView, session: Session, message: SessionSetupRequest, identity: Identity
+    connection: ConnectionView, channel: Channel, message: SessionSetupRequest, identity: Identity
 ) -> None:
     """What a login gives: its keys, and whether they must be used."""
     server, negotiated = connection.service.config.server, connection.negotiated
+    session = channel.session
     session.identity = session.first_identity = identity
     if not identity.session_key:
         return
     keys = derive_keys(
-        negotiated.dialect, identity.session_key, session.preauth, negotiated.cipher_id
+        negotiated.dialect, identity.session_key, channel.preauth, negotiated.cipher_id
     )
-    session.signer = make_signer(negotiated.signing_algorithm, keys.signing)
+    session.signer = channel.signer = make_signer(negotiated.signing_algorithm, keys.signing)
     session.application_key = keys.application
     session.signing_required = server.signing == "required" or bool(
         message.security_mode & SecurityMode.SIGNING_REQUIRED

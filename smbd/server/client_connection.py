@@ -152,7 +152,7 @@ class ClientConnection:
             elif transport.stalled_since <= now - idle:
                 self.end("dropped: takes no replies")
                 return
-            elif not any(one.opens or one.pipes for one in self.connection.sessions.values()):
+            elif not self.connection.handles:
                 self.end("dropped: idle")
                 return
             else:
@@ -184,7 +184,7 @@ class ClientConnection:
         user = session.user
         self.connection.tell(logging.WARNING, "ended", "%s: %s", user, why, user=user)
         await end_session(self._service, session)
-        if not self.connection.sessions:
+        if not self.connection.channels:
             self._scope.cancel()
 
     async def _clean_up(self) -> None:
@@ -193,12 +193,12 @@ class ClientConnection:
         self.connection.on_login = _nobody  # the way back to here: its memory is free at once
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
-        sessions = self.connection.sessions
-        while sessions:
-            session = next(iter(sessions.values()))
+        channels = self.connection.channels
+        while channels:
+            session = next(iter(channels.values())).session
             with wall(f"{self.name}: the end of a session"):
                 await end_session(self._service, session)
-            sessions.pop(session.session_id, None)
+            channels.pop(session.session_id, None)
         self._admission.leave(self.connection.address, unauthenticated=self._unauthenticated)
 
 

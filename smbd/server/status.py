@@ -84,14 +84,14 @@ def _lists(
     service: Service, clients: Iterable[ClientConnection]
 ) -> dict[str, Iterable[dict[str, Any]]]:
     """The lists of this moment; the rows are made as they are asked for."""
-    logins = [(client, list(client.connection.sessions.values())) for client in clients]
+    logins = [(client, logged_in(client)) for client in clients]
     opens = list(service.tables.opens)
     return {
         "sessions": (
             _session(client, session)
             for client, sessions in logins
             for session in sessions
-            if session.identity is not None and session.session_id in service.sessions
+            if session.session_id in service.sessions
         ),
         "opens": (_open(service, one) for one in opens if not one.closed),
         "locks": (lock for one in opens for lock in _locks(service, one)),
@@ -100,7 +100,8 @@ def _lists(
 
 def logged_in(client: ClientConnection) -> Sequence[Session]:
     """The sessions of a connection, without logins that are still under way."""
-    return [one for one in client.connection.sessions.values() if one.identity is not None]
+    sessions = [channel.session for channel in client.connection.channels.values()]
+    return [one for one in sessions if one.identity is not None]
 
 
 def _share(share: Share) -> dict[str, Any]:

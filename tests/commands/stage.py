@@ -183,11 +183,10 @@ class Stage:
         self.wire = Wire()
         self.connection = Connection(self.service, "test:1", "test", window, emit=self.wire.send)
         self.settle(dialect=0x0302, multi_credit=True)
-        self.session = Session(
-            7, lambda: self.connection.forget(7), 0.0, "test:1", "test", self.connection.memory
-        )
+        self.session = Session(7, 0.0, "test:1", "test", self.connection.memory)
         self.session.identity = Identity("test", "", b"", is_guest=False, is_anonymous=False)
-        self.connection.sessions[7] = self.service.sessions[7] = self.session
+        self.service.sessions[7] = self.session
+        self.connection.add_channel(self.session)
         self.peer = Peer()
         self.peer.session.session_id = 7
         self.peer.session.tree_id = self.session.connect(

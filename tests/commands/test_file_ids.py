@@ -47,10 +47,10 @@ async def test_an_open_is_found_through_the_tree_connect_that_made_it_alone(tmp_
 async def test_an_open_is_found_by_the_session_that_made_it_alone(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
-        other = Session(8, lambda: stage.connection.forget(8), 0.0)
+        other = Session(8, 0.0)
         other.identity = stage.session.identity
         other.connect(stage.share, 0x1F01FF, encrypt=False, root=stage.root)
-        stage.connection.sessions[8] = other
+        stage.connection.add_channel(other)
         stage.peer.session.session_id = 8
         assert await status_of_close(stage, file_id) == NtStatus.FILE_CLOSED
         stage.peer.session.session_id = 7

@@ -32,17 +32,17 @@ def a_session(
     connection, *, session_id=SESSION_ID, signed=True, required=False, sealing=False, guest=False
 ):
     """Logged in, with the keys that its dialect derives from KEY."""
-    session = Session(session_id, lambda: connection.forget(session_id), 0.0)
+    session = Session(session_id, 0.0)
+    channel = connection.add_channel(session)
     session.identity = Identity("test", "", b"" if guest else KEY, guest, is_anonymous=False)
     if signed and not guest:
         keys = derive_keys(connection.negotiated.dialect, KEY, bytes(64), CIPHER)
-        session.signer = make_signer(
+        session.signer = channel.signer = make_signer(
             0 if connection.negotiated.dialect < 0x0300 else 1, keys.signing
         )
         session.signing_required = required
         if sealing:
             session.sealer = Sealer(CIPHER, keys.encryption, keys.decryption)
-    connection.sessions[session_id] = session
     return session
 
 

@@ -16,7 +16,8 @@ def notified(dialect, body, session_id=SESSION_ID, *, sealing=False):
     session = a_session(connection, required=True, sealing=sealing)
     emitted = []
     connection.emit = emitted.append
-    connection.notify(body, session_id, session if sealing else None)
+    (channel,) = session.channels
+    channel.notify(body, session_id, session if sealing else None)
     (buffers,) = emitted
     return payload(buffers), connection
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from smbd.crypto import make_signer
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.request import Reply
 from tests.core import messages
@@ -164,12 +165,44 @@ def test_an_interim_response_is_not_signed_and_the_final_one_is():
 
 def test_the_last_reply_of_a_login_is_signed_though_its_request_was_not():
     connection = a_connection()
-    a_session(connection)
+    session = a_session(connection)
     (request,) = received(connection, message(SESSION_SETUP, session_id=SESSION_ID))
     reply = Reply(b"body")
-    reply.signed = True
+    reply.signer = session.signer
     (answer,) = answers(payload(connection.finish(request, reply)))
     assert client_signer(0x0302).verify(memoryview(answer.raw))
+
+
+def test_a_reply_that_names_its_key_is_signed_by_it_and_not_by_the_channels():
+    connection = a_connection()
+    a_session(connection)
+    other = make_signer(1, b"another 16 bytes")
+    (request,) = received(connection, a_peer().request(SESSION_SETUP))
+    assert not request.refusal
+    reply = Reply(b"body")
+    reply.signer = other
+    (answer,) = answers(payload(connection.finish(request, reply)))
+    assert other.verify(memoryview(answer.raw))
+
+
+def test_each_channel_of_a_session_has_its_own_key():
+    first, second = a_connection(), a_connection()
+    session = a_session(first, required=True)
+    second.add_channel(session).signer = make_signer(1, b"another 16 bytes")
+    frame = a_peer().request(ECHO)
+    assert not received(first, frame)[0].refusal
+    assert received(second, frame)[0].refusal == NtStatus.ACCESS_DENIED
+
+
+def test_a_session_that_ends_is_known_on_none_of_its_connections():
+    connections = [a_connection(), a_connection()]
+    session = a_session(connections[0])
+    connections[1].add_channel(session)
+    session.forget()
+    for connection in connections:
+        (request,) = received(connection, a_peer().request(ECHO))
+        assert request.channel is None
+    assert session.suspended
 
 
 # --- sealing ---

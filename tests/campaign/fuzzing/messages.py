@@ -118,7 +118,7 @@ class Frames:
         window.grant(512)
         connection = Connection(self._stage.service, "test:1", "test", window)
         connection.negotiated = replace(known.negotiated, multi_credit=True)
-        connection.sessions = dict(known.sessions)
+        connection.channels = dict(known.channels)
         requests = connection.receive(memoryview(bytearray(frame)), 0.0)
         refusals = [(one, Reply.of_error(one.refusal or 0xC0000001)) for one in requests]
         connection.finish_compound(refusals)
