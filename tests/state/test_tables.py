@@ -95,7 +95,7 @@ def test_nothing_is_entered_that_was_made_in_a_folder_which_waits_for_its_deleti
     tables = tables_for()
     tables.enter(folder := an_open(PaperFile(inode=9)), a_holder())
     folder.link.doom()
-    holder, made = a_holder(2), an_open(PaperFile(inode=2, folder=(1, 9)), number=2)
+    holder, made = a_holder(2), an_open(PaperFile(inode=2, created_in=(1, 9)), number=2)
     assert status_of(tables.enter, made, holder) == NtStatus.DELETE_PENDING
     assert nothing_has_changed(tables, holder, made)
 
