@@ -324,9 +324,8 @@ class Connection:
 
     # --- asynchronous requests ---
 
-    def started(self, request: Request, cancel: Callable[[], None]) -> None:
+    def started(self, request: Request) -> None:
         """A request is being worked on: CANCEL can find it by its MessageId."""
-        request.cancel = cancel
         self._running[request.message_id] = request
 
     def interim(self, request: Request) -> Reply:
@@ -338,7 +337,7 @@ class Connection:
 
     def ended(self, request: Request) -> None:
         """A request is answered, or never will be."""
-        request.cancel = None
+        request.on_cancel = request.on_wait = None
         self._running.pop(request.message_id, None)
         self.pending.pop(request.async_id, None)
 

@@ -7,8 +7,10 @@ which awaits `run`, is known to CANCEL, and gets an interim response if that tak
 import errno
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import outcome
 import trio
@@ -29,6 +31,7 @@ from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.rows import UNKNOWN
+from smbd.state import Wait
 from smbd.teardown import close_unused
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
@@ -122,8 +125,7 @@ class Dispatch:
         """What can be answered now; None if a task must go on with it, and one more may."""
         reply = self._settle(request, _now, request)
         if reply is None and not self._takes(request):
-            if request.place is not None:
-                request.place.give_up()
+            request.let_go()
             return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
         return reply
 
@@ -131,7 +133,7 @@ class Dispatch:
         """Whether one more may be in work."""
         if self.in_work >= self._most_in_work:
             return False
-        return not request.row.may_stay or self._connection.memory.has_room(TASK + REQUEST)
+        return not request.waits_for_others or self._connection.memory.has_room(TASK + REQUEST)
 
     def _begin(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a chain in a task, from the request that could not be answered at once.
@@ -139,42 +141,57 @@ class Dispatch:
         Returns whether the task uses the receive buffer.
         """
         pinned = [request.keep_frame() for request in requests]
-        # A pending LOCK or CHANGE_NOTIFY holds no data; what moves data may hold its charge twice.
+        # What moves data may hold its charge twice.
         size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(largest_payload(request) for request in requests[at:])
-        turn = self._transport.turn.another()
-        stays = requests[at].row.may_stay
-        work = _Work(0 if stays else size, size if stays else 0, turn)
+        chain = _Chain(requests, answers, size, self._transport.turn.another())
         self._settle(requests[at], requests[at].hold)
-        self._transport.work_began(work.flight)
-        self._connection.memory.add(work.held)
+        self._transport.work_began(size)
         self.in_work += 1
-        scope = self._started(requests[at])
-        self._nursery.start_soon(self._chain, requests, answers, at, work, scope)
+        scope = self._started(chain, requests[at])
+        self._nursery.start_soon(self._carry_on, chain, at, scope)
         return any(pinned)
 
-    def _started(self, request: Request) -> trio.CancelScope:
-        """What cancels it from now on: a CANCEL may come before its task begins.
+    def _started(self, chain: "_Chain", request: Request) -> trio.CancelScope:
+        """What a task works on from now on: a CANCEL may come before it begins.
 
         CANCELLED says that nothing was done.  What changes something that stays is carried out,
         and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
         """
         scope = trio.CancelScope()
-        cancel = _carry_on if request.row.changes else scope.cancel
-        self._connection.started(request, cancel)
+        request.on_wait = partial(self._wait, chain, request)
+        request.on_cancel = None if request.row.changes else scope.cancel
+        self._connection.started(request)
+        if request.waiting is not None and request.waits_for_others:
+            self._wait(chain, request, request.waiting)
+        elif chain.may_tell(request):
+            self.interims.begin(request, chain.answers, for_others=False)
         return scope
 
-    async def _chain(
-        self,
-        requests: list[Request],
-        answers: Answers,
-        at: int,
-        work: "_Work",
-        scope: trio.CancelScope,
-    ) -> None:
+    def _wait(self, chain: "_Chain", request: Request, wait: Wait) -> None:
+        """A request goes on when others let it, maybe never.
+
+        Its client hears so soon, where it can.  It must keep neither the server from its end nor
+        the client's other requests from being read: they may be what it waits for.
+        """
+        if self._ending:
+            wait.end(NtStatus.CANCELLED)
+        elif request.row.never_async:
+            return  # bounded: a login that is held back
+        elif chain.flight and not self._connection.memory.has_room(TASK + REQUEST):
+            wait.end(NtStatus.INSUFFICIENT_RESOURCES)
+        else:
+            self._transport.work_ended(chain.flight)
+            self._connection.memory.add(chain.flight)
+            chain.held, chain.flight = chain.held + chain.flight, 0
+            if chain.may_tell(request, for_others=True):
+                self.interims.begin(request, chain.answers, for_others=True)
+
+    async def _carry_on(self, chain: "_Chain", at: int, scope: trio.CancelScope) -> None:
+        """Carry out a chain from the request on that could not be answered at once."""
+        requests, answers, turn = chain.requests, chain.answers, chain.turn
         try:
             reply: Reply | None = None
-            turn = work.turn
             # Many may begin at once, and each READ of 1 MiB makes a buffer: 0.6 ms (measured).
             await turn.await_round()
             for index in range(at, len(requests)):
@@ -184,10 +201,10 @@ class Dispatch:
                         await turn.give_way()
                     reply = self._settle(request, _now, request)
                     if reply is None:
-                        scope = self._started(request)
+                        self._settle(request, request.hold)
+                        scope = self._started(chain, request)
                 if reply is None:
-                    last = index == len(requests) - 1
-                    reply = await self._later(request, answers, scope, last=last)
+                    reply = await self._later(request, scope)
                     turn.begin()
                 _note(request, reply, answers)
                 reply = None
@@ -198,26 +215,15 @@ class Dispatch:
             self._send(answers)
         finally:
             self.in_work -= 1
-            self._connection.memory.add(-work.held)
-            self._transport.work_ended(work.flight)
+            self._connection.memory.add(-chain.held)
+            self._transport.work_ended(chain.flight)
             if not self.in_work:
                 self._idle.set()
 
-    async def _later(
-        self, request: Request, answers: Answers, scope: trio.CancelScope, *, last: bool
-    ) -> Reply:
-        """Await `run`, cancellable, with an interim response if it takes long."""
+    async def _later(self, request: Request, scope: trio.CancelScope) -> Reply:
+        """Await `run`, cancellable."""
         with scope:
-            self._settle(request, request.hold)
-            if self._ending and request.row.waits_for_others:
-                scope.cancel()
             try:
-                # The last of a chain may be told to wait: an interim response in the middle
-                # tears the frame apart, which clients expect of a CREATE alone.
-                row = request.row
-                others = row.waits_for_others
-                if (last or (others and row.async_in_compound)) and not row.never_async:
-                    self.interims.begin(request, answers, for_others=others)
                 run = handler_of(request).run
                 return self._settle(request, (await outcome.acapture(run, request)).unwrap)
             finally:
@@ -235,7 +241,7 @@ class Dispatch:
         """
         self._ending = True
         for request in self._connection.running():
-            if request.cancel is not None and request.row.waits_for_others:
+            if request.waits_for_others:
                 request.cancel()
         while self.in_work:
             self._idle = trio.Event()
@@ -281,19 +287,29 @@ class Dispatch:
             del step  # that of `_later` has the error, whose traceback has this frame: a cycle
 
 
-class _Work(NamedTuple):
-    """What a chain in a task needs.
+@dataclass(slots=True, eq=False)
+class _Chain:
+    """The requests of one frame, which a task carries out one after the other.
 
-    Bytes of what goes away by itself, and of what stays; and its turns in the loop.
+    `flight` is how many bytes of memory it needs that go away by themselves, `held` of those that
+    may stay for ever.
     """
 
+    requests: list[Request]
+    answers: Answers
     flight: int
-    held: int
     turn: Turn
+    held: int = 0
 
+    def may_tell(self, request: Request, *, for_others: bool = False) -> bool:
+        """Whether a request may have an interim response, which nobody has told of yet.
 
-def _carry_on() -> None:
-    """CANCEL comes too late."""
+        In the middle of a chain it tears the frame apart: clients expect that of a CREATE alone
+        that waits for others.
+        """
+        row, last = request.row, request is self.requests[-1]
+        may = last or (for_others and row.async_in_compound)
+        return may and not (row.never_async or request.async_id)
 
 
 def _note(request: Request, reply: Reply, answers: Answers) -> None:

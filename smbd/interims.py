@@ -38,7 +38,8 @@ class Interims:
         self._earlier = trio.Event()  # set when the first one is due sooner than was known
 
     def begin(self, request: Request, answers: Answers, *, for_others: bool) -> None:
-        """A request is to be told of, unless it ends before."""
+        """A request is to be told of, unless it ends before; it may wait for others later on."""
+        self.end(request)
         queue, delay = self._for_files, FOR_FILES_AFTER
         if for_others:
             queue, delay = self._for_others, FOR_OTHERS_AFTER

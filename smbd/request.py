@@ -12,7 +12,7 @@ from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
 from smbd.share import Share
-from smbd.state import Open, PipeOpen, Tables
+from smbd.state import Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
@@ -38,13 +38,6 @@ class NamesFile(Protocol):
     @property
     def volatile_id(self) -> int:
         """The half that its session finds it by."""
-
-
-class Place(Protocol):
-    """A place in a line, taken by `try_now` in the order of requests."""
-
-    def give_up(self) -> None:
-        """Nobody waits there any more."""
 
 
 class ConnectionView(Protocol):
@@ -143,10 +136,11 @@ class Request:
     open: Open | None = None  # what it worked on, for the related one that follows
     pipe: PipeOpen | None = None  # the same on IPC$
     held: Open | None = None  # counts this request among its users
-    place: Place | None = None  # where a LOCK or CHANGE_NOTIFY stands in line, since it came
+    waiting: Wait | None = None  # what it goes on behind, where it cannot at once
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
-    cancel: Callable[[], None] | None = None  # set while a task works on it
+    on_cancel: Callable[[], None] | None = None  # set while a task works on it
+    on_wait: Callable[[Wait], None] | None = None  # the same
 
     @property
     def service(self) -> Service:
@@ -270,10 +264,35 @@ class Request:
             found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
             self.held = found.hold()
 
+    def waits_for(self, wait: Wait) -> Wait:
+        """Go on when this is over: said by `try_now` before it gives None, or awaited in `run`."""
+        self.waiting = wait
+        if self.on_wait is not None and self.waits_for_others:
+            self.on_wait(wait)
+        return wait
+
+    def live_wait(self) -> Wait:
+        """What `try_now` said that it waits for."""
+        assert self.waiting is not None
+        return self.waiting
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it waits for what may never come."""
+        waiting = self.waiting
+        return waiting is not None and waiting.for_others and not waiting.over
+
+    def cancel(self) -> None:
+        """[MS-SMB2] 3.3.5.16: end what it waits for, or else what works on it, if that can be."""
+        if self.waiting is not None and self.waits_for_others:
+            self.waiting.end(NtStatus.CANCELLED)
+        elif self.on_cancel is not None:
+            self.on_cancel()
+
     def let_go(self) -> Open | None:
         """The request is answered; the Open whose descriptor is to be closed now, if any."""
-        place, self.place = self.place, None
-        if place is not None:
-            place.give_up()
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            waiting.give_up()
         held, self.held = self.held, None
         return held if held is not None and held.leave() else None

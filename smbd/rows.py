@@ -31,16 +31,10 @@ class Row:
     moves_data: bool = False  # its buffers are as large as its credits say
     changes: bool = False  # something that stays: what has begun is done to its end, CANCEL or not
     modifies: bool = False  # data: a ChannelSequence of old fails it ([MS-SMB2] 3.3.5.2.10)
-    waits_for_others: bool = False  # for what other clients do, or for a delay
     # An interim response to a login is nothing that the preauth integrity hash knows of, and the
     # answer to a tree connect says the TreeId where the AsyncId would stand.
     never_async: bool = False
     async_in_compound: bool = False  # also where it is not the last one
-
-    @property
-    def may_stay(self) -> bool:
-        """Whether it may be in work for ever: a wait that no client is told of is bounded."""
-        return self.waits_for_others and not self.never_async
 
 
 _NEGOTIATE = Row(
@@ -58,7 +52,6 @@ ROWS: dict[int, Row] = {
         name="SESSION_SETUP",
         needs_session=False,
         needs_tree=False,
-        waits_for_others=True,  # its answer may be held back
         never_async=True,
     ),
     Command.LOGOFF: Row(name="LOGOFF", needs_tree=False, while_suspended=True, changes=True),
@@ -90,7 +83,6 @@ ROWS: dict[int, Row] = {
         file_id_at=72,
         of_directory=NtStatus.INVALID_PARAMETER,
         while_suspended=True,
-        waits_for_others=True,
     ),
     Command.IOCTL: Row(
         name="IOCTL",
@@ -114,7 +106,6 @@ ROWS: dict[int, Row] = {
         file_id_at=72,
         of_file=NtStatus.INVALID_PARAMETER,
         limit="max_transact",
-        waits_for_others=True,
     ),
     Command.QUERY_INFO: Row(
         name="QUERY_INFO", file_id_at=88, limit="max_transact", moves_data=True
@@ -133,10 +124,9 @@ ROWS: dict[int, Row] = {
 # Of a number that is no command's.
 UNKNOWN = Row(name="unknown")
 
-# On IPC$, where whatever names a file means a pipe: nothing of it stays, and a READ may wait for a
-# message that never comes.
+# On IPC$, where whatever names a file means a pipe: nothing of it stays.
 PIPE_ROWS: dict[int, Row] = {
-    number: replace(row, changes=False, waits_for_others=number == Command.READ)
+    number: replace(row, changes=False)
     for number, row in ROWS.items()
     if row.file_id_at or number == Command.CREATE
 }

@@ -1,19 +1,22 @@
 """How the event loop waits for what state says is not over yet."""
 
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
-from smbd.state import Change, FileTable, Lines, Open, Wait
+from smbd.ntstatus import NtError
+from smbd.state import Change, FileTable, Open, Place, Wait
 
 
 async def until(wait: Wait) -> None:
-    """Return when it is over."""
-    over = trio.Event()
-    wait.wake = over.set
+    """Return when it is over; NtError with the status that it ended with, if that is a refusal."""
     if not wait.over:
+        over = trio.Event()
+        wait.wake = over.set
         await over.wait()
+    if wait.status:
+        raise NtError(wait.status)
 
 
 async def begun(begin: Callable[[], Change | Wait]) -> Change:
@@ -26,19 +29,15 @@ async def begun(begin: Callable[[], Change | Wait]) -> Change:
 
 
 @asynccontextmanager
-async def in_turn(lines: Lines, thing: Hashable) -> AsyncIterator[None]:
-    """A block that begins when all that came before for the same thing are done."""
-    place = lines.join(thing)
+async def in_turn(place: Place) -> AsyncIterator[None]:
+    """A block that begins when its turn in a queue has come; with it the place is given up."""
     try:
-        if not place.is_first:
-            turn = trio.Event()
-            place.wake = turn.set
-            await turn.wait()
+        await until(place)
         yield
     finally:
-        lines.leave(thing, place)
+        place.give_up()
 
 
 def alone(files: FileTable, open_: Open) -> AbstractAsyncContextManager[None]:
     """A block in which no other request changes the records or names of an open file."""
-    return in_turn(files.lines, open_.file.identity)
+    return in_turn(files.queues.join(open_.file.identity))

@@ -7,7 +7,7 @@ from smbd.request import Reply, Request
 def try_now(request: Request) -> Reply | None:
     """Cancel what it means, if that still runs."""
     target = request.connection.find_running(request)
-    if target is not None and target.cancel is not None:
+    if target is not None:
         target.cancel()
     return NO_REPLY
 

@@ -1,11 +1,10 @@
 """CHANGE_NOTIFY ([MS-SMB2] 3.3.5.19): tell a client what happens in a directory."""
 
-import trio
-
 from smbd.memory import WATCH
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import ChangeNotifyEntry, NotifyWait, Open
+from smbd.state import ChangeNotifyEntry, Open
+from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.change_notify import (
     ChangeNotifyFlags,
@@ -18,7 +17,7 @@ from smbd.wire.output import pack_output_response
 def try_now(request: Request) -> Reply | None:
     """Answer with what has happened since the last request; None if that is nothing.
 
-    The place in the line is taken here, where requests come in their order.
+    The place in the queue is taken here, where requests come in their order.
     """
     message = parse_change_notify_request(request.frame)
     open_ = _prepare(request, message)
@@ -27,24 +26,17 @@ def try_now(request: Request) -> Reply | None:
     entry = _entry(request, open_, message)
     if entry.ready and not entry.waits:
         return _finish(entry, message)
-    request.place = entry.wait()
+    request.waits_for(entry.wait())
     return None
 
 
 async def run(request: Request) -> Reply:
     """Wait until something happens; CANCEL ends the wait, and so does a CLOSE."""
     message = parse_change_notify_request(request.frame)
-    place, request.place = request.place, None
-    assert isinstance(place, NotifyWait)
-    turn = trio.Event()
-    place.wake = turn.set
-    place.entry.wake()  # for what came between try_now and here
-    with place:
-        if not place.status:
-            await turn.wait()
-        if not place.has_events:
-            raise NtError(place.status)
-        return _finish(place.entry, message)
+    entry = request.find_open(message).notify
+    assert entry is not None, "try_now has made it"
+    await until(request.live_wait())
+    return _finish(entry, message)
 
 
 def _prepare(request: Request, message: ChangeNotifyRequest) -> Open:

@@ -57,7 +57,7 @@ def try_now(request: Request) -> Reply | None:
     asked = create_contexts.parse(message)
     wanted, root = _wanted(request, message, asked), request.live_root()
     files = request.tables.files
-    if files.lines and (root, fold(wanted.path)) in files.lines:
+    if files.queues and (root, fold(wanted.path)) in files.queues:
         return None
     found = open_cached(root, wanted)
     if found is None:
@@ -79,7 +79,7 @@ async def run(request: Request) -> Reply:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
-    open_, found = await _in_line(request, message, wanted)
+    open_, found = await _in_turn(request, message, wanted)
     if found.action == CreateAction.CREATED:
         request.tables.changed(open_, ADDED)
     return _finish(request, open_, found, asked)
@@ -99,15 +99,15 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
     )
 
 
-async def _in_line(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
+async def _in_turn(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
     """Open, after each other CREATE that may be making or overwriting this very name.
 
     A file without its attributes, EAs and descriptor is not there yet.
     """
-    lines, name = request.tables.files.lines, (request.live_root(), fold(wanted.path))
-    if wanted.disposition == CreateDisposition.OPEN and name not in lines:
+    queues, name = request.tables.files.queues, (request.live_root(), fold(wanted.path))
+    if wanted.disposition == CreateDisposition.OPEN and name not in queues:
         return await _create(request, message, wanted)
-    async with in_turn(lines, name):
+    async with in_turn(queues.join(name)):
         return await _create(request, message, wanted)
 
 

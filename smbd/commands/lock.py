@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import trio
-
 from smbd.memory import LOCK
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import ByteRange, LockWait, Open
+from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
 from smbd.wire.lock import LockElement, LockFlags, LockRequest, parse_lock_request
@@ -19,7 +18,7 @@ _LAST_BYTE = 0xFFFFFFFFFFFFFFFF
 def try_now(request: Request) -> Reply | None:
     """Lock or unlock at once; None if it has to wait for another's lock.
 
-    Its place in the line is that of its arrival: `run` begins when the whole burst is read.
+    Its place in the queue is that of its arrival: `run` begins when the whole burst is read.
     """
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
@@ -28,27 +27,22 @@ def try_now(request: Request) -> Reply | None:
     elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
-        request.place = open_.locks.wait(_range(open_, message.locks[0]))
+        request.waits_for(open_.locks.wait(_range(open_, message.locks[0])))
         return None
     return Reply(EMPTY_RESPONSE)
 
 
 async def run(request: Request) -> Reply:
     """Wait until the range comes free; CANCEL ends the wait, and so does a CLOSE."""
-    place, request.place = request.place, None
-    assert isinstance(place, LockWait)
-    over = trio.Event()
-    place.wake = over.set
-    with place:
-        if not place.over:
-            await over.wait()
-    if place.refusal:
-        raise NtError(place.refusal)
-    assert isinstance(place.wanted.owner, Open)
+    wait = request.live_wait()
+    assert isinstance(wait, LockWait)
+    await until(wait)
+    open_ = wait.wanted.owner
+    assert isinstance(open_, Open)
     try:
-        place.wanted.owner.memory.grow(LOCK)
+        open_.memory.grow(LOCK)
     except NtError:
-        place.locks.release(place.wanted)
+        open_.locks.release(wait.wanted)
         raise
     return Reply(EMPTY_RESPONSE)
 

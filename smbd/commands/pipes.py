@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-import trio
-
 from smbd.commands import ioctl
 from smbd.config import UserConfig
 from smbd.memory import PIPE, Holding
@@ -18,8 +16,9 @@ from smbd.request import Reply, Request
 from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
 from smbd.service import Service
 from smbd.session import Session
-from smbd.state import LinePlace, PipeOpen
+from smbd.state import PipeOpen
 from smbd.vfs import acl
+from smbd.waiting import until
 from smbd.wire import fscc
 from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
 from smbd.wire.close import pack_close_response, parse_close_request
@@ -89,31 +88,22 @@ def read(request: Request) -> Reply | None:
     request.check_length(message.length)
     found = _find(request, message.volatile_id)
     found.require(Access.FILE_READ_DATA)
-    reply = None if found.readers.places else _take(found, message.length)
+    # A READ of no bytes takes nothing from those before it.
+    reply = _take(found, message.length) if not (found.readers and message.length) else None
     if reply is None:
-        request.place = found.readers.join()
+        request.waits_for(found.wait())
     return reply
 
 
 async def read_later(request: Request) -> Reply:
-    """Wait for a message; CANCEL ends the wait, and so does a CLOSE.
-
-    The place is given up with the answer (`let_go`), and then the next READ looks.
-    """
+    """Wait for a message; CANCEL ends the wait, and so does a CLOSE."""
     message = parse_read_request(request.frame)
-    # Known since `read`: a CLOSE may have taken it out of the session's table.
-    found, place = request.pipe, request.place
+    found = request.pipe  # since `read`: a CLOSE may have taken it out of the session's table
+    await until(request.live_wait())
     assert found is not None
-    assert isinstance(place, LinePlace)
-    while True:
-        came = trio.Event()
-        place.wake = came.set
-        if place.is_first:
-            found.pipe.on_readable = came.set
-            reply = _take(found, message.length)
-            if reply is not None:
-                return reply
-        await came.wait()
+    reply = _take(found, message.length)
+    assert reply is not None, "its turn came with a message"
+    return reply
 
 
 def _take(found: PipeOpen, length: int) -> Reply | None:
@@ -133,7 +123,7 @@ def write(request: Request) -> Reply:
     found = _find(request, message.volatile_id)
     if not found.granted_access & (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA):
         raise NtError(NtStatus.ACCESS_DENIED)
-    found.pipe.write(message.data)
+    found.write(message.data)
     return Reply(pack_write_response(len(message.data)))
 
 
@@ -169,7 +159,7 @@ def _transceive(request: Request, message: IoctlRequest) -> Reply:
     """[MS-SMB2] 3.3.5.15.10: a message there, and one back."""
     found = _find(request, message.volatile_id)
     found.require(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)
-    output = found.pipe.transceive(message.input, message.max_output_response)
+    output = found.transceive(message.input, message.max_output_response)
     packed = pack_ioctl_response(message.ctl_code, found.volatile_id, found.volatile_id, output)
     return Reply(packed, _status(found))
 

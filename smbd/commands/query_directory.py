@@ -4,8 +4,6 @@ import itertools
 from collections.abc import Iterator
 from sys import getsizeof
 
-import trio
-
 from aio import give_way, in_slices
 from smbd import vfs
 from smbd.commands.reply import later
@@ -13,6 +11,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Enumeration, Listing, Open
 from smbd.vfs import File
+from smbd.waiting import in_turn
 from smbd.wire.access import Access
 from smbd.wire.fscc import DIRECTORY_CLASSES, FileInformation, pack_directory_entries
 from smbd.wire.output import pack_output_response
@@ -37,10 +36,8 @@ async def run(request: Request) -> Reply:
     """Go on with the handle's enumeration, or begin it anew."""
     message = parse_query_directory_request(request.frame)
     open_ = _prepare(request, message)
-    if open_.listing is None:
-        open_.listing = trio.Lock()
     # One after the other: two that went on from the same place would both give the same entries.
-    async with open_.listing:
+    async with in_turn(request.tables.files.queues.join(open_)):
         if open_.enumeration is None or message.flags & _RESTARTS:
             await _begin(request, open_, message)
         assert open_.enumeration is not None

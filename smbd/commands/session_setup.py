@@ -2,8 +2,6 @@
 
 import logging
 
-import trio
-
 from smbd.auth import Identity, Step
 from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
@@ -12,7 +10,9 @@ from smbd.memory import SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import ConnectionView, Reply, Request
 from smbd.session import Channel, Session
+from smbd.state import Wait
 from smbd.teardown import end_session
+from smbd.waiting import until
 from smbd.wire.header import Dialect, SecurityMode
 from smbd.wire.session_setup import (
     SessionFlags,
@@ -109,10 +109,10 @@ async def _step(request: Request, channel: Channel, message: SessionSetupRequest
             request.channel = request.session = None  # nothing to sign the answer with
         connection.tell(logging.WARNING, "login failed", "login failed: %s", status_name(refusal))
         if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
-            await _hold_back(connection, throttle.failed(connection.address, now))
+            await _hold_back(request, throttle.failed(connection.address, now))
         raise NtError(refusal)
     if step.identity is not None:
-        await _hold_back(connection, throttle.delay(connection.address, now))
+        await _hold_back(request, throttle.delay(connection.address, now))
         _check_alive(connection, channel)
     return step
 
@@ -127,14 +127,21 @@ def _check_alive(connection: ConnectionView, channel: Channel) -> None:
         raise NtError(NtStatus.USER_SESSION_DELETED)
 
 
-async def _hold_back(connection: ConnectionView, delay: float) -> None:
+async def _hold_back(request: Request, delay: float) -> None:
     """Wait before a login is answered, good or bad alike: the wait tells nobody which one comes.
 
     The answers of one connection leave one after the other.  Otherwise a thousand guesses that
     are sent together would all be answered after one delay.
     """
+    connection = request.connection
     connection.login_due = max(connection.login_due, connection.now) + delay
-    await trio.sleep_until(connection.login_due)
+    if connection.login_due > connection.now:
+        wait = Wait()
+        deadline = request.service.deadlines.at(connection.login_due, wait.end)
+        try:
+            await until(request.waits_for(wait))
+        finally:
+            deadline.cancel()
 
 
 async def _begin(

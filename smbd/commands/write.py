@@ -1,11 +1,10 @@
 """WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
 
-import trio
-
 from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import WRITTEN, Line, LinePlace, Open
+from smbd.state import WRITTEN, Open
+from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.write import WriteFlags, WriteRequest, pack_write_response, parse_write_request
@@ -20,8 +19,7 @@ def try_now(request: Request) -> Reply | None:
     open_ = _prepare(request, message)
     if not open_.granted_access & Access.FILE_WRITE_DATA:
         # The next one begins where this one ends: they are carried out as they came.
-        open_.appends = open_.appends or Line()
-        request.place = open_.appends.join()
+        request.waits_for(request.tables.files.queues.join(open_))
         return None
     if _through(open_, message):
         return None
@@ -49,14 +47,9 @@ async def _append(request: Request, open_: Open, message: WriteRequest) -> int:
     """Write at the end of the file, the only place for whoever has FILE_APPEND_DATA alone.
 
     3.3.5.13 has ACCESS_DENIED for what lies within the file; what would leave a gap behind its
-    end gets the same.  The place is given up with the answer (`let_go`).
+    end gets the same.  The place in the queue is given up with the answer (`let_go`).
     """
-    place = request.place
-    assert isinstance(place, LinePlace)
-    first = trio.Event()
-    place.wake = first.set
-    if not place.is_first:
-        await first.wait()
+    await until(request.live_wait())
     return await request.blocking(vfs.append, open_.file, message.data, message.offset)
 
 

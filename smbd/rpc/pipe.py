@@ -42,11 +42,10 @@ def open_pipe(name: str, look: Callable[[], ServerView]) -> "Pipe | None":
 class Pipe:
     """Bytes from one client, and answers that wait for it.
 
-    Nothing here waits: a command that must wait for an answer sets `on_readable`, which is called
-    each time that messages have come, or none ever will.
+    Nothing here waits: a command that must wait for an answer asks `is_readable` after each step.
     """
 
-    __slots__ = ("_association", "_broken", "_cut", "_received", "_taken", "_unread", "on_readable")
+    __slots__ = ("_association", "_broken", "_cut", "_received", "_taken", "_unread")
 
     def __init__(self, association: Association) -> None:
         self._association = association
@@ -55,7 +54,11 @@ class Pipe:
         self._taken = 0  # bytes of the first message that are read
         self._cut = False
         self._broken = False
-        self.on_readable: Callable[[], None] | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a message waits to be read, or none ever will."""
+        return bool(self._unread) or self._broken
 
     @property
     def available(self) -> int:
@@ -87,9 +90,6 @@ class Pipe:
         except PduError:
             self._break()
             raise NtError(NtStatus.PIPE_DISCONNECTED) from None
-        finally:
-            if self.on_readable is not None and (self._broken or self._unread):
-                self.on_readable()
 
     def read(self, limit: int) -> bytes:
         """Give up to `limit` bytes of the first message; b"" when none waits (yet).

@@ -8,15 +8,15 @@ from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, r
 from smbd.state.file_state import FileState, Link
 from smbd.state.files import FileTable
 from smbd.state.holder import Holder
-from smbd.state.line import Line, LinePlace, Lines
 from smbd.state.listing import Listing
 from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
-from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, NotifyWait
+from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import Enumeration, Open
 from smbd.state.opens import OpenTable
 from smbd.state.pipe import PipeOpen
+from smbd.state.queues import Queues
 from smbd.state.tables import Tables
-from smbd.state.waits import Wait
+from smbd.state.waits import Place, Wait
 
 __all__ = [
     "ADDED",
@@ -42,17 +42,15 @@ __all__ = [
     "FileTable",
     "Flight",
     "Holder",
-    "Line",
-    "LinePlace",
-    "Lines",
     "Link",
     "Listing",
     "LockWait",
-    "NotifyWait",
     "Open",
     "OpenTable",
     "Operation",
     "PipeOpen",
+    "Place",
+    "Queues",
     "Tables",
     "Wait",
     "linked",

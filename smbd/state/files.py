@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.changes import Changes
 from smbd.state.file_state import FileState, Link
-from smbd.state.line import Lines
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
+from smbd.state.queues import Queues
 from smbd.state.sharing import WRITES
 from smbd.vfs import File, Root
 
@@ -22,9 +22,10 @@ class FileTable:
 
     changes: Changes = field(default_factory=Changes)
     # Requests that may make or overwrite a file wait by (root, path), those that change its records
-    # or names by its identity.  In a line each wakes once: 1,000 that all woke for each that is
-    # done would wake a million times.
-    lines: Lines = field(default_factory=Lines)
+    # or names by its identity, those that go on where the last one of a handle stopped by the Open.
+    # In a queue each wakes once: 1,000 that all woke for each that is done would wake a million
+    # times.
+    queues: Queues = field(default_factory=Queues)
     lock_budget: LockBudget = field(default_factory=LockBudget)
     _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
 

@@ -5,14 +5,14 @@ knows one owner, this process, and would let every client through.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.ranges import RangeCounts
+from smbd.state.waits import Wait
 
-# On one file, for the memory's sake; and the whole line is looked through when a lock goes.
+# On one file, for the memory's sake; and the whole queue is looked through when a lock goes.
 _MOST_HELD = 8192
 _MOST_WAITS = 1024
 # To take one lock out costs as much as to look at so many others and put them together anew.
@@ -52,47 +52,22 @@ class LockBudget:
     left: int = 1 << 18
 
 
-@dataclass(slots=True, eq=False)
-class LockWait:
-    """A LOCK's place in the line: granted, or refused when its owner closes.
-
-    As a context manager it is given up by an exception: CANCEL.
-    """
+@dataclass(slots=True, eq=False, kw_only=True)
+class LockWait(Wait):
+    """A LOCK that waits in the queue: it ends when the lock is held, or by what refuses it."""
 
     locks: "ByteRangeLocks"
     wanted: ByteRange
-    over: bool = False
-    refusal: int = 0  # once it is over: the status that it is refused with, 0 where it is granted
-    wake: Callable[[], None] = lambda: None  # called once, when it is over
 
-    @property
-    def granted(self) -> bool:
-        """Whether the lock is held now."""
-        return self.over and not self.refusal
-
-    def end(self, refusal: int = 0) -> None:
-        """Wake the request that waits here."""
-        self.over, self.refusal = True, refusal
-        self.wake()
-
-    def give_up(self) -> None:
-        """Leave the line, or give back the lock that was granted meanwhile."""
-        if not self.over:
-            del self.locks.waits[self]
-        elif not self.refusal:
-            self.locks.release(self.wanted)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self.give_up()
+    def end(self, status: int = 0) -> None:
+        """Leave the queue; behind the end this does nothing."""
+        self.locks.waits.pop(self, None)
+        Wait.end(self, status)
 
 
 @dataclass(slots=True, eq=False)
 class ByteRangeLocks:
-    """The locks held on one file, and the line of those that wait, in the order they came.
+    """The locks held on one file, and the queue of those that wait, in the order they came.
 
     What is asked for each READ is counted, not listed: how many exclusive locks meet a range, and
     how many of those are the caller's own.
@@ -137,12 +112,12 @@ class ByteRangeLocks:
         return True
 
     def wait(self, wanted: ByteRange) -> LockWait:
-        """Stand in line for a lock that cannot be had now; INSUFFICIENT_RESOURCES in a long one."""
+        """Wait for a lock that cannot be had now; INSUFFICIENT_RESOURCES in a long queue."""
         if len(self.waits) >= _MOST_WAITS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        place = LockWait(self, wanted)
-        self.waits[place] = None
-        return place
+        wait = LockWait(locks=self, wanted=wanted)
+        self.waits[wait] = None
+        return wait
 
     def unlock(self, owner: object, offset: int, length: int) -> None:
         """Give up one lock of exactly this range; RANGE_NOT_LOCKED if there is none."""
@@ -152,7 +127,7 @@ class ByteRangeLocks:
         """Give up locks one by one, up to the first that is not held: RANGE_NOT_LOCKED.
 
         Of an exclusive and a shared one on top of each other the exclusive one goes first, as
-        on Windows.  The line is looked through once, at the end.
+        on Windows.  The queue is looked through once, at the end.
         """
         freed: list[ByteRange] = []
         mine = self._owned.get(owner)
@@ -176,10 +151,9 @@ class ByteRangeLocks:
             self._grant([lock])
 
     def drop(self, owner: object) -> None:
-        """Give up all locks of an Open that closes, and its places in the line."""
+        """Give up all locks of an Open that closes, and refuse those that it waits for."""
         if self.waits:
             for one in [one for one in self.waits if one.wanted.owner is owner]:
-                del self.waits[one]
                 one.end(NtStatus.RANGE_NOT_LOCKED)
         mine = self._owned.get(owner)
         if mine is not None:
@@ -265,16 +239,14 @@ class ByteRangeLocks:
         if not self.waits or not freed:
             return
         free = RangeCounts.of((lock.offset, lock.length) for lock in freed)
-        for place in [
+        for wait in [
             one for one in self.waits if free.meeting(one.wanted.offset, one.wanted.length)
         ]:
             try:
-                granted = self.try_lock(place.wanted)
+                granted = self.try_lock(wait.wanted)
             except NtError as error:
                 # There is room for no more locks: better to say so than to wait for more room.
-                del self.waits[place]
-                place.end(error.status)
+                wait.end(error.status)
                 continue
             if granted:
-                del self.waits[place]
-                place.end()
+                wait.end()

@@ -5,12 +5,11 @@ to the disk is not seen.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.event_log import Event, EventLog, EventMemory
+from smbd.state.waits import Place
 from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
@@ -30,34 +29,6 @@ _RENAMED_FILE = CompletionFilter.ATTRIBUTES | CompletionFilter.CREATION
 
 
 @dataclass(slots=True, eq=False)
-class NotifyWait:
-    """A CHANGE_NOTIFY's place in the line: the first is answered with all there is.
-
-    As a context manager it is given up at the end, whatever that is.
-    """
-
-    entry: "ChangeNotifyEntry"
-    status: int = 0  # what it is answered with in place of events
-    wake: Callable[[], None] = lambda: None  # called, maybe again, when there is an answer
-
-    @property
-    def has_events(self) -> bool:
-        """Whether it is to be answered with events: they go before what `end` said."""
-        return self.entry.ready and self.entry.waits[0] is self
-
-    def give_up(self) -> None:
-        """Leave the line."""
-        self.entry.waits.remove(self)
-        self.entry.wake()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.give_up()
-
-
-@dataclass(slots=True, eq=False)
 class ChangeNotifyEntry:
     """[MS-FSA] 2.1.1.8: what one open directory is watched for.
 
@@ -69,7 +40,7 @@ class ChangeNotifyEntry:
     completion_filter: int
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
-    waits: deque[NotifyWait] = field(default_factory=deque)
+    waits: deque[Place] = field(default_factory=deque)  # the first is answered with all there is
     _log: EventLog = field(default_factory=EventLog)
     _place: tuple[int, int] = (0, 0)  # how far it has read
     _left: list[Event] | None = field(default_factory=list)  # unread when it ended; None: too much
@@ -94,21 +65,27 @@ class ChangeNotifyEntry:
         return self._left != [] if self._ended else self._log.has_more(self._place)
 
     def end(self, status: int) -> None:
-        """Answer all that wait with this."""
-        for place in self.waits:
-            place.status = status
-            place.wake()
+        """Answer all that wait with this, but the one that has been woken for events."""
+        for place in tuple(self.waits):
+            place.end(status)
 
-    def wait(self) -> NotifyWait:
-        """Stand in line for what comes."""
-        self.waits.append(NotifyWait(self))
-        self._log.waiting[self] = None
-        return self.waits[-1]
+    def wait(self) -> Place:
+        """Take the last place in the queue for what comes."""
+        place = Place(queue=self)
+        self.waits.append(place)
+        self.wake()
+        return place
+
+    def left(self, place: Place) -> None:
+        """For Place.give_up."""
+        if place in self.waits:
+            self.waits.remove(place)
+            self.wake()
 
     def wake(self) -> None:
-        """Let the first of the line go, if there is something for it, or as soon as there is."""
+        """Let the first in the queue go, if there is something for it, or as soon as there is."""
         if self.waits and self.ready:
-            self.waits[0].wake()
+            self.waits[0].end()
         elif self.waits and not self._ended:
             self._log.waiting[self] = None
 

@@ -1,7 +1,6 @@
 """What a client holds after CREATE."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,7 +9,6 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
 from smbd.state.file_state import Link
 from smbd.state.holder import Holder
-from smbd.state.line import Line
 from smbd.state.listing import Listing
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
@@ -58,8 +56,6 @@ class Open:
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     enumeration: Enumeration | None = None
-    appends: Line | None = None  # of one that may append and not write
-    listing: AbstractAsyncContextManager[object] | None = None  # whose turn it is to go on with it
     notify: ChangeNotifyEntry | None = None  # of a directory that is watched
     unreported: int = 0  # CompletionFilter of what WRITE did, which CLOSE and FLUSH report
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...

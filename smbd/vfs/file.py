@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from aio import kernel
 from aio.mounted import Look
+from smbd.vfs.blocking import asks_others
 from smbd.vfs.lookup import PROC_FDS, absolute_path_of
 from smbd.vfs.names import path_to_name
-from smbd.vfs.waits import asks_others
 
 if TYPE_CHECKING:
     from smbd.vfs.root import Root

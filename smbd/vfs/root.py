@@ -16,6 +16,7 @@ from aio.inodes import busy
 from aio.mounted import Look, look_at, look_for
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
+from smbd.vfs.blocking import open_may_wait
 from smbd.vfs.changes import (
     Entry,
     check_entry,
@@ -34,7 +35,6 @@ from smbd.vfs.lookup import (
     join,
 )
 from smbd.vfs.volume import describe_volume
-from smbd.vfs.waits import open_may_wait
 from smbd.wire.fscc import Volume
 
 # An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a

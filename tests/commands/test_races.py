@@ -415,12 +415,12 @@ async def test_many_changes_of_one_file_at_once_cost_each_its_own_and_hold_up_no
         assert len(list(tmp_path.iterdir())) == 1
 
 
-async def test_what_waits_in_a_line_goes_when_its_connection_does(tmp_path, mock_clock):
+async def test_what_waits_in_a_queue_goes_when_its_connection_does(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         held = Held(stage)
         await held.create("a")
         for _ in range(3):
             stage.ask(CREATE, messages.create("a"))
         assert await stage.answers() == []
-    assert not stage.service.tables.files.lines
+    assert not stage.service.tables.files.queues
     assert stage.service.tables.files.changes.flights == {}

@@ -129,7 +129,7 @@ async def test_a_close_in_the_same_burst_ends_the_watch(tmp_path, mock_clock):
         assert answered == {CLOSE: 0, CHANGE_NOTIFY: NtStatus.NOTIFY_CLEANUP}
 
 
-async def test_a_request_too_many_leaves_nobody_in_the_line(tmp_path, mock_clock):
+async def test_a_request_too_many_leaves_nobody_in_the_queue(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         holder, waiter = await a_held_lock(stage)
         folder = await stage.open("", options=A_FOLDER, access=LIST)

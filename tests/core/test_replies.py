@@ -86,7 +86,7 @@ def test_cancel_finds_what_runs_and_nothing_else():
     connection = a_connection()
     (request,) = received(connection, message(READ, message_id=3))
     assert cancel(connection, message_id=3) is None
-    connection.started(request, lambda: None)
+    connection.started(request)
     assert cancel(connection, message_id=3) is request
     assert cancel(connection, message_id=4) is None
     assert cancel(connection, message_id=0, flags=ASYNC, async_id=3) is None

@@ -201,18 +201,17 @@ async def test_what_comes_behind_a_call_may_end_the_pipe_when_the_answer_is_read
     assert status_of(pipe.write, b"") == NtStatus.PIPE_DISCONNECTED
 
 
-async def test_a_waiting_read_is_told_when_there_is_something_to_read():
+async def test_a_pipe_says_whether_there_is_something_to_read_or_never_will_be():
     pipe = bound()
-    told: list[int] = []
-    pipe.on_readable = lambda: told.append(pipe.available)
     first, second = fragments(name_validate_stub("abcdefgh"), 33, 40)
     pipe.write(first)
-    assert told == []
+    assert not pipe.is_readable
     pipe.write(second)
-    assert told == [28]
+    assert (pipe.is_readable, pipe.available) == (True, 28)
     assert pipe.read(5000)
+    assert not pipe.is_readable
     assert status_of(pipe.write, bytes(16)) == NtStatus.PIPE_DISCONNECTED
-    assert told == [28, 0]
+    assert (pipe.is_readable, pipe.available) == (True, 0)
 
 
 async def test_a_pipe_that_stays_open_sees_what_changes():

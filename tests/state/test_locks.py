@@ -1,7 +1,7 @@
 """Byte-range locks: [MS-FSA] 2.1.4.10, 2.1.5.8, 2.1.5.9."""
 
 from collections import Counter
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from time import perf_counter
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.state import ByteRange, ByteRangeLocks
+from smbd.state import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.locks import _MOST_HELD, _MOST_WAITS, LockBudget
 
 LAST = 2**64 - 1
@@ -164,10 +164,10 @@ def test_several_locks_that_cannot_be_had_leave_what_was_held_below_them():
 def test_who_waits_gets_the_lock_when_it_comes_free():
     locks = holding(exclusive("a", 0, 10))
     woken = []
-    place = locks.wait(exclusive("b", 5, 10))
-    place.wake = lambda: woken.append("b")
+    wait = locks.wait(exclusive("b", 5, 10))
+    wait.wake = lambda: woken.append("b")
     locks.unlock("a", 0, 10)
-    assert (place.over, place.granted, woken) == (True, True, ["b"])
+    assert (wait.over, wait.status, woken) == (True, 0, ["b"])
     assert not locks.try_lock(shared("c", 14, 1))
     assert not locks.waits
 
@@ -180,34 +180,44 @@ def test_those_who_wait_are_served_in_the_order_in_which_they_came():
         locks.wait(shared("d", 5, 5)),
     )
     locks.unlock("a", 0, 10)
-    assert (first.granted, second.granted, third.granted) == (True, False, True)
+    assert (first.over, second.over, third.over) == (True, False, True)
     locks.drop("b")
-    assert not second.granted
+    assert not second.over
     locks.drop("d")
-    assert second.granted
+    assert second.over
+    assert first.status == second.status == third.status == 0
 
 
 def test_the_close_of_who_waits_refuses_it():
     locks = holding(exclusive("a", 0, 10))
     woken = []
-    place = locks.wait(exclusive("b", 0, 10))
-    place.wake = lambda: woken.append("b")
+    wait = locks.wait(exclusive("b", 0, 10))
+    wait.wake = lambda: woken.append("b")
     locks.drop("b")
-    assert (place.over, place.granted, woken) == (True, False, ["b"])
+    assert (wait.status, woken) == (NtStatus.RANGE_NOT_LOCKED, ["b"])
     locks.drop("a")
     assert locks.held == 0
 
 
-def test_who_is_cancelled_gives_up_the_place_or_the_lock_granted_meanwhile():
+@pytest.mark.parametrize("end", [lambda wait: wait.end(NtStatus.CANCELLED), LockWait.give_up])
+def test_a_cancelled_one_leaves_the_queue_and_is_not_granted_later(end):
     locks = holding(exclusive("a", 0, 10))
-    with suppress(KeyboardInterrupt), locks.wait(exclusive("b", 0, 10)):
-        raise KeyboardInterrupt
-    assert not locks.waits
-    with suppress(KeyboardInterrupt), locks.wait(exclusive("b", 0, 10)) as place:
-        locks.drop("a")
-        assert place.granted
-        raise KeyboardInterrupt
-    assert locks.held == 0
+    first, second = locks.wait(exclusive("b", 0, 10)), locks.wait(exclusive("c", 0, 10))
+    end(first)
+    assert list(locks.waits) == [second]
+    locks.drop("a")
+    assert first.status == NtStatus.CANCELLED
+    assert (second.over, second.status) == (True, 0)
+    assert locks.held == 1
+
+
+def test_a_cancel_behind_the_grant_comes_too_late():
+    locks = holding(exclusive("a", 0, 10))
+    wait = locks.wait(exclusive("b", 0, 10))
+    locks.drop("a")
+    wait.end(NtStatus.CANCELLED)
+    assert wait.status == 0
+    assert locks.of("b") == [exclusive("b", 0, 10)]
 
 
 def test_one_file_takes_only_so_many_locks():
@@ -239,19 +249,18 @@ def test_several_locks_for_which_there_is_no_room_leave_nothing():
     assert (locks.held, budget.left) == (0, 2)
 
 
-def test_a_place_in_the_line_for_which_there_is_no_room_is_refused_not_forgotten():
+def test_a_place_in_the_queue_for_which_there_is_no_room_is_refused_not_forgotten():
     budget = LockBudget(left=1)
     locks = ByteRangeLocks(budget)
     assert locks.try_lock(exclusive("a", 0, 10))
-    place = locks.wait(exclusive("b", 0, 10))
+    wait = locks.wait(exclusive("b", 0, 10))
     budget.left -= 1  # by another file
     locks.drop("a")
-    assert (place.over, place.granted) == (True, False)
-    assert place.refusal == NtStatus.INSUFFICIENT_RESOURCES
+    assert wait.status == NtStatus.INSUFFICIENT_RESOURCES
     assert not locks.waits
 
 
-def test_the_line_for_one_file_has_an_end():
+def test_the_queue_for_one_file_has_an_end():
     locks = holding(exclusive("a", 0, 10))
     places = [locks.wait(exclusive("b", 0, 10)) for _ in range(_MOST_WAITS)]
     with pytest.raises(NtError) as caught:
@@ -266,7 +275,7 @@ def test_of_several_unlocks_those_before_a_wrong_one_count():
     waiting = locks.wait(exclusive("b", 0, 2))
     with pytest.raises(NtError):
         locks.unlock_all("a", [(0, 1), (1, 1), (9, 1), (2, 1)])
-    assert waiting.granted
+    assert (waiting.over, waiting.status) == (True, 0)
     assert locks.of("a") == [exclusive("a", 2, 1), exclusive("a", 3, 1)]
 
 
@@ -407,7 +416,7 @@ def give_up(locks, model, number):
 def wait(locks, model, wanted, granted):
     if not grantable(model.held, wanted):
         place = locks.wait(wanted)
-        place.wake = lambda: place.refusal or granted.append(place.wanted)
+        place.wake = lambda: place.status or granted.append(place.wanted)
         model.waits.append(wanted)
 
 

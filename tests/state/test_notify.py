@@ -65,7 +65,7 @@ def events(answer):
     return found
 
 
-class Line:
+class Queue:
     """CHANGE_NOTIFYs that wait on one handle, as tasks would: in whatever order they wake."""
 
     def __init__(self, entry):
@@ -326,12 +326,12 @@ def test_a_change_costs_the_same_whatever_the_number_of_its_watchers():
 
 def test_a_waiting_request_is_woken_once_whatever_the_number_of_changes():
     changes = ChangeNotifyList()
-    lines = [Line(Watcher(changes, folder()).entry) for _ in range(3)]
-    for line in lines:
-        line.wait("first")
+    queues = [Queue(Watcher(changes, folder()).entry) for _ in range(3)]
+    for queue in queues:
+        queue.wait("first")
     for number in range(10):
         changes.added(PaperFile(f"{number}"))
-    assert [line.woken for line in lines] == [["first"]] * 3
+    assert [queue.woken for queue in queues] == [["first"]] * 3
 
 
 def test_what_was_told_to_one_watcher_and_comes_again_is_told_it_again():
@@ -441,44 +441,41 @@ def test_watchers_hear_as_if_each_had_a_list_of_its_own(given_steps):
 def test_the_first_in_line_gets_all_there_is_and_the_others_what_comes_later():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder())
-    line = Line(watcher.entry)
-    first, second = line.wait("first"), line.wait("second")
+    queue = Queue(watcher.entry)
+    first, second = queue.wait("first"), queue.wait("second")
     renamed(changes, "old", "new")
-    assert set(line.woken) == {"first"}
-    with first:
-        assert first.has_events
-        assert not second.has_events
-        assert watcher.told() == [(OLD, "old"), (NEW, "new")]
-    assert set(line.woken) == {"first"}
+    assert set(queue.woken) == {"first"}
+    assert (first.over, first.status, second.over) == (True, 0, False)
+    assert watcher.told() == [(OLD, "old"), (NEW, "new")]
+    first.give_up()
+    assert set(queue.woken) == {"first"}
     changes.added(PaperFile("a"))
-    assert line.woken[-1] == "second"
-    with second:
-        assert watcher.told() == [(ADDED, "a")]
+    assert queue.woken[-1] == "second"
+    assert watcher.told() == [(ADDED, "a")]
+    second.give_up()
     assert not watcher.entry.waits
 
 
 def test_who_gives_up_after_he_was_woken_leaves_the_events_to_the_next():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder())
-    line = Line(watcher.entry)
-    first, second = line.wait("first"), line.wait("second")
+    queue = Queue(watcher.entry)
+    first, second = queue.wait("first"), queue.wait("second")
     changes.added(PaperFile("a"))
     first.give_up()
-    assert line.woken == ["first", "second"]
-    assert second.has_events
+    assert queue.woken == ["first", "second"]
+    assert (second.over, second.status) == (True, 0)
 
 
 def test_a_close_ends_all_that_wait_but_events_are_told_first():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder())
-    line = Line(watcher.entry)
-    first, second = line.wait("first"), line.wait("second")
+    queue = Queue(watcher.entry)
+    first, second = queue.wait("first"), queue.wait("second")
     changes.added(PaperFile("a"))
     changes.end(watcher.entry, CLOSED)
-    assert {"first", "second"} == set(line.woken)
-    assert first.has_events
-    assert not second.has_events
-    assert second.status == CLOSED
+    assert {"first", "second"} == set(queue.woken)
+    assert (first.status, second.status) == (0, CLOSED)
 
 
 def test_who_is_no_longer_watched_for_costs_nothing():
