@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
@@ -116,13 +117,14 @@ def _close_file(open_: Open) -> None:
 async def close_unused(open_: Open) -> None:
     """Close the descriptor of an Open that was closed before, and that nobody uses any more.
 
-    Its client is told no more; whoever runs the server must know if data is lost.
+    Its client is told no more; the operator must know if data is lost.
     """
     try:
         await close_descriptor(open_)
     except OSError as error:
-        where = f"{open_.share.name}: {open_.file.path}"
-        _log.error("%s: while it was closed: %s", where, error.strerror)
+        share, path = open_.share.name, open_.file.path
+        extra = about("close failed", share=share)
+        _log.error("%s: %s: while it was closed: %s", share, path, error.strerror, extra=extra)
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from smbd import teardown
 from smbd.ntstatus import NtStatus
 from smbd.vfs import root
 from tests.commands.stage import on_stage
@@ -140,3 +142,15 @@ async def test_a_cancel_comes_too_late_once_a_worker_closes(tmp_path, mock_clock
         [call] = stage.calls.held
         call.finish()
         assert [one.status for one in await final(stage)] == [0]
+
+
+async def test_a_close_that_fails_after_its_answer_is_told_to_the_operator(monkeypatch, caplog):
+    async def failing(_open):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(teardown, "close_descriptor", failing)
+    one = SimpleNamespace(share=SimpleNamespace(name="share"), file=SimpleNamespace(path="a"))
+    await teardown.close_unused(one)
+    [told] = caplog.records
+    assert (told.event, told.share) == ("close failed", "share")
+    assert told.message == "share: a: while it was closed: Input/output error"
