@@ -9,7 +9,14 @@ from .servers import Server, ours
 from .torture import expected, smbtorture
 
 SUITES = ["connect", "read", "rw", "credits", "compound_find", "fileid", "tcon", "mkdir"]
-CASES = [c for c in expected.load().values() if c.wanted(f"smb2.{suite}" for suite in SUITES)]
+# Makes 5,000 files by 10,000 requests before it begins: tests/server/test_directories.py tells what
+# it is about, a QUERY_DIRECTORY with a CLOSE right behind it, on files that are there.
+TOO_LONG = {"smb2.compound_find.compound_find_close"}
+CASES = [
+    case
+    for case in expected.load().values()
+    if case.wanted(f"smb2.{suite}" for suite in SUITES) and case.test not in TOO_LONG
+]
 
 needs_smbtorture = pytest.mark.skipif(
     not smbtorture.installed(), reason=f"smbtorture is missing: package {smbtorture.PACKAGE}"

@@ -10,6 +10,9 @@ from smbd.ntstatus import NtStatus
 from smbd.testing import serve_in_thread
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
+from tests.core import messages
+from tests.core.messages import ECHO, QUERY_DIRECTORY
+from tests.scripted import WINDOWS, connected, frames
 from tests.server.clients import PypiClient, refusal
 
 MANY = 10_000
@@ -71,6 +74,21 @@ def test_ten_thousand_entries_cost_the_server_less_than_two_seconds(crowd):
         took = time.perf_counter() - began
     assert received.count(" with a name of some length.txt".encode("utf-16-le")) == MANY
     assert took < 2
+
+
+async def test_a_close_right_behind_a_query_directory_takes_nothing_from_it(crowd):
+    """As smbtorture's compound_find_close, whose CLOSE overtakes no listing of 8 MiB."""
+    server, names = crowd
+    async with connected(server, WINDOWS) as client:
+        await client.connect()
+        await client.ask(ECHO, asked=300)
+        folder = await client.open("", access=frames.READ_ATTRIBUTES, disposition=1, options=1)
+        body = messages.query_directory(folder, info_class=frames.ID_BOTH_DIRECTORY, length=8 << 20)
+        query = await client.begin(QUERY_DIRECTORY, body, charge=128)
+        assert (await client.close(folder)).status == 0
+        listed = await client.reply(query)
+        assert listed.status == 0
+        assert set(frames.listed(listed)) == names | {".", ".."}
 
 
 def test_an_empty_folder_has_its_two_dots(pypi):
