@@ -337,7 +337,7 @@ class Connection:
 
     def ended(self, request: Request) -> None:
         """A request is answered, or never will be."""
-        request.on_cancel = request.on_wait = None
+        request.work = None
         self._running.pop(request.message_id, None)
         self.pending.pop(request.async_id, None)
 

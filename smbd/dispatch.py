@@ -7,8 +7,7 @@ which awaits `run`, is known to CANCEL, and gets an interim response if that tak
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
@@ -148,27 +147,21 @@ class Dispatch:
         self._settle(requests[at], requests[at].hold)
         self._transport.work_began(size)
         self.in_work += 1
-        scope = self._started(chain, requests[at])
-        self._nursery.start_soon(self._carry_on, chain, at, scope)
+        work = self._started(chain, requests[at])
+        self._nursery.start_soon(self._carry_on, chain, at, work)
         return any(pinned)
 
-    def _started(self, chain: "_Chain", request: Request) -> trio.CancelScope:
-        """What a task works on from now on: a CANCEL may come before it begins.
-
-        CANCELLED says that nothing was done.  What changes something that stays is carried out,
-        and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
-        """
-        scope = trio.CancelScope()
-        request.on_wait = partial(self._wait, chain, request)
-        request.on_cancel = None if request.row.changes else scope.cancel
+    def _started(self, chain: "_Chain", request: Request) -> "_Work":
+        """What a task does from now on: a CANCEL may come before it begins."""
+        work = request.work = _Work(self, chain, request)
         self._connection.started(request)
         if request.waiting is not None and request.waits_for_others:
-            self._wait(chain, request, request.waiting)
+            self.wait(chain, request, request.waiting)
         elif chain.may_tell(request):
             self.interims.begin(request, chain.answers, for_others=False)
-        return scope
+        return work
 
-    def _wait(self, chain: "_Chain", request: Request, wait: Wait) -> None:
+    def wait(self, chain: "_Chain", request: Request, wait: Wait) -> None:
         """A request goes on when others let it, maybe never.
 
         Its client hears so soon, where it can.  It must keep neither the server from its end nor
@@ -187,7 +180,7 @@ class Dispatch:
             if chain.may_tell(request, for_others=True):
                 self.interims.begin(request, chain.answers, for_others=True)
 
-    async def _carry_on(self, chain: "_Chain", at: int, scope: trio.CancelScope) -> None:
+    async def _carry_on(self, chain: "_Chain", at: int, work: "_Work") -> None:
         """Carry out a chain from the request on that could not be answered at once."""
         requests, answers, turn = chain.requests, chain.answers, chain.turn
         try:
@@ -202,9 +195,9 @@ class Dispatch:
                     reply = self._settle(request, _now, request)
                     if reply is None:
                         self._settle(request, request.hold)
-                        scope = self._started(chain, request)
+                        work = self._started(chain, request)
                 if reply is None:
-                    reply = await self._later(request, scope)
+                    reply = await self._later(request, work.scope)
                     turn.begin()
                 _note(request, reply, answers)
                 reply = None
@@ -310,6 +303,29 @@ class _Chain:
         row, last = request.row, request is self.requests[-1]
         may = last or (for_others and row.async_in_compound)
         return may and not (row.never_async or request.async_id)
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """What a task does for one request of a chain."""
+
+    dispatch: Dispatch
+    chain: _Chain
+    request: Request
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def wait(self, wait: Wait) -> None:
+        """It goes on when others let it, maybe never."""
+        self.dispatch.wait(self.chain, self.request, wait)
+
+    def cancel(self) -> None:
+        """No answer is wanted any more.
+
+        CANCELLED says that nothing was done.  What changes something that stays is carried out,
+        and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
+        """
+        if not self.request.row.changes:
+            self.scope.cancel()
 
 
 def _note(request: Request, reply: Reply, answers: Answers) -> None:

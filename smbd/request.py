@@ -73,6 +73,16 @@ class ConnectionView(Protocol):
         """The request that a CANCEL means."""
 
 
+class Work(Protocol):
+    """What a task does for a request."""
+
+    def wait(self, wait: Wait) -> None:
+        """It goes on when others let it, maybe never."""
+
+    def cancel(self) -> None:
+        """No answer is wanted any more: end it, if that can be."""
+
+
 class FileId(NamedTuple):
     """A FileId alone ([MS-SMB2] 2.2.14.1)."""
 
@@ -139,8 +149,7 @@ class Request:
     waiting: Wait | None = None  # what it goes on behind, where it cannot at once
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
-    on_cancel: Callable[[], None] | None = None  # set while a task works on it
-    on_wait: Callable[[Wait], None] | None = None  # the same
+    work: Work | None = None  # set while a task works on it
 
     @property
     def service(self) -> Service:
@@ -267,8 +276,8 @@ class Request:
     def waits_for(self, wait: Wait) -> Wait:
         """Go on when this is over: said by `try_now` before it gives None, or awaited in `run`."""
         self.waiting = wait
-        if self.on_wait is not None and self.waits_for_others:
-            self.on_wait(wait)
+        if self.work is not None and self.waits_for_others:
+            self.work.wait(wait)
         return wait
 
     def live_wait(self) -> Wait:
@@ -286,8 +295,8 @@ class Request:
         """[MS-SMB2] 3.3.5.16: end what it waits for, or else what works on it, if that can be."""
         if self.waiting is not None and self.waits_for_others:
             self.waiting.end(NtStatus.CANCELLED)
-        elif self.on_cancel is not None:
-            self.on_cancel()
+        elif self.work is not None:
+            self.work.cancel()
 
     def let_go(self) -> Open | None:
         """The request is answered; the Open whose descriptor is to be closed now, if any."""
