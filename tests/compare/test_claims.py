@@ -82,7 +82,7 @@ def test_the_probe_has_noticed_if_the_loop_turned_nevertheless() -> None:
     found["nowait+threads, stall_us"] = 4_000.0
     finding = judged("0c", where)
     assert finding.holds == "yes"
-    assert "at most 4 ms with nowait+threads; with uring for 1.2 s" in finding.sentence
+    assert "4 ms with nowait+threads, 1.2 s with uring" in finding.sentence
     found["nowait+threads, stall_us"] = 120_000.0
     assert judged("0c", where).holds == "no"
 
@@ -133,7 +133,7 @@ def test_blocking_delays_others() -> None:
     where = mixed("sync", 150, 98_000)
     finding = judged("2", where)
     assert finding.holds == "yes"
-    assert "misses at 180/s" in finding.sentence
+    assert "at 180/s: " in finding.sentence
     assert "from 150 us to 98 ms" in finding.sentence
     assert judged("2", mixed("sync", 150, 160)).holds == "no"
 
@@ -163,7 +163,7 @@ def test_the_probe_keeps_hits_fast_on_a_slow_disk() -> None:
 def test_what_sync_makes_of_it_is_told() -> None:
     where = mixed(NOWAIT, 150, 900)
     put(where, BESIDE, "sync", run(p99=98_000, others=180))
-    assert "sync makes 98 ms of it" in judged("7", where).sentence
+    assert "; with sync 98 ms" in judged("7", where).sentence
 
 
 # --- 3 and 4 --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The claims that the study was made to test, and what a document says of each."""
+"""The claims of the study, judged."""
 
 from aio.compare.claims.evaluator import evaluate
 from aio.compare.claims.table import CLAIMS
@@ -9,7 +9,7 @@ __all__ = ["Finding", "Holds", "Verdict", "judge"]
 
 
 def judge(document: Document) -> list[Verdict]:
-    """Every claim, at every place; what was not measured is said to be so."""
+    """Every claim at every place."""
     others = [place for place in document.places if place.file_system == "ext4"]
     # Hits do not depend on the disk, but one that was not made slow is what a user has.
     ext4 = min(others, key=lambda place: place.reads_per_second is not None, default=None)

@@ -1,4 +1,4 @@
-"""The evaluator: reads a row's figures, compares them with its limits, and tells the outcome."""
+"""The evaluator: rows of the table become findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -24,7 +24,7 @@ _SMALL = 4 * KIB
 
 
 class _Case(Protocol):
-    """What a row is decided by.  Its methods raise KeyError for a figure that was not measured."""
+    """A KeyError is a figure that was not measured."""
 
     def value(self, figure: str) -> Summary: ...
 
@@ -36,7 +36,7 @@ class _Case(Protocol):
 
 
 class _Tried(NamedTuple):
-    """An experiment's figures."""
+    """An experiment."""
 
     source: Trial
     found: Mapping[str, Any]
@@ -93,10 +93,7 @@ class _Compared(NamedTuple):
 
 
 def evaluate(claim: Claim, place: Place, ext4: Place | None) -> Finding:
-    """A claim at one place, by the first of its layers that was measured.
-
-    Experiments count with every layer.  A second layer is told where it differs.
-    """
+    """By experiments and the first measured layer; a second is told where it differs."""
     missing = _missing(claim, place, ext4)
     if claim.slow_disk and place.reads_per_second is None:
         return conclude((), missing)
@@ -163,7 +160,7 @@ def _outcome(case: _Case, limit: Limit) -> Outcome:
 
 
 def _told(template: str, facts: Mapping[str, object]) -> str:
-    """Empty where something that it names was not measured."""
+    """Empty if a figure was not measured."""
     try:
         return template.format_map(facts)
     except KeyError:
@@ -211,7 +208,7 @@ def _rival(source: Loads, reading: Reading, workload: Workload) -> Run | None:
 
 
 def _alone(source: Loads, reading: Reading) -> Run | None:
-    """The study's run of its own for this, or else any hits of one client."""
+    """The run made for it, or other hits at depth 1."""
     alone = [
         each for each in reading.workloads(source.group, "cached", source.form) if not each.beside
     ]

@@ -1,4 +1,4 @@
-"""What a document has for a claim: runs of workloads, and experiments."""
+"""What a document has for a claim."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ SUBMITTING = "submit_share"  # of a run's time: what the loop spent in io_submit
 
 
 class Run(NamedTuple):
-    """All rounds of a form under a workload."""
+    """A form under a workload."""
 
     form: str
     rounds: Sequence[Figures]
 
     def summary(self, figure: str) -> Summary:
-        """As measured; KeyError if this was not."""
+        """KeyError if it was not measured."""
         if figure != SUBMITTING:
             return summarize(self.rounds)[figure]
         parts = [
@@ -38,20 +38,20 @@ class Run(NamedTuple):
         return Summary(statistics.median(parts), min(parts), max(parts))
 
     def value(self, figure: str) -> Summary:
-        """A figure to decide by: one round alone is a rough one."""
+        """A figure to decide by: a single round is rough."""
         found = self.summary(figure)
         if len(self.rounds) > 1 or figure == SUBMITTING:
             return found
         return Summary(found.median, found.median / _ROUGH, found.median * _ROUGH)
 
     def __format__(self, figure: str) -> str:
-        """The median of a figure; without one, the form's name."""
+        """A figure's median; of "" the form's name."""
         return amount(figure, self.summary(figure).median) if figure else self.form
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one layer measured at one place."""
+    """One layer at one place."""
 
     place: Place
     layer: Layer
@@ -63,7 +63,7 @@ class Reading:
         return Run(form, found.rounds) if found else None
 
     def workloads(self, group: Group, data: Data, *forms: str) -> list[Workload]:
-        """Those that were measured with all these forms."""
+        """Measured with all these forms."""
         names = dict.fromkeys(each.workload for each in self.place.measurements)
         return [
             workload
@@ -77,7 +77,7 @@ class Reading:
     def nearest(
         self, group: Group, data: Data, point: tuple[int, int], *forms: str
     ) -> Workload | None:
-        """The workload that is nearest to a size and a depth, the size first."""
+        """By size, then by depth."""
         size, depth = point
 
         def distance(workload: Workload) -> tuple[float, float]:
@@ -87,21 +87,21 @@ class Reading:
         return min(self.workloads(group, data, *forms), key=distance, default=None)
 
     def evidence(self, workload: Workload, figure: str, *forms: str) -> Evidence:
-        """A figure of several forms, a line for each that was measured."""
+        """A line for each measured form."""
         what = f"{self.layer}, {workload.name}, {heading(figure)}"
         runs = [run for form in forms if (run := self.run(workload, form))]
         return tuple((f"{what}: {run.form}", amounts(figure, run.summary(figure))) for run in runs)
 
 
 def why_no_trial(place: Place, name: str) -> str:
-    """Why an experiment, or a part of it, found nothing."""
+    """The reason that an experiment gives."""
     found = place.experiments.get(name, {})
     reasons = (str(value) for key, value in found.items() if key.endswith("reason"))
     return next(reasons, "this was not tried")
 
 
 def why_no_workload(place: Place, group: Group) -> str:
-    """Why no workload of a group was measured, as far as is known."""
+    """The reason that a group was skipped for."""
     for skipped in place.skipped:
         workload = _known(skipped.workload)
         if workload is not None and workload.group == group:
@@ -110,7 +110,7 @@ def why_no_workload(place: Place, group: Group) -> str:
 
 
 def _known(name: str) -> Workload | None:
-    """None for a workload of another version, and for "" (all)."""
+    """None: of another version, or "" (all)."""
     try:
         return workload_named(name)
     except KeyError:

@@ -1,4 +1,4 @@
-"""The shape of the table of claims."""
+"""The table's types."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -28,7 +28,7 @@ class Limit(NamedTuple):
 
 
 class Loads(NamedTuple):
-    """Workloads of a group; each is a case."""
+    """Workloads of a group, each a case."""
 
     group: Group
     data: Data  # where the data is; that of the load beside, if there is one
@@ -42,7 +42,7 @@ class Loads(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """An experiment; it is one case."""
+    """An experiment, one case."""
 
     name: str
     shown: tuple[tuple[str, str], ...] = ()  # the evidence: labels and templates
@@ -53,8 +53,8 @@ class Trial(NamedTuple):
 class Row(NamedTuple):
     """One thing that a claim says.
 
-    Templates name what they tell: {cold_max_us} of an experiment; {sync:p99_us} of a form,
-    {rival:p99_us}, {workload} and {depth} of a workload; {limits[0]}.
+    Templates name an experiment's figures, {cold_max_us}, or a form's and its rival's,
+    {sync:p99_us} and {rival:p99_us}; {workload}, {depth}, {limits[0]}.
     """
 
     # A function where a claim fits no limit.

@@ -1,7 +1,4 @@
-"""The table of claims: one row for each thing that a claim says.
-
-A limit's number stands with its reason.
-"""
+"""The table of claims; each limit stands with its reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +38,7 @@ _MIX_FORMS = ("sync", NOWAIT, "threads", "nowait+uring", "uring")
 _NEVER = (Limit("probe_slept", "<="),)
 
 
-def _queue(name: str, which: str, rate: str = "") -> Row:
+def _queue(name: str, which: str) -> Row:
     calls = {
         "probe": "refused probe",
         "read": "plain read",
@@ -59,8 +56,8 @@ def _queue(name: str, which: str, rate: str = "") -> Row:
         # A queue that was not full says nothing.
         Trial(name, shown, given=(Limit("most_in_queue", ">=", times=1, of="places"),)),
         _NEVER,
-        f"with {which} full ({{places}} places{rate}, {{others}} others reading) {{probe_slept}} "
-        "of {probe_count} refused probes waited, up to {probe_max_us}; a plain read up to "
+        f"{which} full ({{places}} places, {{others}} others reading): {{probe_slept}} of "
+        "{probe_count} refused probes waited, up to {probe_max_us}; a plain read up to "
         "{read_max_us}",
         follows=True,
     )
@@ -71,8 +68,7 @@ def _io_submit(kind: str, label: str, limit: Limit, also: str = "") -> Row:
     return Row(
         Trial("io_submit", ((f"{batch}, longest", f"{{{kind}_max_us}}"),)),
         (limit._replace(figure=f"{kind}_done_at_return"),),
-        f"{batch} reads took {{{kind}_median_us}}, and {{{kind}_done_at_return}} of them were done "
-        "when it returned",
+        f"{batch}: {{{kind}_median_us}}, and {{{kind}_done_at_return}} were done at its return",
         also,
     )
 
@@ -95,14 +91,14 @@ CLAIMS = (
             Row(
                 Trial("o_nonblock"),
                 (Limit("eagain", "<="),),
-                "{eagain} of {with_count} cold reads with O_NONBLOCK failed with EAGAIN; they took "
-                "{with_median_us} each, and {without_median_us} without it",
+                "{eagain} of {with_count} cold reads failed with EAGAIN; they took "
+                "{with_median_us}, without the flag {without_median_us}",
             ),
         ),
     ),
     Claim(
         "0b",
-        "A read with RWF_NOWAIT that is refused has not waited for anything.",
+        "A refused read with RWF_NOWAIT has not waited.",
         (
             Row(
                 Trial(
@@ -117,23 +113,23 @@ CLAIMS = (
                     ),
                 ),
                 (Limit("cold_slept", "<=", times=_NOW_AND_THEN, of="cold_count"),),
-                "on an idle device {cold_slept} of {cold_count} refused probes waited; one took "
-                "{cold_median_us} (at most {cold_max_us})",
+                "idle device: {cold_slept} of {cold_count} refused probes waited; they took "
+                "{cold_median_us}, at most {cold_max_us}",
             ),
             _queue("rwf_nowait, full queue", "the device's queue"),
-            _queue(_SLOW_QUEUE, "a slow device's queue", ", {reads_per_second} reads a second"),
+            _queue(_SLOW_QUEUE, "a slow device's queue"),
             Row(
                 Trial("rwf_nowait, cold metadata"),
                 _NEVER,
-                "right after mounting, on a file of {extents} pieces, {probe_slept} of "
-                "{probe_count} refused probes waited for its block map, up to {probe_max_us}",
+                "uncached block map of {extents} extents: {probe_slept} of {probe_count} refused "
+                "probes waited, up to {probe_max_us}",
                 follows=True,
             ),
         ),
     ),
     Claim(
         "0c",
-        "A probe that had to wait is the last for a while: the event loop goes on turning.",
+        "After a probe that waited the event loop goes on turning.",
         (
             Row(
                 Trial(
@@ -145,9 +141,8 @@ CLAIMS = (
                     computed=_worst,
                 ),
                 (Limit(f"{NOWAIT}, stall_us", "<=", _BEARABLE),),
-                "with {others} others reading from a disk of {reads_per_second} reads a second, "
-                f"the loop stood still for at most {{{NOWAIT}, stall_us}} with {NOWAIT}; with "
-                "{worst} for {worst_us}",
+                f"longest stall beside {{others}} readers: {{{NOWAIT}, stall_us}} with {NOWAIT}, "
+                "{worst_us} with {worst}",
             ),
         ),
     ),
@@ -170,8 +165,8 @@ CLAIMS = (
                     # None, but for a page that was taken away meanwhile.
                     Limit("hops", "<=", 0.02),
                 ),
-                f"{{workload}}: {{{NOWAIT}:cpu_us}} of CPU each and {{{NOWAIT}:hops}} calls to a "
-                "worker (sync: {sync:cpu_us})",
+                f"{{workload}}: {{{NOWAIT}:cpu_us}} CPU, {{{NOWAIT}:hops}} hops (sync: "
+                "{sync:cpu_us})",
             ),
             Row(
                 Loads(
@@ -188,7 +183,7 @@ CLAIMS = (
                     # All of a batch are probed before the first is waited for.
                     Limit("p50_us", "<=", times=_AS_MUCH, each=_REFUSED_US),
                 ),
-                f"{{workload}}: p50 {{{NOWAIT}:p50_us}}, {{{NOWAIT}:cpu_us}} of CPU each (threads: "
+                f"{{workload}}: p50 {{{NOWAIT}:p50_us}}, {{{NOWAIT}:cpu_us}} CPU (threads: "
                 "{threads:p50_us}, {threads:cpu_us})",
             ),
         ),
@@ -200,16 +195,15 @@ CLAIMS = (
             Row(
                 Loads("mix", "evicted", "sync", ALONE, shown=_MIXES, beside=_MIX_FORMS),
                 (Limit("p99_us", ">=", times=_DELAYED),),
-                "with misses at {sync:others_per_s} by sync ({depth} in flight) a hit's p99 went "
-                "from {rival:p99_us} to {sync:p99_us}, and the loop stood still for up to "
-                "{sync:stall_us}",
+                "{depth} misses in flight, at {sync:others_per_s}: a hit's p99 with sync went from "
+                "{rival:p99_us} to {sync:p99_us}, longest stall {sync:stall_us}",
                 f"; with {NOWAIT} to {{{NOWAIT}:p99_us}}, at {{{NOWAIT}:others_per_s}}",
             ),
         ),
     ),
     Claim(
         "3",
-        "libaio takes buffered files, but does not go asynchronous: io_submit itself blocks.",
+        "libaio blocks in io_submit on buffered files.",
         (
             *(
                 _io_submit(
@@ -230,14 +224,14 @@ CLAIMS = (
                     beside=("sync", "threads"),
                 ),
                 (Limit(SUBMITTING, ">=", _MOST),),
-                f"{{workload}} with libaio spent {{libaio:{SUBMITTING}}} of the time in io_submit, "
-                "and the loop stood still for up to {libaio:stall_us}",
+                f"{{workload}}: libaio spent {{libaio:{SUBMITTING}}} of the time in io_submit; "
+                "longest stall {libaio:stall_us}",
             ),
         ),
     ),
     Claim(
         "4",
-        "libaio with O_DIRECT is asynchronous, at the price of alignment and of no cache.",
+        "libaio with O_DIRECT is asynchronous, but has no cache.",
         (
             _io_submit("direct_cold", "direct", Limit("", "<=", _FEW)),
             Row(
@@ -250,8 +244,7 @@ CLAIMS = (
                     beside=("libaio", "threads"),
                 ),
                 (Limit(SUBMITTING, "<=", _MOST),),
-                "{workload} with libaio direct spent "
-                f"{{libaio direct:{SUBMITTING}}} of the time in io_submit",
+                f"{{workload}}: {{libaio direct:{SUBMITTING}}} of the time in io_submit",
             ),
             Row(
                 Loads(
@@ -264,16 +257,16 @@ CLAIMS = (
                     ("sync",),
                 ),
                 (Limit("p50_us", ">=", times=_DEARER),),
-                "its price: {workload} took {libaio direct:p50_us} (p50) from the disk, "
-                "{sync:p50_us} from the cache",
+                "{workload}: p50 {libaio direct:p50_us} from the disk, {sync:p50_us} from the "
+                "cache",
                 follows=True,
             ),
         ),
     ),
     Claim(
         "5",
-        "Asynchronous writing is pointless below the dirty limit; beyond it the kernel pauses the "
-        "writer; a part of a page that is not cached is read first.",
+        "Asynchronous writing gains nothing below the dirty limit; beyond it the kernel pauses "
+        "writers; a page written in part is read first, unless cached.",
         (
             Row(
                 Loads(
@@ -292,14 +285,14 @@ CLAIMS = (
             Row(
                 Trial("dirty_limit"),
                 (Limit("below_slept", "<=", times=_HARDLY_ANY, of="below_count"),),
-                "below the limit {below_slept} of {below_count} writes of 1 MiB waited; one took "
+                "below the limit {below_slept} of {below_count} writes of 1 MiB waited; they took "
                 "{below_median_us}",
             ),
             Row(
                 Trial("dirty_limit"),
                 (Limit("beyond_pauses", ">=", 1),),
-                "beyond the limit the kernel paused the writer {beyond_pauses} times in "
-                "{beyond_mib} MiB, for up to {beyond_max_us}",
+                "beyond it the writer was paused {beyond_pauses} times in {beyond_mib} MiB, for up "
+                "to {beyond_max_us}",
                 ", first after {first_pause_after_mib} MiB",
             ),
             Row(
@@ -309,10 +302,9 @@ CLAIMS = (
                     Limit("cached_part_bytes_read", "<="),
                     Limit("cold_whole_bytes_read", "<="),
                 ),
-                "100 bytes into a cold page took {cold_part_median_us} and read "
-                "{cold_part_bytes_read} bytes from the disk; into a cached one "
-                "{cached_part_median_us} and {cached_part_bytes_read}, a whole cold page "
-                "{cold_whole_median_us} and {cold_whole_bytes_read}",
+                "100 bytes into a cold page: {cold_part_median_us}, {cold_part_bytes_read} bytes "
+                "read; a cached page: {cached_part_median_us}, {cached_part_bytes_read}; a whole "
+                "cold page: {cold_whole_median_us}, {cold_whole_bytes_read}",
             ),
         ),
     ),
@@ -324,16 +316,16 @@ CLAIMS = (
             Row(
                 Trial(_SLOW_QUEUE),
                 (),
-                "with a full device queue {uring_submit_slept} of {uring_submit_count} "
-                "submissions waited, up to {uring_submit_max_us}; of refused probes "
-                "{probe_slept} of {probe_count}, up to {probe_max_us}",
+                "full queue: {uring_submit_slept} of {uring_submit_count} submissions waited, up "
+                "to {uring_submit_max_us}; of refused probes {probe_slept} of {probe_count}, up to "
+                "{probe_max_us}",
             ),
         ),
     ),
     Claim(
         "6b",
-        "Under Docker's default seccomp profile io_uring is refused, and the probe with threads "
-        "takes its place.",
+        "Docker's default seccomp profile refuses io_uring; the probe with threads takes its "
+        "place.",
         (
             Row(
                 Trial("seccomp", computed=_took_uring),
@@ -342,31 +334,30 @@ CLAIMS = (
                     Limit("took_uring", "<="),
                     Limit("pieces_right", ">=", times=1, of="pieces"),
                 ),
-                "there io_uring works: {uring} ({uring_reason}); nowait+uring,threads became "
-                "{engine} and read {pieces_right} of {pieces} pieces right; libaio works: "
-                "{libaio}; RWF_NOWAIT works: {rwf_nowait}",
+                "io_uring works: {uring} ({uring_reason}); nowait+uring,threads became {engine} "
+                "and read {pieces_right} of {pieces} pieces right",
             ),
         ),
     ),
     Claim(
         "7",
-        "On a slow disk the probe with threads keeps the p99 of cached reads, while other clients "
-        "miss, within twice the idle one or below 1 ms.",
+        "On a slow disk hits of the probe beside misses keep their p99 within twice that of hits "
+        "alone, or 1 ms.",
         (
             Row(
                 Loads("mix", "evicted", NOWAIT, ALONE, shown=_MIXES, beside=_MIX_FORMS),
                 (Limit("p99_us", "<=", times=_DELAYED, floor=_LITTLE_US),),
-                f"beside misses ({{depth}} in flight) a hit's p99 was {{{NOWAIT}:p99_us}} with "
-                f"{NOWAIT}; {{rival:p99_us}} alone, so that {{limits[0]}} is allowed",
-                "; sync makes {sync:p99_us} of it",
+                f"{{depth}} misses in flight: a hit's p99 {{{NOWAIT}:p99_us}}, alone "
+                "{rival:p99_us}, allowed {limits[0]}",
+                "; with sync {sync:p99_us}",
             ),
         ),
         slow_disk=True,
     ),
     Claim(
         "8",
-        "Served cached reads on tmpfs and overlayfs reach at least 80 % of ext4's operations a "
-        "second, at no more than 4 us of additional CPU each.",
+        "Served hits on tmpfs and overlayfs reach 80 % of ext4's operations a second, for at most "
+        "4 us more CPU each.",
         (
             Row(
                 Loads("hits", "cached", NOWAIT, EXT4, shown=("ops_per_s", "cpu_us")),
@@ -374,7 +365,7 @@ CLAIMS = (
                     Limit("ops_per_s", ">=", times=_SHARE),
                     Limit("cpu_us", "<=", _MORE_US, times=1),
                 ),
-                f"{{workload}}: {{{NOWAIT}:ops_per_s}}, {{{NOWAIT}:cpu_us}} of CPU each (ext4: "
+                f"{{workload}}: {{{NOWAIT}:ops_per_s}}, {{{NOWAIT}:cpu_us}} CPU (ext4: "
                 "{rival:ops_per_s}, {rival:cpu_us})",
             ),
         ),

@@ -1,4 +1,4 @@
-"""Claim 6a, whose rows are no limits: io_uring is better, worse or no different in each figure."""
+"""Claim 6a ranks many figures, of which any may decide: that is no limit."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -39,7 +39,7 @@ _POINTS = (
 
 
 def uring_is_better(reading: Reading) -> Iterator[Check]:
-    """io_uring alone, and behind the probe, each beside the probe with threads."""
+    """Alone, and behind the probe."""
     for rival in ("uring", "nowait+uring"):
         yield from _compare(reading, rival)
 
@@ -80,7 +80,7 @@ def _exceeds(more: Summary, less: Summary) -> bool:
 
 
 def _largest(differences: list[tuple[float, str]]) -> str:
-    """The largest differences; the evidence has all."""
+    """The evidence has all."""
     texts = [text for _, text in sorted(differences, reverse=True)]
     rest = [f"and {len(texts) - _TOLD} more"] if len(texts) > _TOLD else []
     return ", ".join([*texts[:_TOLD], *rest])

@@ -1,4 +1,4 @@
-"""The verdict of a claim: for each place whether it holds, and the figures that say so."""
+"""What becomes of a claim."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Verdict:
 
 
 class Check(NamedTuple):
-    """A row of the table, as it was measured."""
+    """A row of the table, measured."""
 
     outcome: Outcome | None  # close: rounds differ by more than what decides; None: a remark
     sentence: str  # without its full stop
@@ -38,10 +38,9 @@ class Check(NamedTuple):
 
 
 def at_most(value: Summary, limit: float) -> Outcome:
-    """Whether the median is no more than `limit`.
+    """The median decides; close: rounds lie on both sides, and it is nearer than half their range.
 
-    Rounds on both sides make it close, if the median is nearer to the limit than half of their
-    range: the next study may say otherwise.
+    The next study may then say otherwise.
     """
     unsure = value.low <= limit < value.high
     if unsure and abs(value.median - limit) < (value.high - value.low) / 2:
@@ -50,7 +49,7 @@ def at_most(value: Summary, limit: float) -> Outcome:
 
 
 def at_least(value: Summary, limit: float) -> Outcome:
-    """Whether the median is no less than `limit`; as `at_most`."""
+    """As `at_most`."""
     return at_most(Summary(-value.median, -value.high, -value.low), -limit)
 
 
@@ -62,7 +61,7 @@ def all_of(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def conclude(checks: Sequence[Check], missing: str) -> Finding:
-    """All checks together; `missing` is the sentence where nothing was measured."""
+    """All checks; `missing`: the sentence for none."""
     outcomes = {check.outcome for check in checks} - {None}
     holds: Holds = "partly"
     if not outcomes:

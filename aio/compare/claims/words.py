@@ -1,11 +1,11 @@
-"""Amounts in sentences and evidence."""
+"""Amounts in sentences."""
 
 from aio.compare.amounts import duration, short, three_digits
 from aio.compare.figures import Summary
 
 
 def amount(figure: str, value: float | str) -> str:
-    """Write a figure by the end of its name: 12.3 ms, 12,345/s, 98 %; else 12,345 or 1.25."""
+    """By the end of the figure's name: 12.3 ms, 12,345/s, 98 %; else 1.25."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -18,7 +18,7 @@ def amount(figure: str, value: float | str) -> str:
 
 
 def amounts(figure: str, summary: Summary) -> str:
-    """The median; in brackets the lowest and the highest round, if they differ."""
+    """12 us (10 us to 15 us): the median and the rounds' range."""
     middle, low, high = (
         amount(figure, value) for value in (summary.median, summary.low, summary.high)
     )
