@@ -1,12 +1,17 @@
 """How a claim is decided, and what is said where nothing decides it."""
 
+from string import Formatter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aio.compare.claims import judge
+from aio.compare.claims.readings import SUBMITTING
+from aio.compare.claims.rows import Loads
+from aio.compare.claims.table import CLAIMS
 from aio.compare.claims.verdict import at_least, at_most
 from aio.compare.document import Document, Measurement, Skipped
-from aio.compare.figures import Summary
+from aio.compare.figures import UNITS, Summary
 from tests.compare.example import example
 from tests.compare.measured import HITS, MANY_HITS, NOWAIT, judged, place, put, run
 
@@ -70,6 +75,17 @@ def test_workloads_of_another_version_are_passed_over() -> None:
     put(where, "hits of the future", NOWAIT, run())
     put(where, "hits of the future", "sync", run())
     assert judged("1", where).holds == "not measured"
+
+
+def test_rows_of_workloads_name_forms_and_figures_that_there_are() -> None:
+    """A misspelt one would look like one that was not measured."""
+    for row in (row for claim in CLAIMS for row in claim.rows if isinstance(row.source, Loads)):
+        runs = {"own", "rival", *row.source.beside}
+        for _, name, figure, _ in Formatter().parse(row.sentence + row.also):
+            assert name in {None, "workload", "depth", "limits[0]", *runs}
+            assert not figure or (name in runs and figure in {*UNITS, SUBMITTING})
+        decided = {limit.figure for limit in row.limits}
+        assert decided | set(row.source.shown) <= {*UNITS, SUBMITTING}
 
 
 # --- how it is decided ----------------------------------------------------------------------------

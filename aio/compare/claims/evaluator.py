@@ -24,7 +24,7 @@ _SMALL = 4 * KIB
 
 
 class _Case(Protocol):
-    """A KeyError is a figure that was not measured."""
+    """A row's figures; KeyError: one was not measured."""
 
     def value(self, figure: str) -> Summary: ...
 
@@ -74,10 +74,10 @@ class _Compared(NamedTuple):
         return max(limit.times * rival + more, limit.floor)
 
     def facts(self) -> Mapping[str, object]:
-        forms = (self.source.form, *self.source.beside)
-        runs = {form: self.reading.run(self.workload, form) for form in forms}
+        runs = {form: self.reading.run(self.workload, form) for form in self.source.beside}
         return {
             **{form: run for form, run in runs.items() if run},
+            "own": self.own,
             "rival": self.rival,
             "workload": self.workload.name,
             "depth": (self.workload.beside or self.workload.load).depth,
@@ -93,7 +93,7 @@ class _Compared(NamedTuple):
 
 
 def evaluate(claim: Claim, place: Place, ext4: Place | None) -> Finding:
-    """By experiments and the first measured layer; a second is told where it differs."""
+    """The finding of experiments and the first measured layer; a second is told if it differs."""
     missing = _missing(claim, place, ext4)
     if claim.slow_disk and place.reads_per_second is None:
         return conclude((), missing)
@@ -187,23 +187,20 @@ def _compared(source: Loads, reading: Reading) -> Iterator[_Compared]:
     )
     for workload in dict.fromkeys((*nearest, *small)):
         own = reading.run(workload, source.form) if workload else None
-        rival = _rival(source, reading, workload) if workload else None
+        rival = _rival(source, reading, workload) if workload and source.rival else None
         if workload and own and (rival or not source.rival):
             yield _Compared(source, reading, workload, own, rival)
 
 
 def _rival(source: Loads, reading: Reading, workload: Workload) -> Run | None:
-    match source.rival:
-        case "":
-            return None
-        case "alone":
-            return _alone(source, reading)
-        case "ext4":
-            there = Reading(reading.ext4, reading.layer) if reading.ext4 else None
-            return there.run(workload, source.form) if there else None
-        case "best":
-            runs = [run for form in source.beside if (run := reading.run(workload, form))]
-            return max(runs, key=lambda run: run.summary("ops_per_s").median, default=None)
+    if source.rival == ALONE:
+        return _alone(source, reading)
+    if source.rival == EXT4:
+        there = Reading(reading.ext4, reading.layer) if reading.ext4 else None
+        return there.run(workload, source.form) if there else None
+    if source.rival == BEST:
+        runs = [run for form in source.beside if (run := reading.run(workload, form))]
+        return max(runs, key=lambda run: run.summary("ops_per_s").median, default=None)
     return reading.run(workload, source.rival)
 
 

@@ -25,7 +25,7 @@ class Run(NamedTuple):
     rounds: Sequence[Figures]
 
     def summary(self, figure: str) -> Summary:
-        """KeyError if it was not measured."""
+        """A figure; KeyError: it was not measured."""
         if figure != SUBMITTING:
             return summarize(self.rounds)[figure]
         parts = [
@@ -58,12 +58,12 @@ class Reading:
     ext4: Place | None = None  # of the same study
 
     def run(self, workload: Workload, form: str) -> Run | None:
-        """None if it was not measured."""
+        """The run, if it was measured."""
         found = self.place.find(self.layer, workload.name, form)
         return Run(form, found.rounds) if found else None
 
     def workloads(self, group: Group, data: Data, *forms: str) -> list[Workload]:
-        """Measured with all these forms."""
+        """Workloads that were measured with all these forms."""
         names = dict.fromkeys(each.workload for each in self.place.measurements)
         return [
             workload
@@ -77,7 +77,7 @@ class Reading:
     def nearest(
         self, group: Group, data: Data, point: tuple[int, int], *forms: str
     ) -> Workload | None:
-        """By size, then by depth."""
+        """The nearest workload by size, then by depth."""
         size, depth = point
 
         def distance(workload: Workload) -> tuple[float, float]:
@@ -110,7 +110,7 @@ def why_no_workload(place: Place, group: Group) -> str:
 
 
 def _known(name: str) -> Workload | None:
-    """None: of another version, or "" (all)."""
+    """The workload; None: of another version, or "" (all)."""
     try:
         return workload_named(name)
     except KeyError:

@@ -53,8 +53,8 @@ class Trial(NamedTuple):
 class Row(NamedTuple):
     """One thing that a claim says.
 
-    Templates name an experiment's figures, {cold_max_us}, or a form's and its rival's,
-    {sync:p99_us} and {rival:p99_us}; {workload}, {depth}, {limits[0]}.
+    Templates name an experiment's figures, {cold_max_us}; or those of the form, {own:p99_us}, of
+    {rival:p99_us}, and of forms beside, {sync:p99_us}; {workload}, {depth}, {limits[0]}.
     """
 
     # A function where a claim fits no limit.

@@ -16,7 +16,7 @@ _AS_MUCH = 1.15
 _PROBE_US, _REFUSED_US = 2.0, 20.0
 # A hit is delayed that takes so many times as long; and a latency beside misses does not matter.
 _DELAYED, _LITTLE_US = 2.0, 1000.0
-# A hit is interrupted by other processes, a refused probe or a write too, now and then.
+# Of probes and of writes of a MiB: other processes take the CPU now and then.
 _NOW_AND_THEN, _HARDLY_ANY = 0.01, 0.1
 # us.  A tenth of the throttle's shortest wait: no wait for the device.
 _BEARABLE = 10_000.0
@@ -64,11 +64,11 @@ def _queue(name: str, which: str) -> Row:
 
 
 def _io_submit(kind: str, label: str, limit: Limit, also: str = "") -> Row:
-    batch = f"io_submit of 16 {label}"
     return Row(
-        Trial("io_submit", ((f"{batch}, longest", f"{{{kind}_max_us}}"),)),
+        Trial("io_submit", ((f"io_submit of 16 {label}, longest", f"{{{kind}_max_us}}"),)),
         (limit._replace(figure=f"{kind}_done_at_return"),),
-        f"{batch}: {{{kind}_median_us}}, and {{{kind}_done_at_return}} were done at its return",
+        f"16 reads by io_submit ({label}): {{{kind}_median_us}}, {{{kind}_done_at_return}} done at "
+        "its return",
         also,
     )
 
@@ -165,8 +165,7 @@ CLAIMS = (
                     # None, but for a page that was taken away meanwhile.
                     Limit("hops", "<=", 0.02),
                 ),
-                f"{{workload}}: {{{NOWAIT}:cpu_us}} CPU, {{{NOWAIT}:hops}} hops (sync: "
-                "{sync:cpu_us})",
+                "{workload}: {own:cpu_us} CPU, {own:hops} hops (sync: {rival:cpu_us})",
             ),
             Row(
                 Loads(
@@ -183,8 +182,8 @@ CLAIMS = (
                     # All of a batch are probed before the first is waited for.
                     Limit("p50_us", "<=", times=_AS_MUCH, each=_REFUSED_US),
                 ),
-                f"{{workload}}: p50 {{{NOWAIT}:p50_us}}, {{{NOWAIT}:cpu_us}} CPU (threads: "
-                "{threads:p50_us}, {threads:cpu_us})",
+                "{workload}: p50 {own:p50_us}, {own:cpu_us} CPU (threads: {rival:p50_us}, "
+                "{rival:cpu_us})",
             ),
         ),
     ),
@@ -195,8 +194,8 @@ CLAIMS = (
             Row(
                 Loads("mix", "evicted", "sync", ALONE, shown=_MIXES, beside=_MIX_FORMS),
                 (Limit("p99_us", ">=", times=_DELAYED),),
-                "{depth} misses in flight, at {sync:others_per_s}: a hit's p99 with sync went from "
-                "{rival:p99_us} to {sync:p99_us}, longest stall {sync:stall_us}",
+                "{depth} misses in flight, at {own:others_per_s}: a hit's p99 with sync went from "
+                "{rival:p99_us} to {own:p99_us}, longest stall {own:stall_us}",
                 f"; with {NOWAIT} to {{{NOWAIT}:p99_us}}, at {{{NOWAIT}:others_per_s}}",
             ),
         ),
@@ -224,8 +223,8 @@ CLAIMS = (
                     beside=("sync", "threads"),
                 ),
                 (Limit(SUBMITTING, ">=", _MOST),),
-                f"{{workload}}: libaio spent {{libaio:{SUBMITTING}}} of the time in io_submit; "
-                "longest stall {libaio:stall_us}",
+                "{workload}: {own:submit_share} of the time in io_submit; longest stall "
+                "{own:stall_us}",
             ),
         ),
     ),
@@ -244,7 +243,7 @@ CLAIMS = (
                     beside=("libaio", "threads"),
                 ),
                 (Limit(SUBMITTING, "<=", _MOST),),
-                f"{{workload}}: {{libaio direct:{SUBMITTING}}} of the time in io_submit",
+                "{workload}: {own:submit_share} of the time in io_submit",
             ),
             Row(
                 Loads(
@@ -257,8 +256,7 @@ CLAIMS = (
                     ("sync",),
                 ),
                 (Limit("p50_us", ">=", times=_DEARER),),
-                "{workload}: p50 {libaio direct:p50_us} from the disk, {sync:p50_us} from the "
-                "cache",
+                "{workload}: p50 {own:p50_us} from the disk, {rival:p50_us} from the cache",
                 follows=True,
             ),
         ),
@@ -279,7 +277,7 @@ CLAIMS = (
                     ("threads", "libaio", "uring"),
                 ),
                 (Limit("ops_per_s", ">=", times=_AS_GOOD),),
-                "{workload}: {sync:ops_per_s} with sync, at most {rival:ops_per_s} with an "
+                "{workload}: {own:ops_per_s} with sync, at most {rival:ops_per_s} with an "
                 "asynchronous engine ({rival})",
             ),
             Row(
@@ -291,8 +289,8 @@ CLAIMS = (
             Row(
                 Trial("dirty_limit"),
                 (Limit("beyond_pauses", ">=", 1),),
-                "beyond it the writer was paused {beyond_pauses} times in {beyond_mib} MiB, for up "
-                "to {beyond_max_us}",
+                "beyond the limit the writer was paused {beyond_pauses} times in {beyond_mib} MiB, "
+                "for up to {beyond_max_us}",
                 ", first after {first_pause_after_mib} MiB",
             ),
             Row(
@@ -334,8 +332,8 @@ CLAIMS = (
                     Limit("took_uring", "<="),
                     Limit("pieces_right", ">=", times=1, of="pieces"),
                 ),
-                "io_uring works: {uring} ({uring_reason}); nowait+uring,threads became {engine} "
-                "and read {pieces_right} of {pieces} pieces right",
+                "there io_uring works: {uring} ({uring_reason}); nowait+uring,threads became "
+                "{engine} and read {pieces_right} of {pieces} pieces right",
             ),
         ),
     ),
@@ -347,8 +345,8 @@ CLAIMS = (
             Row(
                 Loads("mix", "evicted", NOWAIT, ALONE, shown=_MIXES, beside=_MIX_FORMS),
                 (Limit("p99_us", "<=", times=_DELAYED, floor=_LITTLE_US),),
-                f"{{depth}} misses in flight: a hit's p99 {{{NOWAIT}:p99_us}}, alone "
-                "{rival:p99_us}, allowed {limits[0]}",
+                "{depth} misses in flight: a hit's p99 {own:p99_us}, alone {rival:p99_us}, allowed "
+                "{limits[0]}",
                 "; with sync {sync:p99_us}",
             ),
         ),
@@ -365,8 +363,8 @@ CLAIMS = (
                     Limit("ops_per_s", ">=", times=_SHARE),
                     Limit("cpu_us", "<=", _MORE_US, times=1),
                 ),
-                f"{{workload}}: {{{NOWAIT}:ops_per_s}}, {{{NOWAIT}:cpu_us}} CPU (ext4: "
-                "{rival:ops_per_s}, {rival:cpu_us})",
+                "{workload}: {own:ops_per_s}, {own:cpu_us} CPU (ext4: {rival:ops_per_s}, "
+                "{rival:cpu_us})",
             ),
         ),
         layers=("served",),

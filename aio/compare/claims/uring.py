@@ -39,7 +39,7 @@ _POINTS = (
 
 
 def uring_is_better(reading: Reading) -> Iterator[Check]:
-    """Alone, and behind the probe."""
+    """io_uring alone, and behind the probe."""
     for rival in ("uring", "nowait+uring"):
         yield from _compare(reading, rival)
 
@@ -80,7 +80,6 @@ def _exceeds(more: Summary, less: Summary) -> bool:
 
 
 def _largest(differences: list[tuple[float, str]]) -> str:
-    """The evidence has all."""
     texts = [text for _, text in sorted(differences, reverse=True)]
     rest = [f"and {len(texts) - _TOLD} more"] if len(texts) > _TOLD else []
     return ", ".join([*texts[:_TOLD], *rest])

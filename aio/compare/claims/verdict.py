@@ -38,9 +38,9 @@ class Check(NamedTuple):
 
 
 def at_most(value: Summary, limit: float) -> Outcome:
-    """The median decides; close: rounds lie on both sides, and it is nearer than half their range.
+    """The median decides, unless the next study may say otherwise (close).
 
-    The next study may then say otherwise.
+    Then rounds lie on both sides, and the median is nearer to the limit than half their range.
     """
     unsure = value.low <= limit < value.high
     if unsure and abs(value.median - limit) < (value.high - value.low) / 2:
@@ -61,7 +61,7 @@ def all_of(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def conclude(checks: Sequence[Check], missing: str) -> Finding:
-    """All checks; `missing`: the sentence for none."""
+    """The finding of all checks; `missing` is the reason for none."""
     outcomes = {check.outcome for check in checks} - {None}
     holds: Holds = "partly"
     if not outcomes:

@@ -5,7 +5,7 @@ from aio.compare.figures import Summary
 
 
 def amount(figure: str, value: float | str) -> str:
-    """By the end of the figure's name: 12.3 ms, 12,345/s, 98 %; else 1.25."""
+    """A figure by the end of its name: 12.3 ms, 12,345/s, 98 %; else 1.25."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -18,7 +18,7 @@ def amount(figure: str, value: float | str) -> str:
 
 
 def amounts(figure: str, summary: Summary) -> str:
-    """12 us (10 us to 15 us): the median and the rounds' range."""
+    """The median and the rounds' range: 12 us (10 us to 15 us)."""
     middle, low, high = (
         amount(figure, value) for value in (summary.median, summary.low, summary.high)
     )

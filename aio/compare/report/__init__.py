@@ -1,4 +1,4 @@
-"""A study's document for people: text for a terminal, and a page with plots."""
+"""A study's document as text and as a page."""
 
 from aio.compare.report.html import page
 from aio.compare.report.terminal import text

@@ -1,7 +1,4 @@
-"""The drawings themselves: each a figure of one place and layer, or None if it has no such runs.
-
-Needs matplotlib.
-"""
+"""Drawings of one place and layer; None without such runs.  Needs matplotlib."""
 
 from collections.abc import Sequence
 from math import log10
@@ -28,7 +25,7 @@ def _of_4_kib(group: str) -> list[Workload]:
 
 
 def latencies(view: View, layer: Layer) -> Figure | None:
-    """Percentiles of hits and misses, one request in flight and sixteen."""
+    """Percentiles at depths 1 and 16."""
     wanted = [
         each
         for pair in zip(_of_4_kib("hits"), _of_4_kib("misses"), strict=True)
@@ -51,7 +48,7 @@ def latencies(view: View, layer: Layer) -> Figure | None:
         ax.set_xlim(left=0)
         ax.set_xticks(list(_PERCENTILES), list(_PERCENTILES.values()))
     for ax in axes[-2:]:
-        ax.set_xlabel("share of requests that were faster")
+        ax.set_xlabel("share of faster requests")
     legend(figure, view.forms(layer, [each.name for each in shown]), marker="none")
     return figure
 
@@ -60,7 +57,7 @@ _PERCENTILES = {-log10(1 - share / 100): f"{share:g}%" for share in (50, 90, 99,
 
 
 def _tail(ax: Axes, run: Measurement) -> None:
-    """Up to the share that one of all requests of a round exceeds: beyond it nothing is known."""
+    """The line ends at the share that one request of a round exceeds."""
     requests = min(each.latencies.count for each in run.rounds)
     values = dict(zip(SHARES, distribution(run.rounds), strict=True))
     known = [share for share in SHARES if share < 1 and (1 - share) * requests >= 1]
@@ -75,7 +72,7 @@ def _tail(ax: Axes, run: Measurement) -> None:
 
 
 def throughput(view: View, layer: Layer) -> Figure | None:
-    """Operations a second by the number of requests in flight, of hits and misses."""
+    """Operations a second by depth."""
     groups = [_measured(view, layer, _of_4_kib(group)) for group in ("hits", "misses")]
     groups = [each for each in groups if len(each) > 1]
     if not groups:
@@ -106,7 +103,7 @@ _STALLING = (
 
 
 def stalls(view: View, layer: Layer) -> Figure | None:
-    """How long the loop's turns were over a run, each form by itself."""
+    """The loop's iterations over a run."""
     workload = next((name for name in _STALLING if view.forms(layer, [name])), None)
     if workload is None:
         return None
@@ -114,11 +111,11 @@ def stalls(view: View, layer: Layer) -> Figure | None:
     found = {form: view.run(layer, workload, form) for form in forms}
     runs = {form: _middle(each) for form, each in found.items() if each}
     longest = max(max(run.iterations) for run in runs.values())
-    # Of turns shorter than this nothing is to be told; without a floor they would fill the page.
+    # Without a floor short iterations would fill the page; they tell nothing.
     floor = min(10.0, longest / 10)
     figure, axes = panels(len(forms), 2, PANEL * 0.36, sharex=True, sharey=True)
     for ax, (form, run) in zip(axes, runs.items(), strict=True):
-        _turns(ax, run, floor, look(form).colour)
+        _iterations(ax, run, floor, look(form).colour)
         ax.set_title(f"{form}: {duration(run.stall * 1e6)}", weight="normal")
     axes[0].set_yscale("log")
     axes[0].set_ylim(floor, longest * 1.3)
@@ -127,17 +124,16 @@ def stalls(view: View, layer: Layer) -> Figure | None:
         ax.set_xlabel("seconds into the run")
         ax.tick_params(labelbottom=True)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    figure.supylabel("longest turn of the loop", size=9)
+    figure.supylabel("longest iteration", size=9)
     figure.suptitle(workload, x=0.01, ha="left", weight="bold", size=9.5)
     return figure
 
 
 def _middle(run: Measurement) -> Figures:
-    """The round whose stall is the median."""
     return sorted(run.rounds, key=lambda each: each.stall)[len(run.rounds) // 2]
 
 
-def _turns(ax: Axes, run: Figures, floor: float, colour: str) -> None:
+def _iterations(ax: Axes, run: Figures, floor: float, colour: str) -> None:
     slots = len(run.iterations)
     edges = [run.seconds * at / slots for at in range(slots + 1)]
     heights = [max(each, floor) for each in run.iterations]
@@ -146,7 +142,7 @@ def _turns(ax: Axes, run: Figures, floor: float, colour: str) -> None:
 
 
 def mix(view: View, layer: Layer) -> Figure | None:
-    """Latency of hits by the number of misses in flight beside them."""
+    """Latency of hits by misses in flight."""
     wanted = [
         each
         for each in WORKLOADS
@@ -169,7 +165,7 @@ def mix(view: View, layer: Layer) -> Figure | None:
     axes[0].set_ylabel("latency")
     rates = [_heights(view, layer, names[-1:], form, "others_per_s")[0] for form in forms]
     labels = [f"{form}: {count(rate)}/s" for form, rate in zip(forms, rates, strict=True)]
-    title = f"misses a second with {_missing(shown[-1])}"
+    title = f"misses a second at {_missing(shown[-1])}"
     legend(figure, forms, labels, title)
     return figure
 
@@ -179,7 +175,7 @@ def _missing(workload: Workload) -> str:
 
 
 def costs(view: View, layer: Layer) -> Figure | None:
-    """CPU time of a hit, as bars."""
+    """CPU time of a hit."""
     wanted = ("hits 4 KiB x1", "hits 4 KiB x16", "hits 64 KiB x16")
     shown = [name for name in wanted if view.forms(layer, [name])]
     if not shown:
@@ -190,7 +186,7 @@ def costs(view: View, layer: Layer) -> Figure | None:
         for at, form in enumerate(forms):
             _bar(ax, at, form, view.at(layer, workload, form, "cpu_us"))
         ax.set_title(workload)
-        ax.set_xlabel("CPU time of an operation")
+        ax.set_xlabel("CPU an operation")
         ax.xaxis.set_major_formatter(_TIMES)
         ax.margins(x=0.25)
         ax.grid(visible=False, axis="y")
@@ -219,7 +215,7 @@ def _bar(ax: Axes, at: int, form: str, cost: Summary | None) -> None:
 def _heights(
     view: View, layer: Layer, workloads: Sequence[str], form: str, figure: str
 ) -> list[float]:
-    """A figure's medians, NaN where there are none: lines break there."""
+    """Medians; a line breaks at NaN."""
     found = [view.at(layer, workload, form, figure) for workload in workloads]
     return [each.median if each else float("nan") for each in found]
 
@@ -228,7 +224,6 @@ _TIMES = FuncFormatter(lambda value, _: short(duration(value)))
 
 
 def _times(ax: Axes) -> None:
-    """A latency axis says 10 us and 1 ms, and what lies between if there is room."""
     low, high = ax.get_ylim()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
     ax.yaxis.set_major_formatter(_TIMES)

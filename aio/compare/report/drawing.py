@@ -1,7 +1,4 @@
-"""How a figure is drawn: colours, lines and markers of each form, and clean SVG.
-
-Needs matplotlib.  `Figure` alone is used: pyplot keeps figures in the process and picks a window.
-"""
+"""The look of figures, and clean SVG.  It needs matplotlib, not pyplot, which keeps figures."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -58,7 +55,7 @@ _STYLE: Any = {  # rcParams' type names every key, another set in each version
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An engine has a colour and a marker; the probe makes line and marker solid."""
+    """The probe makes line and marker solid."""
 
     colour: str
     dash: str
@@ -66,7 +63,7 @@ class Look:
     filled: bool
 
     def line(self) -> dict[str, Any]:
-        """For `Axes.plot`."""
+        """Arguments of Axes.plot."""
         return {
             "color": self.colour,
             "linestyle": self.dash,
@@ -77,7 +74,7 @@ class Look:
 
 
 def look(name: str) -> Look:
-    """How a form looks in every plot."""
+    """The look of a form."""
     form = form_named(name)
     row = form.row
     colour, marker = (row.colour, row.marker) if row else _UNKNOWN
@@ -88,7 +85,7 @@ def look(name: str) -> Look:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Everything that is made inside looks alike, whatever the user's matplotlibrc says."""
+    """Figures made inside ignore the user's matplotlibrc."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -98,7 +95,7 @@ def styled() -> Iterator[None]:
 def panels(
     count: int, columns: int, height: float = PANEL, *, sharex: bool = False, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes, row by row; `height` is that of a row in inches."""
+    """A figure of `count` axes; `height` is a row's, in inches."""
     columns = min(count, columns)
     rows = -(-count // columns)
     figure = Figure(figsize=(WIDTH, 0.4 + rows * height), layout="constrained")
@@ -115,7 +112,7 @@ def legend(
     title: str = "",
     **line: str,
 ) -> None:
-    """One for all panels, to their right; `line` is what differs from a form's usual look."""
+    """One legend for all panels; `line` overrides a form's look."""
     handles = [Line2D([], [], **{**look(form).line(), **line}) for form in forms]
     figure.legend(
         handles, labels or forms, loc="outside right upper", title=title or None, title_fontsize=8
@@ -123,10 +120,7 @@ def legend(
 
 
 def svg(figure: Figure, prefix: str, label: str) -> str:
-    """An element to stand in a page, whose ids nothing else in it has.
-
-    Colours become variables of the page's style, so that they follow its light or dark.
-    """
+    """An element whose ids begin with `prefix`, in the colours of the style sheet."""
     out = StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", metadata=nothing)
@@ -161,6 +155,6 @@ _TIDY = {
 
 
 def _variables() -> dict[str, str]:
-    """Colour -> the style sheet's variable that has it in a light page."""
+    """Colour -> variable of the style sheet."""
     engines = {row.colour: f"--{row.name}" for row in ENGINES.values()}
     return {_INK: "--ink", _GRID: "--grid", **engines}

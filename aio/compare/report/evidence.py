@@ -1,4 +1,4 @@
-"""The figures that decide a claim, side by side: forms beside each other, or places."""
+"""The figures that decide a claim, side by side."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from aio.compare.claims import Finding
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings of all columns, and rows of text."""
+    """A table of text."""
 
     headings: list[str]
     rows: list[list[str]]
 
 
 def tables(places: Mapping[str, Finding]) -> list[Table]:
-    """Figures of a place, a column each; and figures of forms ("...: sync"), a column each."""
+    """One table by places, one by forms ("...: sync")."""
     known = {name: dict(found.evidence) for name, found in places.items() if found.evidence}
     found = (_of_places(known), _of_forms(known))
     return [table for table in found if table.rows]

@@ -1,4 +1,4 @@
-"""Plain text tables: a name to the left, figures to the right, never wider than the page."""
+"""Plain text tables."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,10 +15,7 @@ def grid(
     width: int = WIDTH,
     name_width: int = 20,
 ) -> list[str]:
-    """Lines of a table; columns that do not fit go into another table below.
-
-    Headings are broken at spaces, and at "\\n"; so are long names, the first cell of each row.
-    """
+    """Lines of a table; columns beyond `width` stand in another table below."""
     cells = [[_broken(each, _HEADING_WIDTH) for each in headings]]
     cells += [[_broken(row[0], name_width), *([each] for each in row[1:])] for row in rows]
     widths = [max(len(line) for row in cells for line in row[at]) for at in range(len(headings))]
@@ -40,7 +37,7 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Which columns go into which table; the first goes into each."""
+    """The columns of each table; each has the first."""
     parts: list[list[int]] = [[0]]
     room = width - widths[0]
     for at in range(1, len(widths)):
@@ -54,7 +51,7 @@ def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
 
 
 def _lines(cells: Sequence[list[str]], widths: Sequence[int], heading: bool) -> list[str]:
-    """One row: headings stand on the line below, other cells on the line above."""
+    """Headings stand below, cells above."""
     height = max(len(cell) for cell in cells)
     filled = [
         [""] * (height - len(cell)) + cell if heading else cell + [""] * (height - len(cell))

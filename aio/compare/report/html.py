@@ -1,4 +1,4 @@
-"""The study as one page that needs nothing else: no scripts, nothing loaded from anywhere."""
+"""The study as one page, without scripts or anything loaded."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ from aio.compare.report.words import (
 
 
 def page(document: Document, raw: str = "") -> str:
-    """A whole HTML document; `raw` is the name of the file that has all raw figures."""
+    """The HTML document; `raw` names the file of raw figures."""
     judged = judge(document)
     places = [
         (place.name, *place_section(document, place, f"place-{number}"))

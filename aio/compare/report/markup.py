@@ -1,4 +1,4 @@
-"""HTML, put together so that nothing can be forgotten: text is escaped unless it is Markup."""
+"""HTML: text is escaped unless it is Markup."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _VOID = frozenset({"meta", "col", "br"})
 
 
 def el(name: str, /, *children: object, **attributes: str) -> Markup:
-    """An element; attributes are as in Python: `class_`, `aria_label`.  Empty ones are left out."""
+    """An element; `class_` is class, `aria_label` is aria-label, empty attributes are left out."""
     pairs = (
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
@@ -27,19 +27,19 @@ def el(name: str, /, *children: object, **attributes: str) -> Markup:
 
 
 def joined(children: Iterable[object], between: str = "") -> Markup:
-    """One after the other; what is no Markup is text."""
+    """All children; text is escaped."""
     texts = (each if isinstance(each, Markup) else escape(str(each)) for each in children)
     return Markup(between.join(texts))
 
 
 def items(children: Iterable[object]) -> Markup:
-    """A list with bullets."""
+    """A bulleted list."""
     return el("ul", *(el("li", child) for child in children))
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table."""
+    """A table's cell."""
 
     value: object
     note: str = ""  # small, beside it
@@ -47,7 +47,7 @@ class Cell:
     kind: str = ""  # class
 
     def markup(self) -> Markup:
-        """Its element."""
+        """The <td>."""
         note = el("small", self.note) if self.note else ""
         return el("td", self.value, note, title=self.about, class_=self.kind)
 
@@ -55,7 +55,7 @@ class Cell:
 def table(
     headings: Sequence[object], rows: Iterable[Sequence[object]], *, kind: str = ""
 ) -> Markup:
-    """A table that scrolls by itself where it is too wide; the first of each row is its heading."""
+    """A table; the first of each row is its heading."""
     head = el("thead", el("tr", *(el("th", each, scope="col") for each in headings)))
     body = el("tbody", *(_row(row) for row in rows))
     return el("div", el("table", head, body, class_=kind), class_="scroll", tabindex="0")
@@ -67,5 +67,5 @@ def _row(row: Sequence[object]) -> Markup:
 
 
 def link(anchor: str, text: str) -> Markup:
-    """To another part of the page."""
+    """A link within the page."""
     return el("a", text, href=f"#{anchor}")

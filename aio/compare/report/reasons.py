@@ -1,4 +1,4 @@
-"""What could not be measured and why, without saying the same forty times."""
+"""What was not measured, by reason."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -10,14 +10,14 @@ from aio.compare.report.view import GROUPS, group_of, in_order
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason, and everything at a place that it kept from being measured."""
+    """A reason, and what it kept from being measured."""
 
     what: str
     why: str
 
 
 def reasons(document: Document, place: Place) -> list[Reason]:
-    """Of everything that was skipped at this place."""
+    """Each reason once, of all that was skipped here."""
     by_reason: dict[str, list[Skipped]] = defaultdict(list)
     for each in place.skipped:
         by_reason[each.reason].append(each)
@@ -26,7 +26,6 @@ def reasons(document: Document, place: Place) -> list[Reason]:
 
 
 def _workloads(document: Document) -> set[str]:
-    """Every workload that this study has tried anywhere."""
     tried: set[str] = set()
     for place in document.places:
         tried.update(each.workload for each in place.measurements)
@@ -56,7 +55,6 @@ def _pairs(pairs: Iterable[tuple[str, str]], known: Collection[str]) -> str:
 
 
 def _names(workloads: Collection[str], known: Collection[str]) -> str:
-    """ "all misses, hits 4 KiB x1": whole groups by their heading."""
     if "" in workloads:
         return "everything"
     names: list[str] = []

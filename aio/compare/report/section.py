@@ -1,4 +1,4 @@
-"""What the page says of one place."""
+"""The page's section of a place."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from aio.compare.report.plots import Plot
 
 PARTS = {
-    "glance": "At a glance",
-    "engines": "Which way each form goes here",
+    "glance": "Overview",
+    "engines": "Ways of the forms",
     "plots": "Plots",
     "figures": "All figures",
-    "skipped": "Not measured here, and why",
+    "skipped": "Not measured",
     "experiments": "Experiments",
 }
 
 
 def place_section(document: Document, place: Place, anchor: str) -> tuple[Markup, list[str]]:
-    """The section, and which of PARTS it has."""
+    """The section, and the PARTS that it has."""
     view = View(place)
     bodies = {
         "glance": _glance(view),
@@ -43,9 +43,8 @@ def place_section(document: Document, place: Place, anchor: str) -> tuple[Markup
 
 
 def _where(place: Place) -> Markup:
-    """The folder is told too where the place has another name."""
     folder = joined((el("code", place.folder), ", ")) if place.folder != place.name else ""
-    made = "made for the study" if place.made else "there before the study"
+    made = "made for the study" if place.made else "not made for it"
     return el("p", folder, f"{what_is_there(place)}; {made}.", class_="about")
 
 
@@ -77,7 +76,7 @@ def _plots(view: View, anchor: str) -> Markup:
 
 
 def drawn(view: View, layer: Layer, anchor: str) -> "list[Plot]":
-    """The plots, or none without matplotlib."""
+    """The plots; none without matplotlib."""
     if not can_draw():
         return []
     module = import_module("aio.compare.report.plots")
@@ -85,7 +84,7 @@ def drawn(view: View, layer: Layer, anchor: str) -> "list[Plot]":
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is there; it is imported here, where plots are wanted, and only then."""
+    """Whether matplotlib is there; no other place imports it."""
     try:
         import_module("aio.compare.report.plots")
     except ImportError:
@@ -117,7 +116,6 @@ def _layer(view: View, layer: Layer) -> Markup:
 
 
 def _group(view: View, layer: Layer, group: str, workloads: list[str]) -> Markup:
-    """Folded: the table that compares, and below it every workload with all that is known."""
     heading = GROUPS[group]
     every = (
         el("details", el("summary", workload), figures(view, layer, workload))

@@ -1,10 +1,10 @@
-"""The page's style sheet: light and dark, wide and narrow, nothing from outside."""
+"""The page's style sheet."""
 
 from aio.catalog import ENGINES
 
 
 def css() -> str:
-    """All of it; each engine of the catalogue has its colour as a variable."""
+    """The sheet; each engine's colour is a variable."""
     light = " ".join(f"--{row.name}: {row.colour};" for row in ENGINES.values())
     dark = " ".join(f"--{row.name}: {row.colour_in_dark};" for row in ENGINES.values())
     return f"""

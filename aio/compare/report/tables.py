@@ -1,4 +1,4 @@
-"""The page's tables of figures, in which the best can be seen without reading every number."""
+"""The page's tables of figures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,14 +15,13 @@ _WORSE = ((20.0, "w4"), (5.0, "w3"), (2.0, "w2"), (1.25, "w1"))
 _SAME = 1.05
 
 READING = (
-    "Bold: the best of a column, and what the rounds cannot tell from it. Shaded: 1.25, 2, 5 and "
-    "20 times worse than the best. ± is how far a round lies from the median; rest the pointer on "
-    "a figure to see the lowest and the highest."
+    "Bold: the best, and what rounds cannot tell from it. Shaded: 1.25, 2, 5 and 20 times worse. "
+    "±: the farthest round; a pointer on a figure shows the range."
 )
 
 
 def glance(view: View, layer: Layer) -> Markup:
-    """The columns that decide."""
+    """The deciding columns."""
     columns = view.deciding(layer)
     headings = [_heading(each.title, each.figure) for each in columns]
     forms = view.usual_forms(layer, [each.workload for each in columns])
@@ -30,7 +29,7 @@ def glance(view: View, layer: Layer) -> Markup:
 
 
 def matrix(view: View, layer: Layer, workloads: Sequence[str]) -> Markup:
-    """A group: forms by workloads, of each the figure that decides, and the longest stall."""
+    """Forms by workloads, and the longest stall."""
     columns = [Column(short_name(name), name, deciding_figure(name)) for name in workloads]
     headings = [_heading(each.title, each.figure) for each in columns]
     stalls: dict[str, Cell | None] = {
@@ -41,7 +40,7 @@ def matrix(view: View, layer: Layer, workloads: Sequence[str]) -> Markup:
 
 
 def figures(view: View, layer: Layer, workload: str) -> Markup:
-    """Everything about one workload."""
+    """All figures of one workload."""
     names = figures_of(workload)
     rows = [
         [form, *(_cell(name, view.at(layer, workload, form, name)) for name in names)]
@@ -62,7 +61,7 @@ def _compared(
     headings: Sequence[object],
     last: Mapping[str, Cell | None],
 ) -> Markup:
-    """A row for each form in `last`, which is also the last cell of the row, if there is one."""
+    """A row for each form of `last`, which has its last cell."""
     marks = [_marks(view, layer, column, list(last)) for column in columns]
     rows = [
         [
@@ -87,7 +86,6 @@ def _cell(name: str, found: Summary | None, kind: str = "") -> Cell:
 
 
 def _marks(view: View, layer: Layer, column: Column, forms: Sequence[str]) -> dict[str, str]:
-    """The class of each form's cell in this column."""
     found = {form: view.at(layer, column.workload, form, column.figure) for form in forms}
     known = [each for each in found.values() if each and each.median > 0]
     more = column.figure in _MORE_IS_BETTER
@@ -98,7 +96,6 @@ def _marks(view: View, layer: Layer, column: Column, forms: Sequence[str]) -> di
 
 
 def _mark(found: Summary, best: Summary) -> str:
-    """Best as far as the rounds tell, or how many times worse."""
     if not found.median > 0:
         return ""
     low, high = sorted((found.median, best.median))

@@ -1,4 +1,4 @@
-"""The study in a terminal: first what decides, and on request every figure."""
+"""The study in a terminal."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ _WITH_SPREAD = frozenset({"ops_per_s", "p99_us", "stall_us"})
 
 
 def text(document: Document, *, full: bool = False) -> str:
-    """Each place's deciding figures and the claims; all of its figures if `full`."""
+    """Deciding figures and claims; if `full`, all figures."""
     lines = [*_head(document, full), *_warnings(document)]
     for place in document.places:
         lines += _place(document, place, full)
@@ -56,7 +56,7 @@ def _head(document: Document, full: bool) -> Iterator[str]:
     else:
         yield from _wrapped("; ".join(value for _, value in machine[:4]))
     if rounds:
-        rough = f" ~: a round is more than {ROUGH:.0%} off." if rounds > 1 else ""
+        rough = f" ~: rounds differ by more than {ROUGH:.0%}." if rounds > 1 else ""
         yield from ("", f"{DECIDING_NOTE}{rough}")
 
 
@@ -85,7 +85,6 @@ def _place(document: Document, place: Place, full: bool) -> Iterator[str]:
 
 
 def _deciding(view: View, layer: Layer) -> list[str]:
-    """One line for each form: what a reader wants to see first."""
     columns = view.deciding(layer)
     forms = view.usual_forms(layer, [each.workload for each in columns])
     headings = ["", *(f"{each.title}\n{heading(each.figure)}" for each in columns)]
@@ -113,7 +112,6 @@ def _all_figures(view: View, layer: Layer) -> Iterator[str]:
 
 
 def _matrix(view: View, layer: Layer, workloads: list[str]) -> list[str]:
-    """Forms by workloads: of each the figure that decides, and the longest stall in any."""
     wanted = [(name, deciding_figure(name)) for name in workloads]
     headings = [f"{short_name(name)}\n{heading(what)}" for name, what in wanted]
     rows = [
@@ -146,14 +144,14 @@ def _cell(view: View, layer: Layer, workload: str, form: str, name: str) -> str:
 def _skipped(document: Document, place: Place) -> Iterator[str]:
     found = reasons(document, place)
     if found:
-        yield from ("", "Not measured here:")
+        yield from ("", "Not measured:")
     for each in found:
         yield from _wrapped(f"{each.what} - {each.why}", "  ")
 
 
 def _details(place: Place) -> Iterator[str]:
     if place.forms:
-        yield from ("", "Which way each form goes here:")
+        yield from ("", "Ways of the forms:")
     for form, way in place.forms.items():
         yield from _wrapped(f"{form}: {way}", "  ")
     for name, found in place.experiments.items():

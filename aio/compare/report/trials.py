@@ -1,4 +1,4 @@
-"""What the experiments found: flat figures, put into tables by their names."""
+"""Experiments' figures as tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ CALL_HEADINGS = ("", *_CALLS.values())
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One experiment: kinds of calls, each a row for CALL_HEADINGS, and what else was found."""
+    """Rows for CALL_HEADINGS, and other figures."""
 
     calls: list[list[str]]
     others: list[tuple[str, str]]
 
 
 def trial(found: Mapping[str, Any]) -> Trial:
-    """Sort an experiment's figures."""
+    """The figures of an experiment, sorted by their names."""
     kinds = [name.removesuffix("_count") for name in found if name.endswith("_count")]
     calls = [
         [_words(kind), *(_amount(key, found.get(f"{kind}_{key}")) for key in _CALLS)]
@@ -46,7 +46,6 @@ def _words(name: str) -> str:
 
 
 def _amount(name: str, value: object) -> str:
-    """As the end of its name says."""
     match value:
         case None:
             return NOTHING

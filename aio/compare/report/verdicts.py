@@ -1,4 +1,4 @@
-"""What the page says of the claims: in a word for each place, and with what decides it."""
+"""The claims in the page."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,15 +20,14 @@ def summary(document: Document, verdicts: Sequence[Verdict]) -> Markup:
         el("h2", "Summary", id="summary"),
         el(
             "p",
-            "Does the claim hold here? Each links to the figures that decide it, "
-            "and where there is none (-) says why.",
+            "Does the claim hold? Each links to what decides it, or why nothing does (-).",
         ),
         table(["claim", *names], rows, kind="verdicts"),
     )
 
 
 def claims(verdicts: Sequence[Verdict]) -> Markup:
-    """Each claim with its figures."""
+    """Claims with figures."""
     return el("section", el("h2", "The claims", id="claims"), *map(_claim, verdicts))
 
 
@@ -66,7 +65,6 @@ def _evidence(places: Mapping[str, Finding]) -> Markup:
 
 
 def _folded(found: Table) -> Markup:
-    """A table; out of the way if it is long: the sentences above have its essence."""
     rows = [[row[0], *map(_cell, row[1:])] for row in found.rows]
     whole = table(found.headings, rows)
     if len(rows) <= _AT_ONCE:
@@ -75,6 +73,5 @@ def _folded(found: Table) -> Markup:
 
 
 def _cell(text: str) -> Cell:
-    """The span of the rounds stands below the median."""
     value, _, note = text.removesuffix(")").partition(" (")
     return Cell(value, note)

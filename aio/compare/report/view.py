@@ -1,4 +1,4 @@
-"""What a place has, in the order in which tables and plots show it."""
+"""What a place has, in the order of tables and plots."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,40 +9,39 @@ from aio.compare.forms import FORMS
 from aio.compare.workloads import WORKLOADS
 
 LAYERS: Mapping[Layer, str] = {
-    "served": "over SMB, with sessions, signing and the network stack",
-    "bare": "the engine alone in an event loop, without SMB",
+    "served": "over SMB, signing and network included",
+    "bare": "the engine alone, without SMB",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A group of workloads: what it is called, and what it asks."""
+    """A group of workloads."""
 
     title: str
     about: str
 
 
 GROUPS: Mapping[str, Heading] = {
-    "hits": Heading("Hits", "Random reads of what is in the page cache."),
-    "misses": Heading("Misses", "Random reads of what was evicted from the page cache."),
+    "hits": Heading("Hits", "Random reads of cached pages."),
+    "misses": Heading("Misses", "Random reads of evicted pages."),
     "mix": Heading(
         "Hits beside others",
-        "One client reads 4 KiB from the page cache, over and over; the others keep the disk or "
-        "the event loop busy.",
+        "One client reads cached 4 KiB; others keep the disk or the event loop busy.",
     ),
-    "streams": Heading("Streams", "Sequential reads of evicted files; the kernel reads ahead."),
+    "streams": Heading("Streams", "Sequential reads of evicted files, with readahead."),
     "writes": Heading("Writes", "Random writes below the dirty limit."),
     "flood": Heading(
         "Writes beyond the dirty limit",
-        "So much is written that the kernel makes writers wait for the disk.",
+        "The kernel makes writers wait for the disk.",
     ),
-    "other": Heading("Other workloads", "Workloads that this version does not know."),
+    "other": Heading("Other workloads", "Of another version."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure of one workload; in the table that is shown first."""
+    """A column of the first table."""
 
     title: str
     workload: str
@@ -61,7 +60,7 @@ DECIDING = (
     Column("writes into evicted pages", "writes 512 B x16 into evicted pages", "ops_per_s"),
     Column("writes beyond the limit", "writes 1 MiB x4 beyond the dirty limit", "mb_per_s"),
 )
-DECIDING_NOTE = "4 KiB and 16 requests in flight where nothing else is said."
+DECIDING_NOTE = "4 KiB and 16 requests in flight, unless said otherwise."
 
 _WORKLOADS = {workload.name: workload for workload in WORKLOADS}
 _FORM_ORDER = {form.name: at for at, form in enumerate(FORMS)}
@@ -75,7 +74,7 @@ def group_of(workload: str) -> str:
 
 
 def deciding_figure(workload: str) -> str:
-    """The figure that a table has which shows only one."""
+    """The figure of a table with room for one."""
     known = _WORKLOADS.get(workload)
     if known is None:
         return "ops_per_s"
@@ -85,25 +84,25 @@ def deciding_figure(workload: str) -> str:
 
 
 def figures_of(workload: str) -> list[str]:
-    """The figures that tell something here: bytes of one load, or operations of those beside."""
+    """All figures but one: of MB/s and others/s one says nothing."""
     known = _WORKLOADS.get(workload)
     silent = "mb_per_s" if known and known.beside else "others_per_s"
     return [name for name in UNITS if name != silent]
 
 
 def short_name(workload: str) -> str:
-    """Its name under its group's heading: "4 KiB x16", "beside 4 misses"."""
+    """The name without its group's words: "4 KiB x16"."""
     words = workload.split(" ")
     return " ".join(words[_COMMON.get(group_of(workload), 0) :])
 
 
 def in_order(workloads: Iterable[str]) -> list[str]:
-    """As WORKLOADS has them; those that it does not know come last."""
+    """The order of WORKLOADS; unknown names come last."""
     return sorted(workloads, key=lambda name: _WORKLOAD_ORDER.get(name, len(_WORKLOAD_ORDER)))
 
 
 class View:
-    """A place's summaries, quickly found."""
+    """A place's summaries."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -116,11 +115,11 @@ class View:
 
     @property
     def layers(self) -> list[Layer]:
-        """Those that were measured."""
+        """The layers that were measured."""
         return [layer for layer in LAYERS if any(key[0] == layer for key in self._runs)]
 
     def groups(self, layer: Layer) -> dict[str, list[str]]:
-        """The workloads that were measured in this layer, by their group."""
+        """The measured workloads of each group."""
         names = in_order({workload for at, workload, _ in self._runs if at == layer})
         groups = {group: [name for name in names if group_of(name) == group] for group in GROUPS}
         return {group: names for group, names in groups.items() if names}
@@ -132,38 +131,38 @@ class View:
         return sorted(names, key=lambda name: _FORM_ORDER.get(name, len(_FORM_ORDER)))
 
     def usual_forms(self, layer: Layer, workloads: Sequence[str]) -> list[str]:
-        """Without those that one of the workloads has for its own: no row for all of them."""
+        """The forms of most of them: a variant of one workload gets no row."""
         forms = self.forms(layer, workloads)
         counts = [sum((layer, each, form) in self._runs for each in workloads) for form in forms]
         return [form for form, count in zip(forms, counts, strict=True) if 2 * count >= max(counts)]
 
     def run(self, layer: Layer, workload: str, form: str) -> Measurement | None:
-        """What was measured, or None."""
+        """The measurement, if there is one."""
         return self._runs.get((layer, workload, form))
 
     def at(self, layer: Layer, workload: str, form: str, figure: str) -> Summary | None:
-        """A figure over the rounds, or None if this was not measured."""
+        """A figure over the rounds, if it was measured."""
         found = self._summaries.get((layer, workload, form))
         return found[figure] if found else None
 
     def longest_stall(self, layer: Layer, workloads: Iterable[str], form: str) -> float:
-        """In any of these workloads, microseconds; NaN if none was measured."""
+        """The longest in any of these, us; NaN without any."""
         found = (self.at(layer, name, form, "stall_us") for name in workloads)
         return max((each.median for each in found if each), default=float("nan"))
 
     def deciding(self, layer: Layer) -> list[Column]:
-        """The columns of DECIDING that have something here."""
+        """The columns of DECIDING that were measured."""
         return [each for each in DECIDING if self.forms(layer, [each.workload])]
 
 
 def round_count(document: Document) -> int:
-    """How often everything was measured, at most."""
+    """The largest number of rounds."""
     runs = [each for place in document.places for each in place.measurements]
     return max((len(each.rounds) for each in runs), default=0)
 
 
 def _common_words(names: Sequence[str]) -> int:
-    """How many words all of them begin with."""
+    """The number of words that all begin with."""
     same = 0
     for words in zip(*(name.split(" ") for name in names), strict=False):
         if len(set(words)) > 1:
