@@ -129,7 +129,7 @@ class Connection:
             protocol,
             structure_size,
             credit_charge,
-            _,
+            status,
             command,
             credit_request,
             flags,
@@ -177,6 +177,7 @@ class Connection:
             sealed=False,
             refusal=refusal,
             previous=previous,
+            sequence=(status & 0xFFFF) | (flags & Flags.REPLAY_OPERATION),
         )
 
     def _receive_sealed(self, frame: memoryview) -> list[Request]:

@@ -16,7 +16,7 @@ from smbd.state import Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
-from smbd.wire.header import HEADER_SIZE, Command
+from smbd.wire.header import HEADER_SIZE, Command, Dialect, Flags
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -140,6 +140,7 @@ class Request:
     session: Session | None  # that of the channel
     sealed: bool
     refusal: int = 0
+    sequence: int = 0  # ChannelSequence, and Flags.REPLAY_OPERATION above it
     checked: bool = False  # its protection, against a session that is logged in
     tree: Tree | None = None
     previous: "Request | None" = None  # whose session, tree and file a related one goes on with
@@ -234,6 +235,8 @@ class Request:
             self.open = found = opened
         else:
             found = self._open_of_before(self.previous)
+        if self.sequence != found.channel_sequence:
+            self._verify_sequence(found)
         row = self.row
         refusal = row.of_directory if found.file.is_directory else row.of_file
         if refusal:
@@ -247,6 +250,19 @@ class Request:
         if found.closed:
             raise NtError(NtStatus.FILE_CLOSED)
         return found
+
+    def _verify_sequence(self, found: Open) -> None:
+        """[MS-SMB2] 3.3.5.2.10, for what is no request of the Open's present ChannelSequence.
+
+        FILE_NOT_AVAILABLE for a command that modifies data.  A request is verified once, when it
+        comes: those that come behind it may move the sequence on.
+        """
+        if self.held is not None or self.connection.negotiated.dialect < Dialect.SMB_3_0:
+            return
+        replay = bool(self.flags & Flags.REPLAY_OPERATION)
+        follows = found.follow_sequence(self.sequence & 0xFFFF, replay=replay)
+        if not follows and self.row.modifies:
+            raise NtError(NtStatus.FILE_NOT_AVAILABLE)
 
     def check_length(self, length: int) -> None:
         """[MS-SMB2] 3.3.5.2.5: in the row's bounds, and one credit paid for every 64 KiB.
@@ -304,4 +320,6 @@ class Request:
         if waiting is not None:
             waiting.give_up()
         held, self.held = self.held, None
+        if held is not None and held.earlier_users:
+            held.ended_one(self.sequence & 0xFFFF)
         return held if held is not None and held.leave() else None

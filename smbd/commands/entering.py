@@ -17,6 +17,7 @@ from smbd.vfs import File
 from smbd.vfs.closes import close_may_wait
 from smbd.waiting import until
 from smbd.wire.create import CreateAction, CreateOptions, CreateRequest
+from smbd.wire.header import Dialect
 
 
 async def entered(
@@ -90,6 +91,8 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
         message.create_options,
         delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
     )
+    if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
+        open_.channel_sequence = request.sequence & 0xFFFF
     truncates = message.create_disposition in TRUNCATES
     request.tables.enter(open_, request.live_tree(), truncates=truncates)
     return open_

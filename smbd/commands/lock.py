@@ -9,6 +9,7 @@ from smbd.state import ByteRange, LockWait, Open
 from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
+from smbd.wire.header import Dialect
 from smbd.wire.lock import LockElement, LockFlags, LockRequest, parse_lock_request
 
 _KINDS = frozenset((LockFlags.SHARED, LockFlags.EXCLUSIVE))
@@ -22,6 +23,8 @@ def try_now(request: Request) -> Reply | None:
     """
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
+    if _is_replayed(request, open_, message):
+        return Reply(EMPTY_RESPONSE)
     if message.locks[0].flags & LockFlags.UNLOCK:
         open_.locks.unlock_all(open_, _unlocked(open_, message.locks))
     elif not _lock_all(open_, message.locks):
@@ -29,7 +32,7 @@ def try_now(request: Request) -> Reply | None:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
         request.waits_for(open_.locks.wait(_range(open_, message.locks[0])))
         return None
-    return Reply(EMPTY_RESPONSE)
+    return _finish(open_, message)
 
 
 async def run(request: Request) -> Reply:
@@ -44,7 +47,22 @@ async def run(request: Request) -> Reply:
     except NtError:
         open_.locks.release(wait.wanted)
         raise
+    return _finish(open_, parse_lock_request(request.frame))
+
+
+def _finish(open_: Open, message: LockRequest) -> Reply:
+    open_.locked(*message.sequence)
     return Reply(EMPTY_RESPONSE)
+
+
+def _is_replayed(request: Request, open_: Open, message: LockRequest) -> bool:
+    """Whether it was carried out before the client lost the answer ([MS-SMB2] 3.3.5.14).
+
+    Every Open of 3.x verifies it, with or without MULTI_CHANNEL, as Samba's do.
+    """
+    if request.connection.negotiated.dialect < Dialect.SMB_3_0:
+        return False
+    return open_.has_locked(*message.sequence)
 
 
 def _prepare(request: Request, message: LockRequest) -> Open:

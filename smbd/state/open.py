@@ -15,6 +15,7 @@ from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
 
 _NO_LOCKS = ByteRangeLocks()
+_LOCK_SEQUENCES = 64  # [MS-SMB2] 3.3.1.10
 
 
 @dataclass(slots=True)
@@ -63,6 +64,9 @@ class Open:
     claimants: Sequence[str] = ()  # for whom it counts in the table: OpenTable.check
     memory: Holding = field(default_factory=Holding)
     users: int = 0
+    channel_sequence: int = 0  # ChannelSequence; 0 before 3.0
+    earlier_users: int = 0  # OutstandingPreRequestCount: those of `users` with an older sequence
+    lock_sequences: dict[int, int] = field(default_factory=dict)  # LockSequenceArray: its numbers
     closed: bool = False
     closed_at: int = 0  # FILETIME
 
@@ -80,6 +84,39 @@ class Open:
         """ACCESS_DENIED unless some of `access` was granted."""
         if not self.granted_access & access:
             raise NtError(NtStatus.ACCESS_DENIED)
+
+    def follow_sequence(self, sequence: int, *, replay: bool) -> bool:
+        """A request has this ChannelSequence; whether it may modify data ([MS-SMB2] 3.3.5.2.10).
+
+        The client counts it up when it has lost a channel.  What it sent before must do nothing
+        any more, and what it sends again nothing while that which it repeats may be under way.
+        """
+        if sequence != self.channel_sequence:
+            if sequence - self.channel_sequence & 0xFFFF > 0x7FFF:
+                return False
+            self.earlier_users = self.users
+            self.channel_sequence = sequence
+        return not (replay and self.earlier_users)
+
+    def ended_one(self, sequence: int) -> None:
+        """A request that was among the users when it came has this ChannelSequence."""
+        if sequence != self.channel_sequence:
+            self.earlier_users -= 1
+
+    def has_locked(self, index: int, number: int) -> bool:
+        """Whether a LOCK was carried out before: [MS-SMB2] 3.3.5.14, LockSequenceArray.
+
+        If it was not, its entry is not valid until `locked`.
+        """
+        if self.lock_sequences.get(index) == number:
+            return True
+        self.lock_sequences.pop(index, None)
+        return False
+
+    def locked(self, index: int, number: int) -> None:
+        """A LOCK has been carried out."""
+        if 1 <= index <= _LOCK_SEQUENCES:
+            self.lock_sequences[index] = number
 
     def hold(self) -> Self:
         """Count one more operation in flight; a CLOSE counts itself too."""

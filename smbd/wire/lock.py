@@ -53,6 +53,11 @@ class LockRequest:
     volatile_id: int
     locks: list[LockElement]
 
+    @property
+    def sequence(self) -> tuple[int, int]:
+        """LockSequenceIndex and LockSequenceNumber."""
+        return self.lock_sequence >> 4, self.lock_sequence & 0xF
+
 
 def parse_lock_request(frame: memoryview) -> LockRequest:
     """[MS-SMB2] 2.2.26; a request for no lock at all is refused (3.3.5.14)."""

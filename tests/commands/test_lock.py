@@ -176,3 +176,62 @@ async def test_a_lock_refused_for_too_much_work_is_never_granted(tmp_path, mock_
         assert await lock(stage, other, (0, 10, EXCLUSIVE)) == refused
         assert await lock(stage, one, (0, 10, UNLOCK)) == 0
         assert await lock(stage, one, (0, 10, EXCLUSIVE | NOW)) == 0
+
+
+async def replayed(stage, file_id, sequence, *element):
+    """The status of a LOCK with a LockSequence, (index, number)."""
+    index, number = sequence
+    stage.ask(LOCK, messages.lock(file_id, element, sequence=index << 4 | number))
+    return (await stage.answer()).status
+
+
+async def test_a_lock_that_a_client_sends_again_is_carried_out_once(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        one, other = await two_opens(stage)
+        assert await replayed(stage, one, (1, 3), 0, 10, SHARED) == 0
+        assert await replayed(stage, one, (1, 3), 0, 10, SHARED) == 0
+        assert await replayed(stage, one, (1, 4), 0, 10, UNLOCK) == 0
+        assert await replayed(stage, one, (1, 4), 0, 10, UNLOCK) == 0
+        assert await lock(stage, other, (0, 10, EXCLUSIVE | NOW)) == 0
+
+
+async def test_a_lock_that_failed_is_tried_again(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        one, other = await two_opens(stage)
+        assert await lock(stage, other, (0, 10, EXCLUSIVE)) == 0
+        for _ in range(2):
+            status = await replayed(stage, one, (64, 1), 0, 10, EXCLUSIVE | NOW)
+            assert status == NtStatus.LOCK_NOT_GRANTED
+        assert await lock(stage, other, (0, 10, UNLOCK)) == 0
+        assert await replayed(stage, one, (64, 1), 0, 10, EXCLUSIVE | NOW) == 0
+        assert await replayed(stage, one, (64, 1), 0, 10, EXCLUSIVE | NOW) == 0
+
+
+@pytest.mark.parametrize("index", [0, 65])
+async def test_an_index_beyond_the_array_is_never_verified(tmp_path, mock_clock, index):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        assert await replayed(stage, file_id, (index, 1), 0, 10, EXCLUSIVE | NOW) == 0
+        again = await replayed(stage, file_id, (index, 1), 0, 10, EXCLUSIVE | NOW)
+        assert again == NtStatus.LOCK_NOT_GRANTED
+
+
+async def test_a_lock_that_had_to_wait_is_known_too(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        one, other = await two_opens(stage)
+        assert await lock(stage, other, (0, 10, EXCLUSIVE)) == 0
+        element = (0, 10, EXCLUSIVE)
+        stage.ask(LOCK, messages.lock(one, element, sequence=1 << 4 | 1))
+        assert not await stage.answers()
+        stage.ask(LOCK, messages.lock(other, (0, 10, UNLOCK)))
+        assert [each.status for each in await stage.answers()] == [0, 0]
+        assert await replayed(stage, one, (1, 1), *element) == 0
+
+
+async def test_before_3_0_a_lock_sequence_means_nothing(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.settle(dialect=0x0210)
+        file_id = await stage.open("a")
+        assert await replayed(stage, file_id, (1, 1), 0, 10, EXCLUSIVE | NOW) == 0
+        again = await replayed(stage, file_id, (1, 1), 0, 10, EXCLUSIVE | NOW)
+        assert again == NtStatus.LOCK_NOT_GRANTED

@@ -11,6 +11,7 @@ FLUSH, READ, WRITE, LOCK, IOCTL, CANCEL, ECHO, QUERY_DIRECTORY = range(7, 15)
 CHANGE_NOTIFY, QUERY_INFO, SET_INFO, OPLOCK_BREAK = range(15, 19)
 
 RESPONSE, ASYNC, RELATED, SIGNED = 1, 2, 4, 8  # Flags
+REPLAY = 0x20000000
 FILE_CREATE, FILE_OPEN_IF, FILE_OPEN = 2, 3, 1  # CreateDisposition
 READ_WRITE_DELETE = 7  # ShareAccess
 EVERYTHING = 0x1F01FF  # DesiredAccess
@@ -36,6 +37,7 @@ def message(
     session_id=0,
     protocol=b"\xfeSMB",
     size=64,
+    channel_sequence=0,
 ):
     """One message: header and body."""
     low_and_high = tree_id << 32 if async_id is None else async_id
@@ -44,7 +46,7 @@ def message(
             protocol,
             size,
             charge,
-            0,
+            channel_sequence,
             command,
             asked,
             flags,
@@ -150,9 +152,9 @@ def write(file_id, data, offset=0, *, flags=0):
     return fixed + (data or b"\0")
 
 
-def lock(file_id, *elements):
-    """Elements: (offset, length, flags)."""
-    head = pack("<HHI16s", 48, len(elements), 0, file_id)
+def lock(file_id, *elements, sequence=0):
+    """Elements: (offset, length, flags); the sequence is LockSequenceIndex * 16 + Number."""
+    head = pack("<HHI16s", 48, len(elements), sequence, file_id)
     return head + b"".join(pack("<QQII", *element, 0) for element in elements)
 
 
