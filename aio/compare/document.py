@@ -43,7 +43,7 @@ class Skipped:
 
 
 @dataclass(slots=True)
-class Place:
+class Volume:
     """A folder that was measured, and everything that was found there."""
 
     name: str  # "ext4", "xfs, 200 reads/s", or the folder that the user named
@@ -82,7 +82,7 @@ class Document:
     quick: bool
     complete: bool = False  # False: it was interrupted, and has the figures until then
     seconds: float = 0.0  # that it took
-    places: list[Place] = field(default_factory=list)
+    volumes: list[Volume] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """As JSON, whole or not at all."""
@@ -101,16 +101,16 @@ class Document:
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError(f"{path}: this is no document of {FORMAT!r}")
         try:
-            places = [_place(each) for each in values["places"]]
-            return cls(**{**values, "places": places, "command": tuple(values["command"])})
+            volumes = [_volume(each) for each in values["volumes"]]
+            return cls(**{**values, "volumes": volumes, "command": tuple(values["command"])})
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: not a whole document: {error}") from error
 
 
-def _place(values: Mapping[str, Any]) -> Place:
+def _volume(values: Mapping[str, Any]) -> Volume:
     measurements = [
         Measurement(**{**each, "rounds": [Figures.from_json(one) for one in each["rounds"]]})
         for each in values["measurements"]
     ]
     skipped = [Skipped(**each) for each in values["skipped"]]
-    return Place(**{**values, "measurements": measurements, "skipped": skipped})
+    return Volume(**{**values, "measurements": measurements, "skipped": skipped})

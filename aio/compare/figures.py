@@ -36,9 +36,9 @@ class Latencies:
 
     def at(self, share: float) -> float:
         """The value below which this share lies; one of SHARES.  Something has been measured."""
-        place = bisect_left(SHARES, share)
-        assert SHARES[place] == share, share
-        return self.quantiles[place]
+        index = bisect_left(SHARES, share)
+        assert SHARES[index] == share, share
+        return self.quantiles[index]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ _NARROWEST_BAR = 10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A run that begins in a place.  Seconds are the plan's: loads alone."""
+    """A run that begins on a volume.  Seconds are the plan's: loads alone."""
 
-    place: str
+    volume: str
     layer: str
     what: str
     done: int  # steps
@@ -28,22 +28,22 @@ class Progress(Protocol):
     def begins(self, step: Step) -> None:
         """This runs now."""
 
-    def place_done(self) -> None:
-        """No more of this place."""
+    def volume_done(self) -> None:
+        """No more of this volume."""
 
 
 class ProgressLine:
     """On a terminal a bar, drawn over the last one; elsewhere a line for each new step.
 
-    A new step is a place, a layer, or a tenth of the whole.
+    A new step is a volume, a layer, or a tenth of the whole.
     """
 
-    def __init__(self, stream: TextIO, places: int = 1) -> None:
+    def __init__(self, stream: TextIO, volumes: int = 1) -> None:
         self._stream = stream
         self._live = stream.isatty()
-        self._places = places
-        self._places_done = 0
-        self._place_began = monotonic()
+        self._volumes = volumes
+        self._volumes_done = 0
+        self._volume_began = monotonic()
         self._told: set[tuple[str, str]] = set()
         self._tenths = 0  # told
         self._drawn = 0  # characters
@@ -57,19 +57,19 @@ class ProgressLine:
     def begins(self, step: Step) -> None:
         """As `Progress.begins`."""
         if not step.done:
-            self._place_began = monotonic()
+            self._volume_began = monotonic()
         share, left = self._estimate(step)
         if self._live:
-            self._draw(_line(share, f"{step.place}, {step.layer}: {step.what}", left, self._width))
-        elif (step.place, step.layer) not in self._told or int(share * 10) > self._tenths:
-            self._told.add((step.place, step.layer))
+            self._draw(_line(share, f"{step.volume}, {step.layer}: {step.what}", left, self._width))
+        elif (step.volume, step.layer) not in self._told or int(share * 10) > self._tenths:
+            self._told.add((step.volume, step.layer))
             self._tenths = int(share * 10)
-            line = f"{share:4.0%} {step.place}, {step.layer} - {_duration(left)} left"
+            line = f"{share:4.0%} {step.volume}, {step.layer} - {_duration(left)} left"
             print(line, file=self._stream, flush=True)
 
-    def place_done(self) -> None:
-        """As `Progress.place_done`."""
-        self._places_done += 1
+    def volume_done(self) -> None:
+        """As `Progress.volume_done`."""
+        self._volumes_done += 1
 
     def note(self, text: str) -> None:
         """Something that is no step: a file system is being made, say."""
@@ -100,17 +100,17 @@ class ProgressLine:
         """The share of the whole study that is done, and how many seconds the rest takes.
 
         Opening engines and evicting files takes time too, in proportion to the finished steps' real
-        times.  Other places are taken to be like this one.
+        times.  Other volumes are taken to be like this one.
         """
         planned = step.seconds_done + step.seconds_left
         left = step.seconds_left
         whole = planned
         if step.done:
-            spent = monotonic() - self._place_began
+            spent = monotonic() - self._volume_began
             left *= spent / step.seconds_done
             whole = spent + left
-        share = (self._places_done + step.seconds_done / planned) / self._places
-        return share, left + whole * (self._places - self._places_done - 1)
+        share = (self._volumes_done + step.seconds_done / planned) / self._volumes
+        return share, left + whole * (self._volumes - self._volumes_done - 1)
 
 
 def _line(share: float, what: str, left: float, width: int) -> str:

@@ -1,4 +1,4 @@
-"""The study of one place: the order of its runs, and their outcomes.
+"""The study of one volume: the order of its runs, and their outcomes.
 
 The rounds of one form lie apart, with all other forms in between: a machine has moods, and a mood
 may spoil a round of all forms, but not all rounds of one form.
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from aio.compare.document import Layer, Measurement, Place, Skipped
+from aio.compare.document import Layer, Measurement, Skipped, Volume
 from aio.compare.figures import Figures
 from aio.compare.forms import FORMS, Form, form_named
 from aio.compare.progress import Progress
@@ -92,10 +92,10 @@ class _Steps:
     done: int = 0
     seconds_done: float = 0.0
 
-    def current(self, place: str) -> Running:
+    def current(self, volume: str) -> Running:
         step = self.left[0]
         return Running(
-            place,
+            volume,
             step.layer.name,
             f"{step.workload.name}, {step.form.name}, {step.round} of {self.plan.rounds}",
             self.done,
@@ -115,8 +115,8 @@ class _Steps:
         self.left = [step for step in self.left if not _is_of(step, what)]
 
 
-def run_place(
-    place: Place,
+def run_volume(
+    volume: Volume,
     layers: Sequence[LayerRunner],
     plan: Plan,
     progress: Progress,
@@ -124,29 +124,29 @@ def run_place(
     dirty_limit: DirtyLimit | None = None,
     why_no_dirty_limit: str = "",
 ) -> None:
-    """Run a plan in a place; the figures are put into the place, run by run.
+    """Run a plan on a volume; the figures are put into the volume, run by run.
 
-    So after a KeyboardInterrupt the place has every run that was finished.
+    So after a KeyboardInterrupt the volume has every run that was finished.
     Workloads beyond the dirty limit run within `dirty_limit()`; without one they are skipped.
     """
     flood = _Flood(dirty_limit, why_no_dirty_limit)
-    before = max((len(each.rounds) for each in place.measurements), default=0)
+    before = max((len(each.rounds) for each in volume.measurements), default=0)
     steps = _Steps(plan, list(_in_order(layers, plan, before)))
-    for known in place.skipped:  # by an earlier call
+    for known in volume.skipped:  # by an earlier call
         steps.skip(known)
     while steps.left:
         step = steps.left[0]
-        progress.begins(steps.current(place.name))
+        progress.begins(steps.current(volume.name))
         try:
             figures = _run(step, steps.seconds(step), flood)
         except (CannotRun, OSError) as error:
             skipped = _skipped(step, error)
-            place.skipped.append(skipped)
+            volume.skipped.append(skipped)
             steps.skip(skipped)
         else:
-            _keep(place, step, figures)
+            _keep(volume, step, figures)
             steps.succeeded()
-    progress.place_done()
+    progress.volume_done()
 
 
 def _in_order(layers: Sequence[LayerRunner], plan: Plan, before: int) -> Iterator[_Step]:
@@ -171,12 +171,12 @@ def _run(step: _Step, seconds: float, flood: _Flood) -> Figures:
     return figures
 
 
-def _keep(place: Place, step: _Step, figures: Figures) -> None:
+def _keep(volume: Volume, step: _Step, figures: Figures) -> None:
     key = step.layer.name, step.workload.name, step.form.name
-    measurement = place.find(*key)
+    measurement = volume.find(*key)
     if measurement is None:
         measurement = Measurement(*key)
-        place.measurements.append(measurement)
+        volume.measurements.append(measurement)
     measurement.rounds.append(figures)
 
 

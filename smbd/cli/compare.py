@@ -13,12 +13,12 @@ from types import FrameType
 from aio import check_options, parse_spec
 from aio.compare.document import Document, Layer
 from aio.compare.forms import FORMS, Form, form_named
-from aio.compare.places import KINDS, PlaceError
 from aio.compare.progress import ProgressLine
 from aio.compare.report import page, text
+from aio.compare.volumes import KINDS, VolumeError
 from aio.compare.workloads import WORKLOADS, Workload
 from smbd.cli import UsageError, complain
-from smbd.compare.campaign import Study, Where, new_document, run_study
+from smbd.compare.campaign import Study, WantedVolume, new_document, run_study
 
 # Where images of file systems are made: never in memory, unlike /tmp.
 _IMAGES = Path("/var/tmp")  # noqa: S108 -- they have no name there
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(text(document, full=arguments.full))
     report = _named(arguments.output, ".html")
     report.write_text(page(document, figures.name), encoding="utf-8")
-    written = [report] if arguments.document or not document.places else [figures, report]
+    written = [report] if arguments.document or not document.volumes else [figures, report]
     print(f"\nwritten: {', '.join(map(str, written))}")
     return 0 if document.complete or arguments.document else 130
 
@@ -53,7 +53,7 @@ def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
         raise UsageError(f"--output {arguments.output}: nothing can be written there")
     document = new_document(what, sys.argv)
     with (
-        ProgressLine(sys.stderr, what.rounds * len(what.places)) as progress,
+        ProgressLine(sys.stderr, what.rounds * len(what.volumes)) as progress,
         _terminated_as_interrupted(),
     ):
         try:
@@ -61,10 +61,10 @@ def _measure(arguments: argparse.Namespace, figures: Path) -> Document:
         except KeyboardInterrupt:
             progress.clear()
             complain("interrupted: this is what was measured until then")
-        except (PlaceError, OSError) as error:
+        except (VolumeError, OSError) as error:
             raise UsageError(f"tsmbd compare: {error}") from None
         finally:
-            if document.places:
+            if document.volumes:
                 document.write(figures)
     return document
 
@@ -79,7 +79,7 @@ def _study(arguments: argparse.Namespace) -> Study:
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} is a number from 1 on, not {value}")
     return Study(
-        places=_places(arguments),
+        volumes=_volumes(arguments),
         layers=_LAYERS if arguments.layer is None else (arguments.layer,),
         workloads=_workloads(arguments),
         forms=_forms(arguments.engine),
@@ -89,16 +89,16 @@ def _study(arguments: argparse.Namespace) -> Study:
     )
 
 
-def _places(arguments: argparse.Namespace) -> tuple[Where, ...]:
+def _volumes(arguments: argparse.Namespace) -> tuple[WantedVolume, ...]:
     directory = arguments.directory
     kinds = arguments.file_systems.split(",") if arguments.file_systems else []
     for kind in kinds:
         if kind not in KINDS:
             raise UsageError(f"--file-systems: there is no {kind!r} here, but {', '.join(KINDS)}")
-    places = [Where(directory or _IMAGES, kind) for kind in kinds]
+    volumes = [WantedVolume(directory or _IMAGES, kind) for kind in kinds]
     if arguments.slow_disk:
-        places.append(Where(directory or _IMAGES, "ext4", arguments.slow_disk))
-    return tuple(places) or (Where(directory or Path.cwd()),)
+        volumes.append(WantedVolume(directory or _IMAGES, "ext4", arguments.slow_disk))
+    return tuple(volumes) or (WantedVolume(directory or Path.cwd()),)
 
 
 def _workloads(arguments: argparse.Namespace) -> tuple[Workload, ...]:

@@ -1,4 +1,4 @@
-"""The whole study: place after place, both layers, then the experiments; into one document."""
+"""The whole study: volume after volume, both layers, then the experiments; into one document."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,21 +11,21 @@ from time import monotonic
 import aio
 from aio.compare import machine
 from aio.compare.bare import BareLayer
-from aio.compare.document import Document, Layer, Place, Skipped
+from aio.compare.document import Document, Layer, Skipped, Volume
 from aio.compare.experiments import EXPERIMENTS, Ground
 from aio.compare.experiments import run as run_experiment
 from aio.compare.files import Files
 from aio.compare.forms import Form
-from aio.compare.places import (
-    OpenPlace,
-    PlaceError,
-    machine_dirty_limit,
-    made_place,
-    own_mount_namespace,
-    user_place,
-)
 from aio.compare.progress import ProgressLine
-from aio.compare.study import LayerRunner, Plan, run_place
+from aio.compare.study import LayerRunner, Plan, run_volume
+from aio.compare.volumes import (
+    OpenVolume,
+    VolumeError,
+    machine_dirty_limit,
+    made_volume,
+    own_mount_namespace,
+    user_volume,
+)
 from aio.compare.workloads import MIB, Workload
 from smbd.compare.served import ServedLayer
 from smbd.load import Signing
@@ -42,7 +42,7 @@ _DIRTY_LIMIT = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class WantedVolume:
     """A folder to measure in; or with `kind` a file system to make, with its image there."""
 
     folder: Path
@@ -54,23 +54,25 @@ class Where:
         """For people."""
         return self.kind or str(self.folder)
 
-    def unmade(self) -> Place:
+    def unmade(self) -> Volume:
         """For the document, if it is not to be had."""
         made = self.kind is not None
-        return Place(self.name, str(self.folder), self.name, "nothing", made, self.reads_per_second)
+        return Volume(
+            self.name, str(self.folder), self.name, "nothing", made, self.reads_per_second
+        )
 
-    def open(self) -> AbstractContextManager[OpenPlace]:
-        """PlaceError: it is not to be had."""
+    def open(self) -> AbstractContextManager[OpenVolume]:
+        """VolumeError: it is not to be had."""
         if self.kind is None:
-            return user_place(self.folder)
-        return made_place(self.kind, self.folder, reads_per_second=self.reads_per_second)
+            return user_volume(self.folder)
+        return made_volume(self.kind, self.folder, reads_per_second=self.reads_per_second)
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The places, layers, workloads and forms that a study is asked for."""
+    """The volumes, layers, workloads and forms that a study is asked for."""
 
-    places: Sequence[Where]
+    volumes: Sequence[WantedVolume]
     layers: Sequence[Layer]
     workloads: Sequence[Workload]
     forms: Sequence[Form]
@@ -78,10 +80,10 @@ class Study:
     rounds: int
     signing: Signing
 
-    def plan(self, where: Where) -> Plan:
+    def plan(self, wanted: WantedVolume) -> Plan:
         """The runs there in one round."""
-        if where.reads_per_second:
-            # Such a place is there for rationed reads: of the rest it says nothing new.
+        if wanted.reads_per_second:
+            # Such a volume is there for rationed reads: of the rest it says nothing new.
             workloads = [each for each in self.workloads if each.on_slow_disks]
             seconds = _QUICK_SLOW_SECONDS if self.quick else _SLOW_SECONDS
             return Plan(1, seconds, workloads, self.forms)
@@ -98,67 +100,67 @@ def new_document(study: Study, command: Sequence[str]) -> Document:
 def run_study(study: Study, document: Document, progress: ProgressLine) -> None:
     """Put everything that is asked for into the document.
 
-    All places stand side by side, and each round goes through all of them: one that is slower shall
-    be so by itself, not by the minute in which it was measured.
+    All volumes stand side by side, and each round goes through all of them: a volume that is slower
+    must be so by itself, not by the minute in which it was measured.
 
-    A place that is not to be had is in it with the reason; PlaceError or OSError if it is the only
-    one.  KeyboardInterrupt leaves what was finished.
+    A volume that cannot be had is in it with the reason; VolumeError or OSError if it is the only
+    one.  KeyboardInterrupt leaves the finished runs.
     """
-    if any(where.kind for where in study.places):
+    if any(wanted.kind for wanted in study.volumes):
         own_mount_namespace()  # while there is one thread: others would not see the mounts
     began = monotonic()
     try:
         with ExitStack() as stack:
-            sites = list(_sites(study, document, progress, stack))
+            studies = list(_volume_studies(study, document, progress, stack))
             for _ in range(study.rounds):
-                for site in sites:
-                    site.run_round(progress)
-            for site in sites:
-                site.experiment(progress)
+                for each in studies:
+                    each.run_round(progress)
+            for each in studies:
+                each.experiment(progress)
         document.complete = True
     finally:
         document.seconds = round(monotonic() - began, 1)
 
 
-def _sites(
+def _volume_studies(
     study: Study, document: Document, progress: ProgressLine, stack: ExitStack
-) -> Iterator["_Site"]:
-    for where in study.places:
-        progress.note(f"{where.name}: making files ...")
+) -> Iterator["_VolumeStudy"]:
+    for wanted in study.volumes:
+        progress.note(f"{wanted.name}: making files ...")
         try:
-            site = _Site(study, where, stack)
-        except (PlaceError, OSError) as error:
-            if len(study.places) == 1:
+            each = _VolumeStudy(study, wanted, stack)
+        except (VolumeError, OSError) as error:
+            if len(study.volumes) == 1:
                 raise
-            place = where.unmade()
-            place.skipped += [Skipped(layer, "", "", str(error)) for layer in study.layers]
-            document.places.append(place)
+            volume = wanted.unmade()
+            volume.skipped += [Skipped(layer, "", "", str(error)) for layer in study.layers]
+            document.volumes.append(volume)
         else:
-            document.places.append(site.place)
-            yield site
+            document.volumes.append(each.volume)
+            yield each
 
 
-class _Site:
-    """A place with its files and its layers, for as long as the stack lasts."""
+class _VolumeStudy:
+    """A volume with its files and its layers, for as long as the stack lasts."""
 
-    def __init__(self, study: Study, where: Where, stack: ExitStack) -> None:
+    def __init__(self, study: Study, wanted: WantedVolume, stack: ExitStack) -> None:
         self._quick = study.quick
-        self._plan = study.plan(where)
-        self._opened = stack.enter_context(where.open())
+        self._plan = study.plan(wanted)
+        self._opened = stack.enter_context(wanted.open())
         evicted_size = _EVICTED_QUICK if study.quick else _EVICTED
         files = Files(self._opened.folder, evicted_size=evicted_size)
         self._files = stack.enter_context(files)
         self._layers = stack.enter_context(_layers(study, self._files))
         limit = self._opened.dirty_limit(_DIRTY_LIMIT)
         self._limit = None if limit is None else partial(_held, self._opened)
-        self.place = self._opened.describe()
-        self.place.forms = {form.name: _way(files.folder, form) for form in self._plan.forms}
+        self.volume = self._opened.describe()
+        self.volume.forms = {form.name: _way(files.folder, form) for form in self._plan.forms}
 
     def run_round(self, progress: ProgressLine) -> None:
         """Everything once."""
         with self._opened.throttled():
-            run_place(
-                self.place,
+            run_volume(
+                self.volume,
                 self._layers,
                 self._plan,
                 progress,
@@ -171,12 +173,12 @@ class _Site:
         opened = self._opened
         ground = Ground(self._files, self._quick, opened.loop, opened.throttled, self._limit)
         for name, experiment in EXPERIMENTS.items():
-            progress.note(f"{self.place.name}: the experiment {name!r} ...")
-            self.place.experiments[name] = run_experiment(experiment, ground)
+            progress.note(f"{self.volume.name}: the experiment {name!r} ...")
+            self.volume.experiments[name] = run_experiment(experiment, ground)
 
 
-def _held(opened: OpenPlace) -> AbstractContextManager[None]:
-    """The place's dirty limit, once more."""
+def _held(opened: OpenVolume) -> AbstractContextManager[None]:
+    """The volume's dirty limit, once more."""
     limit = opened.dirty_limit(_DIRTY_LIMIT)
     assert limit is not None
     return limit

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from aio.compare.places import KINDS, PlaceError, made_place
+from aio.compare.volumes import KINDS, VolumeError, made_volume
 from smbd.load import LoadError, Target
 from tests.conformance.servers import CHECKOUT, PASSWORD, SHARE, USER, CannotStartError, ours
 
@@ -38,7 +38,7 @@ Slices = list[dict[str, float]]
 class Side(NamedTuple):
     """What is compared: a file system, the engine on it, and whose code serves it."""
 
-    place: str
+    volume: str
     engine: str
     checkout: Path = CHECKOUT
 
@@ -46,17 +46,17 @@ class Side(NamedTuple):
     def parse(cls, text: str) -> "Side":
         """Take "ext4", "ext4:threads" or "ext4@CHECKOUT"; ArgumentTypeError if it is not there."""
         what, _, checkout = text.partition("@")
-        place, _, engine = what.partition(":")
-        if place not in {_HERE, *KINDS}:
-            raise argparse.ArgumentTypeError(f"{place!r} is none of {_HERE}, {', '.join(KINDS)}")
+        volume, _, engine = what.partition(":")
+        if volume not in {_HERE, *KINDS}:
+            raise argparse.ArgumentTypeError(f"{volume!r} is none of {_HERE}, {', '.join(KINDS)}")
         tree = Path(checkout).resolve() if checkout else CHECKOUT
         if tree != CHECKOUT and not (tree / ".venv/bin/python").exists():
             raise argparse.ArgumentTypeError(f"{tree} has no .venv: run its tests/run once")
-        return cls(place, engine or "nowait", tree)
+        return cls(volume, engine or "nowait", tree)
 
     def __str__(self) -> str:
         whose = "" if self.checkout == CHECKOUT else f"@{self.checkout.name}"
-        return f"{self.place}:{self.engine}{whose}"
+        return f"{self.volume}:{self.engine}{whose}"
 
 
 @contextmanager
@@ -67,13 +67,13 @@ def served(sides: Sequence[Side]) -> Iterator[list[Load]]:
             name: Path(
                 stack.enter_context(tempfile.TemporaryDirectory(dir=_FILES_IN))
                 if name == _HERE
-                else stack.enter_context(made_place(name, _FILES_IN)).folder
+                else stack.enter_context(made_volume(name, _FILES_IN)).folder
             )
-            for name in dict.fromkeys(side.place for side in sides)
+            for name in dict.fromkeys(side.volume for side in sides)
         }
         loads = []
         for number, side in enumerate(sides):
-            work = folders[side.place] / str(number)
+            work = folders[side.volume] / str(number)
             work.mkdir()
             server = stack.enter_context(ours(work, engine=side.engine, checkout=side.checkout))
             target = Target(server.port, SHARE, USER, PASSWORD)
@@ -133,7 +133,7 @@ def main() -> int:
                 print(task.name)
                 for side, slices in zip(arguments.sides, found, strict=True):
                     print(line(side, slices, found[0]), flush=True)
-    except (CannotStartError, LoadError, PlaceError, OSError) as error:
+    except (CannotStartError, LoadError, VolumeError, OSError) as error:
         print(f"in_turns: {error}", file=sys.stderr)
         return 1
     return 0

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import trio
 
-from aio.compare.places import limits
-from aio.compare.places.devices import device_number
-from aio.compare.places.failure import PlaceError
-from aio.compare.places.groups import current_hierarchy, group_of_ours
-from aio.compare.places.making import mounted_image, mounted_overlay, need_root
-from aio.compare.places.throttle import set_rule
+from aio.compare.volumes import limits
+from aio.compare.volumes.devices import device_number
+from aio.compare.volumes.failure import VolumeError
+from aio.compare.volumes.groups import current_hierarchy, group_of_ours
+from aio.compare.volumes.making import mounted_image, mounted_overlay, need_root
+from aio.compare.volumes.throttle import set_rule
 
 from .campaign import NotHereError
 
@@ -61,7 +61,7 @@ class Disk:
                 if written:
                     _ration_writes(group, hierarchy.version, number, written)
                 yield
-        except PlaceError as error:
+        except VolumeError as error:
             raise NotHereError(str(error)) from error
 
     @contextmanager
@@ -88,7 +88,7 @@ def new_disk(kind: str, folder: Path) -> Iterator[Disk]:
         need_root(kind)
         with mounted_image(kind, folder, _SIZES[kind]) as (point, device):
             yield Disk(point, device)
-    except PlaceError as error:
+    except VolumeError as error:
         raise NotHereError(str(error)) from error
 
 
@@ -98,5 +98,5 @@ def overlay_on(disk: Disk) -> Iterator[Path]:
     try:
         with mounted_overlay(disk.folder) as point:
             yield point
-    except PlaceError as error:
+    except VolumeError as error:
         raise NotHereError(str(error)) from error

@@ -15,7 +15,7 @@ import pytest
 from aio.compare.claims import judge
 from aio.compare.document import Document
 from aio.compare.forms import FORMS
-from aio.compare.places import OpenPlace, PlaceError
+from aio.compare.volumes import OpenVolume, VolumeError
 from aio.compare.workloads import WORKLOADS
 from smbd.cli import main
 from smbd.cli.compare import page
@@ -65,26 +65,26 @@ def test_the_quick_study_reports_on_every_claim_in_every_way(
     report = (folder / "out.html").read_text(encoding="utf-8")
     assert sorted(path.name for path in folder.iterdir()) == ["out.html", "out.json"]
     assert document.complete
-    (place,) = document.places
+    (volume,) = document.volumes
     asked = {(layer, workload.name) for layer in ("bare", "served") for workload in WORKLOADS
              if workload.quick}  # fmt: skip
     for layer, workload in asked:
         found = any(
-            each.layer == layer and each.workload == workload for each in place.measurements
+            each.layer == layer and each.workload == workload for each in volume.measurements
         )
         excused = any(
-            each.layer == layer and each.workload in {"", workload} for each in place.skipped
+            each.layer == layer and each.workload in {"", workload} for each in volume.skipped
         )
         assert found or excused, (layer, workload)
     for form in FORMS:
-        assert form.name in place.forms
+        assert form.name in volume.forms
         assert form.name in shown
         assert form.name in report
-    assert place.experiments.keys() >= {"o_nonblock", "rwf_nowait", "io_submit", "partial_page"}
+    assert volume.experiments.keys() >= {"o_nonblock", "rwf_nowait", "io_submit", "partial_page"}
     page_of = Anchors(report)
     assert not page_of.loads
     assert len(page_of.ids) == len(set(page_of.ids))
-    assert {"summary", "claims", "method", "place-1", "machine"} <= set(page_of.ids)
+    assert {"summary", "claims", "method", "volume-1", "machine"} <= set(page_of.ids)
     assert report.count("<svg") >= 4  # latencies, throughput, stalls, hits beside misses
     for verdict in judge(document):
         assert f"\n{verdict.number}. " in shown
@@ -110,8 +110,8 @@ def test_a_report_is_made_again_from_the_figures_alone(
 def test_one_layer_and_some_engines_are_measured_if_no_more_is_asked_for(tmp_path: Path) -> None:
     assert compare(tmp_path, *SMALL, "--layer", "bare", "--rounds", "2") == 0
 
-    (place,) = Document.read(tmp_path / "out.json").places
-    assert {(each.layer, each.form, len(each.rounds)) for each in place.measurements} == {
+    (volume,) = Document.read(tmp_path / "out.json").volumes
+    assert {(each.layer, each.form, len(each.rounds)) for each in volume.measurements} == {
         ("bare", "sync", 2),
         ("bare", "nowait+threads", 2),
     }
@@ -143,7 +143,7 @@ def test_what_was_measured_until_an_interrupt_is_kept(
     assert "INTERRUPTED" in out
     document = Document.read(tmp_path / "out.json")
     assert not document.complete
-    assert document.places[0].measurements
+    assert document.volumes[0].measurements
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.json"]
 
 
@@ -196,21 +196,21 @@ def test_file_systems_of_its_own_are_for_root(
     assert "needs root" in capsys.readouterr().err
 
 
-def test_a_place_that_is_not_to_be_had_costs_the_others_nothing(
+def test_a_volume_that_is_not_to_be_had_costs_the_others_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def made(kind: str, folder: Path, **_: object) -> Iterator[OpenPlace]:
+    def made(kind: str, folder: Path, **_: object) -> Iterator[OpenVolume]:
         if kind == "xfs":
-            raise PlaceError("xfs cannot be made: mkfs.xfs is not installed")
-        yield OpenPlace(kind, folder)
+            raise VolumeError("xfs cannot be made: mkfs.xfs is not installed")
+        yield OpenVolume(kind, folder)
 
     monkeypatch.setattr(campaign, "own_mount_namespace", lambda: None)
-    monkeypatch.setattr(campaign, "made_place", made)
+    monkeypatch.setattr(campaign, "made_volume", made)
 
     assert compare(tmp_path, *SMALL, "--layer", "bare", "--file-systems", "xfs,ext4") == 0
 
-    xfs, ext4 = Document.read(tmp_path / "out.json").places
+    xfs, ext4 = Document.read(tmp_path / "out.json").volumes
     assert (xfs.name, xfs.measurements) == ("xfs", [])
     assert ext4.measurements
     assert "mkfs.xfs is not installed" in capsys.readouterr().out

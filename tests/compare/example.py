@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from aio.compare.document import Document, Layer, Measurement, Place, Skipped
+from aio.compare.document import Document, Layer, Measurement, Skipped, Volume
 from aio.compare.figures import SHARES, SLOTS, Figures, Latencies
 from aio.compare.forms import FORMS, Form, form_named
 from aio.compare.workloads import MIB, WORKLOADS, Load, Workload
@@ -27,7 +27,7 @@ _FORMS_HERE = {
 
 
 def example(*, quick: bool = False, complete: bool = True) -> Document:
-    """Two places, all forms, both layers, and what could not be measured."""
+    """Two volumes, all forms, both layers, and what could not be measured."""
     workloads = [each for each in WORKLOADS if each.quick or not quick]
     return Document(
         date="2026-02-03T04:05:06+01:00",
@@ -44,21 +44,21 @@ def example(*, quick: bool = False, complete: bool = True) -> Document:
         quick=quick,
         complete=complete,
         seconds=427.0,
-        places=[_ext4(workloads), _tmpfs(workloads)],
+        volumes=[_ext4(workloads), _tmpfs(workloads)],
     )
 
 
-def _ext4(workloads: list[Workload]) -> Place:
-    place = Place("ext4", "/tmp/smbd-compare/ext4", "ext4", "/dev/loop0 (in /var/tmp)", made=True)
-    place.forms = {form.name: _FORMS_HERE.get(form.name, form.name) for form in FORMS}
-    place.measurements = list(_measured(place.name, workloads))
-    place.experiments = {
+def _ext4(workloads: list[Workload]) -> Volume:
+    volume = Volume("ext4", "/tmp/smbd-compare/ext4", "ext4", "/dev/loop0 (in /var/tmp)", made=True)
+    volume.forms = {form.name: _FORMS_HERE.get(form.name, form.name) for form in FORMS}
+    volume.measurements = list(_measured(volume.name, workloads))
+    volume.experiments = {
         "o_nonblock": {"eagain": 0, **_calls("with", 141.2), **_calls("without", 140.8)},
         "rwf_nowait": {"hits": 3, **_calls("cold", 1.9), "overwrites": "20 of 20 taken"},
         "io_submit": {**_calls("buffered_cold", 2240.0), "buffered_cold_done_at_return": 1.0},
-        "rwf_nowait, full queue": {"reason": "this place has no device of its own"},
+        "rwf_nowait, full queue": {"reason": "this volume has no device of its own"},
     }
-    return place
+    return volume
 
 
 def _calls(name: str, median: float) -> dict[str, float]:
@@ -71,22 +71,22 @@ def _calls(name: str, median: float) -> dict[str, float]:
     }
 
 
-def _tmpfs(workloads: list[Workload]) -> Place:
-    place = Place("tmpfs", "/dev/shm/compare", "tmpfs", "memory", made=False)
-    place.forms = {form.name: _FORMS_HERE.get(form.name, form.name) for form in FORMS}
+def _tmpfs(workloads: list[Workload]) -> Volume:
+    volume = Volume("tmpfs", "/dev/shm/compare", "tmpfs", "memory", made=False)
+    volume.forms = {form.name: _FORMS_HERE.get(form.name, form.name) for form in FORMS}
     here = [each for each in workloads if not _evicted(each) and each.group != "flood"]
-    place.measurements = [
-        each for each in _measured(place.name, here) if not form_named(each.form).options
+    volume.measurements = [
+        each for each in _measured(volume.name, here) if not form_named(each.form).options
     ]
     for layer in _LAYERS:
-        place.skipped += [
+        volume.skipped += [
             Skipped(layer, each.name, "", _why_not(each)) for each in workloads if each not in here
         ]
-        place.skipped += [
+        volume.skipped += [
             Skipped(layer, "", form, "O_DIRECT: this file system is its own page cache")
             for form in ("libaio direct", "uring direct")
         ]
-    return place
+    return volume
 
 
 def _why_not(workload: Workload) -> str:
@@ -100,11 +100,11 @@ def _evicted(workload: Workload) -> bool:
     return any(load is not None and load.data == "evicted" for load in loads)
 
 
-def _measured(place: str, workloads: list[Workload]) -> Iterator[Measurement]:
+def _measured(volume: str, workloads: list[Workload]) -> Iterator[Measurement]:
     for layer in _LAYERS:
         for workload in workloads:
             for form in (*FORMS, *map(form_named, workload.variants)):
-                chance = random.Random(f"{place} {layer} {workload.name} {form.name}")
+                chance = random.Random(f"{volume} {layer} {workload.name} {form.name}")
                 rounds = [_run(chance, layer, workload, form) for _ in range(ROUNDS)]
                 yield Measurement(layer, workload.name, form.name, rounds)
 

@@ -1,4 +1,4 @@
-"""Processes that hold a place, and what this machine shows of them."""
+"""Processes that hold a volume, and what this machine shows of them."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _PATIENCE = 20.0
 
 
 class Holder:
-    """A child process that has made a place (tests.compare.holder)."""
+    """A child process that has made a volume (tests.compare.holder)."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -28,7 +28,7 @@ class Holder:
             pytest.skip(self.facts["refused"])
 
     def end(self, how: str = "") -> dict[str, Any]:
-        """Let it leave the place; what it says afterwards."""
+        """Let it leave the volume; what it says afterwards."""
         assert self.process.stdin
         print(how, file=self.process.stdin, flush=True)
         return self._heard()
@@ -47,7 +47,7 @@ class Holder:
 
 @contextmanager
 def holding(kind: str, base: Path, reads_per_second: int = 0) -> Iterator[Holder]:
-    """A study with a place: its image is in base/images, its mount point in base/points."""
+    """A study with a volume: its image is in base/images, its mount point in base/points."""
     images, points = base / "images", base / "points"
     images.mkdir(exist_ok=True)
     points.mkdir(exist_ok=True)

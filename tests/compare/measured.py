@@ -1,7 +1,7 @@
 """Documents made by hand, for what is said of them."""
 
 from aio.compare.claims import Finding, judge
-from aio.compare.document import Document, Layer, Measurement, Place
+from aio.compare.document import Document, Layer, Measurement, Volume
 from aio.compare.figures import SHARES, SLOTS, Figures, Latencies
 
 NOWAIT = "nowait+threads"
@@ -41,11 +41,11 @@ def run(
     )
 
 
-def place(kind: str = "ext4", reads_per_second: int | None = None) -> Place:
-    return Place(kind, f"/{kind}", kind, "a disk", made=True, reads_per_second=reads_per_second)
+def volume(kind: str = "ext4", reads_per_second: int | None = None) -> Volume:
+    return Volume(kind, f"/{kind}", kind, "a disk", made=True, reads_per_second=reads_per_second)
 
 
-def put(where: Place, workload: str, form: str, *rounds: Figures, layer: Layer = "served") -> None:
+def put(where: Volume, workload: str, form: str, *rounds: Figures, layer: Layer = "served") -> None:
     """As measured; one run stands for three alike."""
     kept = list(rounds) if len(rounds) > 1 else [*rounds] * 3
     where.measurements = [
@@ -56,11 +56,11 @@ def put(where: Place, workload: str, form: str, *rounds: Figures, layer: Layer =
     where.measurements.append(Measurement(layer, workload, form, kept))
 
 
-def judged(number: str, *places: Place) -> Finding:
+def judged(number: str, *volumes: Volume) -> Finding:
     """What is found at the first of them."""
-    document = Document("2026", ("smbd",), {}, "off", quick=False, places=list(places))
+    document = Document("2026", ("smbd",), {}, "off", quick=False, volumes=list(volumes))
     [verdict] = [each for each in judge(document) if each.number == number]
-    return verdict.places[places[0].name]
+    return verdict.volumes[volumes[0].name]
 
 
 def calls(name: str, median: float, *, count: int = 100, slept: int = 0) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The whole study: its places side by side, round after round."""
+"""The whole study: its volumes side by side, round after round."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,16 @@ import pytest
 
 from aio.compare.document import Document
 from aio.compare.forms import Form
-from aio.compare.places import OpenPlace, PlaceError
 from aio.compare.progress import ProgressLine
+from aio.compare.volumes import OpenVolume, VolumeError
 from aio.compare.workloads import workload_named
 from smbd.compare import campaign
-from smbd.compare.campaign import Study, Where, run_study
+from smbd.compare.campaign import Study, WantedVolume, run_study
 
 
-def study(*places: Where) -> Study:
+def study(*volumes: WantedVolume) -> Study:
     return Study(
-        places,
+        volumes,
         layers=("bare",),
         workloads=[workload_named("hits 4 KiB x1"), workload_named("writes 1 MiB x4")],
         forms=[Form("sync")],
@@ -30,23 +30,23 @@ def study(*places: Where) -> Study:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Places that are folders; the throttled ones say so when they are entered."""
+    """Volumes that are folders; the throttled ones say so when they are entered."""
     entered: list[str] = []
 
-    class Noted(OpenPlace):
+    class Noted(OpenVolume):
         @contextmanager
         def throttled(self) -> Iterator[None]:
             entered.append(self.name)
             yield
 
     @contextmanager
-    def made_place(kind: str, folder: Path, **_: object) -> Iterator[OpenPlace]:
+    def made_volume(kind: str, folder: Path, **_: object) -> Iterator[OpenVolume]:
         if kind == "xfs":
-            raise PlaceError("not today")
+            raise VolumeError("not today")
         yield Noted(kind, folder)
 
     monkeypatch.setattr(campaign, "own_mount_namespace", lambda: None)
-    monkeypatch.setattr(campaign, "made_place", made_place)
+    monkeypatch.setattr(campaign, "made_volume", made_volume)
     monkeypatch.setattr(campaign, "EXPERIMENTS", {})
     return entered
 
@@ -57,13 +57,13 @@ def run(what: Study) -> Document:
     return document
 
 
-def test_each_round_goes_through_all_places(disk: Path, made: list[str]) -> None:
-    document = run(study(Where(disk, "ext4"), Where(disk, "btrfs")))
+def test_each_round_goes_through_all_volumes(disk: Path, made: list[str]) -> None:
+    document = run(study(WantedVolume(disk, "ext4"), WantedVolume(disk, "btrfs")))
 
     assert made == ["ext4", "btrfs"] * 3
     assert document.complete
-    for place in document.places:
-        assert {(each.workload, len(each.rounds)) for each in place.measurements} == {
+    for volume in document.volumes:
+        assert {(each.workload, len(each.rounds)) for each in volume.measurements} == {
             ("hits 4 KiB x1", 3),
             ("writes 1 MiB x4", 3),
         }
@@ -79,15 +79,15 @@ def test_what_cannot_be_had_is_said_once_and_not_tried_again(
         raise OSError(0, "there is no such engine today")
 
     monkeypatch.setattr("aio.compare.bare.open_engine", refused)
-    (place,) = run(study(Where(disk, "ext4"))).places
+    (volume,) = run(study(WantedVolume(disk, "ext4"))).volumes
 
-    assert not place.measurements
-    assert [each.reason for each in place.skipped] == ["there is no such engine today"]
+    assert not volume.measurements
+    assert [each.reason for each in volume.skipped] == ["there is no such engine today"]
 
 
-def test_one_place_that_is_not_to_be_had_is_the_end_of_its_study(
+def test_one_volume_that_is_not_to_be_had_is_the_end_of_its_study(
     disk: Path, made: list[str]
 ) -> None:
     del made
-    with pytest.raises(PlaceError, match="not today"):
-        run(study(Where(disk, "xfs")))
+    with pytest.raises(VolumeError, match="not today"):
+        run(study(WantedVolume(disk, "xfs")))

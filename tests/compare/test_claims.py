@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aio.compare.claims import Finding
-from aio.compare.document import Place
+from aio.compare.document import Volume
 from aio.compare.figures import Figures
 from tests.compare.measured import (
     HITS,
@@ -16,9 +16,9 @@ from tests.compare.measured import (
     NOWAIT,
     calls,
     judged,
-    place,
     put,
     run,
+    volume,
 )
 
 ALONE, BESIDE = "hits 4 KiB x1 alone", "hits 4 KiB x1 beside 16 misses"
@@ -27,7 +27,7 @@ ALONE, BESIDE = "hits 4 KiB x1 alone", "hits 4 KiB x1 beside 16 misses"
 
 
 def test_o_nonblock_changes_nothing_as_long_as_no_read_is_refused() -> None:
-    where = place()
+    where = volume()
     where.experiments["o_nonblock"] = {"eagain": 0, **calls("with", 90), **calls("without", 91)}
     finding = judged("0a", where)
     assert finding.holds == "yes"
@@ -37,8 +37,8 @@ def test_o_nonblock_changes_nothing_as_long_as_no_read_is_refused() -> None:
     assert judged("0a", where).holds == "no"
 
 
-def with_probes(idle: int, **others: Mapping[str, Any]) -> Place:
-    where = place()
+def with_probes(idle: int, **others: Mapping[str, Any]) -> Volume:
+    where = volume()
     where.experiments["rwf_nowait"] = calls("cold", 8, slept=idle)
     for name, found in others.items():
         where.experiments[f"rwf_nowait, {name.replace('_', ' ')}"] = dict(found)
@@ -48,7 +48,7 @@ def with_probes(idle: int, **others: Mapping[str, Any]) -> Place:
 def queue(slept: int, *, most: int = 4) -> dict[str, Any]:
     return {
         "others": 64,
-        "places": 4,
+        "queue_depth": 4,
         "most_in_queue": most,
         **calls("probe", 100_000, count=5, slept=slept),
         **calls("read", 90_000, count=5, slept=5),
@@ -75,7 +75,7 @@ def test_a_queue_that_was_not_full_says_nothing() -> None:
 
 
 def test_the_probe_has_noticed_if_the_loop_turned_nevertheless() -> None:
-    where = place()
+    where = volume()
     found = {"others": 64, "reads_per_second": 500, "uring, stall_us": 1_200_000.0}
     where.experiments["engines, full queue of a slow device"] = found
     assert judged("0c", where).holds == "not measured"
@@ -90,8 +90,8 @@ def test_the_probe_has_noticed_if_the_loop_turned_nevertheless() -> None:
 # --- 1 --------------------------------------------------------------------------------------------
 
 
-def probed() -> Place:
-    where = place()
+def probed() -> Volume:
+    where = volume()
     for form in (NOWAIT, "sync"):
         put(where, MANY_HITS, form, run(cpu=12))
     for form in (NOWAIT, "threads"):
@@ -122,8 +122,8 @@ def test_the_probe_costs_more(workload: str, figures: Figures) -> None:
 # --- 2 and 7 --------------------------------------------------------------------------------------
 
 
-def mixed(form: str, alone: float, beside: float, rate: int | None = 200) -> Place:
-    where = place(reads_per_second=rate)
+def mixed(form: str, alone: float, beside: float, rate: int | None = 200) -> Volume:
+    where = volume(reads_per_second=rate)
     put(where, ALONE, form, run(p99=alone))
     put(where, BESIDE, form, run(p99=beside, stall=beside, others=180))
     return where
@@ -169,8 +169,8 @@ def test_what_sync_makes_of_it_is_told() -> None:
 # --- 3 and 4 --------------------------------------------------------------------------------------
 
 
-def with_io_submit(name: str, done: float) -> Place:
-    where = place()
+def with_io_submit(name: str, done: float) -> Volume:
+    where = volume()
     where.experiments["io_submit"] = {
         **calls(name, 1400),
         f"{name}_done_at_return": done,
@@ -188,7 +188,7 @@ def test_io_submit_blocks_for_buffered_files() -> None:
 
 
 def test_io_submit_blocks_the_loop_of_an_engine() -> None:
-    where = place()
+    where = volume()
     put(where, MANY_MISSES, "libaio", run(submit_seconds=0.9))
     assert judged("3", where).holds == "yes"
     put(where, MANY_MISSES, "libaio", run(submit_seconds=0.1))
@@ -209,7 +209,7 @@ def test_libaio_is_asynchronous_with_o_direct_and_has_its_price() -> None:
 
 
 def test_the_price_alone_does_not_make_it_asynchronous() -> None:
-    where = place()
+    where = volume()
     where.experiments["io_submit"] = {"direct_reason": "no O_DIRECT here"}
     put(where, HITS, "libaio direct", run(p50=300))
     put(where, HITS, "sync", run(p50=100))
@@ -217,7 +217,7 @@ def test_the_price_alone_does_not_make_it_asynchronous() -> None:
 
 
 def test_libaio_with_o_direct_leaves_the_loop_alone() -> None:
-    where = place()
+    where = volume()
     put(where, MANY_MISSES, "libaio direct", run(submit_seconds=0.1))
     assert judged("4", where).holds == "yes"
     put(where, MANY_MISSES, "libaio direct", run(submit_seconds=0.9))
@@ -227,8 +227,8 @@ def test_libaio_with_o_direct_leaves_the_loop_alone() -> None:
 # --- 5 --------------------------------------------------------------------------------------------
 
 
-def written() -> Place:
-    where = place()
+def written() -> Volume:
+    where = volume()
     put(where, "writes 4 KiB x16", "sync", run(rate=9_500))
     put(where, "writes 4 KiB x16", "threads", run(rate=4_000))
     put(where, "writes 4 KiB x16", "uring", run(rate=10_000))
@@ -283,9 +283,9 @@ def test_asynchronous_writing_that_gains_something_is_not_pointless() -> None:
 # --- 6 --------------------------------------------------------------------------------------------
 
 
-def beside_uring(hits: float, misses: float, rival: str = "uring") -> Place:
+def beside_uring(hits: float, misses: float, rival: str = "uring") -> Volume:
     """Its operations a second, of 10,000 of the probe's."""
-    where = place()
+    where = volume()
     for workload, rate in ((HITS, hits), (MISSES, misses)):
         put(where, workload, NOWAIT, run())
         put(where, workload, rival, run(rate=rate))
@@ -326,8 +326,8 @@ def test_that_submitting_waits_for_a_full_queue_is_told() -> None:
     assert "4 of 5 submissions waited, up to 210 ms" in judged("6a", where).sentence
 
 
-def confined(**others: object) -> Place:
-    where = place()
+def confined(**others: object) -> Volume:
+    where = volume()
     where.experiments["seccomp"] = {
         "uring": False,
         "uring_reason": "refused by seccomp",
@@ -353,7 +353,7 @@ def test_under_dockers_profile_the_probe_with_threads_does_the_work() -> None:
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlayfs"])
 def test_other_file_systems_hits_are_as_fast_as_ext4s(kind: str) -> None:
-    ext4, here = place(), place(kind)
+    ext4, here = volume(), volume(kind)
     put(ext4, MANY_HITS, NOWAIT, run(cpu=12))
     put(here, MANY_HITS, NOWAIT, run(rate=8_100, cpu=15.9))
     assert judged("8", here, ext4).holds == "yes"
@@ -367,13 +367,13 @@ def test_other_file_systems_hits_are_as_fast_as_ext4s(kind: str) -> None:
 
 
 def test_without_ext4_there_is_nothing_to_compare_with() -> None:
-    here = place("tmpfs")
+    here = volume("tmpfs")
     put(here, MANY_HITS, NOWAIT, run())
     assert judged("8", here).holds == "not measured"
 
 
 def test_ext4_on_a_disk_made_slow_is_the_last_to_compare_with() -> None:
-    slow, ext4, here = place(reads_per_second=200), place(), place("tmpfs")
+    slow, ext4, here = volume(reads_per_second=200), volume(), volume("tmpfs")
     put(slow, MANY_HITS, NOWAIT, run(rate=1_000))
     put(ext4, MANY_HITS, NOWAIT, run())
     put(here, MANY_HITS, NOWAIT, run(rate=5_000))

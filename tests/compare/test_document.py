@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aio.compare.document import FORMAT, Document, Measurement, Place, Skipped
+from aio.compare.document import FORMAT, Document, Measurement, Skipped, Volume
 from aio.compare.figures import Figures, Latencies
 
 RUN = Figures(1.0, 2, 8192, Latencies.of([0.1, 0.2]), 0.5, 3, 0, 2, 0.2, (1.0,), {"reads": 2.0})
@@ -15,14 +15,14 @@ RUN = Figures(1.0, 2, 8192, Latencies.of([0.1, 0.2]), 0.5, 3, 0, 2, 0.2, (1.0,),
 @pytest.fixture
 def document() -> Document:
     beside = replace(RUN, latencies=Latencies.of([]), operations=0)
-    place = Place("ext4", "/here", "ext4", "/dev/loop0", made=True, reads_per_second=200)
-    place.forms["sync"] = "pread in the loop"
-    place.measurements.append(Measurement("bare", "hits", "sync", [RUN, replace(RUN, cpu=0.75)]))
-    place.measurements.append(
+    volume = Volume("ext4", "/here", "ext4", "/dev/loop0", made=True, reads_per_second=200)
+    volume.forms["sync"] = "pread in the loop"
+    volume.measurements.append(Measurement("bare", "hits", "sync", [RUN, replace(RUN, cpu=0.75)]))
+    volume.measurements.append(
         Measurement("served", "mix", "threads", [replace(RUN, beside=beside)])
     )
-    place.skipped.append(Skipped("bare", "", "uring", "not on this paper"))
-    place.experiments["O_NONBLOCK"] = {"blocked": True, "longest_us": 5.5}
+    volume.skipped.append(Skipped("bare", "", "uring", "not on this paper"))
+    volume.experiments["O_NONBLOCK"] = {"blocked": True, "longest_us": 5.5}
     return Document(
         "2026-02-03T04:05:06+01:00",
         ("smbd", "compare"),
@@ -31,7 +31,7 @@ def document() -> Document:
         quick=True,
         complete=True,
         seconds=12.5,
-        places=[place],
+        volumes=[volume],
     )
 
 
@@ -52,18 +52,18 @@ def test_what_is_no_number_is_never_written(document: Document, tmp_path: Path) 
 
 
 def test_what_was_measured_is_found_by_layer_workload_and_form(document: Document) -> None:
-    place = document.places[0]
-    found = place.find("bare", "hits", "sync")
+    volume = document.volumes[0]
+    found = volume.find("bare", "hits", "sync")
     assert found is not None
     assert len(found.rounds) == 2
-    assert place.find("served", "hits", "sync") is None
-    assert place.median("bare", "hits", "sync", "cpu_us") == 312500.0
-    assert place.median("bare", "hits", "threads", "cpu_us") is None
+    assert volume.find("served", "hits", "sync") is None
+    assert volume.median("bare", "hits", "sync", "cpu_us") == 312500.0
+    assert volume.median("bare", "hits", "threads", "cpu_us") is None
 
 
 def test_a_measurement_without_rounds_is_none(document: Document) -> None:
-    document.places[0].measurements.append(Measurement("bare", "empty", "sync"))
-    assert document.places[0].find("bare", "empty", "sync") is None
+    document.volumes[0].measurements.append(Measurement("bare", "empty", "sync"))
+    assert document.volumes[0].find("bare", "empty", "sync") is None
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_a_measurement_without_rounds_is_none(document: Document) -> None:
         "{}",
         json.dumps({"format": "smbd compare 0"}),
         json.dumps({"format": FORMAT}),
-        json.dumps({"format": FORMAT, "places": None}),
-        json.dumps({"format": FORMAT, "places": [7]}),
-        json.dumps({"format": FORMAT, "places": [], "command": [], "date": ""}),
-        json.dumps({"format": FORMAT, "places": [{"measurements": [{"rounds": [{}]}]}]}),
-        json.dumps({"format": FORMAT, "places": [{"measurements": ["x"], "skipped": []}]}),
+        json.dumps({"format": FORMAT, "volumes": None}),
+        json.dumps({"format": FORMAT, "volumes": [7]}),
+        json.dumps({"format": FORMAT, "volumes": [], "command": [], "date": ""}),
+        json.dumps({"format": FORMAT, "volumes": [{"measurements": [{"rounds": [{}]}]}]}),
+        json.dumps({"format": FORMAT, "volumes": [{"measurements": ["x"], "skipped": []}]}),
     ],
 )
 def test_what_is_no_document_is_refused_naming_the_file(tmp_path: Path, text: str) -> None:
@@ -98,7 +98,7 @@ def test_bytes_that_are_no_text_are_refused_naming_the_file(tmp_path: Path) -> N
         Document.read(path)
 
 
-@pytest.mark.parametrize("name", ["date", "machine", "places", "command"])
+@pytest.mark.parametrize("name", ["date", "machine", "volumes", "command"])
 def test_a_document_that_lacks_something_is_refused_naming_the_file(
     document: Document, tmp_path: Path, name: str
 ) -> None:

@@ -17,8 +17,8 @@ from aio.compare import experiments
 from aio.compare.experiments import EXPERIMENTS, Ground, confined, devices, run
 from aio.compare.experiments.ground import Calls, timed, while_time
 from aio.compare.files import Files
-from aio.compare.places import PlaceError
 from aio.compare.study import CannotRun
+from aio.compare.volumes import VolumeError
 from aio.opening import unavailable
 from tests.aio.page_cache import takes_nowait
 from tests.compare.conftest import small_files
@@ -90,10 +90,10 @@ def test_the_fewest_are_done_when_there_is_no_time() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [CannotRun("not here"), PlaceError("not here"), OSError(errno.EIO, "not here")],
-    ids=["CannotRun", "PlaceError", "OSError"],
+    [CannotRun("not here"), VolumeError("not here"), OSError(errno.EIO, "not here")],
+    ids=["CannotRun", "VolumeError", "OSError"],
 )
-def test_what_a_place_lacks_is_a_reason(error: Exception, ground: Ground) -> None:
+def test_what_a_volume_lacks_is_a_reason(error: Exception, ground: Ground) -> None:
     def experiment(_: Ground) -> dict[str, float | str]:
         raise error
 
@@ -350,7 +350,7 @@ def test_a_probe_waits_for_a_full_queue_which_is_as_it_was_afterwards(
     found = tried(kind, disk, SLOW_QUEUE)[SLOW_QUEUE]
     if "reason" in found:
         pytest.skip(found["reason"])
-    assert found["places"] == 4
+    assert found["queue_depth"] == 4
     assert found["most_in_queue"] == 4
     assert found["probe_slept"] > 0
     after = queue_lengths()

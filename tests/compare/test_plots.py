@@ -17,13 +17,13 @@ from tests.compare.example import example
 
 
 @pytest.fixture(scope="module")
-def place():
-    return example(quick=True).places[0]
+def volume():
+    return example(quick=True).volumes[0]
 
 
 @pytest.fixture(scope="module")
-def drawn(place):
-    return list(plots(View(place), "served", "one"))
+def drawn(volume):
+    return list(plots(View(volume), "served", "one"))
 
 
 def test_there_are_five_plots_each_with_what_to_see_and_how_to_read_it(drawn):
@@ -53,8 +53,8 @@ def test_colours_follow_the_page_from_light_to_dark(drawn):
         assert not re.search(r"#[0-9a-f]{6}", each.svg)
 
 
-def test_the_same_figures_are_drawn_the_same(place, drawn):
-    again = next(plots(View(place), "served", "one"))
+def test_the_same_figures_are_drawn_the_same(volume, drawn):
+    again = next(plots(View(volume), "served", "one"))
     assert again == drawn[0]
 
 
@@ -69,26 +69,26 @@ def test_numbers_in_texts_keep_their_digits(drawn):
 
 
 def test_a_line_ends_where_one_request_of_a_round_lies_beyond():
-    place = example(quick=True).places[0]
-    run = place.find("served", "misses 4 KiB x1", "threads")
+    volume = example(quick=True).volumes[0]
+    run = volume.find("served", "misses 4 KiB x1", "threads")
     few = Latencies.of([number / 1e6 for number in range(200)])
     run.rounds[:] = [replace(each, latencies=few) for each in run.rounds]
     with styled():
-        figure = charts.latencies(View(place), "served")
+        figure = charts.latencies(View(volume), "served")
     axes = next(each for each in figure.axes if each.get_title("left") == "misses 4 KiB x1")
     ends = [line.get_xdata()[-1] for line in axes.lines]
     assert min(ends) == pytest.approx(log10(200))
 
 
-def test_a_place_without_misses_has_no_plots_of_them():
-    tmpfs = example(quick=True).places[1]
+def test_a_volume_without_misses_has_no_plots_of_them():
+    tmpfs = example(quick=True).volumes[1]
     titles = [each.title for each in plots(View(tmpfs), "bare", "two")]
     assert "What hits cost while others miss" not in titles
     assert "What a hit costs the CPU" in titles
 
 
-def test_a_place_without_figures_has_no_plots():
-    empty = example().places[1]
+def test_a_volume_without_figures_has_no_plots():
+    empty = example().volumes[1]
     empty.measurements = []
     assert list(plots(View(empty), "bare", "x")) == []
 

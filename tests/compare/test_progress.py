@@ -44,10 +44,10 @@ def width(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def step(
-    done: int, what: str = "hits, sync, 1 of 1", place: str = "ext4", layer: str = "bare"
+    done: int, what: str = "hits, sync, 1 of 1", volume: str = "ext4", layer: str = "bare"
 ) -> Step:
     """One of ten, of 4 s each."""
-    return Step(place, layer, what, done, 10, done * 4.0, (10 - done) * 4.0)
+    return Step(volume, layer, what, done, 10, done * 4.0, (10 - done) * 4.0)
 
 
 def test_before_anything_is_done_the_plan_says_how_long_it_takes(
@@ -70,18 +70,20 @@ def test_what_finished_steps_have_really_taken_tells_how_long_the_rest_takes(
     assert terminal.shown().startswith(f"[{'#' * 6}{'.' * 24}] 20% ")
 
 
-def test_places_to_come_are_taken_to_be_like_this_one(clock: list[float], width: list[int]) -> None:
+def test_volumes_to_come_are_taken_to_be_like_this_one(
+    clock: list[float], width: list[int]
+) -> None:
     terminal = Terminal()
-    line = ProgressLine(terminal, places=4)
+    line = ProgressLine(terminal, volumes=4)
     line.begins(step(0))
     assert "  0% " in terminal.shown()
     assert terminal.shown().endswith("- 3 min left")  # 160 s
     clock[0] += 40.0
-    line.place_done()
+    line.volume_done()
     clock[0] += 500.0  # making the next one is not of it
-    line.begins(step(0, place="xfs"))
+    line.begins(step(0, volume="xfs"))
     clock[0] += 20.0
-    line.begins(step(5, place="xfs"))
+    line.begins(step(5, volume="xfs"))
     assert " 38% " in terminal.shown()
     assert terminal.shown().endswith("- 2 min left")
 
@@ -135,18 +137,18 @@ def test_a_shorter_line_leaves_nothing_of_the_longer_one_and_at_the_end_there_is
     assert "\n" not in terminal.getvalue()
 
 
-def test_elsewhere_there_is_a_plain_line_for_each_place_layer_and_tenth(
+def test_elsewhere_there_is_a_plain_line_for_each_volume_layer_and_tenth(
     clock: list[float],
 ) -> None:
     out = io.StringIO()
-    with ProgressLine(out, places=2) as line:
+    with ProgressLine(out, volumes=2) as line:
         line.note("making ext4")
         for done, layer in ((0, "bare"), (0, "served"), (1, "bare"), (1, "served"), (2, "bare")):
             line.begins(step(done, layer=layer))
             clock[0] += 2.0
-        line.place_done()
-        line.begins(step(0, place="xfs"))
-        line.begins(step(1, place="xfs"))
+        line.volume_done()
+        line.begins(step(0, volume="xfs"))
+        line.begins(step(1, volume="xfs"))
     assert out.getvalue().splitlines() == [
         "making ext4",
         "  0% ext4, bare - 80 s left",

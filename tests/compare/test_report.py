@@ -89,14 +89,14 @@ def test_nothing_is_run_and_nothing_is_loaded(source, parsed):
 
 
 def test_every_section_is_there(parsed):
-    sections = {"summary", "claims", "method", "machine", "place-1", "place-2"}
+    sections = {"summary", "claims", "method", "machine", "volume-1", "volume-2"}
     parts = {"glance", "engines", "plots", "figures", "experiments"}
-    assert sections | {f"place-1-{part}" for part in parts} <= set(parsed.ids)
-    assert "place-2-skipped" in parsed.ids
-    assert "place-1-skipped" not in parsed.ids
+    assert sections | {f"volume-1-{part}" for part in parts} <= set(parsed.ids)
+    assert "volume-2-skipped" in parsed.ids
+    assert "volume-1-skipped" not in parsed.ids
 
 
-def test_every_workload_form_figure_and_place_is_there(parsed):
+def test_every_workload_form_figure_and_volume_is_there(parsed):
     for workload in WORKLOADS:
         assert workload.name in parsed.text
     for form in FORMS:
@@ -112,7 +112,7 @@ def test_every_workload_form_figure_and_place_is_there(parsed):
         assert words in parsed.text
 
 
-def test_every_claim_has_its_verdict_in_words_in_every_place(parsed):
+def test_every_claim_has_its_verdict_in_words_on_every_volume(parsed):
     for verdict in judge(example()):
         assert parsed.text.count(f"{verdict.number}. {verdict.text}") >= 1
         assert f"claim-{verdict.number}" in parsed.ids
@@ -121,7 +121,7 @@ def test_every_claim_has_its_verdict_in_words_in_every_place(parsed):
     }
 
 
-def test_there_are_plots_of_both_layers_and_both_places(parsed):
+def test_there_are_plots_of_both_layers_and_both_volumes(parsed):
     assert parsed.tags.count("svg") == parsed.tags.count("figure") == 18
     assert parsed.tags.count("figcaption") == 18
 
@@ -131,18 +131,18 @@ def test_without_matplotlib_everything_but_the_plots_is_there():
     found = Parsed(page(example()))
     assert "svg" not in found.tags
     assert "pip install 'smbd[plots]'" in found.text
-    assert {"summary", "place-1-glance", "place-1-figures", "machine"} <= set(found.ids)
-    assert "place-1-plots" not in found.ids
+    assert {"summary", "volume-1-glance", "volume-1-figures", "machine"} <= set(found.ids)
+    assert "volume-1-plots" not in found.ids
 
 
 @pytest.mark.usefixtures("_no_matplotlib")
 def test_names_are_text_wherever_they_come_from():
     document = example(quick=True)
-    place = document.places[0]
-    place.name = place.folder = place.device = place.file_system = _EVIL
-    place.forms[_EVIL] = _EVIL
-    place.experiments[_EVIL] = {_EVIL: _EVIL}
-    place.skipped = [Skipped("bare", _EVIL, _EVIL, _EVIL)]
+    volume = document.volumes[0]
+    volume.name = volume.folder = volume.device = volume.file_system = _EVIL
+    volume.forms[_EVIL] = _EVIL
+    volume.experiments[_EVIL] = {_EVIL: _EVIL}
+    volume.skipped = [Skipped("bare", _EVIL, _EVIL, _EVIL)]
     document.machine = {_EVIL: _EVIL}
     document.command = [_EVIL]
     document.signing = _EVIL
@@ -171,13 +171,13 @@ def test_a_study_of_nothing_is_a_page():
     found = Parsed(page(Document("2026-02-03T04:05:06+01:00", (), {}, "required", quick=False)))
     assert {"summary", "claims", "method", "machine"} <= set(found.ids)
     empty = example()
-    for place in empty.places:
-        place.measurements, place.skipped, place.forms, place.experiments = [], [], {}, {}
+    for volume in empty.volumes:
+        volume.measurements, volume.skipped, volume.forms, volume.experiments = [], [], {}, {}
     assert "Nothing was measured here." in Parsed(page(empty)).text
 
 
 def test_the_best_is_bold_with_what_rounds_cannot_tell_from_it_and_the_far_off_is_shaded():
-    found = glance(View(example().places[0]), "served")
+    found = glance(View(example().volumes[0]), "served")
     rows = dict(re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', found))
     kinds = {name: re.findall(r"<td([^>]*)>", cells) for name, cells in rows.items()}
     assert 'class="best"' in kinds["sync"][0]  # hits
@@ -189,7 +189,7 @@ def test_the_best_is_bold_with_what_rounds_cannot_tell_from_it_and_the_far_off_i
 @pytest.mark.usefixtures("_no_matplotlib")
 def test_a_workload_of_another_version_is_shown_under_its_own_heading():
     document = example(quick=True)
-    runs = document.places[0].measurements
+    runs = document.volumes[0].measurements
     runs.append(Measurement("served", "something new", "sync", runs[0].rounds))
     found = Parsed(page(document)).text
     assert "something new" in found

@@ -115,7 +115,7 @@ def test_text_fits_the_terminal(full):
     assert all(len(line) <= WIDTH for line in text(example(), full=full).splitlines())
 
 
-def test_the_short_text_has_every_form_in_every_place_and_every_claim():
+def test_the_short_text_has_every_form_on_every_volume_and_every_claim():
     lines = text(example()).splitlines()
     for form in FORMS:
         tables = sum(line.startswith(f"{form.name}  ") for line in lines)
@@ -137,7 +137,7 @@ def test_the_full_text_has_every_workload_figure_and_experiment():
 
 def test_a_reason_is_given_once():
     document = example()
-    found = reasons(document, document.places[1])
+    found = reasons(document, document.volumes[1])
     assert len(found) == 3
     kept = {each.why.partition(":")[0]: each.what for each in found}
     assert kept["O_DIRECT"] == "libaio direct, uring direct: everything"
@@ -147,9 +147,9 @@ def test_a_reason_is_given_once():
 
 def test_what_one_layer_lacks_is_said_of_that_layer():
     document = example()
-    place = document.places[0]
-    place.skipped = [Skipped("served", "hits 4 KiB x1", "sync", "no server")]
-    assert [each.what for each in reasons(document, place)] == ["served: sync: hits 4 KiB x1"]
+    volume = document.volumes[0]
+    volume.skipped = [Skipped("served", "hits 4 KiB x1", "sync", "no server")]
+    assert [each.what for each in reasons(document, volume)] == ["served: sync: hits 4 KiB x1"]
 
 
 def test_an_interrupted_study_and_a_quick_one_say_so():
@@ -162,6 +162,6 @@ def test_a_study_that_has_measured_nothing_is_still_told():
     nothing = Document("2026-02-03T04:05:06+01:00", (), {}, "required", quick=True)
     assert "INTERRUPTED" in text(nothing)
     assert "The claims" in text(nothing, full=True)
-    bare_place = example()
-    bare_place.places[0].measurements = []
-    assert "Nothing was measured here." in text(bare_place)
+    bare_volume = example()
+    bare_volume.volumes[0].measurements = []
+    assert "Nothing was measured here." in text(bare_volume)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from aio.compare.places import PlaceError, groups, limits, throttle
+from aio.compare.volumes import VolumeError, groups, limits, throttle
 from tests.compare.holding import Holder, holding
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="control groups need root")
@@ -44,9 +44,9 @@ def test_the_controller_is_found_where_it_is_mounted(
 
 
 def test_no_control_groups_and_a_group_out_of_sight_are_refused() -> None:
-    with pytest.raises(PlaceError, match="none are mounted"):
+    with pytest.raises(VolumeError, match="none are mounted"):
         groups.find_hierarchy("31 23 0:28 / /sys rw - sysfs sysfs rw\n", "0::/\n")
-    with pytest.raises(PlaceError, match=r"/docker/2, which is not visible"):
+    with pytest.raises(VolumeError, match=r"/docker/2, which is not visible"):
         groups.find_hierarchy(CONTAINED, "0::/docker/2\n")
 
 
@@ -63,7 +63,7 @@ def test_each_version_is_told_in_its_own_way(
 
 
 def test_a_rule_that_is_not_taken_is_an_error_for_the_user(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"io\.max: No such file"):
+    with pytest.raises(VolumeError, match=r"io\.max: No such file"):
         throttle.set_rule(tmp_path / "nothing", 2, "7:3", 200)
 
 
@@ -84,7 +84,7 @@ def test_version_2_offers_io_to_our_group_and_takes_it_back(tmp_path: Path) -> N
 
 
 def test_version_2_without_the_controller_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match="needs the io controller"):
+    with pytest.raises(VolumeError, match="needs the io controller"):
         with groups.group_of_ours(unified(tmp_path, "cpu memory\n", "")):
             pass
 
@@ -99,7 +99,7 @@ def test_a_container_that_may_not_make_groups_is_told_why(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(groups, "folder_of_ours", refuse)
-    with pytest.raises(PlaceError, match=f"a control group of its own: .*{reason}"):
+    with pytest.raises(VolumeError, match=f"a control group of its own: .*{reason}"):
         with groups.group_of_ours(groups.Hierarchy(1, tmp_path, tmp_path)):
             pass
 
@@ -124,7 +124,7 @@ def test_a_device_that_is_not_slowed_down_is_refused(monkeypatch: pytest.MonkeyP
         return 0.004
 
     monkeypatch.setattr(throttle, "_time_reads", fast)
-    with pytest.raises(PlaceError, match=r"/dev/loop9 is not slowed .*: 60 took 4 ms"):
+    with pytest.raises(VolumeError, match=r"/dev/loop9 is not slowed .*: 60 took 4 ms"):
         throttle.check_throttled("/dev/loop9", 200)
     monkeypatch.setattr(throttle, "_time_reads", lambda _, count: count / 200 - 0.1)
     throttle.check_throttled("/dev/loop9", 200)
@@ -132,7 +132,7 @@ def test_a_device_that_is_not_slowed_down_is_refused(monkeypatch: pytest.MonkeyP
 
 
 def test_a_device_that_is_none_cannot_be_throttled(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match="is not here"):
+    with pytest.raises(VolumeError, match="is not here"):
         with throttle.throttled(str(tmp_path), 200):
             pass
 
@@ -244,7 +244,7 @@ def test_a_limit_that_the_kernel_refuses_is_an_error_for_the_user(tmp_path: Path
     bdi = device(tmp_path, "7:0", "loop0")
     (bdi / "max_bytes").unlink()
     (bdi / "max_bytes").mkdir()
-    with pytest.raises(PlaceError, match="no dirty limit of 16 MiB: "):
+    with pytest.raises(VolumeError, match="no dirty limit of 16 MiB: "):
         with limits.dirty_limit(bdi, 1 << 24):
             pass
     assert (bdi / "strict_limit").read_text() == "0\n"

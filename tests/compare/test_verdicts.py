@@ -13,23 +13,25 @@ from aio.compare.claims.verdict import at_least, at_most
 from aio.compare.document import Document, Measurement, Skipped
 from aio.compare.figures import UNITS, Summary
 from tests.compare.example import example
-from tests.compare.measured import HITS, MANY_HITS, NOWAIT, judged, place, put, run
+from tests.compare.measured import HITS, MANY_HITS, NOWAIT, judged, put, run, volume
 
 # --- what is not measured -------------------------------------------------------------------------
 
 
 def test_of_nothing_nothing_is_said() -> None:
-    document = Document("2026", ("smbd",), {}, "off", quick=True, places=[place(), place("tmpfs")])
+    document = Document(
+        "2026", ("smbd",), {}, "off", quick=True, volumes=[volume(), volume("tmpfs")]
+    )
     for verdict in judge(document):
         assert verdict.text.endswith(".")
-        for finding in verdict.places.values():
+        for finding in verdict.volumes.values():
             assert finding.holds == "not measured"
             assert finding.sentence.endswith(".")
             assert finding.evidence == ()
 
 
 def test_the_reason_why_it_was_not_measured_is_told() -> None:
-    where = place()
+    where = volume()
     where.skipped.append(Skipped("served", HITS, "", "the disk is full"))
     where.experiments["o_nonblock"] = {"reason": "nothing can be evicted"}
     assert judged("1", where).sentence.endswith("the disk is full.")
@@ -38,11 +40,11 @@ def test_the_reason_why_it_was_not_measured_is_told() -> None:
 
 EXAMPLE = example()
 NUMBERS = [each.number for each in judge(EXAMPLE)]
-WHOLE = [(at, each) for at, one in enumerate(EXAMPLE.places) for each in one.measurements]
+WHOLE = [(at, each) for at, one in enumerate(EXAMPLE.volumes) for each in one.measurements]
 TRIED = sorted(
     {
         (name, figure)
-        for one in EXAMPLE.places
+        for one in EXAMPLE.volumes
         for name, has in one.experiments.items()
         for figure in has
     }
@@ -58,20 +60,20 @@ TRIED = sorted(
 def test_whatever_is_missing_there_are_all_verdicts(
     kept: set[int], lost: set[tuple[str, str]], rounds: int
 ) -> None:
-    places = [place(each.name) for each in EXAMPLE.places]
+    volumes = [volume(each.name) for each in EXAMPLE.volumes]
     for index in kept:
         at, each = WHOLE[index]
-        put(places[at], each.workload, each.form, *each.rounds[:rounds], layer=each.layer)
-    for made, one in zip(places, EXAMPLE.places, strict=True):
+        put(volumes[at], each.workload, each.form, *each.rounds[:rounds], layer=each.layer)
+    for made, one in zip(volumes, EXAMPLE.volumes, strict=True):
         for name, has in one.experiments.items():
             left = {key: value for key, value in has.items() if (name, key) not in lost}
             made.experiments[name] = left
-    document = Document("2026", ("smbd",), {}, "off", quick=True, places=places)
+    document = Document("2026", ("smbd",), {}, "off", quick=True, volumes=volumes)
     assert [each.number for each in judge(document)] == NUMBERS
 
 
 def test_workloads_of_another_version_are_passed_over() -> None:
-    where = place()
+    where = volume()
     put(where, "hits of the future", NOWAIT, run())
     put(where, "hits of the future", "sync", run())
     assert judged("1", where).holds == "not measured"
@@ -105,8 +107,8 @@ def test_the_median_decides_unless_rounds_on_both_sides_say_that_it_may_be_chanc
 
 
 def test_one_round_alone_does_not_decide_what_is_near() -> None:
-    where = place("tmpfs")
-    other = place()
+    where = volume("tmpfs")
+    other = volume()
     put(other, MANY_HITS, NOWAIT, run())
     where.measurements = [Measurement("served", MANY_HITS, NOWAIT, [run(rate=8_500)])]
     assert judged("8", where, other).holds == "partly"
@@ -116,7 +118,7 @@ def test_one_round_alone_does_not_decide_what_is_near() -> None:
 
 
 def test_served_decides_and_bare_is_told_where_it_differs() -> None:
-    where = place()
+    where = volume()
     for layer, cost in (("served", 50.0), ("bare", 90.0)):
         put(where, HITS, NOWAIT, run(cpu=cost), layer=layer)
         put(where, HITS, "sync", run(), layer=layer)
@@ -129,7 +131,7 @@ def test_served_decides_and_bare_is_told_where_it_differs() -> None:
 
 
 def test_the_nearest_depth_stands_for_one_that_was_not_measured() -> None:
-    where = place()
+    where = volume()
     put(where, "hits 4 KiB x64", NOWAIT, run())
     put(where, "hits 4 KiB x64", "sync", run())
     finding = judged("1", where)

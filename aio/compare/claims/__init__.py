@@ -9,18 +9,18 @@ __all__ = ["Finding", "Holds", "Verdict", "judge"]
 
 
 def judge(document: Document) -> list[Verdict]:
-    """Every claim at every place."""
-    others = [place for place in document.places if place.file_system == "ext4"]
+    """Every claim on every volume."""
+    others = [volume for volume in document.volumes if volume.file_system == "ext4"]
     # Hits do not depend on the disk, but one that was not made slow is what a user has.
-    ext4 = min(others, key=lambda place: place.reads_per_second is not None, default=None)
+    ext4 = min(others, key=lambda volume: volume.reads_per_second is not None, default=None)
     return [
         Verdict(
             claim.number,
             claim.text,
             {
-                place.name: evaluate(claim, place, ext4)
-                for place in document.places
-                if place.file_system in (claim.file_systems or {place.file_system})
+                volume.name: evaluate(claim, volume, ext4)
+                for volume in document.volumes
+                if volume.file_system in (claim.file_systems or {volume.file_system})
             },
         )
         for claim in CLAIMS

@@ -16,7 +16,7 @@ from aio.compare.claims.verdict import (
     conclude,
 )
 from aio.compare.claims.words import amount
-from aio.compare.document import Place
+from aio.compare.document import Volume
 from aio.compare.figures import Summary
 from aio.compare.workloads import KIB, Workload
 
@@ -92,16 +92,16 @@ class _Compared(NamedTuple):
         )
 
 
-def evaluate(claim: Claim, place: Place, ext4: Place | None) -> Finding:
+def evaluate(claim: Claim, volume: Volume, ext4: Volume | None) -> Finding:
     """The finding of experiments and the first measured layer; a second is told if it differs."""
-    missing = _missing(claim, place, ext4)
-    if claim.slow_disk and place.reads_per_second is None:
+    missing = _missing(claim, volume, ext4)
+    if claim.slow_disk and volume.reads_per_second is None:
         return conclude((), missing)
     trials: list[Check] = []
     for row in claim.rows:
         if isinstance(row.source, Trial):
-            trials += _checks(row, _tried(row.source, place), trials)
-    readings = [Reading(place, layer, ext4) for layer in claim.layers]
+            trials += _checks(row, _tried(row.source, volume), trials)
+    readings = [Reading(volume, layer, ext4) for layer in claim.layers]
     found = {reading.layer: _of_layer(claim, reading, trials) for reading in readings}
     layers = [layer for layer in claim.layers if found[layer]]
     if not layers:
@@ -117,17 +117,17 @@ def evaluate(claim: Claim, place: Place, ext4: Place | None) -> Finding:
     return Finding(finding.holds, sentence, tuple(evidence.items()))
 
 
-def _missing(claim: Claim, place: Place, ext4: Place | None) -> str:
+def _missing(claim: Claim, volume: Volume, ext4: Volume | None) -> str:
     source = claim.rows[0].source
-    if claim.slow_disk and place.reads_per_second is None:
+    if claim.slow_disk and volume.reads_per_second is None:
         return "this disk was not made slow (--slow-disk)"
     if isinstance(source, Trial):
-        return why_no_trial(place, source.name)
+        return why_no_trial(volume, source.name)
     if not isinstance(source, Loads):
         return "the forms were not both measured"
     if source.rival == EXT4 and ext4 is None:
         return "there is no ext4 in this study to compare with"
-    return why_no_workload(place, source.group)
+    return why_no_workload(volume, source.group)
 
 
 def _of_layer(claim: Claim, reading: Reading, trials: Sequence[Check]) -> list[Check]:
@@ -167,8 +167,8 @@ def _told(template: str, facts: Mapping[str, object]) -> str:
         return ""
 
 
-def _tried(source: Trial, place: Place) -> Iterator[_Tried]:
-    found = place.experiments.get(source.name, {})
+def _tried(source: Trial, volume: Volume) -> Iterator[_Tried]:
+    found = volume.experiments.get(source.name, {})
     try:
         case = _Tried(source, {**found, **(source.computed(found) if source.computed else {})})
         if all(_outcome(case, limit) == "yes" for limit in source.given):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aio.compare.claims.verdict import Evidence
 from aio.compare.claims.words import amount, amounts
-from aio.compare.document import Layer, Place
+from aio.compare.document import Layer, Volume
 from aio.compare.figures import Figures, Summary, heading, summarize
 from aio.compare.workloads import Data, Group, Workload, workload_named
 
@@ -51,20 +51,20 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One layer at one place."""
+    """One layer on one volume."""
 
-    place: Place
+    volume: Volume
     layer: Layer
-    ext4: Place | None = None  # of the same study
+    ext4: Volume | None = None  # of the same study
 
     def run(self, workload: Workload, form: str) -> Run | None:
         """The run, if it was measured."""
-        found = self.place.find(self.layer, workload.name, form)
+        found = self.volume.find(self.layer, workload.name, form)
         return Run(form, found.rounds) if found else None
 
     def workloads(self, group: Group, data: Data, *forms: str) -> list[Workload]:
         """Workloads that were measured with all these forms."""
-        names = dict.fromkeys(each.workload for each in self.place.measurements)
+        names = dict.fromkeys(each.workload for each in self.volume.measurements)
         return [
             workload
             for workload in map(_known, names)
@@ -93,16 +93,16 @@ class Reading:
         return tuple((f"{what}: {run.form}", amounts(figure, run.summary(figure))) for run in runs)
 
 
-def why_no_trial(place: Place, name: str) -> str:
+def why_no_trial(volume: Volume, name: str) -> str:
     """The reason that an experiment gives."""
-    found = place.experiments.get(name, {})
+    found = volume.experiments.get(name, {})
     reasons = (str(value) for key, value in found.items() if key.endswith("reason"))
     return next(reasons, "this was not tried")
 
 
-def why_no_workload(place: Place, group: Group) -> str:
+def why_no_workload(volume: Volume, group: Group) -> str:
     """The reason that a group was skipped for."""
-    for skipped in place.skipped:
+    for skipped in volume.skipped:
         workload = _known(skipped.workload)
         if workload is not None and workload.group == group:
             return skipped.reason

@@ -54,9 +54,9 @@ def _queue(name: str, which: str) -> Row:
     )
     return Row(
         # A queue that was not full says nothing.
-        Trial(name, shown, given=(Limit("most_in_queue", ">=", times=1, of="places"),)),
+        Trial(name, shown, given=(Limit("most_in_queue", ">=", times=1, of="queue_depth"),)),
         _NEVER,
-        f"{which} full ({{places}} places, {{others}} others reading): {{probe_slept}} of "
+        f"{which} full (a queue of {{queue_depth}}, {{others}} others reading): {{probe_slept}} of "
         "{probe_count} refused probes waited, up to {probe_max_us}; a plain read up to "
         "{read_max_us}",
         follows=True,

@@ -13,7 +13,7 @@ Evidence = tuple[tuple[str, str], ...]  # label, amount
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A claim at one place."""
+    """A claim on one volume."""
 
     holds: Holds
     sentence: str
@@ -22,11 +22,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A claim at all places."""
+    """A claim on all volumes."""
 
     number: str
     text: str
-    places: Mapping[str, Finding]  # by their names, in the document's order
+    volumes: Mapping[str, Finding]  # by their names, in the document's order
 
 
 class Check(NamedTuple):

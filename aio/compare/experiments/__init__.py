@@ -1,7 +1,7 @@
 """Small direct trials of the kernel, for facts that no workload shows.
 
 Each is a function of a Ground and gives flat figures: counts, and microseconds where the name ends
-with _us.  An experiment that a place cannot have gives {"reason": ...}.
+with _us.  An experiment that a volume cannot have gives {"reason": ...}.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ from aio.compare.experiments.queues import full_queue, slow_full_queue
 from aio.compare.experiments.reads import o_nonblock, rwf_nowait
 from aio.compare.experiments.submits import io_submit
 from aio.compare.experiments.writes import dirty_limit, partial_page
-from aio.compare.places.failure import PlaceError
 from aio.compare.study import CannotRun
+from aio.compare.volumes.failure import VolumeError
 
 __all__ = ["EXPERIMENTS", "Found", "Ground", "run"]
 
@@ -46,7 +46,7 @@ def run(experiment: Experiment, ground: Ground) -> Found:
     try:
         with nullcontext() if experiment in _AT_ANOTHER_PACE else ground.throttled():
             return experiment(ground)
-    except (CannotRun, PlaceError) as error:
+    except (CannotRun, VolumeError) as error:
         return {"reason": str(error)}
     except OSError as error:
         return {"reason": error.strerror or str(error)}

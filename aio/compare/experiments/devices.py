@@ -12,9 +12,9 @@ from aio.compare.experiments import filler
 from aio.compare.experiments.ground import Ground
 from aio.compare.experiments.reads import opened
 from aio.compare.mount_table import mount_of
-from aio.compare.places.devices import device_number
-from aio.compare.places.making import mounted_image
 from aio.compare.study import CannotRun
+from aio.compare.volumes.devices import device_number
+from aio.compare.volumes.making import mounted_image
 from aio.compare.workloads import MIB
 from aio.file_systems import FileSystem
 from aio.kernel import file_system_type
@@ -28,12 +28,12 @@ _LOOKS = 3
 
 
 class OwnDevice(NamedTuple):
-    """A loop device of our own, with its image in a place on another loop device of ours."""
+    """A loop device of our own, with its image on a volume on another loop device of ours."""
 
     folder: Path  # where it is mounted
     name: str  # "/dev/loop1"
-    kind: str  # of the place's file system, as is this one
-    below: str  # the place's device: to throttle it makes this one as slow
+    kind: str  # of the volume's file system, as is this one
+    below: str  # the volume's device: to throttle it makes this one as slow
 
     @property
     def queue(self) -> Path:
@@ -43,9 +43,9 @@ class OwnDevice(NamedTuple):
 
 @contextmanager
 def own_device(ground: Ground) -> Iterator[OwnDevice]:
-    """A device above the place's: a throttled device itself holds reads back before its queue.
+    """A device above the volume's: a throttled device itself holds reads back before its queue.
 
-    CannotRun or PlaceError: there can be none here.
+    CannotRun or VolumeError: there can be none here.
     """
     if ground.loop is None:
         raise CannotRun("not tried: it needs a device that is the study's own")

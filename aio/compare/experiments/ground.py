@@ -26,7 +26,7 @@ DIRTY = Workload("an experiment", "flood", Load("write", MIB, 1, "dirty", "seque
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A place as experiments need it.  They run within `throttled`, but for those that enter it."""
+    """A volume as experiments need it.  They run in `throttled`, but for those that enter it."""
 
     files: Files
     quick: bool = False

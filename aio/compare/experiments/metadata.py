@@ -12,7 +12,7 @@ from random import Random
 from aio.compare.experiments.devices import OwnDevice, own_device
 from aio.compare.experiments.ground import Calls, Found, Ground, timed
 from aio.compare.experiments.reads import SIZE, must_take_nowait, opened
-from aio.compare.places.throttle import throttled
+from aio.compare.volumes.throttle import throttled
 from aio.kernel import mount, unmount
 
 _READS_PER_SECOND = 500

@@ -27,7 +27,7 @@ from aio.compare.experiments.ground import Calls, Found, Ground, timed, while_ti
 from aio.compare.experiments.reads import SIZE, must_take_nowait, opened
 from aio.compare.experiments.submits import Submitter, must_take_direct
 from aio.compare.files import Files
-from aio.compare.places.throttle import throttled
+from aio.compare.volumes.throttle import throttled
 from aio.compare.workloads import MIB, Load
 from aio.kernel import address_of
 from aio.opening import unavailable
@@ -81,7 +81,7 @@ def slow_device(ground: Ground) -> Iterator[tuple[Files, Path]]:
 
 
 def _check(files: Files) -> None:
-    """CannotRun or OSError, if the place lacks RWF_NOWAIT or O_DIRECT."""
+    """CannotRun or OSError, if the volume lacks RWF_NOWAIT or O_DIRECT."""
     with opened(files.evicted) as fd:
         must_take_nowait(fd)
     must_take_direct(files.cached)
@@ -104,7 +104,7 @@ def _compare(
                     before_each()
                 fullest = max(fullest, reads_in(queue) if queue else 0)
                 way(offset)
-    found: Found = {"places": depth_of(queue), "most_in_queue": fullest} if queue else {}
+    found: Found = {"queue_depth": depth_of(queue), "most_in_queue": fullest} if queue else {}
     for name, each in calls.items():
         found |= each.found(name)
     return found

@@ -1,4 +1,4 @@
-"""Drawings of one place and layer; None without such runs.  Needs matplotlib."""
+"""Drawings of one volume and layer; None without such runs.  Needs matplotlib."""
 
 from collections.abc import Sequence
 from math import log10
@@ -61,14 +61,14 @@ def _tail(ax: Axes, run: Measurement) -> None:
     requests = min(each.latencies.count for each in run.rounds)
     values = dict(zip(SHARES, distribution(run.rounds), strict=True))
     known = [share for share in SHARES if share < 1 and (1 - share) * requests >= 1]
-    places = [-log10(1 - share) for share in known]
+    positions = [-log10(1 - share) for share in known]
     line = {**look(run.form).line(), "marker": "none"}
     last = min(log10(requests), max(_PERCENTILES))
     heights = [values[share] for share in known]
-    if last > places[-1]:
-        places.append(last)
+    if last > positions[-1]:
+        positions.append(last)
         heights.append(values[1.0] if last < max(_PERCENTILES) else heights[-1])
-    ax.plot(places, heights, **line)
+    ax.plot(positions, heights, **line)
 
 
 def throughput(view: View, layer: Layer) -> Figure | None:

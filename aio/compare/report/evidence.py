@@ -16,14 +16,14 @@ class Table:
     rows: list[list[str]]
 
 
-def tables(places: Mapping[str, Finding]) -> list[Table]:
-    """One table by places, one by forms ("...: sync")."""
-    known = {name: dict(found.evidence) for name, found in places.items() if found.evidence}
-    found = (_of_places(known), _of_forms(known))
+def tables(volumes: Mapping[str, Finding]) -> list[Table]:
+    """One table by volumes, one by forms ("...: sync")."""
+    known = {name: dict(found.evidence) for name, found in volumes.items() if found.evidence}
+    found = (_of_volumes(known), _of_forms(known))
     return [table for table in found if table.rows]
 
 
-def _of_places(known: Mapping[str, Mapping[str, str]]) -> Table:
+def _of_volumes(known: Mapping[str, Mapping[str, str]]) -> Table:
     labels = {label: None for values in known.values() for label in values if ": " not in label}
     columns = [name for name, values in known.items() if labels.keys() & values]
     rows = [[label, *(known[name].get(label, NOTHING) for name in columns)] for label in labels]
@@ -34,21 +34,21 @@ def _of_forms(known: Mapping[str, Mapping[str, str]]) -> Table:
     cells: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     forms: dict[str, None] = {}
     order: dict[str, None] = {}
-    for place, values in known.items():
+    for volume, values in known.items():
         for label, value in values.items():
             what, colon, form = label.rpartition(": ")
             if colon:
-                cells[what, place][form] = value
+                cells[what, volume][form] = value
                 forms[form] = order[what] = None
     several = len(known) > 1
     rows = [
         [
             what,
-            *([place] if several else []),
-            *(cells[what, place].get(form, NOTHING) for form in forms),
+            *([volume] if several else []),
+            *(cells[what, volume].get(form, NOTHING) for form in forms),
         ]
         for what in order
-        for place in known
-        if (what, place) in cells
+        for volume in known
+        if (what, volume) in cells
     ]
-    return Table(["what decides it", *(["place"] if several else []), *forms], rows)
+    return Table(["what decides it", *(["volume"] if several else []), *forms], rows)

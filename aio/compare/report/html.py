@@ -7,7 +7,7 @@ from aio.compare.document import Document
 from aio.compare.figures import UNITS, heading
 from aio.compare.report import verdicts
 from aio.compare.report.markup import Markup, el, items, joined, link, table
-from aio.compare.report.section import PARTS, can_draw, place_section
+from aio.compare.report.section import PARTS, can_draw, volume_section
 from aio.compare.report.style import css
 from aio.compare.report.view import GROUPS, LAYERS, round_count
 from aio.compare.report.words import (
@@ -27,19 +27,19 @@ from aio.compare.report.words import (
 def page(document: Document, raw: str = "") -> str:
     """The HTML document; `raw` names the file of raw figures."""
     judged = judge(document)
-    places = [
-        (place.name, *place_section(document, place, f"place-{number}"))
-        for number, place in enumerate(document.places, 1)
+    volumes = [
+        (volume.name, *volume_section(document, volume, f"volume-{number}"))
+        for number, volume in enumerate(document.volumes, 1)
     ]
     main = el(
         "main",
         verdicts.summary(document, judged),
         verdicts.claims(judged),
         _method(document),
-        *(section for _, section, _ in places),
+        *(section for _, section, _ in volumes),
         _machine(document, raw),
     )
-    contents = _contents([(name, parts) for name, _, parts in places])
+    contents = _contents([(name, parts) for name, _, parts in volumes])
     body = el("body", _header(document), el("div", contents, main, class_="columns"))
     return f"<!DOCTYPE html>\n{el('html', _head(document), body, lang='en')}\n"
 
@@ -56,8 +56,8 @@ def _head(document: Document) -> Markup:
 
 def _header(document: Document) -> Markup:
     machine = "; ".join(list(document.machine.values())[:3])
-    places, rounds = len(document.places), round_count(document)
-    study = f"{_many(places, 'place')}, {_many(rounds, 'round')}, {took(document)}."
+    volumes, rounds = len(document.volumes), round_count(document)
+    study = f"{_many(volumes, 'volume')}, {_many(rounds, 'round')}, {took(document)}."
     return el(
         "header",
         el("h1", "Ways to read and write a file, compared"),
@@ -76,14 +76,14 @@ def _warning(what: str, more: str, kind: str = "warning") -> Markup:
     return el("p", el("b", what), f" {more}", class_=kind)
 
 
-def _contents(places: Iterable[tuple[str, Sequence[str]]]) -> Markup:
+def _contents(volumes: Iterable[tuple[str, Sequence[str]]]) -> Markup:
     entries = [
         link("summary", "Summary"),
         link("claims", "The claims"),
         link("method", "How it was measured"),
         *(
-            joined((link(f"place-{number}", name), _parts(f"place-{number}", parts)))
-            for number, (name, parts) in enumerate(places, 1)
+            joined((link(f"volume-{number}", name), _parts(f"volume-{number}", parts)))
+            for number, (name, parts) in enumerate(volumes, 1)
         ),
         link("machine", "The machine"),
     ]

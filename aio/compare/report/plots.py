@@ -1,4 +1,4 @@
-"""The plots of a place.  Needs matplotlib."""
+"""The plots of a volume.  Needs matplotlib."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from aio.compare.document import Document, Place, Skipped
+from aio.compare.document import Document, Skipped, Volume
 from aio.compare.report.view import GROUPS, group_of, in_order
 
 
@@ -16,10 +16,10 @@ class Reason:
     why: str
 
 
-def reasons(document: Document, place: Place) -> list[Reason]:
+def reasons(document: Document, volume: Volume) -> list[Reason]:
     """Each reason once, of all that was skipped here."""
     by_reason: dict[str, list[Skipped]] = defaultdict(list)
-    for each in place.skipped:
+    for each in volume.skipped:
         by_reason[each.reason].append(each)
     known = _workloads(document)
     return [Reason(_what(skipped, known), why) for why, skipped in by_reason.items()]
@@ -27,9 +27,9 @@ def reasons(document: Document, place: Place) -> list[Reason]:
 
 def _workloads(document: Document) -> set[str]:
     tried: set[str] = set()
-    for place in document.places:
-        tried.update(each.workload for each in place.measurements)
-        tried.update(each.workload for each in place.skipped)
+    for volume in document.volumes:
+        tried.update(each.workload for each in volume.measurements)
+        tried.update(each.workload for each in volume.skipped)
     return tried - {""}
 
 

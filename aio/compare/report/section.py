@@ -1,10 +1,10 @@
-"""The page's section of a place."""
+"""The page's section of a volume."""
 
 from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from aio.compare.document import Document, Layer, Place
+from aio.compare.document import Document, Layer, Volume
 from aio.compare.report.markup import Markup, el, items, joined, table
 from aio.compare.report.reasons import reasons
 from aio.compare.report.tables import READING, figures, glance, matrix
@@ -25,27 +25,27 @@ PARTS = {
 }
 
 
-def place_section(document: Document, place: Place, anchor: str) -> tuple[Markup, list[str]]:
+def volume_section(document: Document, volume: Volume, anchor: str) -> tuple[Markup, list[str]]:
     """The section, and the PARTS that it has."""
-    view = View(place)
+    view = View(volume)
     bodies = {
         "glance": _glance(view),
-        "engines": _engines(place),
+        "engines": _engines(volume),
         "plots": _plots(view, anchor),
         "figures": _figures(view),
-        "skipped": _skipped(document, place),
-        "experiments": _experiments(place),
+        "skipped": _skipped(document, volume),
+        "experiments": _experiments(volume),
     }
     parts = [key for key, body in bodies.items() if body]
     sections = (el("h3", PARTS[key], id=f"{anchor}-{key}") + bodies[key] for key in parts)
-    heading = el("h2", place.name, id=anchor)
-    return el("section", heading, _where(place), *map(Markup, sections)), parts
+    heading = el("h2", volume.name, id=anchor)
+    return el("section", heading, _where(volume), *map(Markup, sections)), parts
 
 
-def _where(place: Place) -> Markup:
-    folder = joined((el("code", place.folder), ", ")) if place.folder != place.name else ""
-    made = "made for the study" if place.made else "not made for it"
-    return el("p", folder, f"{what_is_there(place)}; {made}.", class_="about")
+def _where(volume: Volume) -> Markup:
+    folder = joined((el("code", volume.folder), ", ")) if volume.folder != volume.name else ""
+    made = "made for the study" if volume.made else "not made for it"
+    return el("p", folder, f"{what_is_there(volume)}; {made}.", class_="about")
 
 
 def _glance(view: View) -> Markup:
@@ -63,10 +63,10 @@ def _glance(view: View) -> Markup:
     return joined((*parts, el("p", f"{DECIDING_NOTE} {READING}", class_="about")))
 
 
-def _engines(place: Place) -> Markup:
-    if not place.forms:
+def _engines(volume: Volume) -> Markup:
+    if not volume.forms:
         return Markup()
-    return table(["form", "what it does here"], list(place.forms.items()), kind="text")
+    return table(["form", "what it does here"], list(volume.forms.items()), kind="text")
 
 
 def _plots(view: View, anchor: str) -> Markup:
@@ -84,7 +84,7 @@ def drawn(view: View, layer: Layer, anchor: str) -> "list[Plot]":
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is there; no other place imports it."""
+    """Whether matplotlib is there; no other volume imports it."""
     try:
         import_module("aio.compare.report.plots")
     except ImportError:
@@ -129,17 +129,17 @@ def _group(view: View, layer: Layer, group: str, workloads: list[str]) -> Markup
     )
 
 
-def _skipped(document: Document, place: Place) -> Markup:
-    found = [(each.what, each.why) for each in reasons(document, place)]
+def _skipped(document: Document, volume: Volume) -> Markup:
+    found = [(each.what, each.why) for each in reasons(document, volume)]
     return table(["what", "why"], found, kind="text") if found else Markup()
 
 
-def _experiments(place: Place) -> Markup:
-    return joined(_experiment(place))
+def _experiments(volume: Volume) -> Markup:
+    return joined(_experiment(volume))
 
 
-def _experiment(place: Place) -> Iterator[Markup]:
-    for name, found in place.experiments.items():
+def _experiment(volume: Volume) -> Iterator[Markup]:
+    for name, found in volume.experiments.items():
         outcome = trial(found)
         yield el("h4", name)
         if outcome.calls:

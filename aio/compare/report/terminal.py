@@ -12,7 +12,7 @@ from aio.compare.amounts import (
     with_spread,
 )
 from aio.compare.claims import Finding, Verdict, judge
-from aio.compare.document import Document, Layer, Place
+from aio.compare.document import Document, Layer, Volume
 from aio.compare.figures import UNITS, heading
 from aio.compare.report.evidence import tables
 from aio.compare.report.grid import WIDTH, grid
@@ -37,8 +37,8 @@ _WITH_SPREAD = frozenset({"ops_per_s", "p99_us", "stall_us"})
 def text(document: Document, *, full: bool = False) -> str:
     """Deciding figures and claims; if `full`, all figures."""
     lines = [*_head(document, full), *_warnings(document)]
-    for place in document.places:
-        lines += _place(document, place, full)
+    for volume in document.volumes:
+        lines += _volume(document, volume, full)
     lines += _claims(document, full)
     return "\n".join(lines)
 
@@ -67,10 +67,10 @@ def _warnings(document: Document) -> Iterator[str]:
         yield from ("", *_wrapped(f"QUICK. {ONE_ROUND}"))
 
 
-def _place(document: Document, place: Place, full: bool) -> Iterator[str]:
-    view = View(place)
-    folder = f"{place.folder}, " if place.folder != place.name else ""
-    where = f"{place.name}: {folder}{what_is_there(place)}"
+def _volume(document: Document, volume: Volume, full: bool) -> Iterator[str]:
+    view = View(volume)
+    folder = f"{volume.folder}, " if volume.folder != volume.name else ""
+    where = f"{volume.name}: {folder}{what_is_there(volume)}"
     yield from ("", *_wrapped(where), "=" * min(len(where), WIDTH))
     for layer in view.layers:
         yield from ("", f"{layer}: {LAYERS[layer]}", "")
@@ -79,9 +79,9 @@ def _place(document: Document, place: Place, full: bool) -> Iterator[str]:
             yield from _all_figures(view, layer)
     if not view.layers:
         yield "Nothing was measured here."
-    yield from _skipped(document, place)
+    yield from _skipped(document, volume)
     if full:
-        yield from _details(place)
+        yield from _details(volume)
 
 
 def _deciding(view: View, layer: Layer) -> list[str]:
@@ -141,20 +141,20 @@ def _cell(view: View, layer: Layer, workload: str, form: str, name: str) -> str:
     return with_spread(name, found) if name in _WITH_SPREAD else figure(name, found.median)
 
 
-def _skipped(document: Document, place: Place) -> Iterator[str]:
-    found = reasons(document, place)
+def _skipped(document: Document, volume: Volume) -> Iterator[str]:
+    found = reasons(document, volume)
     if found:
         yield from ("", "Not measured:")
     for each in found:
         yield from _wrapped(f"{each.what} - {each.why}", "  ")
 
 
-def _details(place: Place) -> Iterator[str]:
-    if place.forms:
+def _details(volume: Volume) -> Iterator[str]:
+    if volume.forms:
         yield from ("", "Ways of the forms:")
-    for form, way in place.forms.items():
+    for form, way in volume.forms.items():
         yield from _wrapped(f"{form}: {way}", "  ")
-    for name, found in place.experiments.items():
+    for name, found in volume.experiments.items():
         outcome = trial(found)
         yield from ("", f"experiment: {name}")
         if outcome.calls:
@@ -167,19 +167,19 @@ def _claims(document: Document, full: bool) -> Iterator[str]:
     yield from ("", "The claims", "==========")
     for verdict in judge(document):
         yield from ("", *_wrapped(f"{verdict.number}. {verdict.text}", hanging="   "))
-        for places, found in _same(verdict):
-            yield from _wrapped(f"{places}: {found.holds}. {found.sentence}", "   ")
-        for table in tables(verdict.places) if full else ():
+        for volumes, found in _same(verdict):
+            yield from _wrapped(f"{volumes}: {found.holds}. {found.sentence}", "   ")
+        for table in tables(verdict.volumes) if full else ():
             rows = [[cell.partition(" (")[0] for cell in row] for row in table.rows]
             yield from ("", *grid(table.headings, rows, name_width=WIDTH // 2))
 
 
 def _same(verdict: Verdict) -> Iterable[tuple[str, Finding]]:
     found: dict[tuple[object, ...], tuple[list[str], Finding]] = {}
-    for place, finding in verdict.places.items():
+    for volume, finding in verdict.volumes.items():
         key = (finding.holds, finding.sentence, tuple(finding.evidence))
-        found.setdefault(key, ([], finding))[0].append(place)
-    return [(", ".join(places), finding) for places, finding in found.values()]
+        found.setdefault(key, ([], finding))[0].append(volume)
+    return [(", ".join(volumes), finding) for volumes, finding in found.values()]
 
 
 def _wrapped(line: str, indent: str = "", hanging: str = "  ") -> list[str]:

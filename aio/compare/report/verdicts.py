@@ -12,8 +12,8 @@ _AT_ONCE = 12  # rows of a table that is not folded
 
 
 def summary(document: Document, verdicts: Sequence[Verdict]) -> Markup:
-    """Claims by places."""
-    names = [place.name for place in document.places]
+    """Claims by volumes."""
+    names = [volume.name for volume in document.volumes]
     rows = [[_claim_link(each), *(_verdict(each, name) for name in names)] for each in verdicts]
     return el(
         "section",
@@ -35,8 +35,8 @@ def _claim_link(verdict: Verdict) -> Markup:
     return joined((f"{verdict.number}. ", link(f"claim-{verdict.number}", verdict.text)))
 
 
-def _verdict(verdict: Verdict, place: str) -> Cell:
-    found = verdict.places.get(place)
+def _verdict(verdict: Verdict, volume: str) -> Cell:
+    found = verdict.volumes.get(volume)
     if found is None or found.holds == "not measured":  # six columns of these words are too wide
         return Cell(NOTHING)
     return Cell(_pill(found.holds))
@@ -49,19 +49,19 @@ def _pill(holds: str) -> Markup:
 def _claim(verdict: Verdict) -> Markup:
     findings = (
         joined((el("dt", name), el("dd", _pill(found.holds)), el("dd", found.sentence)))
-        for name, found in verdict.places.items()
+        for name, found in verdict.volumes.items()
     )
     return joined(
         (
             el("h3", f"{verdict.number}. {verdict.text}", id=f"claim-{verdict.number}"),
             el("dl", *findings, class_="finding"),
-            _evidence(verdict.places),
+            _evidence(verdict.volumes),
         )
     )
 
 
-def _evidence(places: Mapping[str, Finding]) -> Markup:
-    return joined(map(_folded, tables(places)))
+def _evidence(volumes: Mapping[str, Finding]) -> Markup:
+    return joined(map(_folded, tables(volumes)))
 
 
 def _folded(found: Table) -> Markup:

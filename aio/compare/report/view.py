@@ -1,9 +1,9 @@
-"""What a place has, in the order of tables and plots."""
+"""What a volume has, in the order of tables and plots."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aio.compare.document import Document, Layer, Measurement, Place
+from aio.compare.document import Document, Layer, Measurement, Volume
 from aio.compare.figures import UNITS, Summary
 from aio.compare.forms import FORMS
 from aio.compare.workloads import WORKLOADS
@@ -102,13 +102,13 @@ def in_order(workloads: Iterable[str]) -> list[str]:
 
 
 class View:
-    """A place's summaries."""
+    """A volume's summaries."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
         self._runs: dict[tuple[str, str, str], Measurement] = {
             (each.layer, each.workload, each.form): each
-            for each in place.measurements
+            for each in volume.measurements
             if each.rounds
         }
         self._summaries = {key: run.summary for key, run in self._runs.items()}
@@ -157,7 +157,7 @@ class View:
 
 def round_count(document: Document) -> int:
     """The largest number of rounds."""
-    runs = [each for place in document.places for each in place.measurements]
+    runs = [each for volume in document.volumes for each in volume.measurements]
     return max((len(each.rounds) for each in runs), default=0)
 
 

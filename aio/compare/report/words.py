@@ -1,7 +1,7 @@
 """Texts of terminal and page."""
 
 from aio.catalog import ENGINES, PROBE, PROBE_HOW
-from aio.compare.document import Document, Place
+from aio.compare.document import Document, Volume
 
 CUT_SHORT = "The study was stopped before its end."
 ONE_ROUND = "One short round is no proof; the whole study tells how far rounds differ."
@@ -38,11 +38,11 @@ def took(document: Document) -> str:
     return f"{document.seconds / 60:.0f} min"
 
 
-def what_is_there(place: Place) -> str:
-    """The place's file system, device and throttle."""
+def what_is_there(volume: Volume) -> str:
+    """The volume's file system, device and throttle."""
     throttled = (
-        f", throttled to {place.reads_per_second} reads a second"
-        if place.reads_per_second is not None
+        f", throttled to {volume.reads_per_second} reads a second"
+        if volume.reads_per_second is not None
         else ""
     )
-    return f"{place.file_system} on {place.device}{throttled}"
+    return f"{volume.file_system} on {volume.device}{throttled}"

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from mmap import mmap
 from pathlib import Path
 
-from aio.compare.places.devices import device_number
-from aio.compare.places.failure import PlaceError
-from aio.compare.places.groups import current_hierarchy, group_of_ours
+from aio.compare.volumes.devices import device_number
+from aio.compare.volumes.failure import VolumeError
+from aio.compare.volumes.groups import current_hierarchy, group_of_ours
 
 _BLOCK = 4096
 # Seconds that the trial takes, and the part of them that a first slice may spare it.
@@ -32,11 +32,11 @@ _SLICE = 0.1
 def throttled(device: str, reads_per_second: int) -> Iterator[None]:
     """Ration the reads of a block device ("/dev/loop0") until the end.
 
-    PlaceError: this machine has no controller for it, or this user may not use it.
+    VolumeError: this machine has no controller for it, or this user may not use it.
     """
     number = device_number(device)
     if number is None:
-        raise PlaceError(f"{device} is not here")
+        raise VolumeError(f"{device} is not here")
     hierarchy = current_hierarchy()
     with group_of_ours(hierarchy) as group:
         set_rule(group, hierarchy.version, number, reads_per_second)
@@ -52,11 +52,11 @@ def set_rule(group: Path, version: int, number: str, reads_per_second: int) -> N
     try:
         file.write_text(rule)
     except OSError as error:
-        raise PlaceError(f"a slow disk cannot be had: {file.name}: {error.strerror}") from error
+        raise VolumeError(f"a slow disk cannot be had: {file.name}: {error.strerror}") from error
 
 
 def check_throttled(device: str, reads_per_second: int) -> None:
-    """PlaceError unless reads that pass by the page cache are slowed down now.
+    """VolumeError unless reads that pass by the page cache are slowed down now.
 
     The kernel may take a rule and not follow it: controllers can be built without it.
     """
@@ -65,7 +65,7 @@ def check_throttled(device: str, reads_per_second: int) -> None:
     # The rest of an earlier slice may let one trial pass quickly (seen on a busy machine).
     seconds = max(_time_reads(device, count) for _ in range(2))
     if seconds < rationed / 2:
-        raise PlaceError(
+        raise VolumeError(
             f"{device} is not slowed down to {reads_per_second} reads a second: "
             f"{count} took {seconds * 1e3:.0f} ms, though its control group has the rule"
         )

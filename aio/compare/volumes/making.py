@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
-from aio.compare.places.failure import PlaceError
-from aio.compare.places.leftovers import folder_of_ours
-from aio.compare.places.loops import loop_device
+from aio.compare.volumes.failure import VolumeError
+from aio.compare.volumes.leftovers import folder_of_ours
+from aio.compare.volumes.loops import loop_device
 from aio.kernel import MNT_DETACH, mount, unmount, unshare_mounts
 
 # ext4 would go on making its tables in the background, while it is measured.
@@ -32,9 +32,9 @@ _NO_RIGHT = (
 
 
 def need_root(what: str) -> None:
-    """PlaceError unless this process may mount, as far as its user id says."""
+    """VolumeError unless this process may mount, as far as its user id says."""
     if os.geteuid() != 0:
-        raise PlaceError(_NO_RIGHT.format(what))
+        raise VolumeError(_NO_RIGHT.format(what))
 
 
 @cache
@@ -49,7 +49,7 @@ def own_mount_namespace() -> None:
         unshare_mounts()
     except OSError as error:
         reason = _NO_RIGHT.format("a file system of the study's own")
-        raise PlaceError(f"{reason}: {error.strerror}") from error
+        raise VolumeError(f"{reason}: {error.strerror}") from error
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _mounted(source: str, point: Path, kind: str, options: str = "") -> Iterator
         mount(source, point, kind, options)
     except OSError as error:
         reason = f"this kernel has no {kind}" if error.errno == errno.ENODEV else error.strerror
-        raise PlaceError(f"{kind} cannot be mounted here: {reason}") from error
+        raise VolumeError(f"{kind} cannot be mounted here: {reason}") from error
     try:
         yield
     finally:
@@ -118,7 +118,7 @@ def _make(kind: str, device: str) -> None:
     program, *options = _MAKERS[kind]
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if found is None:
-        raise PlaceError(f"{kind} cannot be made: {program} is not installed")
+        raise VolumeError(f"{kind} cannot be made: {program} is not installed")
     done = subprocess.run(  # noqa: S603 - ours, on a device of ours
         [found, *options, device],
         stdin=subprocess.DEVNULL,
@@ -127,15 +127,15 @@ def _make(kind: str, device: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise PlaceError(f"{kind} cannot be made: {done.stderr.strip() or done.returncode}")
+        raise VolumeError(f"{kind} cannot be made: {done.stderr.strip() or done.returncode}")
 
 
 def _check_room(folder: Path, size: int) -> None:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise PlaceError(f"{folder}: {error.strerror}") from error
+        raise VolumeError(f"{folder}: {error.strerror}") from error
     if free < size:
-        raise PlaceError(
+        raise VolumeError(
             f"{folder} has {free >> 20} MiB left, and an image there needs {size >> 20} MiB"
         )

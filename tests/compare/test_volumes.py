@@ -1,4 +1,4 @@
-"""Places are made, seen by nobody else, and gone afterwards, whatever ends the study."""
+"""Volumes are made, seen by nobody else, and gone afterwards, whatever ends the study."""
 
 import errno
 import os
@@ -11,15 +11,15 @@ import pytest
 
 from aio import kernel
 from aio.compare.mount_table import parse_mounts
-from aio.compare.places import (
+from aio.compare.volumes import (
     KINDS,
-    PlaceError,
+    VolumeError,
     devices,
     leftovers,
-    made_place,
+    made_volume,
     making,
     own_mount_namespace,
-    user_place,
+    user_volume,
 )
 from tests.compare.holding import eventually, holding, image_of
 
@@ -43,7 +43,7 @@ def mounted_here(folder: str) -> bool:
 
 @needs_root
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_place_holds_files_is_seen_by_its_study_alone_and_ends_with_it(
+def test_a_volume_holds_files_is_seen_by_its_study_alone_and_ends_with_it(
     kind: str, tmp_path: Path
 ) -> None:
     with holding(kind, tmp_path) as study:
@@ -91,7 +91,7 @@ def test_a_killed_study_leaves_no_mount_no_device_and_no_image(kind: str, tmp_pa
 
 
 @needs_root
-def test_a_place_in_which_a_file_is_open_goes_with_that_file(tmp_path: Path) -> None:
+def test_a_volume_in_which_a_file_is_open_goes_with_that_file(tmp_path: Path) -> None:
     with holding("ext4", tmp_path) as study:
         study.end("busy")
         assert list((tmp_path / "points").iterdir()) == []
@@ -108,11 +108,11 @@ def test_two_studies_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_the_user_is_what_it_is(tmp_path: Path) -> None:
-    with user_place(tmp_path) as place:
-        found = place.describe()
-        with place.throttled():
+    with user_volume(tmp_path) as volume:
+        found = volume.describe()
+        with volume.throttled():
             pass
-        assert place.dirty_limit(1 << 20) is None
+        assert volume.dirty_limit(1 << 20) is None
     assert (found.name, found.folder, found.made) == (str(tmp_path), str(tmp_path), False)
     assert found.reads_per_second is None
     assert found.device
@@ -121,7 +121,7 @@ def test_a_folder_of_the_user_is_what_it_is(tmp_path: Path) -> None:
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "nothing"):
-        with pytest.raises(PlaceError, match="is no folder"), user_place(tmp_path / name):
+        with pytest.raises(VolumeError, match="is no folder"), user_volume(tmp_path / name):
             pass
 
 
@@ -130,10 +130,10 @@ def test_without_root_nothing_is_made(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(PlaceError, match=f"{kind} must be mounted, which needs root"):
-        with made_place(kind, tmp_path):
+    with pytest.raises(VolumeError, match=f"{kind} must be mounted, which needs root"):
+        with made_volume(kind, tmp_path):
             pass
-    with pytest.raises(PlaceError, match="needs root"):
+    with pytest.raises(VolumeError, match="needs root"):
         own_mount_namespace()
 
 
@@ -142,8 +142,8 @@ def test_a_container_that_may_not_unshare_is_told_so(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    with pytest.raises(PlaceError, match=r"--privileged\): Operation not permitted"):
-        with made_place("ext4", tmp_path):
+    with pytest.raises(VolumeError, match=r"--privileged\): Operation not permitted"):
+        with made_volume("ext4", tmp_path):
             pass
 
 
@@ -156,16 +156,16 @@ def test_a_namespace_is_not_entered_beside_threads(monkeypatch: pytest.MonkeyPat
 
 def test_memory_is_no_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(PlaceError, match="no disk"):
-        with made_place("tmpfs", tmp_path, reads_per_second=200):
+    with pytest.raises(VolumeError, match="no disk"):
+        with made_volume("tmpfs", tmp_path, reads_per_second=200):
             pass
 
 
 def test_an_image_that_does_not_fit_is_refused_before_it_is_made(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match="MiB left, and an image there needs"):
+    with pytest.raises(VolumeError, match="MiB left, and an image there needs"):
         with making.mounted_image("ext4", tmp_path, 1 << 60):
             pass
-    with pytest.raises(PlaceError, match="No such file"):
+    with pytest.raises(VolumeError, match="No such file"):
         with making.mounted_image("ext4", tmp_path / "nothing", 1 << 20):
             pass
 
@@ -177,14 +177,14 @@ def test_a_file_system_without_its_maker_is_refused(
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     if not Path("/dev/loop-control").exists():
         pytest.skip("there are no loop devices")
-    with pytest.raises(PlaceError, match=r"mkfs\.xfs is not installed"):
+    with pytest.raises(VolumeError, match=r"mkfs\.xfs is not installed"):
         with making.mounted_image("xfs", tmp_path, 1 << 20):
             pass
 
 
 @needs_root
 def test_what_the_maker_says_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"ext4 cannot be made: |no loop device"):
+    with pytest.raises(VolumeError, match=r"ext4 cannot be made: |no loop device"):
         with making.mounted_image("ext4", tmp_path, 4096):
             pass
 
@@ -192,15 +192,15 @@ def test_what_the_maker_says_is_passed_on(tmp_path: Path) -> None:
 def test_without_loop_devices_there_is_no_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aio.compare.places.loops.CONTROL", str(tmp_path / "nothing"))
-    with pytest.raises(PlaceError, match=r"no loop device is to be had .*--privileged"):
+    monkeypatch.setattr("aio.compare.volumes.loops.CONTROL", str(tmp_path / "nothing"))
+    with pytest.raises(VolumeError, match=r"no loop device is to be had .*--privileged"):
         with making.mounted_image("ext4", tmp_path, 1 << 20):
             pass
 
 
 @needs_root
 def test_a_file_system_that_the_kernel_lacks_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"nosuchfs cannot be mounted here: "):
+    with pytest.raises(VolumeError, match=r"nosuchfs cannot be mounted here: "):
         with making._mounted("none", tmp_path, "nosuchfs"):
             pass
 

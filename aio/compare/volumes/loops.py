@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from typing import IO
 
-from aio.compare.places.failure import PlaceError
+from aio.compare.volumes.failure import VolumeError
 
 CONTROL = "/dev/loop-control"
 _LOOP_CTL_GET_FREE = 0x4C82
@@ -41,7 +41,7 @@ _ATTEMPTS = 20
 def loop_device(folder: Path, size: int) -> Iterator[str]:
     """The name of a loop device over a new, sparse image of `size` bytes in this folder.
 
-    It lives until the end, or for as long as it is mounted.  PlaceError: none to be had.
+    It lives until the end, or for as long as it is mounted.  VolumeError: none to be had.
     """
     with _image(folder, size) as image:
         name, device = _attached(image.fileno())
@@ -56,7 +56,7 @@ def _image(folder: Path, size: int) -> IO[bytes]:
         image = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
         image.truncate(size)
     except OSError as error:
-        raise PlaceError(f"{folder} takes no image: {error.strerror}") from error
+        raise VolumeError(f"{folder} takes no image: {error.strerror}") from error
     return image
 
 
@@ -69,10 +69,10 @@ def _attached(image: int) -> tuple[str, int]:
         except OSError as error:
             os.close(device)
             if error.errno != errno.EBUSY:
-                raise PlaceError(f"{name} takes no image: {error.strerror}") from error
+                raise VolumeError(f"{name} takes no image: {error.strerror}") from error
         else:
             return name, device
-    raise PlaceError("no loop device is to be had: others take them as fast")
+    raise VolumeError("no loop device is to be had: others take them as fast")
 
 
 def _free_device() -> tuple[str, int]:
@@ -85,7 +85,7 @@ def _free_device() -> tuple[str, int]:
         return name, os.open(name, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise PlaceError(
+        raise VolumeError(
             f"no loop device is to be had ({where}{error.strerror}); "
             "a container needs --privileged and the machine's /dev"
         ) from error

@@ -1,4 +1,4 @@
-"""One place to measure in, and the settings that can be made on it."""
+"""One volume to measure in, and the settings that can be made on it."""
 
 import os
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from aio.compare.document import Place
-from aio.compare.places import limits
-from aio.compare.places.devices import device_below, device_number
-from aio.compare.places.failure import PlaceError
-from aio.compare.places.making import (
+from aio.compare.document import Volume
+from aio.compare.volumes import limits
+from aio.compare.volumes.devices import device_below, device_number
+from aio.compare.volumes.failure import VolumeError
+from aio.compare.volumes.making import (
     mounted_image,
     mounted_memory,
     mounted_overlay,
     need_root,
     own_mount_namespace,
 )
-from aio.compare.places.throttle import check_throttled, throttled
+from aio.compare.volumes.throttle import check_throttled, throttled
 from aio.file_systems import FileSystem
 from aio.kernel import file_system_type
 
@@ -28,7 +28,7 @@ SIZE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPlace:
+class OpenVolume:
     """A folder to make files in, until the end of the context that it came from."""
 
     name: str
@@ -37,7 +37,7 @@ class OpenPlace:
     made: bool = False
     reads_per_second: int | None = None
 
-    def describe(self) -> Place:
+    def describe(self) -> Volume:
         """For the document, with nothing measured yet."""
         device = device_below(self.folder)
         if self.reads_per_second:
@@ -50,7 +50,7 @@ class OpenPlace:
             kind = FileSystem(file_system_type(fd)).name
         finally:
             os.close(fd)
-        return Place(self.name, str(self.folder), kind, device, self.made, self.reads_per_second)
+        return Volume(self.name, str(self.folder), kind, device, self.made, self.reads_per_second)
 
     def throttled(self) -> AbstractContextManager[object]:
         """Until its end, reads of this process and its descendants are as slow as was asked for.
@@ -74,35 +74,35 @@ class OpenPlace:
 
 
 @contextmanager
-def user_place(folder: Path) -> Iterator[OpenPlace]:
-    """A folder that is there already.  PlaceError: it is no folder, or is read-only."""
+def user_volume(folder: Path) -> Iterator[OpenVolume]:
+    """A folder that is there already.  VolumeError: it is no folder, or is read-only."""
     if not folder.is_dir():
-        raise PlaceError(f"{folder} is no folder")
+        raise VolumeError(f"{folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PlaceError(f"nothing can be made in {folder}")
-    yield OpenPlace(str(folder), folder)
+        raise VolumeError(f"nothing can be made in {folder}")
+    yield OpenVolume(str(folder), folder)
 
 
 @contextmanager
-def made_place(
+def made_volume(
     kind: str, folder: Path, *, size: int = SIZE, reads_per_second: int | None = None
-) -> Iterator[OpenPlace]:
+) -> Iterator[OpenVolume]:
     """A new file system, one of KINDS, of so many bytes; its image, if any, is in `folder`.
 
-    It is unmounted and gone at the end.  PlaceError: this user or this machine cannot.
+    It is unmounted and gone at the end.  VolumeError: this user or this machine cannot.
     """
     need_root(kind)
     if kind == "tmpfs" and reads_per_second:
-        raise PlaceError("tmpfs is on no disk that could be slow")
+        raise VolumeError("tmpfs is on no disk that could be slow")
     own_mount_namespace()
     limits.forget_limits()
     name = f"{kind}, {reads_per_second} reads/s" if reads_per_second else kind
     with _mounted(kind, folder, size) as (point, loop):
-        place = OpenPlace(name, point, loop, made=True, reads_per_second=reads_per_second)
+        volume = OpenVolume(name, point, loop, made=True, reads_per_second=reads_per_second)
         if loop and reads_per_second:
-            with place.throttled():  # now, not after minutes of measuring
+            with volume.throttled():  # now, not after minutes of measuring
                 check_throttled(loop, reads_per_second)
-        yield place
+        yield volume
 
 
 @contextmanager

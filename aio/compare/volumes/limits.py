@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aio.compare.places.failure import PlaceError
+from aio.compare.volumes.failure import VolumeError
 
 _SYS = Path("/sys")
 
@@ -42,7 +42,7 @@ def _set(bdi: Path, limit: int) -> None:
         (bdi / "max_bytes").write_text(str(limit))
         (bdi / "strict_limit").write_text("1")
     except OSError as error:  # EINVAL: it is more than the machine's
-        raise PlaceError(f"no dirty limit of {limit >> 20} MiB: {error.strerror}") from error
+        raise VolumeError(f"no dirty limit of {limit >> 20} MiB: {error.strerror}") from error
 
 
 def forget_limits(sys: Path = _SYS) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from aio.compare.mount_table import Mount, parse_mounts
-from aio.compare.places.failure import PlaceError
-from aio.compare.places.leftovers import folder_of_ours
+from aio.compare.volumes.failure import VolumeError
+from aio.compare.volumes.leftovers import folder_of_ours
 
 # Once is enough unless a process forks meanwhile; then its child is in the next look.
 _LOOKS = 100
@@ -36,7 +36,7 @@ class Hierarchy:
 
 
 def current_hierarchy() -> Hierarchy:
-    """This process's; PlaceError if there is none."""
+    """This process's; VolumeError if there is none."""
     proc = Path("/proc/self")
     return find_hierarchy((proc / "mountinfo").read_text(), (proc / "cgroup").read_text())
 
@@ -53,14 +53,14 @@ def find_hierarchy(mountinfo: str, groups: str) -> Hierarchy:
     for mount in mounts:
         if mount.kind == "cgroup2":
             return Hierarchy(2, Path(mount.point), _visible(mount, paths[""]))
-    raise PlaceError("a slow disk needs control groups with block I/O, and none are mounted here")
+    raise VolumeError("a slow disk needs control groups with block I/O, and none are mounted here")
 
 
 def _visible(mount: Mount, path: str) -> Path:
     try:
         return Path(mount.point) / PurePosixPath(path).relative_to(mount.root)
     except ValueError:
-        raise PlaceError(
+        raise VolumeError(
             f"a slow disk needs this process's own control group, {path}, which is not visible here"
         ) from None
 
@@ -77,7 +77,7 @@ def group_of_ours(hierarchy: Hierarchy) -> Iterator[Path]:
             group = stack.enter_context(folder_of_ours(hierarchy.top))
         except OSError as error:
             reason = _REFUSALS.get(error.errno or 0, error.strerror)
-            raise PlaceError(f"a slow disk needs a control group of its own: {reason}") from error
+            raise VolumeError(f"a slow disk needs a control group of its own: {reason}") from error
         stack.callback(_empty, group, hierarchy.own)
         _move(_family(_processes(hierarchy.own)), group)
         yield group
@@ -90,7 +90,7 @@ def _io_offered(hierarchy: Hierarchy) -> Iterator[None]:
         yield
         return
     if "io" not in (hierarchy.top / "cgroup.controllers").read_text().split():
-        raise PlaceError("a slow disk needs the io controller, which control groups here have not")
+        raise VolumeError("a slow disk needs the io controller, which control groups here have not")
     offered = hierarchy.top / "cgroup.subtree_control"
     if "io" in offered.read_text().split():
         yield
