@@ -31,12 +31,12 @@ def smoked(
         for mount in asked:
             server = servers.enter_context(ours(tmp_path_factory.mktemp("guest")))
             rig.prepare(server.folder)
-            found[mount.name] = pool.submit(rig.smoke, server, mount, [], limit=180, say=print)
+            found[mount.name] = pool.submit(rig.smoke, server, mount, [], limit=350, say=print)
         yield found
         pool.shutdown()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("mount", MOUNTS, ids=lambda mount: mount.name)
 def test_a_linux_kernel_mounts_the_share_and_finds_a_file_system(
     smoked: dict[str, Smoked], mount: rig.Mount
