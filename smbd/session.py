@@ -93,6 +93,7 @@ class Session:
     opens: dict[int, Open] = field(default_factory=dict)  # by the volatile half of FileId
     pipes: dict[int, PipeOpen] = field(default_factory=dict)
     next_tree_id: int = 1
+    read_dir_attr: bool = False  # listings are in Apple's layout: the client has asked (AAPL)
     memory: Holding = field(default_factory=Holding)
 
     @property

@@ -1,6 +1,6 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, and agree with those who have it open."""
 
-from smbd.commands import create_contexts
+from smbd.commands import aapl, create_contexts
 from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits, enter, entered
 from smbd.commands.leases import opened
@@ -31,6 +31,7 @@ from smbd.wire.create import (
     pack_create_response,
     parse_create_request,
 )
+from smbd.wire.create_contexts import ContextName
 
 # [MS-SMB2] 2.2.13: options that fail a CREATE; others that say nothing to a server are ignored.
 _REFUSED_OPTIONS = (
@@ -87,6 +88,9 @@ async def run(request: Request) -> Reply:
 
 def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
     request.open = open_
+    contexts = create_contexts.answers(asked, found)
+    if asked.aapl is not None:
+        contexts.append((ContextName.AAPL, aapl.answer(request, asked.aapl)))
     return Reply(
         pack_create_response(
             OplockLevel.NONE,
@@ -94,7 +98,7 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
             found.information,
             open_.persistent_id,
             open_.volatile_id,
-            create_contexts.answers(asked, found),
+            contexts,
         )
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from smbd.fsa.opening import Found
 from smbd.ntstatus import NtError, NtStatus
+from smbd.wire.aapl import ResolveId, ServerQuery, parse_aapl
 from smbd.wire.create import CreateRequest
 from smbd.wire.create_contexts import (
     ContextName,
@@ -31,6 +32,7 @@ class Asked:
     allocation: int = 0  # AlSi
     security: SecurityDescriptor | None = None  # SecD
     eas: list[ExtendedAttribute] | None = None  # ExtA
+    aapl: ServerQuery | ResolveId | None = None  # AAPL
 
 
 def parse(message: CreateRequest) -> Asked:
@@ -48,6 +50,8 @@ def parse(message: CreateRequest) -> Asked:
             asked.security = parse_security_descriptor(data)
         elif name == ContextName.EXTENDED_ATTRIBUTES:
             asked.eas = parse_full_ea(data)
+        elif name == ContextName.AAPL:
+            asked.aapl = parse_aapl(data)
         elif name == ContextName.TIMEWARP and parse_timewarp(data):
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # there are no snapshots
     return asked

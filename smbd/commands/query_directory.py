@@ -1,19 +1,23 @@
 """QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): a listing, batch by batch."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from sys import getsizeof
+from typing import Any, TypeAlias
 
 from aio import give_way, in_slices
 from smbd import vfs
 from smbd.commands.reply import later
+from smbd.fsa import read_dir, security
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Enumeration, Listing, Open
 from smbd.vfs import File
 from smbd.waiting import in_turn
+from smbd.wire.aapl import pack_read_dir_entries
 from smbd.wire.access import Access
-from smbd.wire.fscc import DIRECTORY_CLASSES, FileInformation, pack_directory_entries
+from smbd.wire.fscc import DIRECTORY_CLASSES, FileClass, pack_directory_entries
 from smbd.wire.output import pack_output_response
 from smbd.wire.query_directory import (
     QueryDirectoryFlags,
@@ -27,6 +31,11 @@ _BATCH = 128
 # The shortest entry of most classes: no more are looked up than an answer could hold, give or take.
 _ENTRY_SIZE = 96
 _DOTS = (".", "..")
+# How entries are looked up and packed; the second has what the first gives.
+_Described: TypeAlias = tuple[
+    Callable[[File, list[str]], list[Any]],
+    Callable[[Iterable[tuple[str, Any, int]], int], tuple[bytearray, int]],
+]
 
 
 try_now = later  # looking up entries may wait for the disk
@@ -42,7 +51,9 @@ async def run(request: Request) -> Reply:
             await _begin(request, open_, message)
         assert open_.enumeration is not None
         try:
-            output = await request.blocking_long(_fill, open_, open_.enumeration, message)
+            output = await request.blocking_long(
+                _fill, open_, open_.enumeration, message, _described(request, message)
+            )
         finally:
             _count(open_, open_.enumeration)
     return Reply(pack_output_response(output))
@@ -108,7 +119,19 @@ def _those(names: list[str], matches: vfs.Matcher) -> list[str]:
     return matching
 
 
-def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest) -> bytearray:
+def _described(request: Request, message: QueryDirectoryRequest) -> _Described:
+    """Which entries are given, and how: to a Mac that has asked for it in Apple's way."""
+    if message.info_class == FileClass.ID_BOTH_DIRECTORY and request.live_session().read_dir_attr:
+        token = security.token_of(request.live_session().identity)
+        maximum = request.live_tree().maximal_access
+        look = partial(read_dir.entries, token=token, maximum=maximum)
+        return look, pack_read_dir_entries
+    return vfs.entries, partial(pack_directory_entries, message.info_class)
+
+
+def _fill(
+    open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest, described: _Described
+) -> bytearray:
     """The next entries, as many as fit.  Blocks.
 
     [MS-FSA] 2.1.5.6.3.1: a scan that finds nothing at all is NO_SUCH_FILE, its end is
@@ -118,10 +141,9 @@ def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest)
     limit = message.output_buffer_length
     single = bool(message.flags & QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
     batch = 1 if single else min(limit // _ENTRY_SIZE + 1, _BATCH)
-    entries = _entries(open_.file, enumeration, places, batch)
-    output, taken = pack_directory_entries(
-        message.info_class, itertools.islice(entries, 1) if single else entries, limit
-    )
+    look, pack = described
+    entries = _entries(open_.file, enumeration, places, batch, look)
+    output, taken = pack(itertools.islice(entries, 1) if single else entries, limit)
     if taken:
         enumeration.next = places[taken - 1]
         enumeration.names.forget(enumeration.next)
@@ -135,8 +157,12 @@ def _fill(open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest)
 
 
 def _entries(
-    directory: File, enumeration: Enumeration, places: list[int], batch: int
-) -> Iterator[tuple[str, FileInformation, int]]:
+    directory: File,
+    enumeration: Enumeration,
+    places: list[int],
+    batch: int,
+    look: Callable[[File, list[str]], list[Any]],
+) -> Iterator[tuple[str, Any, int]]:
     """Entries from where the scan stands, without those that vanished since it began.
 
     `places` gets, for each entry, where the scan goes on behind it.
@@ -144,7 +170,7 @@ def _entries(
     place = enumeration.next
     while names := enumeration.names.some(place, batch):
         give_way()
-        for name, known in zip(names, vfs.entries(directory, names), strict=True):
+        for name, known in zip(names, look(directory, names), strict=True):
             place += 1
             if known is not None:
                 places.append(place)

@@ -1,8 +1,7 @@
 """What macOS's Finder sends when a share is mounted and looked at, and what it can live with.
 
 No Mac has run these: they follow Apple's published SMB client and other servers' bug reports.
-Apple's extensions and streams are not built yet: both must be declined so that Finder goes on
-without them.
+Streams are not built yet: they must be declined so that Finder goes on without them.
 """
 
 from struct import pack, unpack_from
@@ -13,6 +12,7 @@ from smbd.ntstatus import NtStatus
 from smbd.testing import serve
 from tests.core import messages
 from tests.core.messages import (
+    CHANGE_NOTIFY,
     CLOSE,
     CREATE,
     DELETE,
@@ -31,8 +31,16 @@ from tests.scripted.frames import FILE, FILE_SYSTEM, MAXIMAL_ACCESS
 
 DIALECTS = (0x0202, 0x0210, 0x0300, 0x0302, 0x0311)
 NAMED_STREAMS = 0x00040000
-# "kAAPL_SERVER_QUERY": capabilities of server and volume, and the model.
-AAPL = (b"AAPL", pack("<IIQQ", 1, 0, 7, 7))
+FULL_SYNC = 4
+READ_DIR_ATTR, OSX_COPYFILE, UNIX_BASED = 1, 2, 4
+
+
+def query(capabilities=READ_DIR_ATTR | OSX_COPYFILE | UNIX_BASED, *, about=7):
+    """kAAPL_SERVER_QUERY: capabilities of server and volume, and the model."""
+    return b"AAPL", pack("<IIQQ", 1, 0, about, capabilities)
+
+
+AAPL = query()
 CLOSE_PREVIOUS = (CLOSE, messages.close(PREVIOUS_FILE))
 
 
@@ -51,10 +59,117 @@ def statuses(answers):
     return [one.status for one in answers]
 
 
-async def test_apples_context_is_left_unanswered_and_the_root_opens_all_the_same(client):
+async def test_the_first_open_of_the_root_asks_what_the_server_has_of_apples(client):
+    """Entries with what Finder shows, modes as on Unix, and FLUSHes to the platter; no model."""
     answer = await client.ask(CREATE, frames.create("", (AAPL, MAXIMAL_ACCESS)))
     assert answer.status == 0
-    assert set(answer.contexts) == {b"MxAc"}
+    assert set(answer.contexts) == {b"MxAc", b"AAPL"}
+    told = pack("<IIQQQ", 1, 0, 3, READ_DIR_ATTR | UNIX_BASED, FULL_SYNC)
+    assert answer.contexts[b"AAPL"] == told
+
+
+async def test_it_is_told_the_same_on_each_connection_or_it_would_not_come_back(folder):
+    async with serve(folder) as server:
+        for _ in range(2):
+            async with connected(server, WINDOWS) as client:
+                await client.connect()
+                answer = await client.ask(CREATE, frames.create("", (AAPL,)))
+                assert answer.contexts[b"AAPL"]
+
+
+async def test_a_server_query_that_is_cut_off_is_refused(client):
+    answer = await client.ask(CREATE, frames.create("", ((b"AAPL", AAPL[1][:20]),)))
+    assert answer.status == NtStatus.INVALID_PARAMETER
+
+
+async def test_a_file_is_not_found_by_its_id_alone(client):
+    asked = (b"AAPL", pack("<IIQ", 2, 0, 77))
+    answer = await client.ask(CREATE, frames.create("", (asked,)))
+    assert answer.status == 0
+    assert answer.contexts[b"AAPL"] == pack("<IIII", 2, 0, NtStatus.NOT_SUPPORTED, 0)
+
+
+async def entries(client, pattern="*", **how):
+    """A folder's entries by name: (max access or EaSize, ShortName and around it, mode, FileId)."""
+    answers = await client.ask_related(
+        (CREATE, frames.create("", access=0x00100081, options=frames.DIRECTORY_FILE)),
+        (QUERY_DIRECTORY, frames.listing(pattern, **how)),
+        CLOSE_PREVIOUS,
+    )
+    assert statuses(answers) == [0] * 3
+    data, found = answers[1].output, {}
+    while data:
+        after, length = unpack_from("<I56xI", data)
+        found[data[104 : 104 + length].decode("utf-16-le")] = unpack_from("<I26sHQ", data, 64)
+        data = data[after:] if after else b""
+    return found
+
+
+async def test_from_then_on_a_listing_says_what_finder_would_ask_about_each_file(client, folder):
+    (folder / "film.mov").chmod(0o640)
+    (folder / "Movies").chmod(0o750)
+    plain = await entries(client)
+    await client.ask(CREATE, frames.create("", (AAPL,)))
+    found = await entries(client)
+    assert set(found) == set(plain) == {".", "..", "Movies", "film.mov"}
+    assert {name: entry[0] for name, entry in found.items()} == dict.fromkeys(found, 0x1F01FF)
+    assert found["film.mov"][1:3] == (bytes(26), 0o100640)
+    assert found["Movies"][1:3] == (bytes(26), 0o040750)
+    assert {name: entry[3] for name, entry in found.items()} == {
+        name: entry[3] for name, entry in plain.items()
+    }
+
+
+async def test_the_ids_of_a_listing_are_those_of_the_open_files(client, folder):
+    await client.ask(CREATE, frames.create("", (AAPL,)))
+    listed = await entries(client)
+    answers = await client.ask_related(
+        (CREATE, frames.create("film.mov", (frames.ON_DISK_ID,))),
+        (QUERY_INFO, frames.query(FILE, frames.INTERNAL)),
+        CLOSE_PREVIOUS,
+    )
+    internal = int.from_bytes(answers[1].output, "little")
+    on_disk = int.from_bytes(answers[0].contexts[b"QFid"][:8], "little")
+    assert listed["film.mov"][3] == internal == on_disk
+
+
+async def test_what_may_not_be_written_says_so_in_the_listing(folder):
+    (folder / "film.mov").write_bytes(b"moov")
+    async with serve(folder, read_only=True) as server, connected(server, WINDOWS) as client:
+        await client.connect()
+        await client.ask(CREATE, frames.create("", (AAPL,)))
+        access = (await entries(client))["film.mov"][0]
+        assert access & 0x00120089 == 0x00120089  # FILE_GENERIC_READ
+        assert not access & 0x00010116  # DELETE, and what of FILE_GENERIC_WRITE is not in reading
+
+
+async def test_a_dangling_link_is_in_no_listing(client, folder):
+    (folder / "alias").symlink_to("film.mov")
+    (folder / "lost").symlink_to("nowhere")
+    await client.ask(CREATE, frames.create("", (AAPL,)))
+    assert set(await entries(client)) == {".", "..", "Movies", "alias", "film.mov"}
+
+
+@pytest.mark.parametrize("asked", [query(UNIX_BASED), query(about=2), None])
+async def test_a_client_that_has_not_asked_for_it_is_listed_to_as_any_other(client, asked):
+    await client.ask(CREATE, frames.create("", (asked,) if asked else ()))
+    assert (await entries(client))["film.mov"][:3] == (0, bytes(26), 0)
+
+
+async def test_another_session_is_listed_to_as_it_has_asked(client):
+    await client.ask(CREATE, frames.create("", (AAPL,)))
+    first = client.session
+    await client.log_in()
+    await client.enter()
+    assert (await entries(client))["film.mov"][0] == 0
+    client.peer.session = first
+    assert (await entries(client))["film.mov"][0] == 0x1F01FF
+
+
+async def test_the_servers_messages_that_a_mac_waits_for_are_declined(client):
+    """It watches a file of no name for them, and goes on without."""
+    body = frames.change_notify(b"\xff" * 16)
+    assert (await client.ask(CHANGE_NOTIFY, body)).status == NtStatus.FILE_CLOSED
 
 
 async def test_time_machines_wishes_are_left_unanswered_too(client):
@@ -68,7 +183,7 @@ async def test_time_machines_wishes_are_left_unanswered_too(client):
     answer = await client.ask(CREATE, body)
     assert answer.status == 0
     assert answer.raw[66] == 0
-    assert answer.contexts == {}
+    assert set(answer.contexts) == {b"AAPL"}
 
 
 async def test_the_volume_says_that_it_has_no_streams(client):

@@ -5,11 +5,13 @@ An entry is one Struct.pack with its NextEntryOffset already in it; only the las
 
 from collections.abc import Callable, Iterable
 from struct import Struct
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.wire.fscc.classes import FileClass
 from smbd.wire.fscc.information import FileAttribute, FileInformation
+
+Information = TypeVar("Information")
 
 _NAMES = Struct(
     "<"
@@ -18,7 +20,7 @@ _NAMES = Struct(
     "I"  # FileNameLength
 )  # fmt: skip
 # The beginning of every other class.
-_HEAD = (
+HEAD = (
     "<"
     "I"     # NextEntryOffset
     "I"     # FileIndex
@@ -28,31 +30,31 @@ _HEAD = (
     "I"     # FileAttributes
     "I"     # FileNameLength
 )  # fmt: skip
-_DIRECTORY = Struct(_HEAD)
+_DIRECTORY = Struct(HEAD)
 _FULL_DIRECTORY = Struct(
-    _HEAD +
+    HEAD +
     "I"  # EaSize
 )  # fmt: skip
 _ID_FULL_DIRECTORY = Struct(
-    _HEAD +
+    HEAD +
     "I"   # EaSize
     "4x"  # Reserved
     "Q"   # FileId
 )  # fmt: skip
 _BOTH_DIRECTORY = Struct(
-    _HEAD +
+    HEAD +
     "I"    # EaSize
     "26x"  # ShortNameLength, Reserved, ShortName: no file here has one
 )  # fmt: skip
 _ID_BOTH_DIRECTORY = Struct(
-    _HEAD +
+    HEAD +
     "I"    # EaSize
     "26x"  # ShortNameLength, Reserved1, ShortName
     "2x"   # Reserved2
     "Q"    # FileId
 )  # fmt: skip
 _ID_EXTD_DIRECTORY = Struct(
-    _HEAD +
+    HEAD +
     "I"   # EaSize
     "I"   # ReparsePointTag
     "Q"   # FileId, 128 bits of which an inode number fills half
@@ -61,9 +63,11 @@ _ID_EXTD_DIRECTORY = Struct(
 _NEXT_ENTRY = Struct("<I")
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple, Generic[Information]):
+    """How one information class packs an entry."""
+
     size: int  # of the fixed part
-    pack: Callable[[int, int, FileInformation, int], bytes]
+    pack: Callable[[int, int, Information, int], bytes]  # NextEntryOffset, FileIndex, ..., length
 
 
 def _ea_size(i: FileInformation) -> int:
@@ -119,13 +123,13 @@ def _pack_id_extd(step: int, file_index: int, i: FileInformation, name_length: i
 
 
 _LAYOUTS = {
-    FileClass.DIRECTORY: _Layout(_DIRECTORY.size, _pack_directory),
-    FileClass.FULL_DIRECTORY: _Layout(_FULL_DIRECTORY.size, _pack_full),
-    FileClass.BOTH_DIRECTORY: _Layout(_BOTH_DIRECTORY.size, _pack_both),
-    FileClass.NAMES: _Layout(_NAMES.size, _pack_names),
-    FileClass.ID_BOTH_DIRECTORY: _Layout(_ID_BOTH_DIRECTORY.size, _pack_id_both),
-    FileClass.ID_FULL_DIRECTORY: _Layout(_ID_FULL_DIRECTORY.size, _pack_id_full),
-    FileClass.ID_EXTD_DIRECTORY: _Layout(_ID_EXTD_DIRECTORY.size, _pack_id_extd),
+    FileClass.DIRECTORY: Layout(_DIRECTORY.size, _pack_directory),
+    FileClass.FULL_DIRECTORY: Layout(_FULL_DIRECTORY.size, _pack_full),
+    FileClass.BOTH_DIRECTORY: Layout(_BOTH_DIRECTORY.size, _pack_both),
+    FileClass.NAMES: Layout(_NAMES.size, _pack_names),
+    FileClass.ID_BOTH_DIRECTORY: Layout(_ID_BOTH_DIRECTORY.size, _pack_id_both),
+    FileClass.ID_FULL_DIRECTORY: Layout(_ID_FULL_DIRECTORY.size, _pack_id_full),
+    FileClass.ID_EXTD_DIRECTORY: Layout(_ID_EXTD_DIRECTORY.size, _pack_id_extd),
 }
 DIRECTORY_CLASSES = frozenset(_LAYOUTS)
 
@@ -135,15 +139,22 @@ _PADDING = tuple(bytes(count) for count in range(8))
 def pack_directory_entries(
     info_class: int, entries: Iterable[tuple[str, FileInformation, int]], limit: int
 ) -> tuple[bytearray, int]:
+    """The entries as an information class has them: see `pack_entries`."""
+    if info_class not in _LAYOUTS:
+        raise NtError(NtStatus.INVALID_INFO_CLASS)
+    return pack_entries(_LAYOUTS[info_class], entries, limit)
+
+
+def pack_entries(
+    layout: Layout[Information], entries: Iterable[tuple[str, Information, int]], limit: int
+) -> tuple[bytearray, int]:
     """(output, count): as many of the (name, information, file_index) as `limit` bytes hold.
 
     It stops at the first entry that does not fit, which an iterator has then given away: it is
     number `count`, and the caller offers it again next time.  A count of 0 where there was an entry
     is INFO_LENGTH_MISMATCH for the client ([MS-SMB2] 3.3.5.18).
     """
-    if info_class not in _LAYOUTS:
-        raise NtError(NtStatus.INVALID_INFO_CLASS)
-    size, pack = _LAYOUTS[info_class]
+    size, pack = layout
     out = bytearray()
     last = end = count = 0
     for name, information, file_index in entries:

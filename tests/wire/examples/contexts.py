@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from smbd.wire import create_contexts, negotiate_contexts
+from smbd.wire import aapl, create_contexts, negotiate_contexts
 
 from ..hexadecimal import payload
 from .example import GUID, Example
@@ -131,4 +131,26 @@ CREATE_CONTEXTS = [
         """),
         create_contexts.DurableV2Reconnect(1, 2, GUID, 2),
     ),
+    Example(
+        "AAPL, a server query",
+        aapl.parse_aapl,
+        payload("""
+            01 00 00 00               # CommandCode: kAAPL_SERVER_QUERY
+            00 00 00 00               # Reserved
+            07 00 00 00 00 00 00 00   # RequestBitmap
+            3f 00 00 00 00 00 00 00   # ClientCapabilities
+        """),
+        aapl.ServerQuery(7, 0x3F),
+    ),
+    Example(
+        "AAPL, the path of a file",
+        aapl.parse_aapl,
+        payload("""
+            02 00 00 00               # CommandCode: kAAPL_RESOLVE_ID
+            00 00 00 00               # Reserved
+            4d 00 00 00 00 00 00 00   # FileId
+        """),
+        aapl.ResolveId(77),
+    ),
+    Example("AAPL, of tomorrow", aapl.parse_aapl, payload("03 00 00 00 00 00 00 00"), None),
 ]
