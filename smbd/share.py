@@ -72,7 +72,8 @@ class Share:
         with self._opening:
             root = self.root
             if root is None or not root.is_at_path():
-                root = Root(self.config.path, self.config.read_only, self.config.name)
+                config = self.config
+                root = Root(config.path, config.read_only, config.name, streams=config.streams)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
                 # meanwhile, and would begin in the next file that gets the descriptor's number.
                 weakref.finalize(root, root.lookup.close)

@@ -20,11 +20,12 @@ from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import REMOVED, Link, Open, PipeOpen
+from smbd.state import REMOVED, Link, Open, PipeOpen, modified
 from smbd.turns import Turn
 from smbd.vfs.closes import close_may_wait
 from smbd.waiting import begun
 from smbd.wall import wall
+from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.filetime import filetime_from_unix
 
 _log = logging.getLogger("smbd")
@@ -83,7 +84,7 @@ def close_at_once(service: Service, open_: Open) -> None:
 
 
 def _may_wait(open_: Open) -> bool:
-    if open_.kept_write_time is not None:
+    if open_.kept_write_time is not None or open_.file.stream is not None:
         return True
     link = open_.link
     return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
@@ -111,7 +112,10 @@ def _close_file(open_: Open) -> None:
     """
     if open_.kept_write_time is not None:
         write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
-    open_.file.close()
+    try:
+        open_.file.settle()
+    finally:
+        open_.file.close()
 
 
 async def close_unused(open_: Open) -> None:
@@ -139,15 +143,21 @@ async def in_use(open_: Open) -> AsyncIterator[None]:
 
 
 async def _delete(service: Service, open_: Open, doomed: Link) -> None:
-    """Delete the name by which a closed file was opened, after whatever else is done to it."""
+    """Delete what waited for an Open's end: its stream, or the name by which its file was opened.
+
+    After whatever else is done to it.
+    """
     file, changes = open_.file, service.tables.files.changes
+    event = modified(CompletionFilter.STREAM_NAME)
+    if not doomed.state.is_stream:
+        file, event = file.described, REMOVED
     with await begun(lambda: changes.begin([file.identity], places=(file.absolute_path,))):
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
             # filled meanwhile stays, as on Windows.
             with contextlib.suppress(NtError, OSError):
-                await open_.share.workers.run_long(open_.session_id, file.root.remove, file)
-                service.tables.changed(open_, REMOVED)
+                await open_.share.workers.run_long(open_.session_id, file.remove)
+                service.tables.changed(open_, event)
         finally:
             service.tables.files.forget(doomed)
 

@@ -62,6 +62,7 @@ class Options:
     password: str = "test"  # noqa: S105 - a test's
     read_only: bool = False
     guest: bool = False
+    streams: bool = True
     engine: str = "nowait"
     engine_options: Mapping[str, int] | None = None
     signing: Literal["required", "enabled"] = "required"
@@ -92,6 +93,7 @@ class Options:
             path=path.absolute(),
             read_only=self.read_only,
             guest=self.guest,
+            streams=self.streams,
             encryption=self.encryption,
             engine=self.engine,
             engine_options=self.engine_options or {},

@@ -13,11 +13,12 @@ from smbd.fsa.opening import (
     open_or_create,
     truncate,
 )
+from smbd.fsa.streams import open_or_create_stream
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import ADDED, WRITTEN, Change, Open, modified
 from smbd.teardown import closed_on_error
-from smbd.vfs import fold, name_to_path
+from smbd.vfs import fold, parse_name
 from smbd.waiting import in_turn
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
@@ -57,6 +58,8 @@ def try_now(request: Request) -> Reply | None:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted, root = _wanted(request, message, asked), request.live_root()
+    if wanted.stream:
+        return None  # its content has to be brought first
     files = request.tables.files
     if files.queues and (root, fold(wanted.path)) in files.queues:
         return None
@@ -82,7 +85,9 @@ async def run(request: Request) -> Reply:
     wanted = _wanted(request, message, asked)
     open_, found = await _in_turn(request, message, wanted)
     if found.action == CreateAction.CREATED:
-        request.tables.changed(open_, ADDED)
+        named = found.file if found.made is None else found.made
+        stream = modified(CompletionFilter.STREAM_NAME)
+        request.tables.changed(open_, ADDED if named.stream is None else stream)
     return _finish(request, open_, found, asked)
 
 
@@ -121,7 +126,8 @@ async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> t
     for _ in range(_TRIES):
         check_limits(request)  # also before: a CREATE that is refused should make no file
         with request.tables.files.changes.flight() as flight:
-            found = await opened(request, open_or_create, root, wanted)
+            open_or_make = open_or_create_stream if wanted.stream else open_or_create
+            found = await opened(request, open_or_make, root, wanted)
             open_ = await entered(request, message, found, flight)
         if open_ is not None:
             if wanted.truncates and found.action != CreateAction.CREATED:
@@ -164,11 +170,20 @@ def _check_fields(message: CreateRequest) -> None:
 
 
 def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
+    path, stream = parse_name(message.name)
+    options = message.create_options
+    if stream is not None:
+        if not request.live_root().has_streams:
+            raise NtError(NtStatus.OBJECT_NAME_INVALID)
+        if options & CreateOptions.DIRECTORY_FILE:
+            raise NtError(NtStatus.NOT_A_DIRECTORY)
+        options |= CreateOptions.NON_DIRECTORY_FILE  # "directory::$DATA" is none either
     return Wanted(
-        path=name_to_path(message.name),
+        path=path,
+        stream=stream or "",
         access=_access(message.desired_access),
         disposition=message.create_disposition,
-        options=message.create_options,
+        options=options,
         attributes=message.file_attributes,
         share_maximum=request.live_tree().maximal_access,
         token=security.token_of(request.live_session().identity),

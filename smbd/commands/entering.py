@@ -67,14 +67,14 @@ async def _close(request: Request, file: File) -> None:
 
 async def _undo(request: Request, found: Found) -> None:
     """A CREATE fails: remove what it has made, unless that is somebody else's by now."""
-    files, file = request.tables.files, found.file
+    files, made = request.tables.files, found.made
     with trio.CancelScope(shield=True):
-        if found.action == CreateAction.CREATED and files.of(file) is None:
-            change = files.changes.begin([file.identity], places=(file.absolute_path,))
+        if made is not None and files.of(made) is None:
+            change = files.changes.begin([made.identity], places=(made.absolute_path,))
             if isinstance(change, Change):
                 with change, contextlib.suppress(NtError, OSError):
-                    await request.blocking(file.root.remove, file)
-        await _close(request, file)
+                    await request.blocking(made.remove)
+        await _close(request, found.file)
 
 
 def enter(request: Request, message: CreateRequest, found: Found) -> Open:

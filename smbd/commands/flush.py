@@ -1,9 +1,10 @@
 """FLUSH ([MS-SMB2] 3.3.5.11): what was written is on the disk when this is answered."""
 
+from smbd import vfs
 from smbd.commands.reply import later
+from smbd.commands.syncing import sync
 from smbd.request import Reply, Request
 from smbd.state import modified
-from smbd.vfs import sync
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
 from smbd.wire.flush import parse_flush_request
@@ -17,9 +18,9 @@ async def run(request: Request) -> Reply:
     # [MS-FSA] 2.1.5.7 asks for no right; Windows and Samba want one that could have written.
     open_.require_any(Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA)
     if open_.file.is_directory:
-        await request.blocking_long(sync, open_.file)
+        await request.blocking_long(vfs.sync, open_.file)
     else:
-        await open_.share.engine.fsync(open_.file.fd)
+        await sync(request, open_)
         # Who writes a log may never close it.
         changed, open_.unreported = open_.unreported, 0
         request.tables.changed(open_, modified(changed))

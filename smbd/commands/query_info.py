@@ -74,14 +74,20 @@ def _view(request: Request, open_: Open) -> FileView:
     """What the packers of the information classes take their fields from."""
     file = open_.file
     information = vfs.information(file)
-    if open_.link is not None and open_.link.state.doomed:
+    name = vfs.path_to_name(file.path)
+    of_file = open_.link
+    if file.stream is not None:
+        name = f"{name}:{file.stream}"
+        of_file = open_.base
+        information.delete_pending = open_.link is not None and open_.link.delete_pending
+    if of_file is not None and of_file.state.doomed:
         # [MS-FSA] 2.1.5.12.27: the mark is the link's; those that go are not counted.
-        links_left = information.number_of_links - open_.link.state.links_that_go()
+        links_left = information.number_of_links - of_file.state.links_that_go()
         information.number_of_links = max(0, links_left)
-        information.delete_pending = open_.link.delete_pending
+        information.delete_pending |= of_file.delete_pending
     return FileView(
         information,
-        name=vfs.path_to_name(file.path),
+        name=name,
         granted_access=open_.granted_access,
         mode=open_.create_options & FILE_MODES,
         position=open_.position,
@@ -90,11 +96,17 @@ def _view(request: Request, open_: Open) -> FileView:
 
 
 def _fill_streams(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
-    """The data is a file's only stream, and a directory has none."""
-    known = view.information
-    if not known.is_directory:
-        stream = fscc.StreamInformation("::$DATA", known.end_of_file, known.allocation_size)
-        view.streams = (stream,)
+    """The data is a file's first stream, and a directory has none without a name."""
+    file = open_.file.described
+    streams = []
+    if not file.is_directory:
+        known = view.information if file is open_.file else vfs.information(file)
+        data = fscc.StreamInformation("::$DATA", known.end_of_file, known.allocation_size)
+        streams.append(data)
+    for named in vfs.list_streams(file):
+        name = f":{named.name}:$DATA"
+        streams.append(fscc.StreamInformation(name, named.size, named.allocation))
+    view.streams = streams
 
 
 def _fill_eas(view: FileView, open_: Open, message: QueryInfoRequest) -> None:
@@ -146,7 +158,7 @@ _FILLS: dict[int, Callable[[FileView, Open, QueryInfoRequest], None]] = {
     FileClass.FULL_EA: _fill_eas,
     FileClass.ALTERNATE_NAME: _fill_short_name,
 }
-_SLOW_CLASSES = frozenset((FileClass.FULL_EA,))
+_SLOW_CLASSES = frozenset((FileClass.FULL_EA, FileClass.STREAM))
 _ANSWERS: dict[int, Callable[[Request, Open, QueryInfoRequest], Reply]] = {
     InfoType.FILE: _file,
     InfoType.FILE_SYSTEM: _file_system,

@@ -1,5 +1,6 @@
 """Rename and hard link ([MS-FSA] 2.1.5.15.11 and 2.1.5.15.6): new names for an open file."""
 
+from smbd.commands.stream_renaming import rename_stream
 from smbd.fsa import naming, security
 from smbd.fsa.naming import NewName, Place
 from smbd.ntstatus import NtError, NtStatus
@@ -17,6 +18,9 @@ _TRIES = 100
 
 async def rename(request: Request, open_: Open, value: Rename) -> None:
     """Give the file another name, over an existing one if `replace` says so and nobody has it."""
+    if open_.file.stream is not None:
+        await rename_stream(request, open_, value)
+        return
     if not open_.file.path:
         raise NtError(NtStatus.ACCESS_DENIED)  # the root of the share
     await _carry_out(request, open_, NewName(_target(value), value.replace, moves=True))
@@ -24,6 +28,8 @@ async def rename(request: Request, open_: Open, value: Rename) -> None:
 
 async def link(request: Request, open_: Open, value: Rename) -> None:
     """Give the file one more name."""
+    if open_.file.stream is not None:
+        raise NtError(NtStatus.INVALID_PARAMETER)  # a stream has no links
     await _carry_out(request, open_, NewName(_target(value), value.replace, moves=False))
 
 
@@ -123,6 +129,11 @@ def _check_place(files: FileTable, open_: Open, name: NewName, place: Place) -> 
 
 
 def _check_moved(files: FileTable, open_: Open) -> None:
-    """[MS-FSA]: a directory in which something is open stays where it is."""
+    """[MS-FSA]: a directory in which something is open stays where it is.
+
+    So does a file of which a stream is open.
+    """
     if open_.file.is_directory and files.has_open_below(open_.file):
+        raise NtError(NtStatus.ACCESS_DENIED)
+    if files.has_open_streams(open_.file):
         raise NtError(NtStatus.ACCESS_DENIED)

@@ -29,6 +29,8 @@ async def set_sparse(request: Request, open_: Open, message: IoctlRequest) -> Re
     """[MS-FSA] 2.1.5.10.37: whether zeros may be holes."""
     if open_.file.is_directory:
         raise NtError(NtStatus.INVALID_PARAMETER)
+    if open_.file.stream is not None:
+        raise NtError(NtStatus.NOT_SUPPORTED)  # the attribute is its file's
     open_.require_any(
         Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA | Access.FILE_WRITE_ATTRIBUTES
     )

@@ -1,6 +1,7 @@
 """WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
 
 from smbd import vfs
+from smbd.commands.syncing import sync
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Open
@@ -39,7 +40,7 @@ async def run(request: Request) -> Reply:
     else:
         count = await _append(request, open_, message)
     if _through(open_, message):
-        await engine.fsync(open_.file.fd)
+        await sync(request, open_)
     return _finish(open_, message, count)
 
 

@@ -83,7 +83,7 @@ def _share(
     wrong = share_name_problem(share.name)
     if wrong:
         found.problem(key_path, wrong)
-    for key in ("read_only", "guest", "hidden", "create", "encryption", "engine"):
+    for key in ("read_only", "guest", "hidden", "streams", "create", "encryption", "engine"):
         _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options

@@ -136,6 +136,7 @@ class ShareConfig:
     users: tuple[str, ...] | None = None  # None: every user
     guest: bool = False
     hidden: bool = False
+    streams: bool = True
     encryption: Encryption = "off"
     engine: str = DEFAULT_SPEC
     engine_options: Mapping[str, int] = field(default_factory=dict)

@@ -233,6 +233,7 @@ SHARE: Keys = {
     "users": ArrayOf(text),
     "guest": boolean,
     "hidden": boolean,
+    "streams": boolean,
     "encryption": one_of("off", "desired", "required"),
     "engine": text,
     "engine_options": table,

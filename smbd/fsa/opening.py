@@ -20,17 +20,17 @@ from smbd.wire.fscc import ExtendedAttribute, FileAttribute, FileInformation
 
 Opened = TypeVar("Opened", File, File | None)
 
-_READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
-_WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
+READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
 # [MS-FSA] 2.1.5.1.2.1: what MAXIMUM_ALLOWED does not bring.  MxAc tells it all the same: READONLY
 # is an attribute, which who may write attributes can take away again.
-_NOT_IF_READONLY = _WRITES | Access.FILE_DELETE_CHILD
+_NOT_IF_READONLY = WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
 )
 # What Linux refuses to open a file for: the mode, chattr +i, a read-only mount, a running program.
 _REFUSED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY))
-_CREATES = frozenset(
+CREATES = frozenset(
     (
         CreateDisposition.SUPERSEDE,
         CreateDisposition.CREATE,
@@ -48,6 +48,7 @@ class Wanted:
     """What a CREATE asks for, as far as storage is concerned."""
 
     path: str
+    stream: str = ""  # the named stream of it that is meant
     access: int  # generic rights resolved; may have MAXIMUM_ALLOWED
     disposition: int
     options: int
@@ -75,6 +76,7 @@ class Found:
     granted: int
     maximal: int  # all that the caller could have had, if `tells_maximum` asked
     failure: Exception | None = None  # why a file that was made cannot be what was asked for
+    made: File | None = None  # what goes again if the CREATE fails: `file`, or the stream's file
 
 
 def open_or_create(root: Root, wanted: Wanted) -> Found:
@@ -86,10 +88,10 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
                 return open_existing(root, wanted)
             except NtError as error:
                 missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
-                if not missing or wanted.disposition not in _CREATES:
+                if not missing or wanted.disposition not in CREATES:
                     raise
         try:
-            return _create(root, wanted)
+            return create(root, wanted)
         except NtError as error:
             collided = error.status == NtStatus.OBJECT_NAME_COLLISION
             if not collided or wanted.disposition == CreateDisposition.CREATE:
@@ -99,13 +101,13 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
 
 def open_existing(root: Root, wanted: Wanted) -> Found:
     """Open what is there; NtError(OBJECT_NAME_NOT_FOUND) if nothing is.  Blocks."""
-    found = _look(_open_data(root.open, wanted), wanted)
+    found = look(open_data(root.open, wanted), wanted)
     if found.information.number_of_links:
         return found
     # Its last name was removed between the look-up and the open: data written into it would be
     # lost.  But a file system that counts no links says so again.
     with found.file as gone:
-        found = _look(_open_data(root.open, wanted), wanted)
+        found = look(open_data(root.open, wanted), wanted)
         if not found.information.number_of_links and found.file.identity != gone.identity:
             found.file.close()
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
@@ -114,11 +116,11 @@ def open_existing(root: Root, wanted: Wanted) -> Found:
 
 def open_cached(root: Root, wanted: Wanted) -> Found | None:
     """The same without waiting: None if it is not certain that there would be no wait."""
-    file = _open_data(root.open_cached, wanted)
-    return None if file is None else _look(file, wanted)
+    file = open_data(root.open_cached, wanted)
+    return None if file is None else look(file, wanted)
 
 
-def _look(file: File, wanted: Wanted) -> Found:
+def look(file: File, wanted: Wanted) -> Found:
     """Check an open file against what is wanted of it; it is closed again if that cannot be."""
     try:
         information, descriptor = vfs.examine(file)
@@ -126,17 +128,17 @@ def _look(file: File, wanted: Wanted) -> Found:
         _check_attributes(file, information, wanted)
         maximal = _maximal(file, descriptor, wanted)
         readonly = information.attributes & FileAttribute.READONLY and not file.is_directory
-        granted = _grant(wanted, maximal & ~_unproven(file, wanted), readonly=bool(readonly))
+        granted = grant(wanted, maximal & ~_unproven(file, wanted), readonly=bool(readonly))
     except BaseException:
         file.close()
         raise
     return Found(file, CreateAction.OPENED, information, granted, maximal)
 
 
-def _open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Opened:
+def open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Opened:
     """Open with what the data rights need; MAXIMUM_ALLOWED takes what there is."""
-    read = bool(wanted.access & _READS)
-    write = bool(wanted.access & _WRITES) or wanted.truncates
+    read = bool(wanted.access & READS)
+    write = bool(wanted.access & WRITES) or wanted.truncates
     if not wanted.access & Access.MAXIMUM_ALLOWED:
         return open_(wanted.path, read, write)
     for more_read, more_write in ((True, True), (True, write), (read, True)):
@@ -155,12 +157,12 @@ def _unproven(file: File, wanted: Wanted) -> int:
     """What MAXIMUM_ALLOWED does not bring as the descriptor at hand could not do it."""
     if file.is_directory or not wanted.access & Access.MAXIMUM_ALLOWED:
         return 0
-    return (0 if file.readable else _READS) | (0 if file.writable else _WRITES)
+    return (0 if file.readable else READS) | (0 if file.writable else WRITES)
 
 
 def _check_kind(file: File, wanted: Wanted) -> None:
     """A directory where a file was asked for, or the other way round; the root stays."""
-    if not file.path and wanted.options & CreateOptions.DELETE_ON_CLOSE:
+    if not (file.path or wanted.stream) and wanted.options & CreateOptions.DELETE_ON_CLOSE:
         raise NtError(NtStatus.CANNOT_DELETE)
     if file.is_directory:
         if wanted.options & CreateOptions.NON_DIRECTORY_FILE or wanted.truncates:
@@ -176,7 +178,7 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
     """
     attributes = information.attributes
     if attributes & FileAttribute.READONLY and not information.is_directory:
-        if wanted.access & _WRITES or wanted.truncates:
+        if wanted.access & WRITES or wanted.truncates:
             raise NtError(NtStatus.ACCESS_DENIED)
         if wanted.options & CreateOptions.DELETE_ON_CLOSE:
             raise NtError(NtStatus.CANNOT_DELETE)
@@ -199,7 +201,7 @@ def _maximal(file: File, descriptor: SecurityDescriptor | None, wanted: Wanted) 
     return maximal
 
 
-def _grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
+def grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
     """The rights that the open gets; ACCESS_DENIED if one that was named cannot be had."""
     named = wanted.access & ~Access.MAXIMUM_ALLOWED
     granted = maximal if wanted.access & Access.MAXIMUM_ALLOWED else named
@@ -211,7 +213,8 @@ def _grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
     return granted
 
 
-def _create(root: Root, wanted: Wanted) -> Found:
+def create(root: Root, wanted: Wanted) -> Found:
+    """Make what is not there; NtError(OBJECT_NAME_COLLISION) if it is.  Blocks."""
     readonly = wanted.attributes & FileAttribute.READONLY
     if readonly and wanted.options & CreateOptions.DELETE_ON_CLOSE:
         raise NtError(NtStatus.CANNOT_DELETE)
@@ -223,9 +226,10 @@ def _create(root: Root, wanted: Wanted) -> Found:
         raise NtError(NtStatus.ACCESS_DENIED)
     descriptor = acl.of_new(above, wanted.security, wanted.token, directory=directory)
     # Whoever makes a file gets all that he asks for, whatever others will get.
-    granted = _grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
+    granted = grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
     file = root.create(wanted.path, directory)
     found = Found(file, CreateAction.CREATED, vfs.information(file), granted, FILE_ALL_ACCESS)
+    found.made = file
     try:
         found.information = _equip(file, wanted, descriptor)
         if wanted.tells_maximum:
@@ -257,11 +261,16 @@ def truncate(file: File, wanted: Wanted) -> FileInformation:
     """What OVERWRITE and SUPERSEDE do to a file that was there.  Blocks.
 
     The content goes last, when nothing is left that could fail.  Its EAs stay, as with Samba:
-    cifs.ko says O_TRUNC so, which takes no attributes away.
+    cifs.ko says O_TRUNC so, which takes no attributes away.  Its named streams go.  Of a stream
+    only the content goes, since all else is its file's.
     """
+    if wanted.stream:
+        vfs.overwrite(file, wanted.allocation)
+        return vfs.information(file)
     with vfs.all_or_nothing(file, wanted.eas):
         if wanted.eas:
             vfs.set_eas(file, wanted.eas)
         vfs.give_attributes(file, wanted.attributes | FileAttribute.ARCHIVE)
         vfs.overwrite(file, wanted.allocation)
+    vfs.remove_streams(file)
     return vfs.information(file)

@@ -77,7 +77,9 @@ def _forbidden_by_unix(file: File, asked: int) -> int:
     if asked & _DESCRIBING and not vfs.may_describe(file):
         forbidden |= _DESCRIBING
     # The root is never deleted, but who may change all in it may open it with all rights.
-    may_remove = vfs.may_remove if file.path else vfs.may_write
+    # A stream's removal changes its file.
+    is_name = file.path and file.stream is None
+    may_remove = vfs.may_remove if is_name else vfs.may_write
     if asked & Access.DELETE and not may_remove(file):
         forbidden |= Access.DELETE
     return forbidden

@@ -38,7 +38,9 @@ def check_deletable(file: File) -> None:
 
     Of a symbolic link to a directory only the link goes.
     """
-    if not file.path or vfs.information(file).attributes & FileAttribute.READONLY:
+    if (not file.path and file.stream is None) or vfs.information(
+        file
+    ).attributes & FileAttribute.READONLY:
         raise NtError(NtStatus.CANNOT_DELETE)
     if file.is_directory and not file.is_symlink and not vfs.is_empty(file):
         raise NtError(NtStatus.DIRECTORY_NOT_EMPTY)

@@ -11,6 +11,7 @@ from smbd.service import Service
 from smbd.share import Share
 from smbd.state import Open
 from smbd.teardown import in_use
+from smbd.vfs import Key
 from smbd.wall import wall
 
 _log = logging.getLogger("smbd")
@@ -25,10 +26,10 @@ async def flush(service: Service) -> None:
 
     A share whose disk hangs holds up no other.
     """
-    files: dict[Share, dict[tuple[int, int], Open]] = defaultdict(dict)
+    files: dict[Share, dict[Key, Open]] = defaultdict(dict)
     for open_ in service.tables.opens:
         if open_.file.writable:
-            files[open_.share].setdefault(open_.file.identity, open_)
+            files[open_.share].setdefault(open_.file.key, open_)
     async with trio.open_nursery() as nursery:
         for of_share in files.values():
             left = iter(of_share.values())
@@ -48,7 +49,10 @@ async def _sync_each(left: Iterator[Open]) -> None:
 async def _sync(open_: Open) -> None:
     async with in_use(open_):
         try:
-            await open_.share.engine.fsync(open_.file.fd)
+            if open_.file.stream is not None:
+                await open_.share.workers.run_long(None, open_.file.flush)
+            else:
+                await open_.share.engine.fsync(open_.file.fd)
         except OSError as error:
             # No client is left to be told, but the operator must know.
             share, extra = open_.share.name, about("flush failed", share=open_.share.name)

@@ -7,9 +7,10 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
 from smbd.state.sharing import WRITES, ShareModes
-from smbd.vfs import File
+from smbd.vfs import File, Key
 
 _ASKED = 16
+_OF_FILE = 2  # parts of a file's key; a stream's has its name too
 
 
 class Linked(Protocol):
@@ -19,6 +20,7 @@ class Linked(Protocol):
     granted_access: int
     notify: ChangeNotifyEntry | None
     link: "Link | None"
+    base: "Link | None"
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +33,13 @@ class Link:
     state: "FileState"
     file: File  # of one open; of the last one when there are no more
     opens: dict[Linked, None] = field(default_factory=dict)  # in the order they came
+    streams: dict[Linked, None] = field(default_factory=dict)  # of named streams, by this name
     delete_pending: bool = False
+
+    @property
+    def users(self) -> int:
+        """How many opens keep the name from being removed."""
+        return len(self.opens) + len(self.streams)
 
     def doom(self, *, doomed: bool = True) -> None:
         """Mark for deletion, or take the mark off; watchers of a doomed directory are told."""
@@ -46,25 +54,34 @@ class Link:
 
         It may be one that the file had already: then the two names have become one.
         """
-        for file in (self.file, *(held.file for held in self.opens)):
+        for file in (self.file, *(held.file for held in (*self.opens, *self.streams))):
             _follow(file, moved)
-        if not self.opens:
+        if not self.users:
             return  # closed meanwhile
         other = self.state.link_of(self.file, besides=self)
-        if other is not None and other.opens:
+        if other is not None and other.users:
             self.state.merge(other, self)
 
 
 @dataclass(slots=True, eq=False)
 class FileState:
-    """One file or directory that somebody has open, or that is being deleted."""
+    """One file, directory or named stream that somebody has open, or that is being deleted.
 
-    key: tuple[int, int]
+    A stream has one link, whatever the names of its file.  A file has links also by which nothing
+    of it is open but streams.
+    """
+
+    key: Key
     links: list[Link] = field(default_factory=list)
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     modes: ShareModes = field(default_factory=ShareModes)
     doomed: int = 0  # how many of the links are marked for deletion
     writers: int = 0  # the opens that could write, counted as they came
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a named stream."""
+        return len(self.key) > _OF_FILE
 
     def link_of(self, file: File, besides: Link | None = None) -> Link | None:
         """The link by which this file was opened, if others have opened it by the same.
@@ -72,6 +89,8 @@ class FileState:
         A path is compared with those of all links, but what else may lead to one of them is asked
         of the first few alone: 4 us each, and nothing keeps a client from opening 8,000.
         """
+        if self.is_stream:
+            return self.links[0] if self.links else None
         for link in self.links:
             if link.file.path == file.path and link.file.root is file.root and link is not besides:
                 return link
@@ -104,8 +123,12 @@ class FileState:
         self.links.remove(link)
         self.doomed -= link.delete_pending
         into.opens |= link.opens
+        into.streams |= link.streams
         for held in link.opens:
             held.link = into
+            _follow(held.file, into.file)
+        for held in link.streams:
+            held.base = into
             _follow(held.file, into.file)
 
 

@@ -13,7 +13,11 @@ from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
 from smbd.state.queues import Queues
 from smbd.state.sharing import WRITES
-from smbd.vfs import File, Root
+from smbd.vfs import File, Key, Root, fold
+from smbd.wire.access import Access
+from smbd.wire.create import ShareAccess
+
+_SHARES_ALL = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 
 
 @dataclass(slots=True)
@@ -27,7 +31,7 @@ class FileTable:
     # times.
     queues: Queues = field(default_factory=Queues)
     lock_budget: LockBudget = field(default_factory=LockBudget)
-    _files: dict[tuple[int, int], FileState] = field(default_factory=dict)
+    _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
     def locks(self) -> int:
@@ -35,14 +39,33 @@ class FileTable:
         return LockBudget().left - self.lock_budget.left
 
     def of(self, file: File) -> FileState | None:
-        """The state of a file, if anybody has it open."""
-        return self._files.get((file.device, file.inode))
+        """The state of a file or stream, if anybody has it open, or one of its streams."""
+        return self._files.get(file.key)
 
     def check(self, file: File, access: int, sharing: int) -> None:
-        """Whether one more open of this file agrees with those held."""
+        """Whether one more open of this file or stream agrees with those held."""
         state = self.of(file)
         if state is not None:
             state.check(file, access, sharing)
+        if file.stream is not None:
+            # [MS-FSA]: the file's deletion is that of its streams.
+            self.check(file.described, 0, 0)
+        elif state is not None and access & Access.DELETE:
+            _check_streams_deletable(state)
+
+    def check_overwritten(self, file: File) -> None:
+        """SHARING_VIOLATION if a stream is open of a file that is to lose its streams."""
+        if self.has_open_streams(file):
+            raise NtError(NtStatus.SHARING_VIOLATION)
+
+    def has_open_streams(self, file: File) -> bool:
+        """Whether a named stream of a file is open."""
+        state = self.of(file)
+        return state is not None and any(link.streams for link in state.links)
+
+    def is_open(self, file: File, stream: str) -> bool:
+        """Whether this stream of a file is open."""
+        return (file.device, file.inode, fold(stream)) in self._files
 
     def check_folder(self, file: File) -> None:
         """DELETE_PENDING if a file was made in a folder that waits for its deletion."""
@@ -53,7 +76,19 @@ class FileTable:
     def add(self, open_: Open) -> Link:
         """Count an open in; its share modes were checked without an await between."""
         file = open_.file
-        key = (file.device, file.inode)
+        link = self._link(file)
+        if file.stream is not None:
+            open_.base = self._link(file.described)
+            open_.base.streams[open_] = None
+        state = link.state
+        link.opens[open_] = None
+        state.modes.count(open_.granted_access, open_.share_access)
+        state.writers += bool(open_.granted_access & WRITES)
+        open_.locks, open_.link = state.locks, link
+        return link
+
+    def _link(self, file: File) -> Link:
+        key = file.key
         state = self._files.get(key)
         if state is None:
             state = self._files[key] = FileState(key, locks=ByteRangeLocks(self.lock_budget))
@@ -61,28 +96,35 @@ class FileTable:
         if link is None:
             link = Link(state, file)
             state.links.append(link)
-        link.opens[open_] = None
-        state.modes.count(open_.granted_access, open_.share_access)
-        state.writers += bool(open_.granted_access & WRITES)
-        open_.locks, open_.link = state.locks, link
         return link
 
-    def goes_with(self, open_: Open) -> bool:
-        """Whether closing this open deletes a name of its file."""
+    def renamed_stream(self, open_: Open) -> None:
+        """The stream that is open has another name now, for all its opens."""
         link = open_.link
-        if link is None or not (link.delete_pending or open_.delete_on_close):
+        assert link is not None, "it was entered"
+        state = link.state
+        del self._files[state.key]
+        state.key = open_.file.key
+        self._files[state.key] = state
+
+    def goes_with(self, open_: Open) -> bool:
+        """Whether closing this open deletes a name of its file, or its stream."""
+        link, base = open_.link, open_.base
+        if link is None:
             return False
-        return len(link.opens) == 1
+        if base is not None and base.delete_pending and base.users == 1:
+            return True
+        return (link.delete_pending or open_.delete_on_close) and link.users == 1
 
     def remove(self, open_: Open) -> Link | None:
         """Count an open out; its link if that name is now to be deleted.
 
         [MS-FSA] 2.1.5.5: a handle's delete-on-close becomes the link's when that handle closes,
-        and the link goes with the last handle that was opened by it.  Until `forget` the table
-        goes on saying DELETE_PENDING: a CREATE that comes while a worker unlinks must not get a
-        dying file.
+        and the link goes with the last handle that was opened by it, of a named stream too.  Until
+        `forget` the table goes on saying DELETE_PENDING: a CREATE that comes while a worker
+        unlinks must not get a dying file.
         """
-        link = open_.link
+        link, base = open_.link, open_.base
         assert link is not None, "it was added"
         state = link.state
         del link.opens[open_]
@@ -90,10 +132,24 @@ class FileTable:
         state.locks.drop(open_)
         if open_.delete_on_close:
             link.doom()
-        if link.opens:
-            link.file = next(iter(link.opens)).file
+        doomed = self._left(link, open_.file)
+        if base is None:
+            return doomed
+        del base.streams[open_]
+        whole = self._left(base, open_.file.described)
+        if whole is None:
+            return doomed
+        if doomed is not None:  # it goes with its file
+            self.forget(doomed)
+        return whole
+
+    def _left(self, link: Link, file: File) -> Link | None:
+        """An open by this name has left, of `file`; the link if that is to be deleted now."""
+        if link.users:
+            left = next(iter(link.opens or link.streams)).file
+            link.file = left if link.opens else left.described
             return None
-        link.file = open_.file
+        link.file = file
         if link.delete_pending:
             return link
         self.forget(link)
@@ -117,10 +173,19 @@ class FileTable:
         for state in self._files.values():
             for link in state.links:
                 file = link.file
-                if link.opens:
+                if link.users:
                     root = places.get(file.root)
                     if root is None:
                         root = places[file.root] = file.root.absolute_path
                     if file.absolute_path_below(root).startswith(prefix):
                         return True
         return False
+
+
+def _check_streams_deletable(state: FileState) -> None:
+    """To open a file for DELETE is to open its streams so, of which each must share it."""
+    for link in state.links:
+        for held in link.streams:
+            stream = held.link
+            if stream is not None and stream.state.modes.forbid(Access.DELETE, _SHARES_ALL):
+                raise NtError(NtStatus.SHARING_VIOLATION)

@@ -53,7 +53,8 @@ class Open:
     create_options: int
     locks: ByteRangeLocks = _NO_LOCKS  # the file's, once it is entered
     holder: "Holder[Open] | None" = None  # Open.TreeConnect and Open.Session, once it is entered
-    link: Link | None = None  # the name by which it was opened, once it is entered
+    link: Link | None = None  # the name by which it was opened, once it is entered ...
+    base: Link | None = None  # ... and for a named stream, that of its file
     delete_on_close: bool = False
     position: int = 0  # FilePositionInformation: kept and given back, used by nothing
     enumeration: Enumeration | None = None

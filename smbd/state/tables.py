@@ -13,11 +13,13 @@ from smbd.state.file_event import FileEvent, modified
 from smbd.state.file_state import Link
 from smbd.state.files import FileTable
 from smbd.state.holder import Holder
-from smbd.state.notify import ChangeNotifyList
+from smbd.state.notify import WRITTEN, ChangeNotifyList
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
 from smbd.wire.access import Access
-from smbd.wire.change_notify import FileAction
+from smbd.wire.change_notify import CompletionFilter, FileAction
+
+_STREAM_WRITTEN = CompletionFilter.STREAM_SIZE | CompletionFilter.STREAM_WRITE
 
 
 @dataclass(slots=True)
@@ -41,8 +43,9 @@ class Tables:
             self.files.check_folder(file)
         if truncates:
             access |= Access.FILE_WRITE_DATA
+            self.files.check_overwritten(file)
         self.files.check(file, access, open_.share_access)
-        open_.memory = Holding(holder.account, OPEN + getsizeof(file.path))
+        open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
         open_.claimants = holder.claimants
         open_.share.engine.attach(file.fd)
         self.files.add(open_)
@@ -102,7 +105,10 @@ class Tables:
         """
         file, notify = open_.file, self.notify
         if event.action == FileAction.MODIFIED:
-            notify.modified(file, event.changed)
+            changed = event.changed
+            if file.stream is not None and changed & WRITTEN:
+                changed = changed & ~WRITTEN | _STREAM_WRITTEN
+            notify.modified(file, changed)
         elif event.action == FileAction.ADDED:
             notify.added(file, event.path)
         elif event.action == FileAction.REMOVED:

@@ -14,7 +14,7 @@ from smbd.vfs.attributes import (
 from smbd.vfs.changes import MovedError
 from smbd.vfs.copying import copy_range
 from smbd.vfs.eas import find_eas, list_eas, set_eas
-from smbd.vfs.file import File
+from smbd.vfs.file import File, Key
 from smbd.vfs.information import (
     Ownership,
     entries,
@@ -32,6 +32,7 @@ from smbd.vfs.names import (
     fold,
     name_to_path,
     parse_name,
+    parse_stream,
     path_to_name,
     to_disk,
     to_wire,
@@ -49,6 +50,15 @@ from smbd.vfs.storage import (
     sync,
     zero_range,
 )
+from smbd.vfs.streams import (
+    StreamFile,
+    create_stream,
+    has_stream,
+    list_streams,
+    open_stream,
+    remove_stream,
+    remove_streams,
+)
 from smbd.vfs.undo import all_or_nothing
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
@@ -56,15 +66,18 @@ __all__ = [
     "MAXIMUM_COMPONENT",
     "SETTABLE_ATTRIBUTES",
     "File",
+    "Key",
     "Matcher",
     "MovedError",
     "Ownership",
     "Root",
+    "StreamFile",
     "all_or_nothing",
     "allocate",
     "allocated_ranges",
     "append",
     "copy_range",
+    "create_stream",
     "end_of_file",
     "entries",
     "entry",
@@ -73,12 +86,14 @@ __all__ = [
     "find_name",
     "fold",
     "give_attributes",
+    "has_stream",
     "has_wildcards",
     "hidden_by_name",
     "information",
     "is_empty",
     "list_eas",
     "list_names",
+    "list_streams",
     "match",
     "matcher",
     "may_describe",
@@ -86,10 +101,14 @@ __all__ = [
     "may_remove",
     "may_write",
     "name_to_path",
+    "open_stream",
     "overwrite",
     "ownership",
     "parse_name",
+    "parse_stream",
     "path_to_name",
+    "remove_stream",
+    "remove_streams",
     "set_attributes",
     "set_eas",
     "set_end_of_file",

@@ -8,7 +8,7 @@ import stat
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time, dosattrib, xattrs
-from smbd.vfs.busy import holds_inode
+from smbd.vfs.busy import changes_records
 from smbd.vfs.file import File
 from smbd.vfs.information import (
     STORED_ATTRIBUTES,
@@ -24,7 +24,7 @@ _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 SETTABLE_ATTRIBUTES = STORED_ATTRIBUTES & ~FileAttribute.SPARSE_FILE
 
 
-@holds_inode
+@changes_records
 def set_times(
     file: File,
     creation: int | None,
@@ -82,7 +82,7 @@ def _keep_beside(
     _placed(file, change_time.NAME, change_time.pack(changed, kept))
 
 
-@holds_inode
+@changes_records
 def set_attributes(file: File, wanted: int) -> None:
     """Set FILE_ATTRIBUTE_* that can be set; NORMAL is none of them.
 
@@ -105,7 +105,7 @@ def set_attributes(file: File, wanted: int) -> None:
     _change(file, now, now.stored & ~changed | changed & wanted, gone & now.computed)
 
 
-@holds_inode
+@changes_records
 def give_attributes(file: File, wanted: int) -> None:
     """Set the FILE_ATTRIBUTE_* that a CREATE brings: all of them were said by the client.
 
@@ -120,7 +120,7 @@ def give_attributes(file: File, wanted: int) -> None:
         _change(file, now, stored, 0, drops=True)
 
 
-@holds_inode
+@changes_records
 def set_sparse(file: File, sparse: bool) -> None:
     """FSCTL_SET_SPARSE ([MS-FSCC] 2.3.69): whether zeroed ranges may lose their storage.
 

@@ -24,3 +24,17 @@ def holds_inode(function: Callable[Concatenate[File, P], R]) -> Callable[Concate
             return function(file, *args, **kwargs)
 
     return counted
+
+
+def changes_records(
+    function: Callable[Concatenate[File, P], R],
+) -> Callable[Concatenate[File, P], R]:
+    """The same for a call that changes metadata: that of a stream is its file's."""
+
+    @wraps(function)
+    def counted(file: File, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        file = file.described
+        with busy(file.fd):
+            return function(file, *args, **kwargs)
+
+    return counted

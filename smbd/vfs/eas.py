@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import xattrs
-from smbd.vfs.busy import holds_inode
+from smbd.vfs.busy import changes_records
 from smbd.vfs.file import File
 from smbd.vfs.information import is_client_ea
 from smbd.wire.fscc import LARGEST_EA_VALUE, ExtendedAttribute
@@ -22,6 +22,7 @@ def list_eas(file: File, limit: int) -> list[ExtendedAttribute]:
     NtError(EA_TOO_LARGE) for more names than the kernel lists; OSError.
     """
     eas: list[ExtendedAttribute] = []
+    file = file.described
     for attribute in filter(is_client_ea, _names(file)):
         value = _value(file, attribute)
         if value is None or len(value) > LARGEST_EA_VALUE:
@@ -38,6 +39,7 @@ def find_eas(file: File, names: Iterable[bytes]) -> list[ExtendedAttribute]:
 
     Raises NtError(EA_TOO_LARGE) for a value whose length cannot be said, and as `list_eas`.
     """
+    file = file.described
     spelled = _Spelling(_names(file))
     eas = []
     for name in names:
@@ -49,7 +51,7 @@ def find_eas(file: File, names: Iterable[bytes]) -> list[ExtendedAttribute]:
     return eas
 
 
-@holds_inode
+@changes_records
 def set_eas(file: File, eas: Sequence[ExtendedAttribute]) -> None:
     """Set EAs, one after the other; an empty value removes one ([MS-FSA] 2.1.5.15.5).
 
@@ -83,6 +85,7 @@ def attributes_of(file: File, eas: Sequence[ExtendedAttribute]) -> list[str]:
     """
     if not eas:
         return []
+    file = file.described
     spelled = _Spelling(_names(file))
     return [_attribute(ea.name, spelled) for ea in eas]
 

@@ -13,6 +13,9 @@ from smbd.vfs.names import path_to_name
 if TYPE_CHECKING:
     from smbd.vfs.root import Root
 
+# (device, inode), and of a stream its name as it is compared.
+Key = tuple[int, int] | tuple[int, int, str]
+
 _GONE = " (deleted)"  # what /proc says behind the path of a name that was removed
 
 
@@ -67,6 +70,40 @@ class File:
     def identity(self) -> tuple[int, int]:
         """(device, inode): equal for every open of one file, whatever its name."""
         return self.device, self.inode
+
+    @property
+    def key(self) -> Key:
+        """What is equal for every open of the same data: (device, inode), or also a stream."""
+        return self.device, self.inode
+
+    @property
+    def stream(self) -> str | None:
+        """The name of the stream that is open; None for the data of the file, or a directory."""
+        return None
+
+    @property
+    def described(self) -> "File":
+        """The file that times, attributes, EAs, security and name belong to: of a stream, its."""
+        return self
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that its data takes for as long as it is open."""
+        return 0
+
+    def settle(self) -> None:
+        """Have what was written where the next open finds it.  Blocks; OSError.
+
+        Data of a file is there already; that of a stream may have to be put back.
+        """
+
+    def flush(self) -> None:
+        """Have what was written on the disk.  Blocks; OSError."""
+        os.fsync(self.fd)
+
+    def remove(self) -> None:
+        """Remove the name by which it was opened, or a stream.  Blocks; errors as Root.remove."""
+        self.root.remove(self)
 
     @property
     def absolute_path(self) -> str:

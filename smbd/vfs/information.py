@@ -24,7 +24,7 @@ from smbd.vfs.acl import stored
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
-from smbd.vfs.names import MAXIMUM_COMPONENT, to_disk
+from smbd.vfs.names import MAXIMUM_COMPONENT, STREAM_STORE, is_store, to_disk
 from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
@@ -90,23 +90,36 @@ def is_client_ea(attribute: str) -> bool:
 
 
 def information(file: File) -> FileInformation:
-    """The metadata of an open file or directory; OSError."""
-    status = _status(file.fd)
-    kept = _from_attributes(file.target, follow_symlinks=True)
-    return _describe(status, kept, file.path.rpartition("/")[2], _file_system(file, status))
+    """The metadata of an open file or directory, or of a stream and its file; OSError."""
+    of = file.described
+    status = _status(of.fd)
+    kept = _from_attributes(of.target, follow_symlinks=True)
+    known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
+    return known if of is file else _of_stream(known, file)
+
+
+def _of_stream(known: FileInformation, file: File) -> FileInformation:
+    """[MS-FSA] 2.1.5.12: a stream's are its size and allocation, and it is no directory."""
+    status = os.fstat(file.fd)
+    known.end_of_file, known.allocation_size = status.st_size, status.st_blocks * BLOCK
+    known.attributes = known.attributes & ~FileAttribute.DIRECTORY or FileAttribute.NORMAL
+    known.is_directory = False
+    return known
 
 
 def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     """`information`, and the descriptor that is stored with the file, if there is one; OSError."""
-    status = _status(file.fd)
-    kept = _from_attributes(file.target, follow_symlinks=True)
+    of = file.described
+    status = _status(of.fd)
+    kept = _from_attributes(of.target, follow_symlinks=True)
     descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
-    name = file.path.rpartition("/")[2]
-    return _describe(status, kept, name, _file_system(file, status)), descriptor
+    known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
+    return (known if of is file else _of_stream(known, file)), descriptor
 
 
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or directory, by their origin; OSError."""
+    file = file.described
     status = _status(file.fd)
     record = _from_attributes(file.target, follow_symlinks=True).record
     name = file.path.rpartition("/")[2]
@@ -121,7 +134,7 @@ def known_attributes(file: File) -> Attributes:
 
 def ownership(file: File) -> Ownership:
     """Owner, group and mode bits of an open file; OSError."""
-    status = os.fstat(file.fd)
+    status = os.fstat(file.described.fd)
     return Ownership(status.st_uid, status.st_gid, status.st_mode)
 
 
@@ -278,6 +291,8 @@ def list_names(directory: File) -> Iterator[list[str]]:
     """
     with closed_after(_read_directory(directory)) as fd, os.scandir(fd) as found:
         while some := [one.name for one in itertools.islice(found, _READ_AT_ONCE)]:
+            if STREAM_STORE in some:
+                some.remove(STREAM_STORE)
             yield some
 
 
@@ -289,7 +304,7 @@ def find_name(directory: File, name: str) -> str | None:
     if "/" in name or "\0" in name:
         return None
     on_disk = to_disk(name)
-    if len(os.fsencode(on_disk)) > MAXIMUM_COMPONENT:
+    if len(os.fsencode(on_disk)) > MAXIMUM_COMPONENT or is_store(on_disk):
         return None
     try:
         os.stat(on_disk, dir_fd=directory.fd, follow_symlinks=False)
@@ -301,6 +316,7 @@ def find_name(directory: File, name: str) -> str | None:
 
 def hidden_by_name(file: File) -> bool:
     """Whether a file is HIDDEN only because its name begins with a dot; OSError."""
+    file = file.described
     if not file.path.rpartition("/")[2].startswith("."):
         return False
     record = _from_attributes(file.target, follow_symlinks=True).record

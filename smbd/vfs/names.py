@@ -12,6 +12,10 @@ from smbd.ntstatus import NtError, NtStatus
 
 _PATH_MAX = 4096  # bytes, with the zero at the end (linux/limits.h)
 MAXIMUM_COMPONENT = 255  # bytes on disk: NAME_MAX of every Linux file system we serve
+# Characters of a stream's name ([MS-FSCC] 2.1.5.3), and bytes that are left of an extended
+# attribute's 255 for it.
+_LONGEST_STREAM, _LONGEST_STREAM_ON_DISK = 255, 234
+STREAM_STORE = ".smbd-streams"  # a directory of the server's own, which no client sees
 
 # Characters that a Unix name may hold and an SMB name may not travel in the private use area, as
 # Services for Macintosh put them there; macOS and cifs.ko (mapposix, its default) speak this
@@ -44,6 +48,7 @@ _UNUSUAL_ANYWHERE = ('"', "*", ":", "<", ">", "?", "\\", "|", " /", "./")  # and
 _UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\uf080-\uf0ff\ud800-\udfff]")
 _NO_UTF_8 = re.compile(r"[\uf080-\uf0ff\ud800-\udfff]")
 _FORBIDDEN = re.compile(r'[\x00-\x1f"*<>?|/]')  # [MS-FSCC] 2.1.5.2; ':' separates streams
+_FORBIDDEN_IN_STREAM = re.compile(r"[\x00\\/:]")  # [MS-FSCC] 2.1.5.3
 _BACKSLASHES = re.compile(r"\\{2,}(?=[^\\])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -108,8 +113,10 @@ def name_to_path(name: str) -> str:
     return path
 
 
-def parse_name(name: str) -> tuple[str, str]:
-    r"""The (path, stream) of a CREATE name ([MS-SMB2] 2.2.13, [MS-FSCC] 2.1.5); stream "" is data.
+def parse_name(name: str) -> tuple[str, str | None]:
+    r"""The (path, stream) of a CREATE name ([MS-SMB2] 2.2.13, [MS-FSCC] 2.1.5).
+
+    The stream is None where the name says none, and "" for "::$DATA", a file's data.
 
     Raises NtError: INVALID_PARAMETER for a leading backslash ([MS-SMB2] 3.3.5.9),
     OBJECT_PATH_SYNTAX_BAD for a ".." above the root, OBJECT_NAME_INVALID for everything else that
@@ -121,7 +128,7 @@ def parse_name(name: str) -> tuple[str, str]:
     ".." behind a symbolic link would be another directory.
     """
     if not name:
-        return "", ""
+        return "", None
     if name[0] == "\\":
         raise NtError(NtStatus.INVALID_PARAMETER)
     if len(name) >= _PATH_MAX:
@@ -130,7 +137,9 @@ def parse_name(name: str) -> tuple[str, str]:
     if "\\\\" in name:
         name = _BACKSLASHES.sub(r"\\", name)
     components = name.removesuffix("\\").split("\\")
-    components[-1], stream = _split_stream(components[-1])
+    stream = None
+    if ":" in components[-1]:
+        components[-1], stream = _split_stream(components[-1])
     if components == [""]:  # a stream of the root itself
         return "", stream
     return "/".join(_resolved(components)), stream
@@ -154,23 +163,57 @@ def _checked(component: str) -> str:
     if component in {"", "."} or ":" in component or _FORBIDDEN.search(component):
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     path = to_disk(component)
+    if is_store(path):
+        raise NtError(NtStatus.OBJECT_NAME_INVALID)
     if len(path) * 4 > MAXIMUM_COMPONENT and len(os.fsencode(path)) > MAXIMUM_COMPONENT:
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     return path
 
 
+def is_store(component: str) -> bool:
+    """Whether a name on disk is that of the server's own directory, in any case."""
+    return len(component) == len(STREAM_STORE) and component.lower() == STREAM_STORE
+
+
 def _split_stream(component: str) -> tuple[str, str]:
-    """The (file, stream) of "file", "file:stream", "file:stream:$DATA" and "file::$DATA"."""
+    """The (file, stream) of "file:stream", "file:stream:$DATA" and "file::$DATA"."""
     file, *rest = component.split(":")
-    if not rest:
-        return file, ""
-    if len(rest) > 2 or (len(rest) == 2 and rest[1].upper() != "$DATA"):
-        # "directory::$INDEX_ALLOCATION" too: it says nothing that "directory" does not.
-        raise NtError(NtStatus.OBJECT_NAME_INVALID)
-    stream = rest[0]
-    if (not stream and len(rest) == 1) or "/" in stream or "\0" in stream:
+    stream = parse_stream(rest)
+    if stream is None:
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     return file, stream
+
+
+def parse_stream(parts: list[str]) -> str | None:
+    """The stream of "stream", "stream:$DATA" and ":$DATA", split at the colons; None: it is none.
+
+    "directory::$INDEX_ALLOCATION" too: it says nothing that "directory" does not.
+    """
+    if len(parts) > 2 or (len(parts) == 2 and parts[1].upper() != "$DATA"):
+        return None
+    stream = parts[0]
+    if (not stream and len(parts) == 1) or _FORBIDDEN_IN_STREAM.search(stream):
+        return None
+    if len(stream) > _LONGEST_STREAM or len(stream_to_disk(stream)) > _LONGEST_STREAM_ON_DISK:
+        return None
+    return stream
+
+
+def stream_to_disk(stream: str) -> bytes:
+    """A stream's name as an extended attribute holds it: that of the wire, in UTF-8.
+
+    Samba writes it so too, private characters included.
+    """
+    return stream.encode("utf-8", "surrogatepass")
+
+
+def stream_to_wire(name: bytes) -> str | None:
+    """The name that was stored so; None for one that no client could say."""
+    try:
+        stream = name.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+    return None if not stream or _FORBIDDEN_IN_STREAM.search(stream) else stream
 
 
 def comparison_key(component: str) -> str:

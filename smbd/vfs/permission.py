@@ -10,11 +10,13 @@ from smbd.vfs.lookup import PROC_FDS, closed_after
 
 def may_read(file: File) -> bool:
     """Whether the data, or the entries of a directory, can be read."""
+    file = file.described
     return file.readable or _may(file, os.R_OK)
 
 
 def may_write(file: File) -> bool:
     """Whether the data, or the entries of a directory, can be changed."""
+    file = file.described
     # Without the right to search a directory nothing can be made in it.
     mode = os.W_OK | os.X_OK if file.is_directory else os.W_OK
     return file.writable or (not file.root.read_only and _may(file, mode))
@@ -26,6 +28,7 @@ def may_describe(file: File) -> bool:
     The owner can without write access, others with it.  Nobody can where Linux lets nobody, and in
     a directory with the sticky bit only the owner can.
     """
+    file = file.described
     if file.writable:
         return True
     if file.root.read_only or _is_fixed(file.fd):
@@ -40,6 +43,7 @@ def may_describe(file: File) -> bool:
 
 def may_remove(file: File) -> bool:
     """Whether the file's name can be removed: the rights to its directory decide."""
+    file = file.described
     parent, _, name = file.path.rpartition("/")
     if not name or file.root.read_only:
         return False

@@ -52,18 +52,26 @@ Identity = tuple[int, int] | None  # (device, inode)
 class Root:
     """The directory that a share serves.  Every method may be called from any thread.
 
-    Raises OSError if there is no such directory.  openat2=False forces the walk that stands in for
+    Raises OSError if there is no such directory.  `streams` says whether files may have named
+    streams.  openat2=False forces the walk that stands in for
     openat2 where the kernel lacks it.
     """
 
     def __init__(
-        self, path: str | Path, read_only: bool = False, name: str = "", *, openat2: bool = True
+        self,
+        path: str | Path,
+        read_only: bool = False,
+        name: str = "",
+        *,
+        streams: bool = True,
+        openat2: bool = True,
     ) -> None:
         self.path = Path(path)
         self.name = name
         self.read_only = read_only
         self.lookup = Lookup(path, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
+        self.has_streams = streams and self.lookup.has_proc  # as far as the file system has
         with closed_on_error(self.lookup.fd):
             label = os.fsencode(f"{name}\0{self.path.resolve()}")
             self.file_systems = FileSystems(self.lookup.fd, label)
@@ -120,9 +128,15 @@ class Root:
 
     def volume(self, file: File) -> Volume:
         """The file system that an open file is on, called as the share; OSError."""
+        file = file.described
         file_system = self.file_systems.learn(file.fd, look_at(file.fd))
         return describe_volume(
-            file.fd, self.lookup.fd, self.name, file_system, read_only=self.read_only
+            file.fd,
+            self.lookup.fd,
+            self.name,
+            file_system,
+            read_only=self.read_only,
+            streams=self.has_streams,
         )
 
     def open(self, path: str, read: bool, write: bool) -> File:
@@ -331,6 +345,7 @@ class Root:
         Between this look and the change that follows, another process could still swap the name:
         Linux has no call that removes or renames a name only while it is a certain inode's.
         """
+        file = file.described
         if not file.path:
             raise NtError(NtStatus.ACCESS_DENIED)
         parent_fd = self._parent(file, file.path)

@@ -24,6 +24,7 @@ def all_or_nothing(file: File, eas: Sequence[ExtendedAttribute] = ()) -> Iterato
     Not contents and sizes: those are changed last.  OSError, and NtError as `set_eas` for names
     that cannot be.
     """
+    file = file.described
     names = [dosattrib.NAME, change_time.NAME, *attributes_of(file, eas)]
     status = os.fstat(file.fd)
     values = {name: _value(file, name) for name in names}

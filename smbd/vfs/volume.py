@@ -19,7 +19,13 @@ _WITHOUT_HARD_LINKS = {0x4D44, 0x2011BAB0}  # vfat, exfat: statfs's f_type
 
 
 def describe_volume(
-    fd: int, root: int, label: str, file_system: FileSystem, *, read_only: bool
+    fd: int,
+    root: int,
+    label: str,
+    file_system: FileSystem,
+    *,
+    read_only: bool,
+    streams: bool,
 ) -> Volume:
     """The volume that an open file (`fd`) of the share with this root is on; OSError.
 
@@ -40,13 +46,15 @@ def describe_volume(
         sectors_per_unit=unit // _BYTES_PER_SECTOR,
         bytes_per_sector=_BYTES_PER_SECTOR,
         file_system_name="NTFS",
-        attributes=_attributes(fd, read_only=read_only or bool(space.f_flag & os.ST_RDONLY)),
+        attributes=_attributes(
+            fd, read_only=read_only or bool(space.f_flag & os.ST_RDONLY), streams=streams
+        ),
         guid=file_system.guid,
         maximum_name_length=min(space.f_namemax, MAXIMUM_COMPONENT),
     )
 
 
-def _attributes(fd: int, *, read_only: bool) -> int:
+def _attributes(fd: int, *, read_only: bool, streams: bool) -> int:
     """The features that work: Explorer silently leaves out data for which a volume has none."""
     attributes = FileSystemAttribute.CASE_PRESERVED_NAMES | FileSystemAttribute.UNICODE_ON_DISK
     if read_only:
@@ -59,6 +67,8 @@ def _attributes(fd: int, *, read_only: bool) -> int:
         attributes |= FileSystemAttribute.SUPPORTS_EXTENDED_ATTRIBUTES
         attributes |= FileSystemAttribute.SUPPORTS_SPARSE_FILES
         attributes |= FileSystemAttribute.PERSISTENT_ACLS
+        if streams:
+            attributes |= FileSystemAttribute.NAMED_STREAMS
     return attributes
 
 

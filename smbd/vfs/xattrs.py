@@ -18,7 +18,7 @@ _TOO_LARGE = frozenset((errno.E2BIG, errno.ERANGE))
 
 
 @holds_inode
-def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
+def write(file: File, attribute: str | bytes, value: bytes, no_room: int) -> None:
     """Set an extended attribute of an open file.
 
     Raises NtError with the status `no_room` where it is too large for the file system; OSError, of
@@ -33,7 +33,7 @@ def write(file: File, attribute: str, value: bytes, no_room: int) -> None:
         raise
 
 
-def _set(file: File, attribute: str, value: bytes) -> None:
+def _set(file: File, attribute: str | bytes, value: bytes) -> None:
     try:
         os.setxattr(file.target, attribute, value)
     except PermissionError:
@@ -43,7 +43,7 @@ def _set(file: File, attribute: str, value: bytes) -> None:
         _set_for_owner(file, attribute, value, stat.S_IMODE(status.st_mode))
 
 
-def _set_for_owner(file: File, attribute: str, value: bytes, mode: int) -> None:
+def _set_for_owner(file: File, attribute: str | bytes, value: bytes, mode: int) -> None:
     """Linux wants write access even of the owner, to whom DOS attributes and descriptor belong.
 
     The owner is this server: its write access meanwhile lets nobody in.

@@ -117,7 +117,7 @@ async def test_attributes_take_their_rights(tmp_path, mock_clock):
         assert await me.set(file, FULL_EA, ea(b"ONE", b"1")) == NtStatus.ACCESS_DENIED
 
 
-async def test_a_folder_has_no_streams_and_a_file_has_one(tmp_path, mock_clock):
+async def test_a_folder_has_no_streams_and_a_file_has_its_data(tmp_path, mock_clock):
     (tmp_path / "a").write_bytes(b"12345")
     async with client(tmp_path) as me:
         status, data = await me.query(await me.open("a"), STREAM)

@@ -1,7 +1,6 @@
 """What macOS's Finder sends when a share is mounted and looked at, and what it can live with.
 
 No Mac has run these: they follow Apple's published SMB client and other servers' bug reports.
-Streams are not built yet: they must be declined so that Finder goes on without them.
 """
 
 from struct import pack, unpack_from
@@ -186,7 +185,7 @@ async def test_time_machines_wishes_are_left_unanswered_too(client):
     assert set(answer.contexts) == {b"AAPL"}
 
 
-async def test_the_volume_says_that_it_has_no_streams(client):
+async def test_the_volume_says_that_it_has_streams(client):
     answers = await client.ask_related(
         (CREATE, frames.create("")),
         (QUERY_INFO, frames.query(FILE_SYSTEM, frames.FS_ATTRIBUTE)),
@@ -196,20 +195,26 @@ async def test_the_volume_says_that_it_has_no_streams(client):
         CLOSE_PREVIOUS,
     )
     assert statuses(answers) == [0] * 6
-    assert not unpack_from("<I", answers[1].output)[0] & NAMED_STREAMS
+    assert unpack_from("<I", answers[1].output)[0] & NAMED_STREAMS
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["film.mov:AFP_AfpInfo", "film.mov:AFP_Resource:$DATA", "film.mov:com.apple.quarantine:$DATA"],
-)
-async def test_so_streams_are_refused_in_any_spelling(client, folder, name):
-    for body in (frames.create(name), frames.everything(name)):
-        assert (await client.ask(CREATE, body)).status == NtStatus.OBJECT_NAME_INVALID
-    assert {one.name for one in folder.iterdir()} == {"Movies", "film.mov"}
+async def test_what_finder_knows_of_a_file_goes_into_its_streams(client, folder):
+    info = b"AFP\0\0\1\0\0" + bytes(52)
+    fork = bytes(range(256)) * 6144  # 1.5 MiB
+    for name, content in (("film.mov:AFP_AfpInfo", info), ("film.mov:AFP_Resource:$DATA", fork)):
+        opened = await client.ask(CREATE, frames.everything(name))
+        assert opened.status == 0
+        for at in range(0, len(content), 65536):
+            body = messages.write(opened.file_id, content[at : at + 65536], offset=at)
+            assert (await client.ask(WRITE, body)).status == 0
+        assert (await client.ask(CLOSE, messages.close(opened.file_id))).status == 0
+    opened = await client.ask(CREATE, frames.create("film.mov:afp_resource"))
+    body = messages.read(opened.file_id, len(fork) - 65536, 65536)
+    assert (await client.ask(READ, body)).raw[80:] == fork[-65536:]
+    assert (folder / "film.mov").read_bytes() == b"moov"
 
 
-async def test_it_keeps_them_in_files_beside_instead(client, folder):
+async def test_where_it_keeps_them_in_files_beside_those_are_files(client, folder):
     """AppleDouble: "._film.mov" is a file like any other, and hidden to Finder."""
     opened = await client.ask(CREATE, frames.everything("._film.mov"))
     body = messages.write(opened.file_id, b"\0\5\x16\7\0\2\0\0Mac OS X        ")

@@ -53,12 +53,3 @@ def test_controls_of_a_file(pypi, code, status):
     assert control(pypi, code, opened.file_id) == status
     opened.close()
     assert control(pypi, code, opened.file_id) == NtStatus.FILE_CLOSED
-
-
-def test_named_streams(folder, pypi):
-    assert refusal(pypi.open, "file:stream") == NtStatus.OBJECT_NAME_INVALID
-    assert list(folder.iterdir()) == []
-    pypi.put("file", b"data")
-    opened = pypi.open("file::$DATA")
-    assert opened.read(0, 10) == b"data"
-    opened.close()

@@ -455,10 +455,14 @@ async def test_names_that_windows_itself_does_not_allow(client, name):
     assert answer.status == NtStatus.OBJECT_NAME_INVALID
 
 
-async def test_a_mark_of_the_web_is_refused_as_on_a_disk_without_streams(client):
-    """A download's Zone.Identifier: FAT answers so, and Explorer goes on without."""
-    answer = await client.ask(CREATE, frames.everything("letter.txt:Zone.Identifier:$DATA"))
-    assert answer.status == NtStatus.OBJECT_NAME_INVALID
+async def test_a_mark_of_the_web_is_kept_with_the_download(client):
+    mark = b"[ZoneTransfer]\r\nZoneId=3\r\n"
+    opened = await client.ask(CREATE, frames.everything("letter.txt:Zone.Identifier:$DATA"))
+    assert opened.status == 0
+    assert (await client.ask(WRITE, messages.write(opened.file_id, mark))).status == 0
+    assert (await client.ask(CLOSE, messages.close(opened.file_id))).status == 0
+    again = await client.ask(CREATE, frames.create("letter.txt:Zone.Identifier"))
+    assert (await client.ask(READ, messages.read(again.file_id))).raw[80:] == mark
 
 
 # --- going out ---

@@ -35,6 +35,16 @@ class PaperFile:
     is_directory: bool = False
     is_symlink: bool = False
     created_in: tuple[int, int] | None = None
+    stream: str | None = None
+    memory: int = 0
+
+    @property
+    def described(self):
+        return self
+
+    @property
+    def key(self):
+        return self.identity
 
     @property
     def identity(self):

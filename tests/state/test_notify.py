@@ -36,6 +36,7 @@ class PaperFile:
     path: str
     is_directory: bool = False
     root: PaperRoot = SERVED
+    stream: str | None = None
 
 
 def folder(path="", root=SERVED):

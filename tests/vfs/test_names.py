@@ -91,7 +91,8 @@ def test_a_stream_is_split_off_for_those_who_can_serve_it() -> None:
     assert vfs.parse_name("dir\\a.txt:Zone.Identifier") == ("dir/a.txt", "Zone.Identifier")
     assert vfs.parse_name("a:b:$DATA") == ("a", "b")
     assert vfs.parse_name(":b") == ("", "b")
-    assert vfs.parse_name("a") == ("a", "")
+    assert vfs.parse_name("a") == ("a", None)
+    assert vfs.parse_name("a::$data") == ("a", "")
 
 
 @pytest.mark.parametrize("name", ["\uf029", ".\uf029", "dir\\.\uf029", "dir\\\uf029\\x"])

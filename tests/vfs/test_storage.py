@@ -229,7 +229,7 @@ def test_the_volume_is_what_the_file_system_is(share: Path) -> None:
     assert volume.attributes & FileSystemAttribute.CASE_PRESERVED_NAMES
     assert volume.attributes & FileSystemAttribute.UNICODE_ON_DISK
     assert not volume.attributes & FileSystemAttribute.READ_ONLY_VOLUME
-    assert not volume.attributes & FileSystemAttribute.NAMED_STREAMS
+    assert volume.attributes & FileSystemAttribute.NAMED_STREAMS
     with vfs.Root(share, read_only=True, name="data") as again:
         same = _volume(again)
         assert same.attributes & FileSystemAttribute.READ_ONLY_VOLUME

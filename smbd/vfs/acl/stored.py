@@ -34,6 +34,7 @@ def load(file: File) -> SecurityDescriptor | None:
 
     One that may not be read is as one that is damaged: see `parse`.
     """
+    file = file.described
     try:
         data = os.getxattr(file.target, NAME)
     except OSError as refusal:
@@ -51,6 +52,7 @@ def store(file: File, descriptor: SecurityDescriptor) -> bool:
 
     Raises NtError(ALLOTTED_SPACE_EXCEEDED) for one that is too large for the file system; OSError.
     """
+    file = file.described
     file.root.check_writable()
     try:
         xattrs.write(file, NAME, pack(descriptor), NtStatus.ALLOTTED_SPACE_EXCEEDED)

@@ -1,0 +1,216 @@
+"""An open stream: the data is its own, all that is known about it is its file's."""
+
+import contextlib
+import os
+from typing import NamedTuple
+
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.file import File, Key
+from smbd.vfs.lookup import closed_on_error
+from smbd.vfs.names import fold
+from smbd.vfs.streams import attribute, content, store
+from smbd.vfs.streams.attribute import Reference
+from smbd.vfs.streams.content import Content
+
+# [MS-FSA] has no bound.  The kernel lists 64 KiB of attributes' names, and each stream that is
+# listed costs a system call.
+_MOST = 256
+_SPARSE_UNIT = 512  # st_blocks
+
+
+class StreamFile(File):
+    """A named stream of a file or directory; `fd` is the data's, `described` is the file."""
+
+    __slots__ = ("_content", "_file")
+
+    def __init__(self, file: File, opened: Content, fd: int) -> None:
+        """Own the open file, the content (a user of it) and its descriptor."""
+        self._file = file
+        self._content = opened
+        self.root = file.root
+        self.asks_others = file.asks_others
+        self.crossed = file.crossed
+        self.created_in = file.created_in
+        self.is_symlink = file.is_symlink
+        self.fd = fd
+        self.is_directory = False
+        self.device, self.inode = file.identity
+        self.readable, self.writable = file.readable, file.writable
+        self.target = fd
+
+    @property
+    def path(self) -> str:
+        """The path of its file."""
+        return self._file.path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._file.path = path
+
+    @property
+    def key(self) -> Key:
+        """What is equal for every open of the same stream."""
+        return self._content.key
+
+    @property
+    def stream(self) -> str:
+        """Its name as it was given."""
+        return self._content.name
+
+    @property
+    def described(self) -> File:
+        """Its file."""
+        return self._file
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the content takes for as long as it is open."""
+        return self._content.memory
+
+    def absolute_path_below(self, root: str) -> str:
+        """As of its file."""
+        return self._file.absolute_path_below(root)
+
+    def is_by_link_of(self, other: File) -> bool:
+        """As of its file."""
+        return self._file.is_by_link_of(other.described)
+
+    def settle(self) -> None:
+        """Put the content back; OSError."""
+        if self.writable:
+            self._content.save(self._file, sync=False)
+
+    def flush(self) -> None:
+        """Put the content back, and have it on the disk; OSError."""
+        if self.writable:
+            self._content.save(self._file, sync=True)
+
+    def remove(self) -> None:
+        """Remove the stream, its file stays; OSError, NtError(ACCESS_DENIED) if read-only."""
+        self.root.check_writable()
+        self._content.remove(self._file)
+
+    def rename(self, stream: str, *, replace: bool) -> None:
+        """Give the stream another name: [MS-FSA] 2.1.5.15.11.1.  Blocks.
+
+        Only an empty one is replaced; the caller knows that nobody has it open.  Raises NtError:
+        OBJECT_NAME_COLLISION, INVALID_PARAMETER, ACCESS_DENIED in a read-only share; OSError.
+        """
+        self.root.check_writable()
+        there = attribute.find(self._file, stream)
+        if there is not None and fold(there[0]) != fold(self.stream):
+            if not replace:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            if _measured(self._file, *there).size:
+                raise NtError(NtStatus.INVALID_PARAMETER)
+            attribute.remove(self._file, there[1])
+        if stream != self.stream:
+            self._content.rename(self._file, stream)
+
+    def close(self) -> None:
+        """Close it with its file; a second call does nothing."""
+        fd, self.fd = self.fd, -1
+        if fd < 0:
+            return
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._file.close)
+            closing.callback(self._content.release, self._file)
+            os.close(fd)
+
+
+def open_stream(file: File, stream: str, *, read: bool, write: bool) -> StreamFile:
+    """Open a stream that is there, of an open file, which is the stream's own from then on.
+
+    `file` is open as the stream is to be, a directory for reading alone.  Blocks.  Raises NtError:
+    OBJECT_NAME_NOT_FOUND, OBJECT_NAME_INVALID where there can be none, ACCESS_DENIED; OSError.
+    """
+    store.check_streams(file)
+    if write:
+        file.root.check_writable()
+    opened = content.acquire(file, stream, write=write)
+    try:
+        mode = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
+        fd = os.open(content.proc_name(opened.fd), mode | os.O_CLOEXEC)
+        with closed_on_error(fd):
+            found = StreamFile(file, opened, fd)
+            found.readable, found.writable = read or not write, write
+    except BaseException:
+        opened.release(file)
+        raise
+    return found
+
+
+def create_stream(file: File, stream: str) -> None:
+    """Make a stream, which is empty.  Blocks.
+
+    Raises NtError: OBJECT_NAME_COLLISION, OBJECT_NAME_INVALID where there can be none,
+    ACCESS_DENIED in a read-only share, INSUFFICIENT_RESOURCES for one too many, DISK_FULL; OSError.
+    """
+    store.check_streams(file)
+    file.root.check_writable()
+    there = attribute.listed(file)
+    folded = fold(stream)
+    for name, its in there.items():
+        if fold(name) == folded:
+            value = attribute.load(file, its)
+            if not isinstance(value, Reference) or store.size_of(file, value) is not None:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            attribute.remove(file, its)  # its content was removed from the store
+    if len(there) >= _MOST:
+        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+    attribute.keep(file, attribute.attribute_of(stream), b"")
+
+
+def has_stream(file: File, stream: str) -> bool:
+    """Whether a file has this stream, in any spelling.  Errors as `open_stream`."""
+    store.check_streams(file)
+    return attribute.find(file, stream) is not None
+
+
+class Measured(NamedTuple):
+    """A stream as FileStreamInformation has it."""
+
+    name: str
+    size: int
+    allocation: int
+
+
+def list_streams(file: File) -> list[Measured]:
+    """The named streams of an open file, or of the one whose stream it is.  Blocks; OSError.
+
+    None where the share or the file system has none.
+    """
+    file = file.described
+    if not file.root.has_streams:
+        return []
+    try:
+        streams = attribute.listed(file)
+    except NtError:
+        return []
+    return [_measured(file, name, its) for name, its in list(streams.items())[: 2 * _MOST]]
+
+
+def _measured(file: File, name: str, its: bytes) -> Measured:
+    status = content.size_if_open(file, name)
+    if status is None:
+        value = attribute.load(file, its)
+        if not isinstance(value, Reference):
+            size = len(value or b"")
+            return Measured(name, size, -(-size // 8) * 8)
+        status = store.size_of(file, value)
+        if status is None:
+            return Measured(name, 0, 0)
+    return Measured(name, status.st_size, status.st_blocks * _SPARSE_UNIT)
+
+
+def remove_streams(file: File) -> None:
+    """Remove all named streams of an open file, of which none is open.  Blocks; OSError."""
+    for stream in list_streams(file):
+        remove_stream(file, stream.name)
+
+
+def remove_stream(file: File, stream: str) -> None:
+    """Remove a stream that is not open from an open file, if it is there.  Blocks; OSError."""
+    there = attribute.find(file, stream)
+    if there is not None:
+        attribute.remove(file, there[1])
