@@ -18,6 +18,7 @@ from smbd.crypto import (
 from tests.core import messages
 from tests.core.messages import (
     CANCEL,
+    LOGOFF,
     NEGOTIATE,
     RELATED,
     SESSION_SETUP,
@@ -29,7 +30,7 @@ from tests.scripted.offer import PLAIN
 from tests.scripted.session import Bare, Session, credentials
 
 SUCCESS, MORE_PROCESSING, PENDING = 0, 0xC0000016, 0x103
-USER_SESSION_DELETED = 0xC0000203
+USER_SESSION_DELETED, ACCESS_DENIED = 0xC0000203, 0xC0000022
 SEALED = b"\xfdSMB"
 BINDING = 1  # SMB2_SESSION_FLAG_BINDING
 _NO_KEY = 3  # SessionFlags: guest, anonymous
@@ -131,8 +132,13 @@ class Peer:
         if session is self._binding and answer.status != MORE_PROCESSING:
             return  # `login` checks it with the new key; a server that refuses may have none
         in_between = answer.command == SESSION_SETUP and answer.status != SUCCESS
+        failed = answer.status not in {MORE_PROCESSING, ACCESS_DENIED}
         signer = session.signer if in_between else self._channel_signer(session)
         assert signer is None or signer.verify(memoryview(bytearray(answer.raw)))
+        # What follows, an ECHO say, finds no key on the server.  A binding that fails ends nothing.
+        ended_by = {LOGOFF: answer.status == SUCCESS, SESSION_SETUP: in_between and failed}
+        if ended_by.get(answer.command):
+            self._over.add(answer.session_id)
 
     # --- coming in: NEGOTIATE, SESSION_SETUP, TREE_CONNECT ---
 
