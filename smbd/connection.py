@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from smbd.breaks import pack_break
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, transform_session_id
 from smbd.events import about
@@ -21,6 +22,7 @@ from smbd.request import HEADROOM, Reply, Request
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
 from smbd.session import Channel, Session
+from smbd.state import Break, Client
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
@@ -30,6 +32,7 @@ from smbd.wire.header import (
     SMB1_PROTOCOL_ID,
     TRANSFORM_PROTOCOL_ID,
     Command,
+    Dialect,
     Flags,
 )
 
@@ -63,6 +66,7 @@ class Connection:
     preauth: bytes = PREAUTH_START
     channels: dict[int, Channel] = field(default_factory=dict)  # by SessionId
     now: float = 0.0  # when its last frame came, by the server's clock
+    lease_client: Client | None = None  # whose leases are told of here, once somebody has logged in
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
@@ -211,8 +215,15 @@ class Connection:
             Request(self, frame, SMB1_NEGOTIATE, row, 0, 0, 0, 1, 0, 0, None, None, sealed=False)
         ]
 
-    def logged_in(self) -> None:
-        """Somebody has logged in on this connection: the limits of unauthenticated clients end."""
+    def logged_in(self, session: Session) -> None:
+        """Somebody has logged in on this connection: the limits of unauthenticated clients end.
+
+        From now on it is its client's, and is told of breaks.  Leases began with 2.1.
+        """
+        if self.lease_client is None and self.negotiated.dialect >= Dialect.SMB_2_1:
+            clients = self.service.tables.clients
+            _, user, _ = session.claimants
+            self.lease_client = clients.join(self.negotiated.client_guid, user, self)
         self.on_login()
 
     def add_channel(self, session: Session) -> Channel:
@@ -222,6 +233,7 @@ class Connection:
         channel.preauth = self.preauth
         self.channels[session_id] = channel
         session.channels.append(channel)
+        session.listeners.join(channel)
         return channel
 
     # --- out ---
@@ -258,6 +270,10 @@ class Connection:
         else:
             frame[0:4] = len(message).to_bytes(4, "big")
             self.emit([frame])
+
+    def tell_break(self, notification: Break) -> None:
+        """Send the client that a lease is broken, which is of no session ([MS-SMB2] 3.3.4.7)."""
+        self.notify(pack_break(notification), 0, None)
 
     def finish(self, request: Request, reply: Reply) -> list[Buffer]:
         """The buffers of one whole frame that holds one response."""

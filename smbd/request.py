@@ -12,7 +12,7 @@ from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
 from smbd.share import Share
-from smbd.state import Open, PipeOpen, Tables, Wait
+from smbd.state import Client, Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
@@ -52,6 +52,7 @@ class ConnectionView(Protocol):
     channels: dict[int, Channel]  # by SessionId
     memory: MemoryAccount
     now: float  # when its last frame came, by the server's clock
+    lease_client: Client | None  # whose leases are told of here, once somebody has logged in
     login_due: float  # when the last of the login answers that are held back leaves
 
     @property
@@ -63,7 +64,7 @@ class ConnectionView(Protocol):
     ) -> None:
         """Log a line that begins with the client."""
 
-    def logged_in(self) -> None:
+    def logged_in(self, session: Session) -> None:
         """Somebody has logged in here."""
 
     def add_channel(self, session: Session) -> Channel:

@@ -37,7 +37,6 @@ class Service:
     blocking: Blocking
     tables: Tables
     clock: Callable[[], float] = time.monotonic  # in seconds; any thread may ask it
-    deadlines: Deadlines = field(default_factory=Deadlines)  # by that clock
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
@@ -50,6 +49,11 @@ class Service:
 
     def __post_init__(self) -> None:
         self._began = self.clock()
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """What is due, by that clock."""
+        return self.tables.deadlines
 
     @property
     def uptime(self) -> float:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smbd.auth import Exchange, Identity
+from smbd.breaks import pack_break
 from smbd.crypto import Sealer, Signer
 from smbd.memory import TREE, Holding, MemoryAccount
 from smbd.share import Share
-from smbd.state import Open, PipeOpen
+from smbd.state import Break, Listeners, Open, PipeOpen
 from smbd.vfs import Root
 
 
@@ -44,6 +45,11 @@ class Tree:
         """The memory of the connection."""
         return self.session.account
 
+    @property
+    def teller(self) -> Listeners:
+        """Tells the client that an oplock is broken."""
+        return self.session.listeners
+
     def enter(self, opened: Open | PipeOpen) -> None:
         """Hold a file or pipe until `leave`."""
         self.session.table_of(opened)[opened.volatile_id] = opened
@@ -66,6 +72,13 @@ class Channel:
     exchange: Exchange | None = None  # the login under way, also a re-authentication
     preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
 
+    def tell_break(self, notification: Break) -> None:
+        """Send the client that an oplock is broken ([MS-SMB2] 3.3.4.6)."""
+        session = self.session
+        seals = session.encrypt or any(tree.encrypt for tree in session.trees.values())
+        body = pack_break(notification)
+        self.notify(body, session.session_id, session if seals else None)
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -81,6 +94,7 @@ class Session:
     network: str = ""  # ... which addresses count as one with it: for limits
     account: MemoryAccount = field(default_factory=MemoryAccount)  # its first connection's
     channels: list[Channel] = field(default_factory=list)  # in the order they came
+    listeners: Listeners = field(default_factory=Listeners)  # the same, to be told of breaks
     identity: Identity | None = None
     first_identity: Identity | None = None  # of its first login: the keys are this account's
     suspended: bool = False  # it has to prove itself again, or has ended
@@ -128,7 +142,9 @@ class Session:
         self.suspended = True
         self.memory.end()
         while self.channels:
-            self.channels.pop().leave()
+            channel = self.channels.pop()
+            self.listeners.lost(channel)
+            channel.leave()
 
     def connect(
         self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None

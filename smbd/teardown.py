@@ -15,12 +15,13 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from smbd.connection import Connection
 from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
 from smbd.session import Session, Tree
-from smbd.state import REMOVED, Link, Open, PipeOpen, modified
+from smbd.state import REMOVED, Link, Open, Operation, PipeOpen, modified
 from smbd.turns import Turn
 from smbd.vfs.closes import close_may_wait
 from smbd.waiting import begun
@@ -38,6 +39,11 @@ def drop_open(service: Service, open_: Open) -> Link | None:
     """
     if open_.closed:
         return None
+    if open_.delete_on_close and open_.cachings.keepers:
+        # What others keep open for no program would keep the name from going.
+        wait = open_.cachings.contend(Operation.REMOVE, open_.caching, service.clock())
+        if wait is not None:
+            wait.give_up()
     open_.kept_write_time = write_time.kept(service.tables.files, open_)
     open_.closed_at = filetime_from_unix(time.time_ns())
     link = service.tables.leave(open_)
@@ -173,6 +179,19 @@ async def closed_on_error(service: Service, open_: Open) -> AsyncIterator[None]:
                 open_.delete_on_close = False
                 await end_open(service, open_)
             raise
+
+
+def lose_connection(connection: Connection) -> None:
+    """Nothing can be told over a connection any more.
+
+    What was told and not acknowledged is told again over another one of the same client, and the
+    client gives way if it has none.
+    """
+    for channel in connection.channels.values():
+        channel.session.listeners.lost(channel)
+    client, connection.lease_client = connection.lease_client, None
+    if client is not None:
+        client.lost(connection)
 
 
 async def end_tree(service: Service, tree: Tree) -> None:

@@ -67,6 +67,7 @@ class Options:
     engine_options: Mapping[str, int] | None = None
     signing: Literal["required", "enabled"] = "required"
     encryption: Literal["off", "desired", "required"] = "off"
+    leases: bool = True  # and oplocks
     min_dialect: str = "2.0.2"
     max_dialect: str = "3.1.1"
     port: int = 0
@@ -83,6 +84,7 @@ class Options:
             listen=(Address("127.0.0.1", self.port),),
             signing=self.signing,
             encryption=self.encryption,
+            leases=self.leases,
             min_dialect=_dialect("min_dialect", self.min_dialect),
             max_dialect=_dialect("max_dialect", self.max_dialect),
             limits=self.limits,
@@ -95,6 +97,7 @@ class Options:
             guest=self.guest,
             streams=self.streams,
             encryption=self.encryption,
+            leases=self.leases,
             engine=self.engine,
             engine_options=self.engine_options or {},
         )

@@ -204,6 +204,14 @@ class Transport:
         self.send(buffers)
         self.flush()
 
+    def emit_soon(self, buffers: Sequence[Buffer]) -> None:
+        """Send a frame when the event loop comes round, together with others.
+
+        A request may break a thousand leases of one client.
+        """
+        self.send(buffers)
+        trio.lowlevel.current_trio_token().run_sync_soon(self.flush, idempotent=True)
+
     def flush(self) -> None:
         """Send what the socket takes; the rest leaves when it takes more."""
         if self._blocked.is_set():

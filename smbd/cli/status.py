@@ -49,6 +49,7 @@ _OPENS: Sequence[Column] = (
     ("path", "path", str),
     ("user", "user", str),
     ("access", "access", str),
+    ("caching", "cached by", str),
 )
 _LOCKS: Sequence[Column] = (
     ("share", "share", str),

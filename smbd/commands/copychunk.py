@@ -3,6 +3,7 @@
 from struct import Struct
 
 from smbd import vfs
+from smbd.commands.caching import tell_change
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, status_of_oserror
 from smbd.request import Reply, Request
@@ -104,6 +105,7 @@ async def _copy_chunks(
             target, target_start, length, writing=True
         ):
             return pack_copychunk(written, 0, total), NtStatus.FILE_LOCK_CONFLICT
+        tell_change(request, target)
         try:
             count = await request.blocking_long(
                 vfs.copy_range, source.file, target.file, start, target_start, length
@@ -112,6 +114,7 @@ async def _copy_chunks(
             if not total:
                 raise
             return pack_copychunk(written, 0, total), status_of_oserror(error)
+        tell_change(request, target)
         total += count
         if count:
             target.unreported |= WRITTEN

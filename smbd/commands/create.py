@@ -2,7 +2,7 @@
 
 from smbd.commands import aapl, create_contexts
 from smbd.commands.create_contexts import Asked
-from smbd.commands.entering import check_limits, enter, entered
+from smbd.commands.entering import check_limits, enter, entered, leased_by
 from smbd.commands.leases import opened
 from smbd.fsa import security
 from smbd.fsa.opening import (
@@ -16,10 +16,10 @@ from smbd.fsa.opening import (
 from smbd.fsa.streams import open_or_create_stream
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import ADDED, WRITTEN, Change, Open, modified
+from smbd.state import ADDED, WRITTEN, Change, Open, Operation, Wait, level_of, modified
 from smbd.teardown import closed_on_error
 from smbd.vfs import fold, parse_name
-from smbd.waiting import in_turn
+from smbd.waiting import in_turn, until
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import (
@@ -70,10 +70,14 @@ def try_now(request: Request) -> Reply | None:
         if files.changes.meet(found.file) is not None:
             found.file.close()
             return None
-        open_ = enter(request, message, found)
+        open_ = enter(request, message, asked, found)
     except BaseException:
         found.file.close()
         raise
+    if isinstance(open_, Wait):
+        open_.give_up()
+        found.file.close()
+        return None
     return _finish(request, open_, found, asked)
 
 
@@ -83,7 +87,7 @@ async def run(request: Request) -> Reply:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
-    open_, found = await _in_turn(request, message, wanted)
+    open_, found = await _create(request, message, asked, wanted)
     if found.action == CreateAction.CREATED:
         named = found.file if found.made is None else found.made
         stream = modified(CompletionFilter.STREAM_NAME)
@@ -93,12 +97,12 @@ async def run(request: Request) -> Reply:
 
 def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
     request.open = open_
-    contexts = create_contexts.answers(asked, found)
+    contexts = create_contexts.answers(asked, found, open_.caching)
     if asked.aapl is not None:
         contexts.append((ContextName.AAPL, aapl.answer(request, asked.aapl)))
     return Reply(
         pack_create_response(
-            OplockLevel.NONE,
+            _level(open_),
             found.action,
             found.information,
             open_.persistent_id,
@@ -108,32 +112,58 @@ def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
     )
 
 
-async def _in_turn(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
+def _level(open_: Open) -> int:
+    """OplockLevel: what the client may cache."""
+    caching = open_.caching
+    if caching is None:
+        return OplockLevel.NONE
+    return level_of(caching.held) if caching.is_oplock else OplockLevel.LEASE
+
+
+async def _create(
+    request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
+) -> tuple[Open, Found]:
+    """Open, and again if what was opened was gone, moved or cached by others.
+
+    The wait has no place in the queue: the client that caches the file may have to open it by the
+    same name before it can give up what it has cached.
+    """
+    for _ in range(_TRIES):
+        check_limits(request)  # also before: a CREATE that is refused should make no file
+        created = await _in_turn(request, message, asked, wanted)
+        if not isinstance(created, Wait):
+            return created
+        await until(request.waits_for(created))
+    raise NtError(NtStatus.SHARING_VIOLATION)
+
+
+async def _in_turn(
+    request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
+) -> tuple[Open, Found] | Wait:
     """Open, after each other CREATE that may be making or overwriting this very name.
 
     A file without its attributes, EAs and descriptor is not there yet.
     """
     queues, name = request.tables.files.queues, (request.live_root(), fold(wanted.path))
     if wanted.disposition == CreateDisposition.OPEN and name not in queues:
-        return await _create(request, message, wanted)
+        return await _try(request, message, asked, wanted)
     async with in_turn(queues.join(name)):
-        return await _create(request, message, wanted)
+        return await _try(request, message, asked, wanted)
 
 
-async def _create(request: Request, message: CreateRequest, wanted: Wanted) -> tuple[Open, Found]:
-    """Open in a worker, and again if that was gone or moved before it could be entered."""
-    root = request.live_root()
-    for _ in range(_TRIES):
-        check_limits(request)  # also before: a CREATE that is refused should make no file
-        with request.tables.files.changes.flight() as flight:
-            open_or_make = open_or_create_stream if wanted.stream else open_or_create
-            found = await opened(request, open_or_make, root, wanted)
-            open_ = await entered(request, message, found, flight)
-        if open_ is not None:
-            if wanted.truncates and found.action != CreateAction.CREATED:
-                await _truncate(request, open_, found, wanted)
-            return open_, found
-    raise NtError(NtStatus.SHARING_VIOLATION)
+async def _try(
+    request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
+) -> tuple[Open, Found] | Wait:
+    """Open in a worker; or what to wait for before another try."""
+    with request.tables.files.changes.flight() as flight:
+        open_or_make = open_or_create_stream if wanted.stream else open_or_create
+        found = await opened(request, open_or_make, request.live_root(), wanted)
+        open_ = await entered(request, message, asked, found, flight)
+    if isinstance(open_, Wait):
+        return open_
+    if wanted.truncates and found.action != CreateAction.CREATED:
+        await _truncate(request, open_, found, wanted)
+    return open_, found
 
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:
@@ -145,6 +175,8 @@ async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted)
         assert isinstance(change, Change)
         with change:
             found.information = await request.blocking_long(truncate, found.file, wanted)
+        # Once more: others may have read the old data meanwhile, and cached it anew.
+        open_.cachings.contend(Operation.OVERWRITE, open_.caching, request.service.clock())
         tables.changed(open_, modified(WRITTEN | CompletionFilter.ATTRIBUTES))
     superseded = wanted.disposition == CreateDisposition.SUPERSEDE
     found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
@@ -191,7 +223,15 @@ def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
         security=asked.security,
         eas=asked.eas or (),
         allocation=asked.allocation,
+        made_refusal=_made_refusal(request, message, asked),
     )
+
+
+def _made_refusal(request: Request, message: CreateRequest, asked: Asked) -> int:
+    """[MS-SMB2] 3.3.5.9.8: a lease key is of one file, and a file that is made is another one."""
+    lease, client = leased_by(request, message, asked), request.connection.lease_client
+    in_use = lease is not None and client is not None and lease.key in client.leases
+    return NtStatus.INVALID_PARAMETER if in_use else 0
 
 
 def _access(desired: int) -> int:

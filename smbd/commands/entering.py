@@ -8,40 +8,47 @@ import contextlib
 
 import trio
 
+from smbd.commands.create_contexts import Asked
 from smbd.fsa.opening import TRUNCATES, Found
 from smbd.memory import OPEN
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
-from smbd.state import Change, Flight, Open
+from smbd.state import OPLOCKS, Change, Flight, Open, Wait, WantedCaching
 from smbd.vfs import File
 from smbd.vfs.closes import close_may_wait
 from smbd.waiting import until
-from smbd.wire.create import CreateAction, CreateOptions, CreateRequest
+from smbd.wire.create import CreateAction, CreateOptions, CreateRequest, OplockLevel
+from smbd.wire.create_contexts import Lease
 from smbd.wire.header import Dialect
 
 
 async def entered(
-    request: Request, message: CreateRequest, found: Found, flight: Flight
-) -> Open | None:
-    """Agree with the other opens of the file and become one of them; None: look for it again.
+    request: Request, message: CreateRequest, asked: Asked, found: Found, flight: Flight
+) -> Open | Wait:
+    """Agree with the other opens of the file and become one of them.
 
-    Where that cannot be, nothing is left of what was opened, and of what was made.
+    Or what to wait for before it is looked for again: a client that gives up what it has cached
+    writes it first, so nothing of what was found is true any more.  Where neither can be, nothing
+    is left of what was opened, and of what was made.
     """
     try:
-        while (wait := flight.meets(found.file)) is not None:
-            made = found.action == CreateAction.CREATED
-            if not made:
+        while True:
+            wait = flight.meets(found.file)
+            if wait is None:
+                if found.failure is not None:
+                    raise found.failure
+                entered = enter(request, message, asked, found)
+                if isinstance(entered, Open):
+                    return entered
+                wait = entered
+            if found.action != CreateAction.CREATED:
                 await _close(request, found.file)
-            await until(wait)
-            if not made:
-                return None
+                return wait
+            await until(request.waits_for(wait))
             flight.begin()
             if not await _still_there(request, found.file):
                 await _close(request, found.file)
-                return None
-        if found.failure is not None:
-            raise found.failure
-        return enter(request, message, found)
+                return Wait(over=True)
     except BaseException:
         await _undo(request, found)
         raise
@@ -77,8 +84,11 @@ async def _undo(request: Request, found: Found) -> None:
         await _close(request, found.file)
 
 
-def enter(request: Request, message: CreateRequest, found: Found) -> Open:
-    """Agree with the other opens of the file and become one of them; NtError."""
+def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) -> Open | Wait:
+    """Agree with the other opens of the file and become one of them; NtError.
+
+    Or what to wait for before all of it is tried again.
+    """
     _check_ended(request)
     opens = request.tables.opens
     open_ = Open(
@@ -94,8 +104,45 @@ def enter(request: Request, message: CreateRequest, found: Found) -> Open:
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
         open_.channel_sequence = request.sequence & 0xFFFF
     truncates = message.create_disposition in TRUNCATES
-    request.tables.enter(open_, request.live_tree(), truncates=truncates)
-    return open_
+    now = request.service.clock()
+    caching = _caching(request, message, asked, found)
+    wait = request.tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
+    return open_ if wait is None else wait
+
+
+def _caching(request: Request, message: CreateRequest, asked: Asked, found: Found) -> WantedCaching:
+    """What the client would cache, as far as the share and the dialect let it.
+
+    [MS-SMB2] 3.3.5.9: a lease is asked for by the level and by a context; 3.3.5.9.11: version 2
+    is for 3.x.
+    """
+    level, directory = message.requested_oplock_level, found.file.is_directory
+    wanted = WantedCaching(
+        allocation=found.information.allocation_size,
+        directory=directory,
+        made=found.action == CreateAction.CREATED,
+    )
+    if not request.live_share().config.leases:
+        return wanted
+    wanted.oplock = OPLOCKS.get(level, 0)
+    lease = leased_by(request, message, asked)
+    if lease is not None and not directory:
+        wanted.client, wanted.lease = request.connection.lease_client, lease
+    return wanted
+
+
+def leased_by(request: Request, message: CreateRequest, asked: Asked) -> Lease | None:
+    """The lease that a CREATE asks for, if it may."""
+    lease, negotiated = asked.lease, request.connection.negotiated
+    if (
+        lease is None
+        or message.requested_oplock_level != OplockLevel.LEASE
+        or not request.live_share().config.leases
+        or not any(lease.key)
+        or (lease.version > 1 and negotiated.dialect < Dialect.SMB_3_0)
+    ):
+        return None
+    return lease
 
 
 def check_limits(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from smbd.commands.caching import tell_change
 from smbd.memory import LOCK
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -32,6 +33,8 @@ def try_now(request: Request) -> Reply | None:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
         request.waits_for(open_.locks.wait(_range(open_, message.locks[0])))
         return None
+    else:
+        tell_change(request, open_)
     return _finish(open_, message)
 
 
@@ -47,6 +50,7 @@ async def run(request: Request) -> Reply:
     except NtError:
         open_.locks.release(wait.wanted)
         raise
+    tell_change(request, open_)
     return _finish(open_, parse_lock_request(request.frame))
 
 

@@ -171,7 +171,9 @@ def _agree(
     return replace(
         agreed,
         multi_credit=True,
-        capabilities=agreed.capabilities | Capabilities.LARGE_MTU,
+        capabilities=agreed.capabilities
+        | Capabilities.LARGE_MTU
+        | (Capabilities.LEASING if server.leases else 0),
         max_read=server.limits.max_read,
         max_write=server.limits.max_write,
         max_transact=server.limits.max_transact,

@@ -1,21 +1,69 @@
-"""OPLOCK_BREAK acknowledgments ([MS-SMB2] 3.3.5.22): none is due, since no oplock is granted."""
+"""OPLOCK_BREAK acknowledgments ([MS-SMB2] 3.3.5.22): a client has given up what it had cached."""
+
+import trio
 
 from smbd.commands.reply import never
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
+from smbd.state import OPLOCKS, Caching, level_of
+from smbd.wire.create import OplockLevel
 from smbd.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
     OplockBreakAcknowledgment,
+    pack_lease_break_response,
+    pack_oplock_break,
     parse_oplock_break_acknowledgment,
 )
 
 
 def try_now(request: Request) -> Reply | None:
-    """Tell the client that nothing is being broken."""
+    """Whoever waits for the file looks again; nothing here waits."""
     message = parse_oplock_break_acknowledgment(request.frame)
     if isinstance(message, OplockBreakAcknowledgment):
-        request.find_open(message)
-        raise NtError(NtStatus.INVALID_OPLOCK_PROTOCOL)
-    raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)  # 3.3.5.22.2: no such lease
+        return _oplock(request, message)
+    return _lease(request, message)
 
 
 run = never
+
+
+def _oplock(request: Request, message: OplockBreakAcknowledgment) -> Reply:
+    """[MS-SMB2] 3.3.5.22.1.
+
+    Where none is due the specification has INVALID_DEVICE_STATE.  Windows and Samba say
+    INVALID_OPLOCK_PROTOCOL, and smbtorture expects that.
+    """
+    open_ = request.find_open(message)
+    oplock, level = open_.caching, message.oplock_level
+    if oplock is None or not oplock.is_oplock or not oplock.is_breaking:
+        raise NtError(NtStatus.INVALID_OPLOCK_PROTOCOL)
+    if level not in _LEFT:
+        oplock.settle(0)
+        is_lease = level == OplockLevel.LEASE
+        raise NtError(NtStatus.INVALID_PARAMETER if is_lease else NtStatus.INVALID_OPLOCK_PROTOCOL)
+    # Level II where none was offered is none.
+    state = OPLOCKS.get(level, 0) & oplock.offered
+    left = oplock.acknowledge(state)
+    _go_on_behind_the_answer(request, oplock)
+    return Reply(pack_oplock_break(level_of(left), open_.persistent_id, open_.volatile_id))
+
+
+def _lease(request: Request, message: LeaseBreakAcknowledgment) -> Reply:
+    """[MS-SMB2] 3.3.5.22.2: of the client's own leases alone."""
+    client = request.connection.lease_client
+    if client is None:
+        raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
+    lease = client.lease(message.lease_key)
+    left = lease.acknowledge(message.lease_state)
+    _go_on_behind_the_answer(request, lease)
+    return Reply(pack_lease_break_response(message.lease_key, left))
+
+
+def _go_on_behind_the_answer(request: Request, caching: Caching) -> None:
+    """What is broken further is told behind the answer to the acknowledgment, as Windows does."""
+    token = trio.lowlevel.current_trio_token()
+    token.run_sync_soon(caching.go_on, request.connection.now)
+
+
+# What a client may say that it keeps.
+_LEFT = frozenset((OplockLevel.NONE, OplockLevel.LEVEL_II))

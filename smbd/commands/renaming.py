@@ -5,7 +5,7 @@ from smbd.fsa import naming, security
 from smbd.fsa.naming import NewName, Place
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
-from smbd.state import Change, FileTable, Open, Wait, linked, renamed
+from smbd.state import Change, FileTable, Open, Operation, Wait, linked, renamed
 from smbd.vfs import name_to_path
 from smbd.waiting import alone, until
 from smbd.wire.access import Access
@@ -38,12 +38,13 @@ async def _carry_out(request: Request, open_: Open, name: NewName) -> None:
     if request.live_tree().barred:
         # A new name is a right over the folder, which the handle does not have.
         raise NtError(NtStatus.ACCESS_DENIED)
-    async with alone(request.tables.files, open_):
-        for _ in range(_TRIES):
+    for _ in range(_TRIES):
+        async with alone(request.tables.files, open_):
             wait = await _try(request, open_, name)
-            if wait is None:
-                return
-            await until(wait)
+        if wait is None:
+            return
+        # Not while it stands in the file's queue: who gives up what he has cached may have to.
+        await until(request.waits_for(wait))
     raise NtError(NtStatus.SHARING_VIOLATION)
 
 
@@ -57,6 +58,9 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
     token = security.token_of(request.live_session().identity)
     with await request.blocking(naming.look, file, name.target, token) as place:
         _check_source(open_)
+        wait = _handles_kept(request, open_, name, place)
+        if wait is not None:
+            return wait
         _check_place(files, open_, name, place)
         change = _reserve(files, open_, name, place)
         if isinstance(change, Wait):
@@ -69,6 +73,24 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
                 return Wait(over=True)
             _tell(request, open_, name, old)
     return None
+
+
+def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) -> Wait | None:
+    """What to wait for: clients that keep the file open, or the one in its place, for no program.
+
+    And where a directory moves, all that lies in it.
+    """
+    files, file, now = request.tables.files, open_.file, request.service.clock()
+    wait = None
+    if name.moves:
+        wait = open_.cachings.contend(Operation.REMOVE, open_.caching, now)
+    if wait is None and place.there is not None and name.replace:
+        there = files.of(place.there)
+        if there is not None and place.there.identity != file.identity:
+            wait = there.cachings.contend(Operation.REMOVE, open_.caching, now)
+    if wait is None and name.moves and file.is_directory:
+        wait = files.contend_below(file, now)
+    return wait
 
 
 def _reserve(files: FileTable, open_: Open, name: NewName, place: Place) -> Change | Wait:

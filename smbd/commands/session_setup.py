@@ -158,7 +158,7 @@ async def _begin(
         await end_session(service, previous)
         _check_alive(connection, channel)
     _establish(connection, channel, message, identity)
-    connection.logged_in()
+    connection.logged_in(session)
     name = _name(identity)
     connection.tell(logging.INFO, "logged in", "%s logged in", name, user=name)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from smbd import vfs
 from smbd.commands import renaming
-from smbd.commands.reply import later
+from smbd.commands.caching import ask_for_handles, await_handles, tell_change
 from smbd.commands.write_time import restore
 from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
@@ -12,6 +12,7 @@ from smbd.request import Reply, Request
 from smbd.state import Open, modified
 from smbd.waiting import alone, begun
 from smbd.wire import fscc
+from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import SETTABLE_MODES
 from smbd.wire.dtyp import parse_security_descriptor
@@ -19,7 +20,20 @@ from smbd.wire.fscc import BasicInformation, DispositionFlags, FileClass
 from smbd.wire.query_info import InfoType
 from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info_request
 
-try_now = later  # changing metadata may wait for the journal
+
+def try_now(request: Request) -> Reply | None:
+    """None: changing metadata may wait for the journal.
+
+    But whoever keeps the file open for no program hears at once that its name is to go.
+    """
+    message = parse_set_info_request(request.frame)
+    open_ = request.find_open(message, len(message.data))
+    renames = message.info_type == InfoType.FILE and message.info_class == FileClass.RENAME
+    if renames and open_.cachings.keepers and open_.granted_access & Access.DELETE:
+        wait = ask_for_handles(request, open_)
+        if wait is not None:
+            wait.give_up()
+    return None
 
 
 async def run(request: Request) -> Reply:
@@ -74,6 +88,8 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
     """Mark for deletion, or take the mark off ([MS-FSA] 2.1.5.15.3)."""
     changes = request.tables.files.changes
+    if value:
+        await await_handles(request, open_)
     async with alone(request.tables.files, open_):
         # Reserved, so that nothing is made in a directory between the look and the mark.
         with await begun(lambda: changes.begin([open_.file.identity])):
@@ -93,13 +109,17 @@ async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
 
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
+    tell_change(request, open_)
     await request.blocking_long(vfs.set_end_of_file, open_.file, value)
+    tell_change(request, open_)
     request.tables.changed(open_, modified(CompletionFilter.SIZE))
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
     _require_file(open_)
+    tell_change(request, open_)
     await request.blocking_long(vfs.allocate, open_.file, value)
+    tell_change(request, open_)
     request.tables.changed(open_, modified(CompletionFilter.SIZE))
 
 

@@ -4,6 +4,7 @@ cifs.ko makes fallocate, punching holes and SEEK_HOLE of them.
 """
 
 from smbd import vfs
+from smbd.commands.caching import tell_change
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -48,7 +49,9 @@ async def set_zero_data(request: Request, open_: Open, message: IoctlRequest) ->
     asked = parse_zero_data(message.input)
     length = asked.beyond_final_zero - asked.offset
     open_.locks.check(open_, asked.offset, length, writing=True)
+    tell_change(request, open_)
     await request.blocking_long(vfs.zero_range, open_.file, asked.offset, asked.beyond_final_zero)
+    tell_change(request, open_)
     open_.unreported |= WRITTEN
     return ioctl_reply(request, message)
 

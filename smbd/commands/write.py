@@ -1,6 +1,7 @@
 """WRITE ([MS-SMB2] 3.3.5.13): the payload goes from the receive buffer to the engine, uncopied."""
 
 from smbd import vfs
+from smbd.commands.caching import tell_change
 from smbd.commands.syncing import sync
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -39,6 +40,7 @@ async def run(request: Request) -> Reply:
         count = await engine.write(open_.file.fd, message.data, message.offset)
     else:
         count = await _append(request, open_, message)
+    tell_change(request, open_)
     if _through(open_, message):
         await sync(request, open_)
     return _finish(open_, message, count)
@@ -69,9 +71,16 @@ def _prepare(request: Request, message: WriteRequest) -> Open:
         raise NtError(NtStatus.ACCESS_DENIED)
     if message.offset + length > _MAX_OFFSET:
         raise NtError(NtStatus.INVALID_PARAMETER)
-    if open_.locks.held:
-        open_.locks.check(open_, message.offset, length, writing=True)
+    if open_.locks.held or open_.cachings.keepers:
+        _meet_others(request, open_, message)
     return open_
+
+
+def _meet_others(request: Request, open_: Open, message: WriteRequest) -> None:
+    """Their locks forbid it, or what they have cached is no longer true."""
+    if open_.locks.held:
+        open_.locks.check(open_, message.offset, len(message.data), writing=True)
+    tell_change(request, open_)
 
 
 def _finish(open_: Open, message: WriteRequest, count: int) -> Reply:

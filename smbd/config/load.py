@@ -278,6 +278,7 @@ def _share(
     if "users" in values:
         values["users"] = _allowed(document, key_path, values["users"], users)
     values.setdefault("encryption", server.encryption)
+    values["leases"] = values.get("leases", True) and server.leases
     share = ShareConfig(name, **{"path": document.path, **values})
     engines.check(document, key_path, share)
     if not (users or share.guest):

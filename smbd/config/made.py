@@ -83,7 +83,8 @@ def _share(
     wrong = share_name_problem(share.name)
     if wrong:
         found.problem(key_path, wrong)
-    for key in ("read_only", "guest", "hidden", "streams", "create", "encryption", "engine"):
+    keys = ("read_only", "guest", "hidden", "streams", "create", "encryption", "leases", "engine")
+    for key in keys:
         _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options

@@ -106,6 +106,7 @@ class ServerConfig:
     max_dialect: int = 0x0311
     signing: Signing = "required"
     encryption: Encryption = "off"
+    leases: bool = True  # and oplocks
     limits: Limits = field(default_factory=Limits)
     status_socket: Path | None = None
     log_format: LogFormat = "text"
@@ -127,7 +128,10 @@ class UserConfig:
 
 @dataclass(frozen=True, slots=True)
 class ShareConfig:
-    """A table [shares.NAME]. The path is absolute; encryption has the server's policy in it."""
+    """A table [shares.NAME].
+
+    The path is absolute; encryption and leases have the server's policy in them.
+    """
 
     name: str
     path: Path
@@ -138,6 +142,7 @@ class ShareConfig:
     hidden: bool = False
     streams: bool = True
     encryption: Encryption = "off"
+    leases: bool = True  # and oplocks
     engine: str = DEFAULT_SPEC
     engine_options: Mapping[str, int] = field(default_factory=dict)
     create: bool = False

@@ -59,6 +59,7 @@ class Wanted:
     security: SecurityDescriptor | None = None  # SecD
     eas: Sequence[ExtendedAttribute] = ()  # ExtA
     allocation: int = 0  # AlSi
+    made_refusal: int = 0  # the status of a CREATE that would have to make the file
 
     @property
     def truncates(self) -> bool:
@@ -90,6 +91,8 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
                 missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
                 if not missing or wanted.disposition not in CREATES:
                     raise
+        if wanted.made_refusal:
+            raise NtError(wanted.made_refusal)
         try:
             return create(root, wanted)
         except NtError as error:

@@ -62,6 +62,8 @@ def _open_or_create_in(file: File, wanted: Wanted) -> Found:
 
 def _create_in(file: File, wanted: Wanted) -> Found:
     """Make a stream of a file that is there: it is written to, whatever the new open may do."""
+    if wanted.made_refusal:
+        raise NtError(wanted.made_refusal)
     known, descriptor = vfs.examine(file)
     if known.attributes & FileAttribute.READONLY and not known.is_directory:
         raise NtError(NtStatus.ACCESS_DENIED)
@@ -87,6 +89,8 @@ def _create_with_file(root: Root, wanted: Wanted) -> Found:
     of_file = replace(wanted, stream="", allocation=0, options=wanted.options & ~_OF_STREAM)
     if not root.has_streams:
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    if wanted.made_refusal:
+        raise NtError(wanted.made_refusal)
     found = create(root, of_file)
     if found.failure is None:
         try:

@@ -14,7 +14,7 @@ from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
-from smbd.teardown import end_session
+from smbd.teardown import end_session, lose_connection
 from smbd.transport import Transport
 from smbd.wall import wall
 
@@ -46,7 +46,7 @@ class ClientConnection:
             address.host,
             CommandSequenceWindow(min(limits.credits, _UNAUTHENTICATED_CREDITS)),
             on_login=self._logged_in,
-            emit=self.transport.emit,
+            emit=self.transport.emit_soon,
             memory=memory,
         )
         self._dispatch: Dispatch | None = None
@@ -191,6 +191,8 @@ class ClientConnection:
         """Close all that the client held: also that which a deletion waits for."""
         self._dispatch = None  # and with it the requests that it still knew
         self.connection.on_login = _nobody  # the way back to here: its memory is free at once
+        with wall(f"{self.name}: what it has not acknowledged"):
+            lose_connection(self.connection)
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
         channels = self.connection.channels

@@ -30,6 +30,10 @@ HELP = {
     "logins_failed_total": "Logins with a wrong name or password.",
     "sessions": "Logins now.",
     "locks": "Byte range locks now.",
+    "leases": "Leases of clients now: what they may cache.",
+    "oplocks": "Oplocks of clients now: what they may cache.",
+    "breaks_total": "Leases and oplocks that were taken from a client, in part or whole.",
+    "breaks_expired_total": "Those of them that the client did not acknowledge in time.",
     "share_connections": "Tree connects to the share now.",
     "share_opens": "Files of the share that are open now.",
     "share_hits": "Reads that were answered at once, from the page cache.",
@@ -116,6 +120,10 @@ def text(document: Document) -> str:
         "logins_failed_total": document["failed_logins"],
         "sessions": document["sessions"],
         "locks": document["locks"],
+        "leases": document["leases"],
+        "oplocks": document["oplocks"],
+        "breaks_total": document["breaks"],
+        "breaks_expired_total": document["expired"],
     }
     lines: list[str] = []
     for name, value in values.items():

@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 import trio
@@ -103,14 +104,15 @@ class Server:
         return status.document(self.service, self._clients, self._admission, self.addresses)
 
     async def figures(self) -> dict[str, Any]:
-        """The figures of the document, with counts of sessions and locks instead of lists."""
+        """The figures of the document, with counts of sessions and the like instead of lists."""
         sessions, turn = 0, Turn(self.service.turns)
         turn.begin()
         for one in list(self.service.sessions.values()):
             sessions += one.identity is not None
             await turn.pause()
         counted = status.figures(self.service, self._admission, self.addresses)
-        return counted | {"sessions": sessions, "locks": self.service.tables.files.locks}
+        files = self.service.tables.files
+        return counted | {"sessions": sessions, "locks": files.locks, **asdict(files.caching)}
 
     async def answer(self, question: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer to one question of the control socket, in pieces."""

@@ -14,10 +14,16 @@ from smbd.server.client_connection import ClientConnection
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
-from smbd.state import Open
+from smbd.state import Caching, Open
 from smbd.turns import Turn
 from smbd.wire.access import Access
+from smbd.wire.create_contexts import LeaseState
 
+_CACHING = (
+    ("r", LeaseState.READ_CACHING),
+    ("w", LeaseState.WRITE_CACHING),
+    ("h", LeaseState.HANDLE_CACHING),
+)
 _SIGNING = {HMAC_SHA256: "HMAC-SHA256", AES_CMAC: "AES-CMAC", AES_GMAC: "AES-GMAC"}
 
 
@@ -138,7 +144,15 @@ def _open(service: Service, open_: Open) -> dict[str, Any]:
         "user": _user(service, open_),
         "session": hex(open_.session_id),
         "access": _letters(open_.granted_access),
+        **({"caching": _cached(open_.caching)} if open_.caching is not None else {}),
     }
+
+
+def _cached(caching: Caching) -> str:
+    """What a client may cache of an open file; an oplock is r, rw or rwh too."""
+    letters = "".join(letter for letter, right in _CACHING if caching.held & right)
+    kind = "oplock" if caching.is_oplock else "lease"
+    return f"{kind} {letters or 'none'}{', breaking' if caching.is_breaking else ''}"
 
 
 def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:

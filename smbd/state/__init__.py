@@ -1,8 +1,9 @@
 """What clients hold, for the whole server: opens, share modes, deletions, locks, caching."""
 
-from smbd.state.caching import Break, Caching, Cachings, Operation
+from smbd.state.caching import OPLOCKS, Break, Caching, Operation, level_of
+from smbd.state.cachings import Cachings
 from smbd.state.changes import Change, Changes, Flight
-from smbd.state.client import Channel, Channels, Client
+from smbd.state.client import Client, Listener, Listeners, WantedCaching
 from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, renamed
 from smbd.state.file_state import FileState, Link
@@ -20,6 +21,7 @@ from smbd.state.waits import Place, Wait
 
 __all__ = [
     "ADDED",
+    "OPLOCKS",
     "REMOVED",
     "WRITTEN",
     "Break",
@@ -31,8 +33,6 @@ __all__ = [
     "ChangeNotifyEntry",
     "ChangeNotifyList",
     "Changes",
-    "Channel",
-    "Channels",
     "Client",
     "Deadline",
     "Deadlines",
@@ -43,6 +43,8 @@ __all__ = [
     "Flight",
     "Holder",
     "Link",
+    "Listener",
+    "Listeners",
     "Listing",
     "LockWait",
     "Open",
@@ -53,6 +55,8 @@ __all__ = [
     "Queues",
     "Tables",
     "Wait",
+    "WantedCaching",
+    "level_of",
     "linked",
     "modified",
     "renamed",

@@ -5,7 +5,6 @@ is a Caching that all opens with its key have together, an oplock one that belon
 batch is all three rights, exclusive READ and WRITE, level II READ alone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
@@ -13,12 +12,11 @@ from typing import NamedTuple, Protocol
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.deadlines import Deadline, Deadlines
-from smbd.state.waits import Wait
 from smbd.wire.access import Access
-from smbd.wire.create_contexts import Lease, LeaseState
+from smbd.wire.create import OplockLevel
+from smbd.wire.create_contexts import LeaseState
 
 R, H, W = LeaseState.READ_CACHING, LeaseState.HANDLE_CACHING, LeaseState.WRITE_CACHING
-_RIGHTS = (R, H, W)
 
 # Seconds that a client has to acknowledge a break ([MS-SMB2] 3.3.2.1: as Windows).
 PATIENCE = 35.0
@@ -55,6 +53,20 @@ RULES = {
 }
 
 
+# What an oplock is, in these rights; and the other way round.
+OPLOCKS = {
+    OplockLevel.LEVEL_II: R,
+    OplockLevel.EXCLUSIVE: R | W,
+    OplockLevel.BATCH: R | W | H,
+}
+_LEVELS = {state: level for level, state in OPLOCKS.items()}
+
+
+def level_of(state: int) -> int:
+    """The OplockLevel of what an oplock has."""
+    return _LEVELS.get(state, OplockLevel.NONE)
+
+
 def only_looks(access: int) -> bool:
     """Whether an open for `access` reads and changes nothing that could be cached."""
     return not access & ~_LOOKS
@@ -73,6 +85,45 @@ class Break:
     held: int
     left: int
     needs_acknowledgment: bool
+
+
+@dataclass(slots=True)
+class CachingFigures:
+    """How much the clients of the server cache, and how much was taken from them."""
+
+    leases: int = 0
+    oplocks: int = 0
+    breaks: int = 0  # told
+    expired: int = 0  # of these: not acknowledged in time
+
+
+class CachedFile(Protocol):
+    """The file that is cached: smbd.state.cachings."""
+
+    deadlines: Deadlines
+    figures: CachingFigures
+
+    def put(self, caching: "Caching", held: int, kept: int) -> None:
+        """What it holds and keeps from now on."""
+
+    def wake(self) -> None:
+        """All that wait for the file look again."""
+
+
+class Owner(Protocol):
+    """The Open that an oplock belongs to."""
+
+    @property
+    def persistent_id(self) -> int:
+        """The half of its FileId that stays."""
+
+    @property
+    def volatile_id(self) -> int:
+        """The half by which its session finds it."""
+
+    @property
+    def session_id(self) -> int:
+        """Of the session that holds it."""
 
 
 class Teller(Protocol):
@@ -95,9 +146,10 @@ class Caching:
     `held` is what the client has until it acknowledges, and `kept` what it will be left with then.
     """
 
-    file: "Cachings"
+    file: CachedFile
     teller: Teller
-    key: bytes = b""  # LeaseKey; b"": an oplock
+    owner: Owner | None = None  # of an oplock
+    key: bytes = b""  # LeaseKey of a lease
     version: int = 0  # of the lease
     parent_key: bytes = b""  # the lease key of the directory; b"": none was said
     epoch: int = 0
@@ -109,10 +161,13 @@ class Caching:
     using: int = 0  # those of the opens that do more than look
     _deadline: Deadline | None = None
 
+    def __post_init__(self) -> None:
+        self._count(1)
+
     @property
     def is_oplock(self) -> bool:
         """Whether it belongs to one open."""
-        return not self.key
+        return self.owner is not None
 
     @property
     def is_breaking(self) -> bool:
@@ -150,8 +205,8 @@ class Caching:
             self._count_epoch()
             self._tell(kept, now)
 
-    def acknowledge(self, state: int, now: float) -> int:
-        """The client has given up all but `state`, and gets an answer that says what it has.
+    def acknowledge(self, state: int) -> int:
+        """The client has given up all but `state`; what it has now.  `go_on` comes next.
 
         NtError: UNSUCCESSFUL where no break is under way, REQUEST_NOT_ACCEPTED for more than it
         was offered ([MS-SMB2] 3.3.5.22.2).
@@ -162,17 +217,22 @@ class Caching:
             raise NtError(NtStatus.REQUEST_NOT_ACCEPTED)
         self._stop()
         state = state if state & R else 0  # the others go with READ alone
-        further = state & ~self.kept
         self.file.put(self, state, state & self.kept)
-        if further:
-            # As Windows breaks, in steps: from what has to be acknowledged never straight to none.
-            self._tell(self.kept | (R if state & (H | W) else 0), now)
-        else:
+        if state == self.kept:
             self.settle(state)
         return state
 
+    def go_on(self, now: float) -> None:
+        """Once the acknowledgment is answered: break what was wanted beyond it meanwhile.
+
+        As Windows breaks, in steps: from what has to be acknowledged never straight to none.
+        """
+        if self.held != self.kept and not self.is_breaking:
+            self._tell(self.kept | (R if self.held & (H | W) else 0), now)
+
     def expire(self) -> None:
         """The client did not acknowledge in time: it has nothing any more (3.3.6.1, 3.3.6.5)."""
+        self.file.figures.expired += 1
         self.settle(0)
 
     def give_way(self) -> None:
@@ -190,8 +250,10 @@ class Caching:
         self.settle(0)
         self.teller.ended(self)
         self.memory.end()
+        self._count(-1)
 
     def _tell(self, left: int, now: float) -> None:
+        self.file.figures.breaks += 1
         if not self.teller.tell(Break(self, self.held, left, bool(self.held & (H | W)))):
             self.give_way()
         elif self.held & (H | W):
@@ -206,153 +268,11 @@ class Caching:
             self._deadline = None
             self.teller.settled(self)
 
+    def _count(self, more: int) -> None:
+        if self.is_oplock:
+            self.file.figures.oplocks += more
+        else:
+            self.file.figures.leases += more
+
     def _count_epoch(self) -> None:
         self.epoch = self.epoch + 1 & 0xFFFF
-
-
-@dataclass(slots=True, eq=False)
-class CachingWait(Wait):
-    """A request that waits until caching has been given up."""
-
-    file: "Cachings | None" = None
-
-    def give_up(self) -> None:
-        """Nothing waits any more."""
-        if self.file is not None:
-            self.file.waits.pop(self, None)
-
-
-def _by_right() -> dict[int, dict[Caching, None]]:
-    return {right: {} for right in _RIGHTS}
-
-
-@dataclass(slots=True, eq=False)
-class Cachings:
-    """All that is cached of one file.
-
-    Each right has those that keep it and those that still hold it: an operation costs what it
-    breaks, and 1,000 leases whose breaks nobody acknowledges delay no WRITE.
-    """
-
-    deadlines: Deadlines
-    using: int = 0  # opens of the file that do more than look
-    waits: dict[CachingWait, None] = field(default_factory=dict)
-    _keeping: dict[int, dict[Caching, None]] = field(default_factory=_by_right)
-    _holding: dict[int, dict[Caching, None]] = field(default_factory=_by_right)
-    # All that may go on caching: READ is in whatever they keep.  WRITE looks here first.
-    keepers: dict[Caching, None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.keepers = self._keeping[R]
-
-    def contend(
-        self, operation: Operation, by: Caching | None, now: float, *, leases: bool = True
-    ) -> Wait | None:
-        """Break what stands against an operation; what to wait for before it is tried again.
-
-        `by` is the caching of the open that does it, which the operation leaves alone; but level II
-        is broken by its own open's changes too.  `leases`: whether it means leases.
-        """
-        rule = RULES[operation]
-        if operation is Operation.CHANGE and by is not None and by.is_oplock and by.kept == R:
-            by = None
-        for right in _RIGHTS:
-            if not rule.leaves & right:
-                for one in [one for one in self._keeping[right] if one is not by]:
-                    if leases or one.is_oplock:
-                        one.break_to(rule.leaves, now)
-        if any(one is not by and (leases or one.is_oplock) for one in self._held(rule.waits)):
-            wait = CachingWait(file=self)
-            self.waits[wait] = None
-            return wait
-        return None
-
-    def contend_open(
-        self, operation: Operation, by: Caching | None, access: int, now: float
-    ) -> Wait | None:
-        """The same for a CREATE that wants `access`, which may be for a look only."""
-        if operation is Operation.OPEN and only_looks(access):
-            return None
-        leases = operation is not Operation.OPEN or not spares_leases(access)
-        return self.contend(operation, by, now, leases=leases)
-
-    def lease(
-        self, client: Teller, own: Caching | None, asked: Lease, *, directory: bool, locked: bool
-    ) -> Caching:
-        """The lease of a CREATE that has met nothing to wait for: its own one, or a new one."""
-        wanted = asked.state & (R | H if directory else R | H | W)
-        granted = self._grantable(wanted, own, locked=locked, oplock=False)
-        if own is not None:
-            own.raise_to(wanted, granted)
-            return own
-        lease = Caching(self, client, asked.key, asked.version, asked.parent_key, asked.epoch)
-        lease.raise_to(granted, granted)
-        return lease
-
-    def oplock(self, teller: Teller, wanted: int, *, locked: bool) -> Caching | None:
-        """The oplock of such a CREATE, if it gets any."""
-        granted = self._grantable(wanted, None, locked=locked, oplock=True)
-        if not granted:
-            return None
-        oplock = Caching(self, teller)
-        oplock.raise_to(granted, granted)
-        return oplock
-
-    def _grantable(self, wanted: int, own: Caching | None, *, locked: bool, oplock: bool) -> int:
-        """[MS-FSA] 2.1.5.18: what of it fits what others do and cache.
-
-        `locked`: byte-range locks lie within the file.
-        """
-        others = self.using - (own.using if own is not None else 0)
-        if not wanted & R or any(one is not own for one in self._holding[W]):
-            return 0  # the others go with READ alone
-        if others or any(one is not own for one in self._holding[R]):
-            wanted &= ~W
-        if oplock:
-            if self._holding[H]:
-                return 0  # an oplock could not tell its client that the handle is wanted
-            if not wanted & W:
-                wanted &= R
-        elif any(one is not own and one.is_oplock for one in self._holding[R]):
-            wanted &= ~H
-        return wanted if wanted & W or not locked else 0
-
-    def enter(self, caching: Caching | None, access: int) -> None:
-        """Count an open in, with its caching."""
-        using = not only_looks(access)
-        self.using += using
-        if caching is not None:
-            caching.opens += 1
-            caching.using += using
-
-    def leave(self, caching: Caching | None, access: int) -> None:
-        """Count an open out; what it alone had cached ends."""
-        using = not only_looks(access)
-        self.using -= using
-        if caching is not None:
-            caching.opens -= 1
-            caching.using -= using
-            if not caching.opens:
-                caching.end()
-
-    def put(self, caching: Caching, held: int, kept: int) -> None:
-        """For Caching: what it holds and keeps from now on."""
-        caching.held, caching.kept = held, kept
-        for state, places in ((held, self._holding), (kept, self._keeping)):
-            for right in _RIGHTS:
-                if state & right:
-                    places[right][caching] = None
-                else:
-                    places[right].pop(caching, None)
-
-    def wake(self) -> None:
-        """For Caching: all that wait look again."""
-        waits, self.waits = self.waits, {}
-        for wait in waits:
-            wait.end()
-
-    def _held(self, rights: int) -> Iterator[Caching]:
-        """All that hold one of the rights, acknowledged or not."""
-        for right in _RIGHTS:
-            if rights & right:
-                yield from self._holding[right]

@@ -42,7 +42,7 @@ class Change:
 
     def wait(self) -> Wait:
         """What is over when this change is."""
-        self._waits.append(Wait())
+        self._waits.append(Wait(for_others=False))
         return self._waits[-1]
 
     def end(self) -> None:

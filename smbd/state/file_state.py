@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.caching import Caching, Operation
+from smbd.state.cachings import Cachings
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
 from smbd.state.sharing import WRITES, ShareModes
+from smbd.state.waits import Wait
 from smbd.vfs import File, Key
 
 _ASKED = 16
@@ -18,6 +21,7 @@ class Linked(Protocol):
 
     file: File
     granted_access: int
+    share_access: int
     notify: ChangeNotifyEntry | None
     link: "Link | None"
     base: "Link | None"
@@ -72,8 +76,9 @@ class FileState:
     """
 
     key: Key
-    links: list[Link] = field(default_factory=list)
+    cachings: Cachings
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
+    links: list[Link] = field(default_factory=list)
     modes: ShareModes = field(default_factory=ShareModes)
     doomed: int = 0  # how many of the links are marked for deletion
     writers: int = 0  # the opens that could write, counted as they came
@@ -111,12 +116,32 @@ class FileState:
 
     def check(self, file: File, access: int, sharing: int) -> None:
         """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
+        self._check_deletion(file)
+        if self.modes.forbid(access, sharing):
+            raise NtError(NtStatus.SHARING_VIOLATION)
+
+    def meet(
+        self, open_: Linked, access: int, operation: Operation, own: Caching | None, now: float
+    ) -> Wait | None:
+        """The same for an open that `operation` says more of, and what others cache is broken.
+
+        What is to be waited for before it is tried again, if anything.  `own` is the lease that
+        the open will be one of.
+        """
+        self._check_deletion(open_.file)
+        collides = self.modes.forbid(access, open_.share_access)
+        if collides:
+            operation = Operation.COLLISION
+        wait = self.cachings.contend_open(operation, own, access, now)
+        if wait is None and collides:
+            raise NtError(NtStatus.SHARING_VIOLATION)
+        return wait
+
+    def _check_deletion(self, file: File) -> None:
         if self.doomed:
             link = self.link_of(file)
             if link is not None and link.delete_pending:
                 raise NtError(NtStatus.DELETE_PENDING)
-        if self.modes.forbid(access, sharing):
-            raise NtError(NtStatus.SHARING_VIOLATION)
 
     def merge(self, link: Link, into: Link) -> None:
         """Two names have become one."""

@@ -4,15 +4,20 @@ A file is known by (device, inode), so that names and letter case make no differ
 and locks.  A deletion is of a name: each name by which the file is open is a Link.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.caching import Caching, CachingFigures, Operation
+from smbd.state.cachings import Cachings
 from smbd.state.changes import Changes
+from smbd.state.deadlines import Deadlines
 from smbd.state.file_state import FileState, Link
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
 from smbd.state.queues import Queues
 from smbd.state.sharing import WRITES
+from smbd.state.waits import Wait
 from smbd.vfs import File, Key, Root, fold
 from smbd.wire.access import Access
 from smbd.wire.create import ShareAccess
@@ -24,6 +29,7 @@ _SHARES_ALL = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 class FileTable:
     """The files that are open, for the whole server."""
 
+    deadlines: Deadlines = field(default_factory=Deadlines)
     changes: Changes = field(default_factory=Changes)
     # Requests that may make or overwrite a file wait by (root, path), those that change its records
     # or names by its identity, those that go on where the last one of a handle stopped by the Open.
@@ -31,6 +37,7 @@ class FileTable:
     # times.
     queues: Queues = field(default_factory=Queues)
     lock_budget: LockBudget = field(default_factory=LockBudget)
+    caching: CachingFigures = field(default_factory=CachingFigures)
     _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
@@ -47,11 +54,24 @@ class FileTable:
         state = self.of(file)
         if state is not None:
             state.check(file, access, sharing)
+        self._check_streams(file, access)
+
+    def meet(
+        self, open_: Open, access: int, operation: Operation, own: Caching | None, now: float
+    ) -> Wait | None:
+        """The same for an open, as FileState.meet."""
+        self._check_streams(open_.file, access)
+        state = self.of(open_.file)
+        return None if state is None else state.meet(open_, access, operation, own, now)
+
+    def _check_streams(self, file: File, access: int) -> None:
         if file.stream is not None:
             # [MS-FSA]: the file's deletion is that of its streams.
             self.check(file.described, 0, 0)
-        elif state is not None and access & Access.DELETE:
-            _check_streams_deletable(state)
+        elif access & Access.DELETE:
+            state = self.of(file)
+            if state is not None:
+                _check_streams_deletable(state)
 
     def check_overwritten(self, file: File) -> None:
         """SHARING_VIOLATION if a stream is open of a file that is to lose its streams."""
@@ -84,14 +104,16 @@ class FileTable:
         link.opens[open_] = None
         state.modes.count(open_.granted_access, open_.share_access)
         state.writers += bool(open_.granted_access & WRITES)
-        open_.locks, open_.link = state.locks, link
+        open_.locks, open_.cachings, open_.link = state.locks, state.cachings, link
         return link
 
     def _link(self, file: File) -> Link:
         key = file.key
         state = self._files.get(key)
         if state is None:
-            state = self._files[key] = FileState(key, locks=ByteRangeLocks(self.lock_budget))
+            cachings = Cachings(self.deadlines, self.caching)
+            locks = ByteRangeLocks(self.lock_budget)
+            state = self._files[key] = FileState(key, cachings, locks)
         link = state.link_of(file) if state.links else None
         if link is None:
             link = Link(state, file)
@@ -130,6 +152,7 @@ class FileTable:
         del link.opens[open_]
         state.modes.count(open_.granted_access, open_.share_access, -1)
         state.locks.drop(open_)
+        state.cachings.leave(open_.caching, open_.granted_access)
         if open_.delete_on_close:
             link.doom()
         doomed = self._left(link, open_.file)
@@ -164,7 +187,23 @@ class FileTable:
             del self._files[state.key]
 
     def has_open_below(self, directory: File) -> bool:
-        """Whether something inside a directory is open.
+        """Whether something inside a directory is open."""
+        return any(True for _ in self._open_below(directory))
+
+    def contend_below(self, directory: File, now: float) -> Wait | None:
+        """Ask for the handles inside a directory that are kept for no program.
+
+        What to wait for before the first of them is gone; None if there are none.
+        """
+        waits = [
+            state.cachings.contend(Operation.REMOVE, None, now)
+            for state in self._open_below(directory)
+            if state.cachings.keepers
+        ]
+        return next((wait for wait in waits if wait is not None), None)
+
+    def _open_below(self, directory: File) -> Iterator[FileState]:
+        """The files inside a directory that are open.
 
         Asked of each name, not of each open, and of each share's place once: 0.3 us a name.
         """
@@ -178,8 +217,7 @@ class FileTable:
                     if root is None:
                         root = places[file.root] = file.root.absolute_path
                     if file.absolute_path_below(root).startswith(prefix):
-                        return True
-        return False
+                        yield state
 
 
 def _check_streams_deletable(state: FileState) -> None:

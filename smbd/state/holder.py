@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from smbd.memory import MemoryAccount
+from smbd.state.caching import Teller
 
 T_contra = TypeVar("T_contra", contravariant=True)  # Open or PipeOpen
 
@@ -25,6 +26,10 @@ class Holder(Protocol[T_contra]):
     @property
     def account(self) -> MemoryAccount:
         """What an Open takes of memory is counted there."""
+
+    @property
+    def teller(self) -> Teller:
+        """Tells the session's client that an oplock is broken."""
 
     def enter(self, opened: T_contra, /) -> None:
         """The session finds an Open or a pipe by its volatile id, until `leave`."""

@@ -80,6 +80,12 @@ class ByteRangeLocks:
     _shared: RangeCounts = _NONE
     _owned: dict[object, _Owned] = field(default_factory=dict)
 
+    def begin_below(self, size: int) -> bool:
+        """Whether a lock begins within a file of so many bytes."""
+        return self.held > 0 and any(
+            bag.lowest is not None and bag.lowest < size for bag in (self._exclusive, self._shared)
+        )
+
     def try_lock(self, wanted: ByteRange) -> bool:
         """Hold a lock, unless one that is held conflicts.
 

@@ -7,6 +7,9 @@ from typing import Self
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
+from smbd.state.caching import Caching
+from smbd.state.cachings import Cachings
+from smbd.state.deadlines import Deadlines
 from smbd.state.file_state import Link
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
@@ -16,6 +19,7 @@ from smbd.vfs import File
 
 _NO_LOCKS = ByteRangeLocks()
 _LOCK_SEQUENCES = 64  # [MS-SMB2] 3.3.1.10
+_NO_CACHINGS = Cachings(Deadlines())
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ class Open:
     share_access: int
     create_options: int
     locks: ByteRangeLocks = _NO_LOCKS  # the file's, once it is entered
+    cachings: Cachings = _NO_CACHINGS  # the same
+    caching: Caching | None = None  # its lease, or its oplock
     holder: "Holder[Open] | None" = None  # Open.TreeConnect and Open.Session, once it is entered
     link: Link | None = None  # the name by which it was opened, once it is entered ...
     base: Link | None = None  # ... and for a named stream, that of its file

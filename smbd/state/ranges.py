@@ -33,6 +33,11 @@ class RangeCounts:
         bag._empty.update(offset for offset, length in all_ if not length)
         return bag
 
+    @property
+    def lowest(self) -> int | None:
+        """Where the first one begins; None if there is none."""
+        return self._starts[0] if self._starts else None
+
     def add(self, offset: int, length: int) -> None:
         """Put one in."""
         insort(self._starts, offset)

@@ -9,6 +9,9 @@ from sys import getsizeof
 
 from smbd.memory import OPEN, Holding
 from smbd.ntstatus import NtStatus
+from smbd.state.caching import Operation
+from smbd.state.client import ClientTable, WantedCaching
+from smbd.state.deadlines import Deadlines
 from smbd.state.file_event import FileEvent, modified
 from smbd.state.file_state import Link
 from smbd.state.files import FileTable
@@ -16,6 +19,7 @@ from smbd.state.holder import Holder
 from smbd.state.notify import WRITTEN, ChangeNotifyList
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
+from smbd.state.waits import Wait
 from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter, FileAction
 
@@ -27,24 +31,43 @@ class Tables:
     """GlobalOpenTable, the files that are open, and the directories that are watched."""
 
     opens: OpenTable
-    files: FileTable = field(default_factory=FileTable)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    files: FileTable = field(init=False)
     notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
+    clients: ClientTable = field(default_factory=ClientTable)
 
-    def enter(self, open_: Open, holder: Holder[Open], *, truncates: bool = False) -> None:
+    def __post_init__(self) -> None:
+        self.files = FileTable(self.deadlines)
+
+    def enter(
+        self,
+        open_: Open,
+        holder: Holder[Open],
+        wanted: WantedCaching,
+        now: float,
+        *,
+        truncates: bool = False,
+    ) -> Wait | None:
         """Let an Open be one of its file's, of its session's and of the server's.
 
-        Raises NtError, and nothing has changed: INSUFFICIENT_RESOURCES, DELETE_PENDING of the file
-        or of the folder that it was made in, SHARING_VIOLATION.  To truncate is to write, whatever
+        Gives back what to wait for before it is tried again, if others cache the file and have
+        been told: nothing has changed then.  Nor where it raises NtError: INSUFFICIENT_RESOURCES,
+        DELETE_PENDING of the file or of the folder that it was made in, SHARING_VIOLATION,
+        INVALID_PARAMETER for the lease key of another file.  To truncate is to write, whatever
         rights the open then has.
         """
-        file, access = open_.file, open_.granted_access
+        file, access, operation = open_.file, open_.granted_access, Operation.OPEN
         self.opens.check(holder.claimants)
         if file.created_in is not None:
             self.files.check_folder(file)
         if truncates:
-            access |= Access.FILE_WRITE_DATA
+            access, operation = access | Access.FILE_WRITE_DATA, Operation.OVERWRITE
             self.files.check_overwritten(file)
-        self.files.check(file, access, open_.share_access)
+        state = self.files.of(file)
+        own = wanted.own(None if state is None else state.cachings)
+        wait = self.files.meet(open_, access, operation, own, now)
+        if wait is not None:
+            return wait
         open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
         open_.claimants = holder.claimants
         open_.share.engine.attach(file.fd)
@@ -52,6 +75,10 @@ class Tables:
         self.opens.add(open_)
         open_.holder = holder
         holder.enter(open_)
+        locked = open_.locks.begin_below(wanted.allocation)
+        open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
+        open_.cachings.enter(open_.caching, open_.granted_access)
+        return None
 
     def leave(self, open_: Open) -> Link | None:
         """Take an Open out of every table; what is to be deleted with it, if anything.

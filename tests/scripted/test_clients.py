@@ -88,7 +88,7 @@ async def test_a_second_channel_is_refused_for_the_time_being(server):
 
 
 async def test_what_is_asked_for_later_stories_is_understood(server):
-    """Leases and durable handles are not granted yet, and nothing is to be acknowledged."""
+    """Durable handles are not granted yet, and of a lease nothing is to be acknowledged."""
     async with connected(server, WINDOWS) as client:
         await client.connect()
         key, guid = b"a lease's key...", b"a create's guid."
@@ -98,8 +98,9 @@ async def test_what_is_asked_for_later_stories_is_understood(server):
             contexts=(caching.lease(key, caching.R | caching.H), caching.durable_v2(guid)),
         )
         assert answer.status == 0
-        assert answer.oplock == caching.NONE
-        assert caching.granted_lease(answer) is None
+        assert answer.oplock == caching.BY_LEASE
+        assert caching.granted_lease(answer).state == caching.R | caching.H
+        assert set(answer.contexts) == {caching.ContextName.LEASE}
         assert (await client.acknowledge_lease(key, caching.R)).status != 0
         assert (await client.acknowledge_oplock(answer.file_id, caching.NONE)).status != 0
         assert await client.was_told_nothing()

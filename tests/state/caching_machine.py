@@ -183,10 +183,11 @@ class CachingMachine(RuleBasedStateMachine):
             # What is told next is about the state that this leaves.
             state = state if state & R else 0
             belief.has, belief.asked_back = state, None
-            assert caching.acknowledge(told, self.scene.now) == state
+            assert caching.acknowledge(told) == state
+            caching.go_on(self.scene.now)
             return
         with pytest.raises(NtError) as error:
-            caching.acknowledge(state, self.scene.now)
+            caching.acknowledge(state)
         refused = NtStatus.UNSUCCESSFUL if offered is None else NtStatus.REQUEST_NOT_ACCEPTED
         assert error.value.status == refused
 
@@ -208,9 +209,9 @@ class CachingMachine(RuleBasedStateMachine):
     @rule(client=st.sampled_from(CLIENTS), number=NUMBER)
     def lose_connection(self, client, number):
         """Leases outlive it: as those of durable opens do."""
-        channels = list(self.scene.client(client)._channels)
-        if channels:
-            self.scene.client(client).lost(channels[number % len(channels)])
+        listeners = list(self.scene.client(client)._listeners)
+        if listeners:
+            self.scene.client(client).lost(listeners[number % len(listeners)])
 
     # --- what must hold ---
 
@@ -266,7 +267,10 @@ class CachingMachine(RuleBasedStateMachine):
         assert not file.keepers
         assert not file.waits
         assert not file.using
-        assert not any(file._holding.values())
+        assert not file._holders
+        assert not file._handle_holders
+        assert not file._handle_keepers
+        assert file._writer is None
         assert not len(self.scene.deadlines)
         assert not any(client.leases for client in self.scene.clients.values())
         assert not any(client._told for client in self.scene.clients.values())

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from smbd.state import Wait
-from smbd.state.caching import Caching, Cachings, H, Operation, R, W
-from smbd.state.client import Channels, Client
+from smbd.state.caching import Caching, H, Operation, R, W
+from smbd.state.cachings import Cachings
+from smbd.state.client import Client, Listeners
 from smbd.state.deadlines import Deadlines
 from smbd.wire.access import Access
 from smbd.wire.create_contexts import Lease
@@ -80,7 +81,7 @@ class Scene:
         return wire
 
     def wire(self, client, number=0):
-        return list(self.client(client)._channels)[number]
+        return list(self.client(client)._listeners)[number]
 
     def told(self):
         """What was heard since the last time."""
@@ -119,9 +120,10 @@ class Scene:
             caching = self.file.lease(client, own, asked, directory=directory, locked=self.locked)
             client.leases[key.encode()] = caching
         elif oplock:
-            teller = Channels()
+            teller = Listeners()
             teller.join(self.wire(client.guid.decode()))
-            caching = self.file.oplock(teller, oplock, locked=self.locked)
+            handle = Handle(self.file, None, access)
+            caching = self.file.oplock(teller, handle, oplock, locked=self.locked)
         handle = Handle(self.file, caching, access)
         self.file.enter(caching, access)
         return handle
@@ -133,4 +135,6 @@ class Scene:
         return self.file.contend(Operation.REMOVE, handle.caching, self.now)
 
     def acknowledge(self, handle, state):
-        return letters(handle.caching.acknowledge(rights(state), self.now))
+        left = handle.caching.acknowledge(rights(state))
+        handle.caching.go_on(self.now)
+        return letters(left)

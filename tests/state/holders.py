@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from smbd.memory import MemoryAccount
-from smbd.state import Open
+from smbd.state import Listeners, Open
 from smbd.wire.access import Access
 
 READ = Access.FILE_READ_DATA
@@ -86,6 +86,7 @@ class PaperHolder:
         self.session_id = session_id
         self.account = MemoryAccount(memory)
         self.opened = {}
+        self.teller = Listeners()
 
     def enter(self, opened):
         self.opened[opened.volatile_id] = opened

@@ -11,6 +11,7 @@ from smbd.state import (
     ChangeNotifyEntry,
     OpenTable,
     Tables,
+    WantedCaching,
     linked,
     modified,
     renamed,
@@ -31,6 +32,10 @@ def a_holder(number=1, **details):
     return PaperHolder(f"connection {number}", ANN, NETWORK, session_id=number, **details)
 
 
+def enter(tables, one, holder, **details):
+    assert tables.enter(one, holder, WantedCaching(), 0.0, **details) is None
+
+
 def status_of(step, *args, **details):
     try:
         step(*args, **details)
@@ -41,7 +46,7 @@ def status_of(step, *args, **details):
 
 def test_an_open_that_is_entered_is_known_to_session_server_file_and_engine():
     tables, holder, one = tables_for(), a_holder(), an_open()
-    tables.enter(one, holder)
+    enter(tables, one, holder)
     assert one.session_id == 1
     assert holder.opened == {one.volatile_id: one}
     assert tables.opens.find(one.persistent_id) is one
@@ -53,7 +58,7 @@ def test_an_open_that_is_entered_is_known_to_session_server_file_and_engine():
 
 def test_an_open_that_leaves_is_known_to_nobody_and_a_second_time_is_nothing():
     tables, holder, one = tables_for(), a_holder(), an_open()
-    tables.enter(one, holder)
+    enter(tables, one, holder)
     for _ in range(2):
         assert tables.leave(one) is None
         assert one.closed
@@ -85,34 +90,34 @@ def nothing_has_changed(tables, holder, refused):
 def test_an_open_that_is_refused_leaves_every_table_as_it_was(status, limit, memory):
     tables, file = tables_for(limit), PaperFile()
     sharing = 0 if status == NtStatus.SHARING_VIOLATION else 7
-    tables.enter(an_open(file, sharing=sharing), PaperHolder())
+    enter(tables, an_open(file, sharing=sharing), PaperHolder())
     holder, refused = a_holder(memory=memory), an_open(file, number=2)
-    assert status_of(tables.enter, refused, holder) == status
+    assert status_of(enter, tables, refused, holder) == status
     assert nothing_has_changed(tables, holder, refused)
 
 
 def test_nothing_is_entered_that_was_made_in_a_folder_which_waits_for_its_deletion():
     tables = tables_for()
-    tables.enter(folder := an_open(PaperFile(inode=9)), a_holder())
+    enter(tables, folder := an_open(PaperFile(inode=9)), a_holder())
     folder.link.doom()
     holder, made = a_holder(2), an_open(PaperFile(inode=2, created_in=(1, 9)), number=2)
-    assert status_of(tables.enter, made, holder) == NtStatus.DELETE_PENDING
+    assert status_of(enter, tables, made, holder) == NtStatus.DELETE_PENDING
     assert nothing_has_changed(tables, holder, made)
 
 
 def test_to_truncate_is_to_write_whatever_rights_the_open_then_has():
     tables, file = tables_for(), PaperFile()
-    tables.enter(an_open(file, sharing=1), a_holder())
+    enter(tables, an_open(file, sharing=1), a_holder())
     reader = an_open(file, number=2, access=READ)
-    truncating = status_of(tables.enter, reader, a_holder(2), truncates=True)
+    truncating = status_of(enter, tables, reader, a_holder(2), truncates=True)
     assert truncating == NtStatus.SHARING_VIOLATION
-    tables.enter(reader, a_holder(2))
+    enter(tables, reader, a_holder(2))
     assert not tables.files.of(file).writers
 
 
 def parked(tables, holder, **details):
     one = an_open(**details)
-    tables.enter(one, holder)
+    enter(tables, one, holder)
     tables.park(one)
     return one
 
@@ -126,7 +131,7 @@ def test_a_parked_open_leaves_its_session_but_stays_in_the_global_tables():
     assert not holder.opened
     assert tables.opens.find(one.persistent_id) is one
     assert one.share.opens == 1
-    other = status_of(tables.enter, an_open(number=2), a_holder(2))
+    other = status_of(enter, tables, an_open(number=2), a_holder(2))
     assert other == NtStatus.SHARING_VIOLATION
 
 
@@ -150,7 +155,7 @@ def test_a_parked_open_that_leaves_is_known_to_nobody():
 def test_a_parked_open_keeps_its_locks_and_takes_what_they_cost_to_its_next_connection():
     tables, first, second = tables_for(), a_holder(1), a_holder(2)
     one = an_open(access=READ | WRITE)
-    tables.enter(one, first)
+    enter(tables, one, first)
     one.memory.grow(LOCK)
     assert one.locks.try_all([ByteRange(one, 0, 10, exclusive=True)])
     size = first.account.held
@@ -249,7 +254,7 @@ def test_what_an_open_has_written_is_told_at_its_end_and_its_watchers_that_it_is
     )
     folder.notify = ChangeNotifyEntry(folder.file, 0xFFF, watch_tree=False, capacity=4096)
     for one in (folder, file):
-        tables.enter(one, holder)
+        enter(tables, one, holder)
     tables.notify.watch(folder.notify)
     first, second = folder.notify.wait(), folder.notify.wait()
     file.unreported = CompletionFilter.SIZE

@@ -1,0 +1,33 @@
+"""What a command takes from those that have the same file cached ([MS-FSA] 2.1.4.12)."""
+
+from smbd.request import Request
+from smbd.state import Open, Operation, Wait
+from smbd.waiting import until
+from smbd.wire.create_contexts import LeaseState
+
+
+def tell_change(request: Request, open_: Open) -> None:
+    """The data of an open file is another: told, and awaited by nobody.
+
+    Where a worker changes it this is said again when it is done: others may have read the old data
+    meanwhile, and cached it anew.
+    """
+    own = open_.caching
+    alone = own is not None and own.kept & LeaseState.WRITE_CACHING
+    if open_.cachings.keepers and not alone:
+        open_.cachings.contend(Operation.CHANGE, own, request.service.clock())
+
+
+def ask_for_handles(request: Request, open_: Open) -> Wait | None:
+    """The name goes: whoever keeps the file open for no program is to close it.
+
+    What to wait for before they have.
+    """
+    now = request.service.clock()
+    return open_.cachings.contend(Operation.REMOVE, open_.caching, now)
+
+
+async def await_handles(request: Request, open_: Open) -> None:
+    """The same, and wait."""
+    while (wait := ask_for_handles(request, open_)) is not None:
+        await until(request.waits_for(wait))

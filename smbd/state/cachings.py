@@ -1,0 +1,186 @@
+"""All that is cached of one file, and what its operations take of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from smbd.state.caching import (
+    RULES,
+    Caching,
+    CachingFigures,
+    H,
+    Operation,
+    Owner,
+    R,
+    Teller,
+    W,
+    only_looks,
+    spares_leases,
+)
+from smbd.state.deadlines import Deadlines
+from smbd.state.waits import Wait
+from smbd.wire.create_contexts import Lease
+
+
+@dataclass(slots=True, eq=False)
+class CachingWait(Wait):
+    """A request that waits until caching has been given up."""
+
+    file: "Cachings | None" = None
+
+    def give_up(self) -> None:
+        """Nothing waits any more."""
+        if self.file is not None:
+            self.file.waits.pop(self, None)
+
+
+@dataclass(slots=True, eq=False)
+class Cachings:
+    """All that is cached of one file.
+
+    Each right has those that keep it and those that still hold it: an operation costs what it
+    breaks, and 1,000 leases whose breaks nobody acknowledges delay no WRITE.  READ is in whatever
+    anybody has, and WRITE is one's alone.
+    """
+
+    deadlines: Deadlines
+    figures: CachingFigures = field(default_factory=CachingFigures)
+    using: int = 0  # opens of the file that do more than look
+    waits: dict[CachingWait, None] = field(default_factory=dict)
+    keepers: dict[Caching, None] = field(default_factory=dict)  # WRITE looks here first
+    _holders: dict[Caching, None] = field(default_factory=dict)
+    _handle_keepers: dict[Caching, None] = field(default_factory=dict)
+    _handle_holders: dict[Caching, None] = field(default_factory=dict)
+    _writer: Caching | None = None  # the one that holds WRITE
+
+    def contend(
+        self, operation: Operation, by: Caching | None, now: float, *, leases: bool = True
+    ) -> Wait | None:
+        """Break what stands against an operation; what to wait for before it is tried again.
+
+        `by` is the caching of the open that does it, which the operation leaves alone; but level II
+        is broken by its own open's changes too.  `leases`: whether it means leases.
+        """
+        rule = RULES[operation]
+        if operation is Operation.CHANGE and by is not None and by.is_oplock and by.kept == R:
+            by = None
+        for one in [one for one in self._losers(rule.leaves) if one is not by]:
+            if leases or one.is_oplock:
+                one.break_to(rule.leaves, now)
+        if any(one is not by and (leases or one.is_oplock) for one in self._hinder(rule.waits)):
+            wait = CachingWait(file=self)
+            self.waits[wait] = None
+            return wait
+        return None
+
+    def contend_open(
+        self, operation: Operation, by: Caching | None, access: int, now: float
+    ) -> Wait | None:
+        """The same for a CREATE that wants `access`, which may be for a look only."""
+        if operation is Operation.OPEN and only_looks(access):
+            return None
+        leases = operation is not Operation.OPEN or not spares_leases(access)
+        return self.contend(operation, by, now, leases=leases)
+
+    def lease(
+        self, client: Teller, own: Caching | None, asked: Lease, *, directory: bool, locked: bool
+    ) -> Caching:
+        """The lease of a CREATE that has met nothing to wait for: its own one, or a new one."""
+        wanted = asked.state & (R | H if directory else R | H | W)
+        granted = self._grantable(wanted, own, locked=locked, oplock=False)
+        if own is not None:
+            own.raise_to(wanted, granted)
+            return own
+        lease = Caching(
+            self,
+            client,
+            key=asked.key,
+            version=asked.version,
+            parent_key=asked.parent_key,
+            epoch=asked.epoch,
+        )
+        lease.raise_to(granted, granted)
+        return lease
+
+    def oplock(self, teller: Teller, owner: Owner, wanted: int, *, locked: bool) -> Caching | None:
+        """The oplock of such a CREATE, if it gets any."""
+        granted = self._grantable(wanted, None, locked=locked, oplock=True)
+        if not granted:
+            return None
+        oplock = Caching(self, teller, owner)
+        oplock.raise_to(granted, granted)
+        return oplock
+
+    def _grantable(self, wanted: int, own: Caching | None, *, locked: bool, oplock: bool) -> int:
+        """[MS-FSA] 2.1.5.18: what of it fits what others do and cache.
+
+        `locked`: byte-range locks lie within the file.
+        """
+        others = self.using - (own.using if own is not None else 0)
+        if not wanted & R or (self._writer is not None and self._writer is not own):
+            return 0  # the others go with READ alone
+        if others or any(one is not own for one in self._holders):
+            wanted &= ~W
+        if oplock:
+            if self._handle_holders:
+                return 0  # an oplock could not tell its client that the handle is wanted
+            if not wanted & W:
+                wanted &= R
+        elif any(one is not own and one.is_oplock for one in self._holders):
+            wanted &= ~H
+        return wanted if wanted & W or not locked else 0
+
+    def enter(self, caching: Caching | None, access: int) -> None:
+        """Count an open in, with its caching."""
+        using = not only_looks(access)
+        self.using += using
+        if caching is not None:
+            caching.opens += 1
+            caching.using += using
+
+    def leave(self, caching: Caching | None, access: int) -> None:
+        """Count an open out; what it alone had cached ends."""
+        using = not only_looks(access)
+        self.using -= using
+        if caching is not None:
+            caching.opens -= 1
+            caching.using -= using
+            if not caching.opens:
+                caching.end()
+
+    def put(self, caching: Caching, held: int, kept: int) -> None:
+        """For Caching: what it holds and keeps from now on."""
+        caching.held, caching.kept = held, kept
+        for is_in, place in (
+            (held, self._holders),
+            (held & H, self._handle_holders),
+            (kept, self.keepers),
+            (kept & H, self._handle_keepers),
+        ):
+            if is_in:
+                place[caching] = None
+            else:
+                place.pop(caching, None)
+        if held & W:
+            self._writer = caching
+        elif self._writer is caching:
+            self._writer = None
+
+    def wake(self) -> None:
+        """For Caching: all that wait look again."""
+        waits, self.waits = self.waits, {}
+        for wait in waits:
+            wait.end()
+
+    def _losers(self, leaves: int) -> Iterable[Caching]:
+        """Whose caching is more than that."""
+        if not leaves & R:
+            return self.keepers
+        if not leaves & H:
+            return self._handle_keepers
+        return () if self._writer is None else (self._writer,)
+
+    def _hinder(self, waits: int) -> Iterable[Caching]:
+        """Those that hold the right that is waited for, acknowledged or not."""
+        if waits & H:
+            return self._handle_holders
+        return () if not waits or self._writer is None else (self._writer,)
