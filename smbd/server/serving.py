@@ -14,6 +14,7 @@ from smbd.server import announcing, control, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.server import Server
+from smbd.server.sweeping import sweep
 from smbd.server.tending import meet, tend
 from smbd.service import Service
 from smbd.share import Share
@@ -43,6 +44,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             helping.start_soon(server.accept, sockets.smb)
             helping.start_soon(meet, service.deadlines)
             helping.start_soon(kept_running, "tending", tend, server, pool.run)
+            helping.start_soon(kept_running, "sweeping", sweep, service)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)
             for listener in sockets.metrics:

@@ -11,6 +11,7 @@ from smbd.state.open import Open
 
 # FileIds that mean something else: no file, and "that of the request before" (3.3.5.2.7.2).
 _RESERVED = frozenset((0, 0xFFFFFFFFFFFFFFFF))
+_OF_A_STREAM = 2  # descriptors beside its own: of its file, and of the content that opens share
 
 
 @dataclass(slots=True)
@@ -18,10 +19,11 @@ class OpenTable:
     """GlobalOpenTable ([MS-SMB2] 3.3.1.5): every Open by the persistent half of its FileId.
 
     A session finds its own by the volatile half (Session.OpenTable).  `limit` bounds the opens of
-    the whole server: each costs a descriptor.
+    the whole server: each costs a descriptor, that of a named stream more.
     """
 
     limit: int
+    _further: int = 0  # descriptors beside one for each open
     _opens: dict[int, Open] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)  # by claimant
     # Volatile ids are never used twice: a stale one can only miss.
@@ -41,7 +43,7 @@ class OpenTable:
         three times that: a half of the table, two thirds and three quarters, if they are alone.
         Of two connections each has a third, and whoever comes next finds as much again.
         """
-        self._check(claimants, self.limit - len(self._opens))
+        self._check(claimants, self.limit - len(self._opens) - self._further)
 
     def _check(self, claimants: Sequence[str], left: int) -> None:
         if left <= 0 or any(
@@ -71,11 +73,13 @@ class OpenTable:
         """Make an Open findable; it counts for its claimants."""
         self._opens[open_.persistent_id] = open_
         self._counts.update(open_.claimants)
+        self._further += _further(open_)
         open_.share.opens += 1
 
     def remove(self, open_: Open) -> None:
         """Take an Open out, so that no reconnect finds it."""
         if self._opens.pop(open_.persistent_id, None) is not None:
+            self._further -= _further(open_)
             open_.share.opens -= 1
             self._discount(open_)
 
@@ -92,7 +96,7 @@ class OpenTable:
         """
         self._discount(open_)
         try:
-            self._check(claimants, self.limit - len(self._opens) + 1)
+            self._check(claimants, self.limit - len(self._opens) - self._further + 1)
             open_.claimants = claimants
         finally:
             self._counts.update(open_.claimants)
@@ -102,3 +106,7 @@ class OpenTable:
             self._counts[claimant] -= 1
             if not self._counts[claimant]:
                 del self._counts[claimant]
+
+
+def _further(open_: Open) -> int:
+    return 0 if open_.file.stream is None else _OF_A_STREAM

@@ -52,12 +52,14 @@ from smbd.vfs.storage import (
 )
 from smbd.vfs.streams import (
     StreamFile,
+    Sweep,
     create_stream,
     has_stream,
     list_streams,
     open_stream,
     remove_stream,
     remove_streams,
+    small_content,
 )
 from smbd.vfs.undo import all_or_nothing
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
@@ -72,6 +74,7 @@ __all__ = [
     "Ownership",
     "Root",
     "StreamFile",
+    "Sweep",
     "all_or_nothing",
     "allocate",
     "allocated_ranges",
@@ -115,6 +118,7 @@ __all__ = [
     "set_sparse",
     "set_times",
     "short_name",
+    "small_content",
     "sync",
     "to_disk",
     "to_wire",

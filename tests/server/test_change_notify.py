@@ -300,3 +300,31 @@ def test_many_watchers_are_no_burden_to_others(pypi, other):
     other.put("a", b"data")
     assert all(told(one) for one in watchers[::4])
     assert other.get("a") == b"data"
+
+
+def test_a_stream_is_told_of_as_a_change_of_its_file(folder, pypi, other):
+    (folder / "file").touch()
+    opened = watched(other)
+    names = watch(opened, CompletionFilter.STREAM_NAME)
+    stream = pypi.open("file:stream")
+    assert told(names) == [(MODIFIED, "file")]
+    stream.write(b"content", 0)
+    stream.close()
+    opened.close()
+    opened = watched(other)
+    contents = watch(opened, CompletionFilter.STREAM_WRITE)
+    stream = pypi.open("file:stream", options=DELETE_ON_CLOSE)
+    stream.write(b"content", 0)
+    stream.flush()
+    assert told(contents) == [(MODIFIED, "file")]
+    opened.close()
+    opened = watched(other)
+    data = watch(opened, CompletionFilter.LAST_WRITE | CompletionFilter.STREAM_NAME)
+    stream.close()
+    assert told(data) == [(MODIFIED, "file")]
+    opened.close()
+    opened = watched(other)
+    made = watch(opened, NAMES)
+    pypi.open("new:stream").close()
+    assert told(made) == [(ADDED, "new")]
+    opened.close()

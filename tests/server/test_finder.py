@@ -198,7 +198,8 @@ async def test_the_volume_says_that_it_has_streams(client):
 
 
 async def test_what_finder_knows_of_a_file_goes_into_its_streams(client, folder):
-    info = b"AFP\0\0\1\0\0" + bytes(52)
+    await client.ask(CREATE, frames.create("", (AAPL,)))
+    info = b"AFP\0\0\1\0\0" + bytes(8) + b"MooVTVOD" + bytes(36)
     fork = bytes(range(256)) * 6144  # 1.5 MiB
     for name, content in (("film.mov:AFP_AfpInfo", info), ("film.mov:AFP_Resource:$DATA", fork)):
         opened = await client.ask(CREATE, frames.everything(name))
@@ -210,6 +211,8 @@ async def test_what_finder_knows_of_a_file_goes_into_its_streams(client, folder)
     opened = await client.ask(CREATE, frames.create("film.mov:afp_resource"))
     body = messages.read(opened.file_id, len(fork) - 65536, 65536)
     assert (await client.ask(READ, body)).raw[80:] == fork[-65536:]
+    listed = (await entries(client))["film.mov"]
+    assert listed[1] == b"\0\0" + pack("<Q", len(fork)) + b"MooVTVOD" + bytes(8)
     assert (folder / "film.mov").read_bytes() == b"moov"
 
 

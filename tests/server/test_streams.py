@@ -4,9 +4,11 @@ import os
 from struct import unpack_from
 
 import pytest
+import trio
 
 from smbd.ntstatus import NtStatus
-from smbd.testing import serve_in_thread
+from smbd.server.sweeping import sweep_share
+from smbd.testing import serve, serve_in_thread
 from smbd.wire.access import Access
 from smbd.wire.create import CreateDisposition, CreateOptions
 from tests.server.clients import PypiClient, refusal
@@ -292,6 +294,24 @@ def test_a_copied_file_has_a_large_stream_of_its_own(folder, pypi):
     assert get(pypi, "film:fork") == LARGE
     assert get(pypi, "copy:fork") == b"changed" + LARGE[7:]
     assert len(in_store(folder)) == 2
+
+
+async def test_the_server_sweeps_what_is_left_of_removed_files(folder):
+    async with serve(folder) as server:
+
+        def work():
+            with PypiClient(server) as client:
+                for name in ("stays", "goes"):
+                    put(client, f"{name}:fork", LARGE)
+                client.remove("goes")
+
+        await trio.to_thread.run_sync(work)
+        assert len(in_store(folder)) == 2
+        (share,) = server.server.service.shares.values()
+        await sweep_share(share)
+        assert len(in_store(folder)) == 2, "they may be waiting for their reference"
+        await sweep_share(share, grace=0.0)
+        assert len(in_store(folder)) == 1
 
 
 def test_a_readonly_file_keeps_its_streams_as_they_are(folder, pypi):

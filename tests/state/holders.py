@@ -37,14 +37,15 @@ class PaperFile:
     created_in: tuple[int, int] | None = None
     stream: str | None = None
     memory: int = 0
+    of: "PaperFile | None" = None  # the file, for a stream
 
     @property
     def described(self):
-        return self
+        return self.of or self
 
     @property
     def key(self):
-        return self.identity
+        return self.identity if self.stream is None else (*self.identity, self.stream)
 
     @property
     def identity(self):

@@ -8,14 +8,18 @@ from smbd.vfs.streams.file import (
     open_stream,
     remove_stream,
     remove_streams,
+    small_content,
 )
+from smbd.vfs.streams.sweep import Sweep
 
 __all__ = [
     "StreamFile",
+    "Sweep",
     "create_stream",
     "has_stream",
     "list_streams",
     "open_stream",
     "remove_stream",
     "remove_streams",
+    "small_content",
 ]

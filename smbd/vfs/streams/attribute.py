@@ -16,7 +16,7 @@ from smbd.vfs import xattrs
 from smbd.vfs.file import File
 from smbd.vfs.names import fold, stream_to_disk, stream_to_wire
 
-_PREFIX = b"user.DosStream."
+PREFIX = b"user.DosStream."
 _TYPE = b":$DATA"
 _WHOLE, _ELSEWHERE = b"\0", b"\xff"
 _REFERENCE = re.compile(rb"smbd ([0-9a-f]{32})")
@@ -43,9 +43,9 @@ def listed(file: File) -> dict[str, bytes]:
         raise
     streams = {}
     for attribute in map(os.fsencode, attributes):
-        if attribute.startswith(_PREFIX):
+        if attribute.startswith(PREFIX):
             # Samba can be told to leave the type out.
-            name = stream_to_wire(attribute.removeprefix(_PREFIX).removesuffix(_TYPE))
+            name = stream_to_wire(attribute.removeprefix(PREFIX).removesuffix(_TYPE))
             if name is not None:
                 streams[name] = attribute
     return streams
@@ -66,13 +66,13 @@ def find(file: File, stream: str) -> tuple[str, bytes] | None:
 
 def attribute_of(stream: str) -> bytes:
     """The attribute that a stream of this name is to have."""
-    return _PREFIX + stream_to_disk(stream) + _TYPE
+    return PREFIX + stream_to_disk(stream) + _TYPE
 
 
-def load(file: File, attribute: bytes) -> bytes | Reference | None:
+def load(target: int | str, attribute: bytes) -> bytes | Reference | None:
     """What an attribute holds: the content, or where it is; None without one; OSError."""
     try:
-        value = os.getxattr(file.target, attribute)
+        value = os.getxattr(target, attribute)
     except OSError as error:
         if error.errno not in _MISSING:
             raise

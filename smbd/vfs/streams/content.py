@@ -67,7 +67,7 @@ class Content:
             self._fill(file, write=write)
 
     def _fill(self, file: File, *, write: bool) -> None:
-        value = attribute.load(file, self.attribute)
+        value = attribute.load(file.target, self.attribute)
         if value is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         if isinstance(value, Reference):

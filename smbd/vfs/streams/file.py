@@ -152,7 +152,7 @@ def create_stream(file: File, stream: str) -> None:
     folded = fold(stream)
     for name, its in there.items():
         if fold(name) == folded:
-            value = attribute.load(file, its)
+            value = attribute.load(file.target, its)
             if not isinstance(value, Reference) or store.size_of(file, value) is not None:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             attribute.remove(file, its)  # its content was removed from the store
@@ -193,7 +193,7 @@ def list_streams(file: File) -> list[Measured]:
 def _measured(file: File, name: str, its: bytes) -> Measured:
     status = content.size_if_open(file, name)
     if status is None:
-        value = attribute.load(file, its)
+        value = attribute.load(file.target, its)
         if not isinstance(value, Reference):
             size = len(value or b"")
             return Measured(name, size, -(-size // 8) * 8)
@@ -214,3 +214,12 @@ def remove_stream(file: File, stream: str) -> None:
     there = attribute.find(file, stream)
     if there is not None:
         attribute.remove(file, there[1])
+
+
+def small_content(file: File, stream: str) -> bytes:
+    """The content of a stream of this very name, as it was put back last; OSError.
+
+    Nothing where there is no such stream, or a large one.
+    """
+    value = attribute.load(file.described.target, attribute.attribute_of(stream))
+    return value if isinstance(value, bytes) else b""

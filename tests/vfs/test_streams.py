@@ -1,0 +1,317 @@
+"""Named streams on disk: what a kill leaves of them, copies, moves and removals by others."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from smbd import vfs
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.streams import store
+from tests.aio.mounts import memory, mounted
+from tests.vfs.conftest import refused
+
+STORE = ".smbd-streams"
+LARGE = bytes(range(256)) * 400
+OLD, NEW = b"old", b"new" * 20_000
+
+
+@pytest.fixture(autouse=True)
+def _attributes(share: Path) -> None:
+    try:
+        os.setxattr(share, "user.probe", b"")
+    except OSError as error:
+        pytest.skip(f"no extended attributes here: {error.strerror}")
+
+
+def opened(root: vfs.Root, path: str, stream: str = "s", *, write: bool = False) -> vfs.StreamFile:
+    file = root.open(path, read=True, write=write)
+    try:
+        return vfs.open_stream(file, stream, read=True, write=write)
+    except BaseException:
+        file.close()
+        raise
+
+
+def put(root: vfs.Root, path: str, content: bytes, stream: str = "s") -> None:
+    if not (root.path / path).exists():
+        (root.path / path).touch()
+    with root.open(path, read=False, write=False) as file:
+        if not vfs.has_stream(file, stream):
+            vfs.create_stream(file, stream)
+    with opened(root, path, stream, write=True) as file:
+        vfs.overwrite(file)
+        os.pwrite(file.fd, content, 0)
+        file.settle()
+
+
+def get(root: vfs.Root, path: str, stream: str = "s") -> bytes:
+    with opened(root, path, stream) as file:
+        return os.pread(file.fd, 1 << 24, 0)
+
+
+def stored(root: vfs.Root) -> list[str]:
+    there = root.path / STORE
+    return sorted(one.name for one in there.iterdir()) if there.exists() else []
+
+
+def swept(root: vfs.Root, grace: float = 0.0) -> int:
+    sweep = vfs.Sweep(root, grace)
+    for _ in sweep.steps():
+        pass
+    return sweep.removed
+
+
+def copy_with_attributes(source: Path, target: Path) -> None:
+    """As cp --preserve=xattr and rsync -X do."""
+    target.write_bytes(source.read_bytes())
+    for name in os.listxattr(source):
+        os.setxattr(target, name, os.getxattr(source, name))
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs"])
+def test_small_and_large_streams_on_each_file_system(kind: str) -> None:
+    with memory(32 << 20) if kind == "tmpfs" else mounted(kind) as made:
+        folder = made if isinstance(made, Path) else made[0]
+        try:
+            os.setxattr(folder, "user.probe", b"")
+        except OSError:
+            pytest.skip(f"{kind} has no extended attributes in this kernel")
+        with vfs.Root(folder) as root:
+            fork = LARGE * 15
+            put(root, "a", b"[ZoneTransfer]\r\nZoneId=3\r\n", "Zone.Identifier")
+            put(root, "a", bytes(60), "AFP_AfpInfo")
+            put(root, "a", fork, "AFP_Resource")
+            assert get(root, "a", "zone.identifier") == b"[ZoneTransfer]\r\nZoneId=3\r\n"
+            assert get(root, "a", "AFP_Resource") == fork
+            with root.open("a", read=True, write=False) as file:
+                sizes = {one.name: one.size for one in vfs.list_streams(file)}
+            assert sizes == {"Zone.Identifier": 26, "AFP_AfpInfo": 60, "AFP_Resource": len(fork)}
+            assert len(stored(root)) == 1
+            assert swept(root) == 0
+
+
+def test_streams_fill_the_attributes_of_a_file_and_then_the_store(root: vfs.Root) -> None:
+    for number in range(8):
+        put(root, "a", b"%d" % number * 2000, f"s{number}")
+    for number in range(8):
+        assert get(root, "a", f"s{number}") == b"%d" % number * 2000
+    with root.open("a", read=True, write=False) as file:
+        assert len(vfs.list_streams(file)) == 8
+
+
+def test_a_file_has_a_bound_of_streams(root: vfs.Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smbd.vfs.streams.file._MOST", 2)
+    put(root, "a", b"1", "one")
+    put(root, "a", b"2", "two")
+    with root.open("a", read=True, write=False) as file, refused(NtStatus.INSUFFICIENT_RESOURCES):
+        vfs.create_stream(file, "three")
+
+
+def test_a_file_system_without_attributes_has_no_streams(
+    root: vfs.Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(*_args: object) -> list[str]:
+        raise OSError(95, "Operation not supported")
+
+    (root.path / "a").touch()
+    monkeypatch.setattr(os, "listxattr", without)
+    with root.open("a", read=True, write=False) as file:
+        assert vfs.list_streams(file) == []
+        with refused(NtStatus.OBJECT_NAME_INVALID):
+            vfs.create_stream(file, "s")
+
+
+def test_without_nameless_files_the_content_has_a_name_while_it_is_open(
+    root: vfs.Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_TMPFILE | os.O_CREAT)  # EINVAL: as vfat and NFS
+    put(root, "a", b"small")
+    assert get(root, "a") == b"small"
+    assert stored(root) == []
+    put(root, "a", LARGE)
+    assert get(root, "a") == LARGE
+    assert len(stored(root)) == 1
+    with opened(root, "a"):
+        assert swept(root) == 0
+
+
+def test_a_file_in_a_folder_that_takes_no_store_has_it_beside(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The share's root is another's: here the first directory that is tried refuses."""
+    (share / "mine").mkdir()
+    with vfs.Root(share) as root:
+        tried = store._for_new
+
+        def but_the_first(file: vfs.File):
+            return (fd for number, fd in enumerate(tried(file)) if number)
+
+        monkeypatch.setattr(store, "_for_new", but_the_first)
+        put(root, "mine/a", LARGE)
+        assert stored(root) == []
+        assert len(list((share / "mine" / STORE).iterdir())) == 1
+        assert get(root, "mine/a") == LARGE
+
+
+def test_a_share_within_another_finds_the_streams_of_both(share: Path) -> None:
+    (share / "inner").mkdir()
+    with vfs.Root(share) as outer, vfs.Root(share / "inner") as inner:
+        put(outer, "inner/a", LARGE, "by the outer")
+        put(inner, "a", LARGE[::-1], "by the inner")
+        assert get(inner, "a", "by the outer") == LARGE
+        assert get(outer, "inner/a", "by the inner") == LARGE[::-1]
+        assert swept(outer) == swept(inner) == 0
+
+
+# --- a kill ---
+
+
+STEPS = ("setxattr", "removexattr", "fsync", "link", "mkdir", "unlink", "ftruncate", "pwrite")
+
+
+def _put_until(root: vfs.Root, number: int) -> bool:
+    """In a process of its own: write, and be killed before the call `number`; whether it was."""
+    child = os.fork()
+    if not child:
+        try:
+            _count_down(number)
+            put(root, "a", NEW)
+        finally:
+            os._exit(0)
+    return os.WEXITSTATUS(os.waitpid(child, 0)[1]) != 0
+
+
+def _count_down(number: int) -> None:
+    left = [number]
+
+    def counted(function):
+        def call(*args, **kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                os._exit(9)
+            return function(*args, **kwargs)
+
+        return call
+
+    for name in STEPS:
+        setattr(os, name, counted(getattr(os, name)))
+
+
+@pytest.mark.parametrize("old", [OLD, NEW[::-1]], ids=["small", "large"])
+def test_a_kill_at_any_step_leaves_the_old_content_or_the_new(share: Path, old: bytes) -> None:
+    kills, seen = 0, set()
+    with vfs.Root(share) as root:
+        while True:
+            put(root, "a", old)
+            was_large = len(old) > len(OLD)
+            if not _put_until(root, kills):
+                break
+            content = get(root, "a")
+            # The content of a large one is a file, which a client overwrites in place.
+            assert was_large or content in {old, NEW}
+            seen.add(content)
+            kills += 1
+            swept(root)
+            assert get(root, "a") == content, "the sweep took what is alive"
+            assert len(stored(root)) <= 1, "the kill left litter"
+            shutil.rmtree(share / STORE, ignore_errors=True)
+            (share / "a").unlink()
+        assert get(root, "a") == NEW
+    assert kills >= (4 if old == OLD else 2)
+    assert was_large or seen == {OLD}
+
+
+# --- others work in the folder ---
+
+
+def test_what_is_removed_leaves_nothing_in_the_store(root: vfs.Root) -> None:
+    for name in ("stays", "removed", "by a client"):
+        put(root, name, LARGE)
+    (root.path / "removed").unlink()
+    with root.open("by a client", read=False, write=False) as file:
+        file.remove()
+    assert len(stored(root)) == 3
+    assert swept(root, grace=600.0) == 0, "they may be waiting for their reference"
+    assert swept(root) == 2
+    assert get(root, "stays") == LARGE
+
+
+def test_a_sweep_finds_what_was_renamed_and_looks_there_the_next_time(
+    root: vfs.Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "a", LARGE)
+    (root.path / "deep" / "er").mkdir(parents=True)
+    (root.path / "a").rename(root.path / "deep" / "er" / "b")
+    assert swept(root) == 0
+    monkeypatch.setattr(vfs.Sweep, "_walk", lambda _: pytest.fail("it walks again"))
+    assert swept(root) == 0
+    assert get(root, "deep/er/b") == LARGE
+
+
+def test_a_copy_is_alive_without_its_owner_and_the_owner_without_its_copy(root: vfs.Root) -> None:
+    put(root, "owner", LARGE)
+    copy_with_attributes(root.path / "owner", root.path / "copy")
+    (root.path / "owner").unlink()
+    assert swept(root) == 0
+    assert get(root, "copy") == LARGE
+    copy_with_attributes(root.path / "copy", root.path / "another")
+    (root.path / "another").unlink()
+    assert swept(root) == 0
+    assert get(root, "copy") == LARGE
+    assert len(stored(root)) == 1
+
+
+def test_a_copy_that_is_opened_has_content_of_its_own(root: vfs.Root) -> None:
+    put(root, "owner", LARGE)
+    copy_with_attributes(root.path / "owner", root.path / "copy")
+    put(root, "copy", b"changed" + LARGE)
+    assert get(root, "owner") == LARGE
+    assert get(root, "copy") == b"changed" + LARGE
+    (root.path / "copy").unlink()
+    assert swept(root) == 1
+    assert get(root, "owner") == LARGE
+
+
+def test_a_tree_that_was_restored_with_its_store_keeps_its_streams(share: Path) -> None:
+    again = share.parent / "again"
+    with vfs.Root(share) as root:
+        put(root, "a", LARGE)
+    shutil.copytree(share, again)
+    with vfs.Root(again) as root:
+        number = stored(root)
+        assert get(root, "a") == LARGE
+        assert stored(root) == number, "it is no copy of a file beside it"
+        assert swept(root) == 0
+
+
+def test_content_that_is_lost_leaves_a_name_that_can_be_written_again(root: vfs.Root) -> None:
+    put(root, "a", LARGE)
+    shutil.rmtree(root.path / STORE)
+    with pytest.raises(NtError) as refusal:
+        get(root, "a")
+    assert refusal.value.status == NtStatus.OBJECT_NAME_NOT_FOUND
+    with root.open("a", read=False, write=False) as file:
+        vfs.create_stream(file, "s")
+    put(root, "a", b"again")
+    assert get(root, "a") == b"again"
+
+
+def test_a_folder_that_cannot_be_read_keeps_the_sweep_from_removing(
+    root: vfs.Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "a", LARGE)
+    (root.path / "a").unlink()
+    (root.path / "closed").mkdir()
+    plain = os.listxattr
+
+    def denied(target, **kwargs):
+        if str(target).endswith("/closed"):
+            raise PermissionError(13, "Permission denied")
+        return plain(target, **kwargs)
+
+    monkeypatch.setattr(os, "listxattr", denied)
+    with pytest.raises(PermissionError):
+        swept(root)
+    assert len(stored(root)) == 1
