@@ -10,7 +10,8 @@ from smbd.state.file_state import FileState, Link
 from smbd.state.files import FileTable
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
-from smbd.state.locks import ByteRange, ByteRangeLocks, LockWait
+from smbd.state.lock_sets import ByteRange
+from smbd.state.locks import ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import Enumeration, Open
 from smbd.state.opens import OpenTable

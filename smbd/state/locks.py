@@ -4,50 +4,25 @@ Mandatory: READ and WRITE of others honour them.  Held here alone, not with fcnt
 knows one owner, this process, and would let every client through.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.state.lock_sets import FEW, ByteRange, FewLocks, LockSet, ManyLocks
 from smbd.state.ranges import RangeCounts
 from smbd.state.waits import Wait
 
 # On one file, for the memory's sake; and the whole queue is looked through when a lock goes.
-_MOST_HELD = 8192
+_MOST_HELD = 16384
 _MOST_WAITS = 1024
-# To take one lock out costs as much as to look at so many others and put them together anew.
-_DEARER = 8
-_NONE = RangeCounts()  # of a file without locks, as most are: nothing is ever put in
-
-
-@dataclass(slots=True, frozen=True)
-class ByteRange:
-    """A locked range.  `owner` is the Open that holds it: two opens of one client conflict."""
-
-    owner: object
-    offset: int
-    length: int
-    exclusive: bool
-
-    def meets(self, offset: int, length: int) -> bool:
-        """Whether this and another range each begin before the other ends.
-
-        A range of no bytes lies between two bytes: it meets only what has it inside.
-        """
-        return self.offset < offset + length and offset < self.offset + self.length
-
-
-@dataclass(slots=True, eq=False)
-class _Owned:
-    """What one Open holds: equal locks are counted, for nothing tells them apart."""
-
-    locks: Counter[ByteRange] = field(default_factory=Counter)
-    exclusive: RangeCounts = field(default_factory=RangeCounts)
+# Of a file without locks, as most are: nothing is ever put in.
+_NONE = FewLocks()
+_NO_WAITS: "dict[LockWait, None]" = {}
 
 
 @dataclass(slots=True)
 class LockBudget:
-    """How many locks all files together may have: each costs some 300 bytes."""
+    """How many locks all files together may have: each costs up to 400 bytes."""
 
     left: int = 1 << 18
 
@@ -75,16 +50,13 @@ class ByteRangeLocks:
 
     budget: LockBudget = field(default_factory=LockBudget)
     held: int = 0  # how many: READ and WRITE ask nothing more where there are none
-    waits: dict[LockWait, None] = field(default_factory=dict)
-    _exclusive: RangeCounts = _NONE
-    _shared: RangeCounts = _NONE
-    _owned: dict[object, _Owned] = field(default_factory=dict)
+    waits: dict[LockWait, None] = field(default_factory=lambda: _NO_WAITS)
+    _locks: LockSet = _NONE
 
     def begin_below(self, size: int) -> bool:
         """Whether a lock begins within a file of so many bytes."""
-        return self.held > 0 and any(
-            bag.lowest is not None and bag.lowest < size for bag in (self._exclusive, self._shared)
-        )
+        lowest = self._locks.lowest
+        return lowest is not None and lowest < size
 
     def try_lock(self, wanted: ByteRange) -> bool:
         """Hold a lock, unless one that is held conflicts.
@@ -94,7 +66,7 @@ class ByteRangeLocks:
         """
         offset, length = wanted.offset, wanted.length
         if wanted.exclusive:
-            if self._shared.meeting(offset, length) or self._exclusive.meeting(offset, length):
+            if any(self._locks.meeting(offset, length, exclusive=kind) for kind in (False, True)):
                 return False
         elif self._meets_anothers(wanted.owner, offset, length):
             return False
@@ -122,6 +94,8 @@ class ByteRangeLocks:
         if len(self.waits) >= _MOST_WAITS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
         wait = LockWait(locks=self, wanted=wanted)
+        if self.waits is _NO_WAITS:
+            self.waits = {}
         self.waits[wait] = None
         return wait
 
@@ -136,13 +110,12 @@ class ByteRangeLocks:
         on Windows.  The queue is looked through once, at the end.
         """
         freed: list[ByteRange] = []
-        mine = self._owned.get(owner)
         try:
             for offset, length in ranges:
                 lock = ByteRange(owner, offset, length, exclusive=True)
-                if mine is None or lock not in mine.locks:
+                if not self._locks.has(lock):
                     lock = ByteRange(owner, offset, length, exclusive=False)
-                    if mine is None or lock not in mine.locks:
+                    if not self._locks.has(lock):
                         raise NtError(NtStatus.RANGE_NOT_LOCKED)
                 self._remove(lock)
                 freed.append(lock)
@@ -151,8 +124,7 @@ class ByteRangeLocks:
 
     def release(self, lock: ByteRange) -> None:
         """Give up just this lock, if its owner's CLOSE has not done so."""
-        mine = self._owned.get(lock.owner)
-        if mine is not None and lock in mine.locks:
+        if self._locks.has(lock):
             self._remove(lock)
             self._grant([lock])
 
@@ -161,20 +133,14 @@ class ByteRangeLocks:
         if self.waits:
             for one in [one for one in self.waits if one.wanted.owner is owner]:
                 one.end(NtStatus.RANGE_NOT_LOCKED)
-        mine = self._owned.get(owner)
-        if mine is not None:
-            freed = list(mine.locks.elements())
-            if len(freed) * _DEARER < self.held:
-                for lock in freed:
-                    self._remove(lock)
-            else:
-                self._remove_owner(owner, len(freed))
+        if self.held:
+            freed = self._locks.drop(owner)
+            self._count(-len(freed))
             self._grant(freed)
 
     def of(self, owner: object) -> list[ByteRange]:
         """The locks that an Open holds, for people."""
-        mine = self._owned.get(owner)
-        return [] if mine is None else list(mine.locks.elements())
+        return self._locks.of(owner)
 
     def forbid(self, owner: object, offset: int, length: int, *, writing: bool) -> bool:
         """Whether a READ or WRITE of `owner` meets a lock that forbids it.
@@ -184,7 +150,7 @@ class ByteRangeLocks:
         """
         return bool(length) and (
             self._meets_anothers(owner, offset, length)
-            or (writing and self._shared.meeting(offset, length) > 0)
+            or (writing and self._locks.meeting(offset, length, exclusive=False) > 0)
         )
 
     def check(self, owner: object, offset: int, length: int, *, writing: bool) -> None:
@@ -194,51 +160,26 @@ class ByteRangeLocks:
 
     def _meets_anothers(self, owner: object, offset: int, length: int) -> bool:
         """Whether somebody else's exclusive lock is in the way."""
-        count = self._exclusive.meeting(offset, length)
-        if not count:
-            return False
-        mine = self._owned.get(owner)
-        return mine is None or count > mine.exclusive.meeting(offset, length)
+        count = self._locks.meeting(offset, length, exclusive=True)
+        return bool(count) and count > self._locks.own(owner, offset, length)
 
     def _add(self, lock: ByteRange) -> None:
         if not self.held:
-            self._exclusive, self._shared = RangeCounts(), RangeCounts()
-        mine = self._owned.setdefault(lock.owner, _Owned())
-        mine.locks[lock] += 1
-        if lock.exclusive:
-            self._exclusive.add(lock.offset, lock.length)
-            mine.exclusive.add(lock.offset, lock.length)
-        else:
-            self._shared.add(lock.offset, lock.length)
+            self._locks = FewLocks()
+        elif self.held >= FEW and isinstance(self._locks, FewLocks):
+            self._locks = ManyLocks(self._locks.all())
+        self._locks.add(lock)
         self._count(1)
 
     def _remove(self, lock: ByteRange) -> None:
-        mine = self._owned[lock.owner]
-        mine.locks[lock] -= 1
-        if not mine.locks[lock]:
-            del mine.locks[lock]
-        if lock.exclusive:
-            self._exclusive.remove(lock.offset, lock.length)
-            mine.exclusive.remove(lock.offset, lock.length)
-        else:
-            self._shared.remove(lock.offset, lock.length)
-        if not mine.locks:
-            del self._owned[lock.owner]
+        self._locks.remove(lock)
         self._count(-1)
-
-    def _remove_owner(self, owner: object, count: int) -> None:
-        """What an owner of many holds goes at once: the others' locks are put together anew."""
-        del self._owned[owner]
-        rest = [lock for other in self._owned.values() for lock in other.locks.elements()]
-        self._exclusive, self._shared = (
-            RangeCounts.of((one.offset, one.length) for one in rest if one.exclusive is exclusive)
-            for exclusive in (True, False)
-        )
-        self._count(-count)
 
     def _count(self, more: int) -> None:
         self.held += more
         self.budget.left -= more
+        if not self.held:
+            self._locks = _NONE
 
     def _grant(self, freed: Sequence[ByteRange]) -> None:
         """Some locks went: those that wait for their ranges get them now, first come first."""

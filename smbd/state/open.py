@@ -73,7 +73,7 @@ class Open:
     users: int = 0
     channel_sequence: int = 0  # ChannelSequence; 0 before 3.0
     earlier_users: int = 0  # OutstandingPreRequestCount: those of `users` with an older sequence
-    lock_sequences: dict[int, int] = field(default_factory=dict)  # LockSequenceArray: its numbers
+    lock_sequences: bytearray | None = None  # LockSequenceArray: each number + 1, or 0
     closed: bool = False
     closed_at: int = 0  # FILETIME
 
@@ -115,15 +115,20 @@ class Open:
 
         If it was not, its entry is not valid until `locked`.
         """
-        if self.lock_sequences.get(index) == number:
+        sequences = self.lock_sequences
+        if sequences is None or not 1 <= index <= _LOCK_SEQUENCES:
+            return False
+        if sequences[index] == number + 1:
             return True
-        self.lock_sequences.pop(index, None)
+        sequences[index] = 0
         return False
 
     def locked(self, index: int, number: int) -> None:
         """A LOCK has been carried out."""
         if 1 <= index <= _LOCK_SEQUENCES:
-            self.lock_sequences[index] = number
+            if self.lock_sequences is None:
+                self.lock_sequences = bytearray(_LOCK_SEQUENCES + 1)
+            self.lock_sequences[index] = number + 1
 
     def hold(self) -> Self:
         """Count one more operation in flight; a CLOSE counts itself too."""

@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Self
 
+# Those of no bytes, by where they are; nearly always there is none, and nothing is put in here.
+_NO_EMPTY: Counter[int] = Counter()
+
 
 class RangeCounts:
     """A bag of ranges.  One of no bytes lies between two bytes: it meets what has it inside.
 
-    To put one in moves up to 8,192 pointers, 2 us (measured): no tree of Python objects is faster.
+    To put one in moves up to 16,384 pointers, 4 us: no tree of Python objects is faster.
     """
 
     __slots__ = ("_empty", "_ends", "_starts")
@@ -22,7 +25,7 @@ class RangeCounts:
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
-        self._empty: Counter[int] = Counter()  # those of no bytes, by where they are
+        self._empty = _NO_EMPTY
 
     @classmethod
     def of(cls, ranges: Iterable[tuple[int, int]]) -> Self:
@@ -30,7 +33,9 @@ class RangeCounts:
         bag, all_ = cls(), list(ranges)
         bag._starts = sorted(offset for offset, _ in all_)
         bag._ends = sorted(offset + length for offset, length in all_)
-        bag._empty.update(offset for offset, length in all_ if not length)
+        for offset, length in all_:
+            if not length:
+                bag._add_empty(offset)
         return bag
 
     @property
@@ -43,7 +48,7 @@ class RangeCounts:
         insort(self._starts, offset)
         insort(self._ends, offset + length)
         if not length:
-            self._empty[offset] += 1
+            self._add_empty(offset)
 
     def remove(self, offset: int, length: int) -> None:
         """Take out one that is in."""
@@ -53,6 +58,11 @@ class RangeCounts:
             self._empty[offset] -= 1
             if not self._empty[offset]:
                 del self._empty[offset]
+
+    def _add_empty(self, offset: int) -> None:
+        if self._empty is _NO_EMPTY:
+            self._empty = Counter()
+        self._empty[offset] += 1
 
     def meeting(self, offset: int, length: int) -> int:
         """How many meet a range."""

@@ -1,5 +1,6 @@
 """Byte-range locks: [MS-FSA] 2.1.4.10, 2.1.5.8, 2.1.5.9."""
 
+import tracemalloc
 from collections import Counter
 from contextlib import nullcontext
 from time import perf_counter
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smbd.memory import LOCK
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import ByteRange, ByteRangeLocks, LockWait
+from smbd.state.lock_sets import FEW
 from smbd.state.locks import _MOST_HELD, _MOST_WAITS, LockBudget
 
 LAST = 2**64 - 1
@@ -380,8 +383,17 @@ class PlainLocks:
                 self.granted.append(one)
 
 
-@given(steps)
-def test_locks_unlocks_waits_and_closes_in_any_order_do_as_a_plain_list_does(steps):
+@pytest.mark.parametrize("few", [1, FEW])
+@given(steps=steps)
+def test_locks_unlocks_waits_and_closes_in_any_order_do_as_a_plain_list_does(few, steps):
+    """Also where they are counted and sorted from the second one on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smbd.state.locks.FEW", few)
+        patch.setattr("smbd.state.lock_sets.FEW", few)
+        carry_out(steps)
+
+
+def carry_out(steps):
     locks, model = ByteRangeLocks(), PlainLocks()
     granted = []
     for step in steps:
@@ -426,3 +438,40 @@ def agree(locks, held, owner, offset, length):
     shared_here = any(not lock.exclusive for lock in here)
     assert forbidden(locks, owner, offset, length, writing=False) is others
     assert forbidden(locks, owner, offset, length, writing=True) is (others or shared_here)
+
+
+# --- memory ---
+
+
+def spread(files, owners, locks):
+    """So many locks of so many owners on each of so many files."""
+    many = []
+    for _ in range(files):
+        many.append(ByteRangeLocks())
+        for owner in range(owners):
+            for place in range(locks):
+                lock = exclusive(owner, (1 << 40) + 4096 * owner + place, 1)
+                assert many[-1].try_lock(lock)
+    return many
+
+
+@pytest.mark.parametrize(
+    ("files", "owners", "locks"),
+    [(1000, 1, 1), (200, 1, FEW + 1), (100, FEW + 1, 1), (1, 1000, 1), (1, 1, 10_000)],
+    ids=["one a file", "some a file", "some owners of one", "many owners", "one owner of many"],
+)
+def test_a_lock_takes_less_memory_than_is_counted_for_it(files, owners, locks):
+    """Less than 500 bytes, beside what a file without locks takes."""
+    tracemalloc.start()
+    try:
+        spread(files, 0, 0)  # what is made once
+        before = tracemalloc.get_traced_memory()[0]
+        without = spread(files, 0, 0)
+        between = tracemalloc.get_traced_memory()[0]
+        with_locks = spread(files, owners, locks)
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(without) == len(with_locks)
+    taken = ((after - between) - (between - before)) / (files * owners * locks)
+    assert taken < LOCK <= 500
