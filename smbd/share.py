@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 
 from aio import Engine
 from smbd.config import ShareConfig
-from smbd.vfs import Root
+from smbd.vfs import Root, know_share
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -74,6 +74,7 @@ class Share:
             if root is None or not root.is_at_path():
                 config = self.config
                 root = Root(config.path, config.read_only, config.name, streams=config.streams)
+                know_share(root.absolute_path)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
                 # meanwhile, and would begin in the next file that gets the descriptor's number.
                 weakref.finalize(root, root.lookup.close)

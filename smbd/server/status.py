@@ -140,7 +140,7 @@ def _session(client: ClientConnection, session: Session) -> dict[str, Any]:
 def _open(service: Service, open_: Open) -> dict[str, Any]:
     return {
         "share": open_.share.name,
-        "path": open_.file.path,
+        "path": open_.file.label,
         "user": _user(service, open_),
         "session": hex(open_.session_id),
         "access": _letters(open_.granted_access),
@@ -160,7 +160,7 @@ def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:
     for lock in open_.locks.of(open_):
         yield {
             "share": open_.share.name,
-            "path": open_.file.path,
+            "path": open_.file.label,
             "user": _user(service, open_),
             "offset": lock.offset,
             "length": lock.length,

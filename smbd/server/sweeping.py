@@ -1,14 +1,16 @@
 """What nobody needs any more in the stores of large streams is removed, now and then."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 
 import trio
 
 from smbd.events import about
+from smbd.ntstatus import NtError
 from smbd.service import Service
 from smbd.share import Share
+from smbd.vfs import Root
 from smbd.vfs.streams.sweep import GRACE, Sweep
 from smbd.wall import wall
 
@@ -20,41 +22,59 @@ _SLICE, _PAUSE = 0.02, 0.2
 
 
 async def sweep(service: Service) -> None:
-    """Sweep the stores of all shares for as long as the server lives.
+    """Sweep the stores of the shares for as long as the server lives.
 
-    A share that nobody uses is swept once, after the start: it must not keep its disk mounted.
+    Of a share that nobody uses once, after the start: it must not keep its disk mounted.
     """
     swept: set[Share] = set()
     await trio.sleep(_FIRST)
     while True:
-        for share in list(service.shares.values()):
-            if share.config.read_only or not share.config.streams:
-                continue
-            if share not in swept or share.root is not None:
-                swept.add(share)
-                with wall(f"the sweep of share {share.name}"):
-                    await sweep_share(share)
+        shares = list(service.shares.values())
+        due = [
+            share
+            for share in shares
+            if share.config.streams
+            and not share.config.read_only
+            and (share not in swept or share.root is not None)
+        ]
+        swept |= set(due)
+        with wall("the sweep of streams"):
+            await sweep_stores(due, shares)
         swept &= set(service.shares.values())
         await trio.sleep(_EVERY)
 
 
-async def sweep_share(share: Share, *, grace: float = GRACE) -> None:
-    """Sweep the stores of one share, in slices; OSError if not all of it can be looked at.
+async def sweep_stores(due: list[Share], shares: list[Share], *, grace: float = GRACE) -> None:
+    """Sweep the stores of shares that are `due`, in slices, by a look at all that there are.
 
-    Younger files than `grace`, in seconds, may still be waiting for their reference.
+    Younger files than `grace`, in seconds, may still be waiting for their reference.  A share that
+    cannot be looked at wholly may have what refers to any of them: nothing is removed then.
     """
-    swept = Sweep(await share.workers.run_long(None, share.open_root), grace)
-    steps = swept.steps()
+    swept = Sweep(grace)
+    try:
+        for share in due:
+            await _step(share, swept.look)
+        if not swept.undecided:
+            return
+        for share in (*shares, *shares):
+            await _step(share, swept.walk)
+        for share in due[:1]:
+            await _step(share, lambda _: swept.finish())
+    except (OSError, NtError) as error:
+        text, extra = "streams of files that are gone stay: %s", about("not swept")
+        _log.info(text, error, extra=extra)
+    if swept.removed:
+        _log.info("removed %d streams of files that are gone", swept.removed, extra=about("swept"))
+
+
+async def _step(share: Share, part: Callable[[Root], Iterator[None]]) -> None:
+    """Go on with a part of the sweep in a share's workers until it is done; OSError."""
+    run = share.workers.run_long
+    steps = part(await run(None, share.open_root))
     more = True
     while more:
-        more = await share.workers.run_long(None, _slice, steps)
+        more = await run(None, _slice, steps)
         await trio.sleep(_PAUSE if more else 0)
-    if swept.removed:
-        text, extra = (
-            "%s: removed %d streams of files that are gone",
-            about("swept", share=share.name),
-        )
-        _log.info(text, share.name, swept.removed, extra=extra)
 
 
 def _slice(steps: Iterator[None]) -> bool:

@@ -82,6 +82,11 @@ class File:
         return None
 
     @property
+    def label(self) -> str:
+        """Its path for people, with the stream."""
+        return self.path
+
+    @property
     def described(self) -> "File":
         """The file that times, attributes, EAs, security and name belong to: of a stream, its."""
         return self

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from smbd.ntstatus import NtStatus
-from smbd.server.sweeping import sweep_share
+from smbd.server.sweeping import sweep_stores
 from smbd.testing import serve, serve_in_thread
 from smbd.wire.access import Access
 from smbd.wire.create import CreateDisposition, CreateOptions
@@ -296,6 +296,22 @@ def test_a_copied_file_has_a_large_stream_of_its_own(folder, pypi):
     assert len(in_store(folder)) == 2
 
 
+async def test_the_status_names_the_stream_that_is_open(folder):
+    async with serve(folder) as server:
+
+        def work():
+            with PypiClient(server) as client:
+                opened = client.open("letter:note")
+                trio.from_thread.run_sync(look)
+                opened.close()
+
+        def look():
+            (shown,) = server.server.document()["opens"]
+            assert shown["path"] == "letter:note"
+
+        await trio.to_thread.run_sync(work)
+
+
 async def test_the_server_sweeps_what_is_left_of_removed_files(folder):
     async with serve(folder) as server:
 
@@ -307,10 +323,10 @@ async def test_the_server_sweeps_what_is_left_of_removed_files(folder):
 
         await trio.to_thread.run_sync(work)
         assert len(in_store(folder)) == 2
-        (share,) = server.server.service.shares.values()
-        await sweep_share(share)
+        shares = list(server.server.service.shares.values())
+        await sweep_stores(shares, shares)
         assert len(in_store(folder)) == 2, "they may be waiting for their reference"
-        await sweep_share(share, grace=0.0)
+        await sweep_stores(shares, shares, grace=0.0)
         assert len(in_store(folder)) == 1
 
 

@@ -2,13 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from smbd import vfs
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs.streams import store
 from tests.aio.mounts import memory, mounted
 from tests.vfs.conftest import refused
 
@@ -56,11 +56,19 @@ def stored(root: vfs.Root) -> list[str]:
     return sorted(one.name for one in there.iterdir()) if there.exists() else []
 
 
-def swept(root: vfs.Root, grace: float = 0.0) -> int:
-    sweep = vfs.Sweep(root, grace)
-    for _ in sweep.steps():
-        pass
+def swept(*roots: vfs.Root, grace: float = 0.0) -> int:
+    sweep = vfs.Sweep(grace)
+    for root in roots:
+        done(sweep.look(root))
+    for root in (*roots, *roots) if sweep.undecided else ():
+        done(sweep.walk(root))
+    done(sweep.finish())
     return sweep.removed
+
+
+def done(steps: Iterator[None]) -> None:
+    for _ in steps:
+        pass
 
 
 def copy_with_attributes(source: Path, target: Path) -> None:
@@ -137,22 +145,21 @@ def test_without_nameless_files_the_content_has_a_name_while_it_is_open(
         assert swept(root) == 0
 
 
-def test_a_file_in_a_folder_that_takes_no_store_has_it_beside(
+def test_where_the_shares_folder_takes_no_file_small_streams_are_worked_on_beside(
     share: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The share's root is another's: here the first directory that is tried refuses."""
     (share / "mine").mkdir()
     with vfs.Root(share) as root:
-        tried = store._for_new
+        plain = os.open
 
-        def but_the_first(file: vfs.File):
-            return (fd for number, fd in enumerate(tried(file)) if number)
+        def refusing(path, flags, mode=0o777, *, dir_fd=None):
+            if dir_fd == root.lookup.fd and flags & os.O_TMPFILE == os.O_TMPFILE:
+                raise PermissionError(13, "Permission denied")
+            return plain(path, flags, mode, dir_fd=dir_fd)
 
-        monkeypatch.setattr(store, "_for_new", but_the_first)
-        put(root, "mine/a", LARGE)
-        assert stored(root) == []
-        assert len(list((share / "mine" / STORE).iterdir())) == 1
-        assert get(root, "mine/a") == LARGE
+        monkeypatch.setattr(os, "open", refusing)
+        put(root, "mine/a", b"small")
+        assert get(root, "mine/a") == b"small"
 
 
 def test_a_share_within_another_finds_the_streams_of_both(share: Path) -> None:
@@ -162,7 +169,22 @@ def test_a_share_within_another_finds_the_streams_of_both(share: Path) -> None:
         put(inner, "a", LARGE[::-1], "by the inner")
         assert get(inner, "a", "by the outer") == LARGE
         assert get(outer, "inner/a", "by the inner") == LARGE[::-1]
-        assert swept(outer) == swept(inner) == 0
+        assert swept(outer, inner) == 0
+
+
+def test_a_large_stream_goes_where_its_file_is_moved_from_share_to_share(share: Path) -> None:
+    other = share.parent / "other"
+    other.mkdir()
+    with vfs.Root(share) as one, vfs.Root(other) as two:
+        put(one, "a", LARGE)
+        vfs.know_share(str(share))
+        (share / "a").rename(other / "b")
+        assert get(two, "b") == LARGE
+        assert swept(one, two) == 0
+        assert stored(one) == []
+        assert len(stored(two)) == 1
+        assert get(two, "b") == LARGE
+        assert swept(two) == 0
 
 
 # --- a kill ---
@@ -245,7 +267,7 @@ def test_a_sweep_finds_what_was_renamed_and_looks_there_the_next_time(
     (root.path / "deep" / "er").mkdir(parents=True)
     (root.path / "a").rename(root.path / "deep" / "er" / "b")
     assert swept(root) == 0
-    monkeypatch.setattr(vfs.Sweep, "_walk", lambda _: pytest.fail("it walks again"))
+    monkeypatch.setattr(vfs.Sweep, "walk", lambda *_: pytest.fail("it walks again"))
     assert swept(root) == 0
     assert get(root, "deep/er/b") == LARGE
 

@@ -10,6 +10,7 @@ from smbd.vfs.streams.file import (
     remove_streams,
     small_content,
 )
+from smbd.vfs.streams.store import know_share
 from smbd.vfs.streams.sweep import Sweep
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Sweep",
     "create_stream",
     "has_stream",
+    "know_share",
     "list_streams",
     "open_stream",
     "remove_stream",

@@ -36,8 +36,8 @@ class Content:
     """What all opens of one stream share; any thread may use it."""
 
     __slots__ = (
-        "_kept", "_lock", "_removed", "attribute", "fd", "key", "memory", "name", "named", "place",
-        "users",
+        "_had_name", "_kept", "_lock", "_removed", "attribute", "fd", "key", "memory", "name",
+        "named", "place", "users",
     )  # fmt: skip
 
     def __init__(self, key: Key) -> None:
@@ -51,7 +51,7 @@ class Content:
         self.users = 0
         self._kept: bytes | None = None  # a digest of the attribute
         self._lock = threading.Lock()
-        self._removed = False
+        self._removed = self._had_name = False
 
     def opened(self, file: File, stream: str, *, write: bool) -> None:
         """Have a descriptor.  Blocks; NtError(OBJECT_NAME_NOT_FOUND), OSError."""
@@ -64,6 +64,7 @@ class Content:
             if found is None:
                 raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
             self.name, self.attribute = found
+            self._had_name = os.fstat(file.fd).st_nlink > 0  # not all file systems count
             self._fill(file, write=write)
 
     def _fill(self, file: File, *, write: bool) -> None:
@@ -133,7 +134,7 @@ class Content:
         Blocks; OSError.
         """
         with self._lock:
-            if self._removed or not os.fstat(file.fd).st_nlink:
+            if self._removed or (self._had_name and not os.fstat(file.fd).st_nlink):
                 return
             if self.place is None:
                 self._put_back(file)

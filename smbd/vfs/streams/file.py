@@ -58,6 +58,11 @@ class StreamFile(File):
         return self._content.name
 
     @property
+    def label(self) -> str:
+        """Its path for people, with the stream."""
+        return f"{self.path}:{self.stream}"
+
+    @property
     def described(self) -> File:
         """Its file."""
         return self._file

@@ -1,9 +1,9 @@
 """Where streams lie whose content is too large for an extended attribute.
 
-Each is a file in `.smbd-streams`, a directory that no client is shown, in the share's root or else
-beside the file that it belongs to.  An attribute of that file refers to it by a number that nobody
-can guess, and in an attribute of its own it has its owner: inode, time of birth, last known path.
-So a file may be renamed, copied or removed by other programs: see `is_owned`, and sweep.py.
+Each is a file in `.smbd-streams`, a directory in the share's root that no client is shown.  An
+attribute of the file that it belongs to refers to it by a number that nobody can guess, and in an
+attribute of its own it has its owner: inode, time of birth, last known path.  So a file may be
+renamed, copied or removed by other programs: see `is_owned`, and sweep.py.
 
 An open stream has a nameless file first (O_TMPFILE), of which a kill leaves nothing.  It gets its
 name when it turns out to be too large, complete and on the disk, and then the reference is set.
@@ -34,9 +34,10 @@ _RECORD = Struct(
     "Q"  # inode of the content itself
 )  # fmt: skip
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_roots: dict[str, None] = {}  # of the shares of this process, by absolute path
 # The file system has no O_TMPFILE; EISDIR and ENOENT come from kernels that do not know it.
 _NAMELESS_UNKNOWN = frozenset((errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT))
-# Another of the directories may do.
+# Another directory may do.
 _ELSEWHERE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV))
 
 
@@ -99,50 +100,34 @@ class Working(NamedTuple):
 
 
 def make(file: File) -> Working:
-    """A new one, open for reading and writing; OSError."""
-    failure: OSError | None = None
-    for directory in _for_new(file):
-        try:
-            return _make_in(directory)
-        except OSError as error:
-            if error.errno not in _ELSEWHERE:
-                raise
-            failure = error
-    raise failure or PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    """A new one, open for reading and writing; OSError.
 
-
-def _make_in(directory: int) -> Working:
+    A nameless one may be beside the file where the share's root takes none: small content never
+    gets a name.
+    """
+    flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
+    lookup = file.root.lookup
     try:
-        return Working(
-            os.open(".", os.O_TMPFILE | os.O_RDWR | _FLAGS, 0o600, dir_fd=directory), None
-        )
+        return Working(os.open(".", flags, 0o600, dir_fd=lookup.fd), None)
     except OSError as error:
+        if error.errno in _ELSEWHERE:
+            with closed_after(lookup.exact(file.path.rpartition("/")[0])) as parent:
+                return Working(os.open(".", flags, 0o600, dir_fd=parent), None)
         if error.errno not in _NAMELESS_UNKNOWN:
             raise
     reference = _new_reference()
-    with closed_after(_opened_store(directory, make=True)) as store:
+    with closed_after(_opened_store(lookup.fd, make=True)) as store:
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | _FLAGS
         return Working(os.open(reference.number, flags, 0o600, dir_fd=store), reference)
 
 
 def give_name(file: File, fd: int) -> Reference:
     """Give a nameless file its place in the store, on the disk; OSError."""
-    reference = _new_reference()
-    failure: OSError | None = None
-    for directory in _for_new(file):
-        try:
-            with closed_after(_opened_store(directory, make=True)) as store:
-                os.link(
-                    f"{PROC_FDS}/{fd}", reference.number, dst_dir_fd=store, follow_symlinks=True
-                )
-                _sync_directory(store)
-        except OSError as error:
-            if error.errno not in _ELSEWHERE:
-                raise
-            failure = error
-        else:
-            return reference
-    raise failure or PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    reference, nameless = _new_reference(), f"{PROC_FDS}/{fd}"
+    with closed_after(_opened_store(file.root.lookup.fd, make=True)) as store:
+        os.link(nameless, reference.number, dst_dir_fd=store, follow_symlinks=True)
+        _sync_directory(store)
+    return reference
 
 
 def _new_reference() -> Reference:
@@ -152,6 +137,15 @@ def _new_reference() -> Reference:
 def _sync_directory(fd: int) -> None:
     with contextlib.suppress(OSError):  # a file system that cannot
         os.fsync(fd)
+
+
+def move(number: str, source: int, target: int) -> None:
+    """Move a file from the store in one open directory to that in another; OSError."""
+    with (
+        closed_after(_opened_store(source)) as old,
+        closed_after(_opened_store(target, make=True)) as new,
+    ):
+        os.rename(number, number, src_dir_fd=old, dst_dir_fd=new)
 
 
 def _opened_store(directory: int, *, make: bool = False) -> int:
@@ -200,21 +194,16 @@ def forget(file: File, reference: Reference) -> None:
             return
 
 
-def _for_new(file: File) -> Iterator[int]:
-    """The directories that may hold a store for new content, best first, each open for its turn."""
-    lookup = file.root.lookup
-    yield lookup.fd
-    parent = file.path.rpartition("/")[0]
-    if parent:
-        with contextlib.suppress(NtError, OSError), closed_after(lookup.exact(parent)) as fd:
-            yield fd
+def know_share(root: str) -> None:
+    """A share has its root at this absolute path: files may have been moved out of it."""
+    _roots[root] = None
 
 
 def _for_old(file: File) -> Iterator[int]:
-    """Those where content may be: every directory above the file, the share's root first.
+    """The directories whose store may have content, the share's root first, open for their turn.
 
-    A share may lie inside another one, or have lain: the store is then in a directory between the
-    root and the file, or above the root.
+    A share may lie inside another one, or have lain, and a file may have been moved from one to
+    another: so then each directory between root and file, each above the root, and other shares.
     """
     lookup = file.root.lookup
     yield lookup.fd
@@ -223,9 +212,10 @@ def _for_old(file: File) -> Iterator[int]:
         path = join(path, name)
         with contextlib.suppress(NtError, OSError), closed_after(lookup.exact(path)) as fd:
             yield fd
-    for above in PurePath(file.root.absolute_path or "/").parents:
+    above = map(str, PurePath(file.root.absolute_path or "/").parents)
+    for directory in (*above, *_roots):
         with contextlib.suppress(OSError):
-            fd = os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             with closed_after(fd):
                 yield fd
 
