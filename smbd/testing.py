@@ -73,6 +73,7 @@ class Options:
     port: int = 0
     shares: Sequence[ShareConfig] = ()
     users: Sequence[UserConfig] = ()
+    watch: bool = False
     limits: Limits = field(default_factory=Limits)
     status_socket: Path | None = None
 
@@ -98,6 +99,7 @@ class Options:
             streams=self.streams,
             encryption=self.encryption,
             leases=self.leases,
+            watch=self.watch,
             engine=self.engine,
             engine_options=self.engine_options or {},
         )

@@ -34,6 +34,12 @@ ffi.cdef(
     int mount(const char *source, const char *target, const char *kind, unsigned long flags,
               const char *options);
     int umount2(const char *target, int flags);
+    int inotify_init1(int flags);
+    int inotify_add_watch(int fd, const char *path, uint32_t mask);
+    int inotify_rm_watch(int fd, int wd);
+    int fanotify_init(unsigned int flags, unsigned int event_flags);
+    int fanotify_mark(int fd, unsigned int flags, uint64_t mask, int dir_fd, const char *path);
+    int name_to_handle_at(int dir_fd, const char *path, void *handle, int *mount, int flags);
     long syscall(long number, ...);
     """
 )

@@ -45,6 +45,7 @@ _STATX = Struct(
 _IDENTITY = Struct("=I24xH2xQ96xIIQ")  # of the same: mask, mode, ino, dev, mnt_id
 _IDENTITY_WANTED = STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
 _F_TYPE = Struct("=q")  # struct statfs begins with its f_type, a long
+_F_FSID = slice(56, 64)
 _STATFS_SIZE = 256  # struct statfs has 120 bytes on both machines
 
 _statx = system_call("statx", "int, const char *, int, unsigned int, unsigned char *")
@@ -156,7 +157,16 @@ def identify(fd: int) -> tuple[int, int, int, int, int, int]:
 
 def file_system_type(fd: int) -> int:
     """The magic number of the file system that an open file is on (statfs's f_type)."""
+    kind: int = _F_TYPE.unpack_from(_statfs(fd))[0]
+    return kind
+
+
+def file_system_id(fd: int) -> bytes:
+    """The 8 bytes by which handles of the file system are told apart from others' (f_fsid)."""
+    return bytes(_statfs(fd)[_F_FSID])
+
+
+def _statfs(fd: int) -> bytearray:
     out = bytearray(_STATFS_SIZE)
     check(libc.fstatfs(fd, ffi.from_buffer(out)))
-    kind: int = _F_TYPE.unpack_from(out)[0]
-    return kind
+    return out

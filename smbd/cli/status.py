@@ -72,7 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report(document: Mapping[str, Any]) -> str:
     """Write the whole document for a person."""
-    parts = [_headline(document), *(_share(share) for share in document["shares"])]
+    parts = [
+        _headline(document),
+        *_local_changes(document),
+        *(_share(share) for share in document["shares"]),
+    ]
     for key, columns, nothing in (
         ("sessions", _SESSIONS, "nobody is logged in"),
         ("opens", _OPENS, "no file is open"),
@@ -89,6 +93,20 @@ def _headline(document: Mapping[str, Any]) -> str:
     listen = ", ".join(document.get("listen", ()))
     uptime = in_seconds(document.get("uptime", 0))
     return f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
+
+
+def _local_changes(document: Mapping[str, Any]) -> Sequence[str]:
+    """Write what is known of other processes' changes, if some share has them watched."""
+    local = document.get("local_changes", {})
+    if not local.get("by"):
+        return ()
+    shares = ", ".join(share["name"] for share in document["shares"] if share.get("watch"))
+    told = (
+        f"watched for other programs' changes, by {local['by']}: {shares or 'no share'}\n"
+        f"  {local['marks']} files and folders, {local['events']} changes told, "
+        f"{local['ours']} of them smbd's own, {local['overflows']} overflows"
+    )
+    return (told,)
 
 
 def served(document: Mapping[str, Any]) -> str:

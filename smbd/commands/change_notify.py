@@ -56,11 +56,11 @@ def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> Chang
         )
         open_.memory.grow(WATCH)
         try:
-            request.tables.notify.watch(entry)
+            request.tables.watch(open_, entry)
         except NtError:
             open_.memory.grow(-WATCH)
             raise
-        open_.notify = entry
+        return entry
     return open_.notify
 
 

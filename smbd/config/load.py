@@ -279,6 +279,7 @@ def _share(
         values["users"] = _allowed(document, key_path, values["users"], users)
     values.setdefault("encryption", server.encryption)
     values["leases"] = values.get("leases", True) and server.leases
+    values.setdefault("watch", server.watch)
     share = ShareConfig(name, **{"path": document.path, **values})
     engines.check(document, key_path, share)
     if not (users or share.guest):

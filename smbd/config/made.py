@@ -8,6 +8,8 @@ from smbd.config.lines import KeyPath
 from smbd.config.load import check_encryption, share_name_problem, user_name_problem
 from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
 
+_BOOLEANS = ("read_only", "guest", "hidden", "streams", "create", "leases", "watch")
+
 
 class _Findings:
     """Takes problems and warnings as a Document does."""
@@ -41,7 +43,7 @@ def check_made(config: Config) -> None:
 
 
 def _server(found: _Findings, server: ServerConfig) -> None:
-    for key in ("signing", "encryption", "log_format", "name", "workgroup", "mdns"):
+    for key in ("signing", "encryption", "log_format", "name", "workgroup", "mdns", "watch"):
         _value(found, ("server", key), schema.SERVER, getattr(server, key))
     if server.min_dialect > server.max_dialect:
         found.problem(("server", "min_dialect"), "must not be above max_dialect")
@@ -83,8 +85,7 @@ def _share(
     wrong = share_name_problem(share.name)
     if wrong:
         found.problem(key_path, wrong)
-    keys = ("read_only", "guest", "hidden", "streams", "create", "encryption", "leases", "engine")
-    for key in keys:
+    for key in (*_BOOLEANS, "encryption", "engine"):
         _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options

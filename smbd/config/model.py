@@ -113,6 +113,7 @@ class ServerConfig:
     metrics: Address | None = None  # where Prometheus may ask; None: nowhere
     announce: Address | None = None  # in the banner's mount lines; None: one of `listen`
     mdns: bool = False  # announce the server on the local network
+    watch: bool = False  # the default of all shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class ShareConfig:
     engine: str = DEFAULT_SPEC
     engine_options: Mapping[str, int] = field(default_factory=dict)
     create: bool = False
+    watch: bool = False  # whether clients hear of what other processes change; the server's in it
 
     def allows(self, user: str) -> bool:
         """Tell whether a user may connect, after the password was right. Guests are not users."""

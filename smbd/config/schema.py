@@ -202,6 +202,7 @@ SERVER: Keys = {
     "metrics": address,
     "announce": announced,
     "mdns": boolean,
+    "watch": boolean,
     "limits": table,
 }
 
@@ -240,6 +241,7 @@ SHARE: Keys = {
     "engine": text,
     "engine_options": table,
     "create": boolean,
+    "watch": boolean,
 }
 
 TOP: Keys = {"server": table, "users": table, "shares": table}

@@ -34,6 +34,10 @@ HELP = {
     "oplocks": "Oplocks of clients now: what they may cache.",
     "breaks_total": "Leases and oplocks that were taken from a client, in part or whole.",
     "breaks_expired_total": "Those of them that the client did not acknowledge in time.",
+    "local_marks": "Files and folders that the kernel is asked to tell changes of (watch).",
+    "local_events_total": "Changes that the kernel has told of.",
+    "local_events_ours_total": "Those of the changes that the server itself has made.",
+    "local_overflows_total": "How often more changes came than the kernel keeps for us.",
     "share_connections": "Tree connects to the share now.",
     "share_opens": "Files of the share that are open now.",
     "share_hits": "Reads that were answered at once, from the page cache.",
@@ -110,7 +114,7 @@ async def _response(request: bytes, figures: Callable[[], Awaitable[Document]]) 
 
 def text(document: Document) -> str:
     """The figures, in Prometheus' text format."""
-    connections = document["connections"]
+    connections, local = document["connections"], document["local_changes"]
     values = {
         "info": 1,
         "start_time_seconds": document["started"],
@@ -124,6 +128,10 @@ def text(document: Document) -> str:
         "oplocks": document["oplocks"],
         "breaks_total": document["breaks"],
         "breaks_expired_total": document["expired"],
+        "local_marks": local["marks"],
+        "local_events_total": local["events"],
+        "local_events_ours_total": local["ours"],
+        "local_overflows_total": local["overflows"],
     }
     lines: list[str] = []
     for name, value in values.items():

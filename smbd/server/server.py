@@ -19,6 +19,7 @@ from smbd.server.building import retire_share
 from smbd.server.client_connection import ClientConnection
 from smbd.server.flushing import flush
 from smbd.server.listening import bound_address, set_options
+from smbd.server.watching import Watching
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
@@ -51,6 +52,7 @@ class Server:
         self._drained = False
         self._health_checks: set[str] = set()  # addresses from which one is about to connect
         service.dispose = self._dispose
+        self.watching = Watching(service)
 
     def _dispose(self, share: Share) -> None:
         what = f"the end of share {share.name}"
@@ -163,6 +165,7 @@ class Server:
         """Serve the configuration of `reread`, then call `reloaded`; False if that cannot be."""
         async with self._reloading:
             done = await reloading.reload(self.service, reread)
+            self.watching.adjust()
             self._admission.limits = self.service.config.server.limits
             if done and reloaded is not None:
                 reloaded()

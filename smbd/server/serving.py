@@ -43,6 +43,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             server.metrics_addresses += map(bound_address, sockets.metrics)
             helping.start_soon(server.accept, sockets.smb)
             helping.start_soon(meet, service.deadlines)
+            helping.start_soon(server.watching.run)
             helping.start_soon(kept_running, "tending", tend, server, pool.run)
             helping.start_soon(kept_running, "sweeping", sweep, service)
             for listener in sockets.control:

@@ -79,6 +79,7 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
             "refused": admission.refused,
         },
         "failed_logins": service.throttle.total,
+        "local_changes": _local_changes(service),
         "shares": [
             *(_share(share) for share in service.shares.values()),
             *(_share(share) | {"retired": True} for share in service.retired),
@@ -116,10 +117,17 @@ def _share(share: Share) -> dict[str, Any]:
         "path": str(share.config.path),
         "engine": share.engine.name,
         **({"engine_notes": "; ".join(share.engine.notes)} if share.engine.notes else {}),
+        "watch": share.config.watch,
         "connections": share.trees,
         "opens": share.opens,
         **asdict(share.engine.statistics()),
     }
+
+
+def _local_changes(service: Service) -> dict[str, Any]:
+    """The figures of `watch`: what the kernel tells of other processes' changes."""
+    local = service.tables.local
+    return {"by": local.by, "marks": len(local), **asdict(local.counts)}
 
 
 def _session(client: ClientConnection, session: Session) -> dict[str, Any]:

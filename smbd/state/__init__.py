@@ -10,6 +10,7 @@ from smbd.state.file_state import FileState, Link
 from smbd.state.files import FileTable
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
+from smbd.state.local import LocalChanges, Mark, Watched
 from smbd.state.lock_sets import ByteRange
 from smbd.state.locks import ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
@@ -47,7 +48,9 @@ __all__ = [
     "Listener",
     "Listeners",
     "Listing",
+    "LocalChanges",
     "LockWait",
+    "Mark",
     "Open",
     "OpenTable",
     "Operation",
@@ -57,6 +60,7 @@ __all__ = [
     "Tables",
     "Wait",
     "WantedCaching",
+    "Watched",
     "level_of",
     "linked",
     "modified",

@@ -75,6 +75,16 @@ class EventLog:
             oldest = self._events.popleft()
             self._kept -= _size(oldest)
             self._hold(-_cost(oldest))
+        self._wake()
+
+    def lose(self) -> None:
+        """Something happened of which nothing is known: no reader gets a list of events now."""
+        self._count += 1
+        self._unread = False
+        self.clear()
+        self._wake()
+
+    def _wake(self) -> None:
         waiting, self.waiting = self.waiting, {}
         for reader in waiting:
             reader.wake()

@@ -1,10 +1,11 @@
 """Who watches which directory, and what has happened there since: [MS-FSA] 2.1.1.8, 2.1.4.1.
 
-Whatever changes something through the server reports it here, by one call.  What other processes do
-to the disk is not seen.
+Whatever changes something through the server reports it here, by one call; what other processes do
+to the disk comes from `local`, by paths on the disk.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
@@ -25,7 +26,7 @@ WRITTEN = CompletionFilter.LAST_WRITE | CompletionFilter.SIZE
 
 # What Windows reports beside the new name of a file, not of a directory (Samba's notify_rename, and
 # smb2.notify.mask-change); who is told of the name hears nothing more (smb2.notify.rec).
-_RENAMED_FILE = CompletionFilter.ATTRIBUTES | CompletionFilter.CREATION
+RENAMED_FILE = CompletionFilter.ATTRIBUTES | CompletionFilter.CREATION
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +41,7 @@ class ChangeNotifyEntry:
     completion_filter: int
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
+    is_local: bool = False  # whether it is told of what other processes do: LocalChanges
     waits: deque[Place] = field(default_factory=deque)  # the first is answered with all there is
     _log: EventLog = field(default_factory=EventLog)
     _place: tuple[int, int] = (0, 0)  # how far it has read
@@ -58,6 +60,11 @@ class ChangeNotifyEntry:
         self._log.readers.pop(self, None)
         self._log.waiting.pop(self, None)
         return self._log
+
+    @property
+    def where(self) -> str:
+        """The path of the directory on disk."""
+        return self._log.where
 
     @property
     def ready(self) -> bool:
@@ -114,12 +121,16 @@ class ChangeNotifyList:
     By the path on disk, so that shares that lie within one another see each other's changes.
     """
 
+    # Told of each change that was made through the server (action, path on disk) and of each
+    # directory that moved with its watchers (old path, new path).
+    on_change: Callable[[int, str], None] | None = None
+    on_move: Callable[[str, str], None] | None = None
     _entries: dict[str, list[EventLog]] = field(default_factory=dict)
     _memory: EventMemory = field(default_factory=EventMemory)
 
     def watch(self, entry: ChangeNotifyEntry) -> None:
         """Report to it from now on; INSUFFICIENT_RESOURCES where others watch in many ways."""
-        where = _where(entry.directory)
+        where = where_of(entry.directory)
         way = entry.completion_filter & _ALL, entry.watch_tree
         logs = self._entries.get(where, [])
         for log in logs:
@@ -160,7 +171,7 @@ class ChangeNotifyList:
         if not self._entries:
             return
         if file.is_directory:
-            self._rename_watched(_where(file, old_path), _where(file))
+            self.move(where_of(file, old_path), where_of(file))
         named = _name_filter(file)
         if old_path.rpartition("/")[0] == file.path.rpartition("/")[0]:
             self._report(file, FileAction.RENAMED_OLD_NAME, named, old_path)
@@ -169,10 +180,12 @@ class ChangeNotifyList:
             self._report(file, FileAction.REMOVED, named, old_path)
             self._report(file, FileAction.ADDED, named)
         if not file.is_directory:
-            self._report(file, FileAction.MODIFIED, _RENAMED_FILE, unless=named)
+            self._report(file, FileAction.MODIFIED, RENAMED_FILE, unless=named)
 
-    def _rename_watched(self, old: str, new: str) -> None:
+    def move(self, old: str, new: str) -> None:
         """The watched directories that moved, or lie in one that did, are found under new paths."""
+        if self.on_move is not None:
+            self.on_move(old, new)
         below = old + "/"
         for where in [one for one in self._entries if one == old or one.startswith(below)]:
             logs = self._entries.pop(where)
@@ -181,17 +194,36 @@ class ChangeNotifyList:
                 log.where = moved
             self._entries.setdefault(moved, []).extend(logs)
 
+    def lose(self, where: str | None = None) -> None:
+        """Tell those that watch this path, or a folder above it, to look for themselves.
+
+        None: all that watch.
+        """
+        if where is None:
+            lost = [log for logs in self._entries.values() for log in logs]
+        else:
+            lost = list(self._entries.get(where, ()))
+            while where := where.rpartition("/")[0]:
+                lost += [log for log in self._entries.get(where, ()) if log.watch_tree]
+        for log in lost:
+            log.lose()
+
     def _report(
         self, file: File, action: int, changed: int, path: str | None = None, *, unless: int = 0
     ) -> None:
+        if self._entries:
+            where = where_of(file, path)
+            if self.on_change is not None:
+                self.on_change(action, where)
+            self.tell(action, where, changed, unless)
+
+    def tell(self, action: int, where: str, changed: int, unless: int = 0) -> None:
         """[MS-FSA] 2.1.4.1: tell who watches the parent, or with WATCH_TREE a folder above it.
 
         Not who watches the very thing that changed, though the specification has that too: Samba
         does not tell him either, nor does its test expect it of Windows (smb2.notify.basedir).
         """
-        if not self._entries:
-            return
-        directory = where = _where(file, path)
+        directory = where
         directly = True
         while directory:
             directory = directory.rpartition("/")[0]
@@ -204,12 +236,17 @@ class ChangeNotifyList:
             directly = False
 
 
-def _where(file: File, path: str | None = None) -> str:
+def where_of(file: File, path: str | None = None) -> str:
     """The path on disk, as configured: no look at the disk."""
     top = str(file.root.path).rstrip("/")
     path = file.path if path is None else path
     return f"{top}/{path}" if path else top
 
 
+def name_filter(*, directory: bool) -> int:
+    """The bit of CompletionFilter for names of such things."""
+    return CompletionFilter.DIR_NAME if directory else CompletionFilter.FILE_NAME
+
+
 def _name_filter(file: File) -> int:
-    return CompletionFilter.DIR_NAME if file.is_directory else CompletionFilter.FILE_NAME
+    return name_filter(directory=file.is_directory)

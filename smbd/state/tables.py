@@ -16,7 +16,8 @@ from smbd.state.file_event import FileEvent, modified
 from smbd.state.file_state import Link
 from smbd.state.files import FileTable
 from smbd.state.holder import Holder
-from smbd.state.notify import WRITTEN, ChangeNotifyList
+from smbd.state.local import LocalChanges
+from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
 from smbd.state.waits import Wait
@@ -35,9 +36,11 @@ class Tables:
     files: FileTable = field(init=False)
     notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
     clients: ClientTable = field(default_factory=ClientTable)
+    local: LocalChanges = field(init=False)
 
     def __post_init__(self) -> None:
         self.files = FileTable(self.deadlines)
+        self.local = LocalChanges(self.notify, self.opens, self.deadlines)
 
     def enter(
         self,
@@ -144,9 +147,17 @@ class Tables:
             assert event.path is not None, "a rename has an old name"
             notify.renamed(file, event.path)
 
+    def watch(self, open_: Open, entry: ChangeNotifyEntry) -> None:
+        """Tell a directory's watcher of changes; INSUFFICIENT_RESOURCES as ChangeNotifyList."""
+        self.notify.watch(entry)
+        open_.notify = entry
+        if open_.share.config.watch:
+            self.local.watch(entry, open_.share.workers)
+
     def report_end(self, open_: Open) -> None:
         """Tell of what an Open that has left has written, and its watchers that it is closed."""
         if open_.unreported:
             self.changed(open_, modified(open_.unreported))
         if open_.notify is not None:
+            self.local.unwatch(open_.notify)
             self.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)

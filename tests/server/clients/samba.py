@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ class SambaClient:
     def run(self, *commands):
         """What it prints; SambaError with it, if it ends with an error."""
         return self._run(*self._command, "--command", ";".join(commands))
+
+    @contextmanager
+    def started(self, command):
+        """The process of a command that has no end; it is killed with the block."""
+        process = subprocess.Popen(
+            ["stdbuf", "-oL", *self._command, "--command", command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def list_shares(self):
         """What `smbclient -L` prints."""

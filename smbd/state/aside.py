@@ -1,0 +1,63 @@
+"""Changes of which it is not known yet whether the server itself has made them.
+
+inotify does not say.  What the server does is in the queue of events before it is reported, so the
+report takes its own events out of here; what nobody reports in time was done by another process.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smbd.wire.change_notify import FileAction
+
+# Seconds.  A worker has done its part when the event comes, and the report waits for the loop.
+PATIENCE = 0.1
+
+
+class Told(NamedTuple):
+    """What the watchers of a path on disk are to be told: ChangeNotifyList.tell."""
+
+    action: int
+    where: str
+    changed: int
+    unless: int = 0
+
+
+@dataclass(slots=True)
+class Aside:
+    """They wait in the order in which they came."""
+
+    _waiting: deque[tuple[float, Told]] = field(default_factory=deque)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def next(self) -> float | None:
+        """When the first is due."""
+        return self._waiting[0][0] if self._waiting else None
+
+    def put(self, told: Told, due: float) -> None:
+        """Keep it until then."""
+        self._waiting.append((due, told))
+
+    def ours(self, action: int, where: str) -> None:
+        """The server reports a change: one event of the kind was its own.
+
+        Several changes of data or attributes may be one event, and one change several events: the
+        report, which comes after all of them, tells of them all.
+        """
+        found = [one for one in self._waiting if one[1].where == where]
+        names = [one for one in found if one[1].action == action != FileAction.MODIFIED]
+        for one in names[:1] + [one for one in found if one[1].action == FileAction.MODIFIED]:
+            self._waiting.remove(one)
+
+    def pop(self, now: float) -> Iterator[Told]:
+        """Those that nobody has reported in time."""
+        while self._waiting and self._waiting[0][0] <= now:
+            yield self._waiting.popleft()[1]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._waiting.clear()
