@@ -12,7 +12,7 @@ from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
 from smbd.share import Share
-from smbd.state import Client, Open, PipeOpen, Tables, Wait
+from smbd.state import Client, FileEvent, Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
@@ -162,6 +162,10 @@ class Request:
     def tables(self) -> Tables:
         """What all clients hold."""
         return self.connection.service.tables
+
+    def changed(self, open_: Open, event: FileEvent) -> None:
+        """Tell all that want to know what was done to an open file."""
+        self.tables.changed(open_, event, self.service.clock())
 
     def live_session(self) -> Session:
         """The session, for a command whose row says that it needs one."""

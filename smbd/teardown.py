@@ -48,7 +48,7 @@ def drop_open(service: Service, open_: Open) -> Link | None:
     open_.closed_at = filetime_from_unix(time.time_ns())
     link = service.tables.leave(open_)
     with wall("telling of a closed file"):
-        service.tables.report_end(open_)
+        service.tables.report_end(open_, service.clock())
     return link
 
 
@@ -163,7 +163,7 @@ async def _delete(service: Service, open_: Open, doomed: Link) -> None:
             # filled meanwhile stays, as on Windows.
             with contextlib.suppress(NtError, OSError):
                 await open_.share.workers.run_long(open_.session_id, file.remove)
-                service.tables.changed(open_, event)
+                service.tables.changed(open_, event, service.clock())
         finally:
             service.tables.files.forget(doomed)
 

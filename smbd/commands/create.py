@@ -91,7 +91,7 @@ async def run(request: Request) -> Reply:
     if found.action == CreateAction.CREATED:
         named = found.file if found.made is None else found.made
         stream = modified(CompletionFilter.STREAM_NAME)
-        request.tables.changed(open_, ADDED if named.stream is None else stream)
+        request.changed(open_, ADDED if named.stream is None else stream)
     return _finish(request, open_, found, asked)
 
 
@@ -177,7 +177,7 @@ async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted)
             found.information = await request.blocking_long(truncate, found.file, wanted)
         # Once more: others may have read the old data meanwhile, and cached it anew.
         open_.cachings.contend(Operation.OVERWRITE, open_.caching, request.service.clock())
-        tables.changed(open_, modified(WRITTEN | CompletionFilter.ATTRIBUTES))
+        request.changed(open_, modified(WRITTEN | CompletionFilter.ATTRIBUTES))
     superseded = wanted.disposition == CreateDisposition.SUPERSEDE
     found.action = CreateAction.SUPERSEDED if superseded else CreateAction.OVERWRITTEN
 

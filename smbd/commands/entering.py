@@ -19,7 +19,7 @@ from smbd.vfs.closes import close_may_wait
 from smbd.waiting import until
 from smbd.wire.create import CreateAction, CreateOptions, CreateRequest, OplockLevel
 from smbd.wire.create_contexts import Lease
-from smbd.wire.header import Dialect
+from smbd.wire.header import Capabilities, Dialect
 
 
 async def entered(
@@ -126,9 +126,15 @@ def _caching(request: Request, message: CreateRequest, asked: Asked, found: Foun
         return wanted
     wanted.oplock = OPLOCKS.get(level, 0)
     lease = leased_by(request, message, asked)
-    if lease is not None and not directory:
+    if lease is not None and (not directory or leases_directories(request, lease)):
         wanted.client, wanted.lease = request.connection.lease_client, lease
     return wanted
+
+
+def leases_directories(request: Request, lease: Lease) -> bool:
+    """Whether the client knows leases of directories, which came with version 2."""
+    capabilities = request.connection.negotiated.capabilities
+    return lease.version > 1 and bool(capabilities & Capabilities.DIRECTORY_LEASING)
 
 
 def leased_by(request: Request, message: CreateRequest, asked: Asked) -> Lease | None:

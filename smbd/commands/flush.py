@@ -23,5 +23,5 @@ async def run(request: Request) -> Reply:
         await sync(request, open_)
         # Who writes a log may never close it.
         changed, open_.unreported = open_.unreported, 0
-        request.tables.changed(open_, modified(changed))
+        request.changed(open_, modified(changed))
     return Reply(EMPTY_RESPONSE)

@@ -173,11 +173,19 @@ def _agree(
         multi_credit=True,
         capabilities=agreed.capabilities
         | Capabilities.LARGE_MTU
-        | (Capabilities.LEASING if server.leases else 0),
+        | _leasing(server, dialect, message.capabilities),
         max_read=server.limits.max_read,
         max_write=server.limits.max_write,
         max_transact=server.limits.max_transact,
     )
+
+
+def _leasing(server: ServerConfig, dialect: int, offered: int) -> int:
+    """Leases are for 2.1 and later; those of directories for 3.x and clients that want them."""
+    if not server.leases:
+        return 0
+    directories = dialect >= Dialect.SMB_3_0 and offered & Capabilities.DIRECTORY_LEASING
+    return Capabilities.LEASING | (Capabilities.DIRECTORY_LEASING if directories else 0)
 
 
 def _security_mode(server: ServerConfig) -> int:

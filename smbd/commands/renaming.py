@@ -111,11 +111,11 @@ def _reserve(files: FileTable, open_: Open, name: NewName, place: Place) -> Chan
 
 def _tell(request: Request, open_: Open, name: NewName, old: str) -> None:
     if not name.moves:
-        request.tables.changed(open_, linked(name.target))
+        request.changed(open_, linked(name.target))
         return
     assert open_.link is not None, "it was entered"
     open_.link.renamed(open_.file)
-    request.tables.changed(open_, renamed(old))
+    request.changed(open_, renamed(old))
 
 
 def _check_source(open_: Open) -> None:

@@ -65,7 +65,7 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
     async with alone(request.tables.files, open_):
         changed = await request.blocking(security.change, open_, parts, new, token)
     if changed:
-        request.tables.changed(open_, modified(CompletionFilter.SECURITY))
+        request.changed(open_, modified(CompletionFilter.SECURITY))
 
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
@@ -82,7 +82,7 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
         (value.last_write_time, CompletionFilter.LAST_WRITE),
     ):
         changed |= bit if field > 0 else 0
-    request.tables.changed(open_, modified(changed))
+    request.changed(open_, modified(changed))
 
 
 async def _disposition(request: Request, open_: Open, value: bool) -> None:
@@ -112,7 +112,7 @@ async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     tell_change(request, open_)
     await request.blocking_long(vfs.set_end_of_file, open_.file, value)
     tell_change(request, open_)
-    request.tables.changed(open_, modified(CompletionFilter.SIZE))
+    request.changed(open_, modified(CompletionFilter.SIZE))
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
@@ -120,7 +120,7 @@ async def _allocation(request: Request, open_: Open, value: int) -> None:
     tell_change(request, open_)
     await request.blocking_long(vfs.allocate, open_.file, value)
     tell_change(request, open_)
-    request.tables.changed(open_, modified(CompletionFilter.SIZE))
+    request.changed(open_, modified(CompletionFilter.SIZE))
 
 
 def _require_file(open_: Open) -> None:
@@ -142,7 +142,7 @@ async def _mode(request: Request, open_: Open, value: int) -> None:
 async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttribute]) -> None:
     async with alone(request.tables.files, open_):
         await request.blocking(set_information.eas, open_.file, value)
-    request.tables.changed(open_, modified(CompletionFilter.EA))
+    request.changed(open_, modified(CompletionFilter.EA))
 
 
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {

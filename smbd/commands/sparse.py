@@ -38,7 +38,7 @@ async def set_sparse(request: Request, open_: Open, message: IoctlRequest) -> Re
     sparse = parse_set_sparse(message.input)
     async with alone(request.tables.files, open_):
         await request.blocking(vfs.set_sparse, open_.file, sparse)
-    request.tables.changed(open_, modified(CompletionFilter.ATTRIBUTES))
+    request.changed(open_, modified(CompletionFilter.ATTRIBUTES))
     return ioctl_reply(request, message)
 
 

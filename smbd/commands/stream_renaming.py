@@ -36,7 +36,7 @@ async def rename_stream(request: Request, open_: Open, value: Rename) -> None:
                 raise NtError(refusal or NtStatus.OBJECT_NAME_COLLISION)
             await request.blocking(_rename, file, stream, value.replace)
             files.renamed_stream(open_)
-    request.tables.changed(open_, modified(CompletionFilter.STREAM_NAME))
+    request.changed(open_, modified(CompletionFilter.STREAM_NAME))
 
 
 def _rename(file: StreamFile, stream: str, replace: bool) -> None:

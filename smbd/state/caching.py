@@ -129,6 +129,8 @@ class Owner(Protocol):
 class Teller(Protocol):
     """Knows how to reach the client that caches."""
 
+    leases: "dict[bytes, Caching]"  # of the client, by their keys
+
     def tell(self, notification: Break) -> bool:
         """Send it; whether there was a connection to send it over."""
 

@@ -26,6 +26,7 @@ class Listeners:
     it is told again over the next one.
     """
 
+    leases: dict[bytes, Caching] = field(default_factory=dict)  # of a client; a session has none
     _listeners: dict[Listener, None] = field(default_factory=dict)
     _told: dict[Caching, Listener] = field(default_factory=dict)
 
@@ -65,7 +66,6 @@ class Client(Listeners):
     """One ClientGuid: its connections, and its leases by their keys (LeaseTable)."""
 
     guid: bytes = bytes(16)
-    leases: dict[bytes, Caching] = field(default_factory=dict)
     forget: Callable[[], None] = lambda: None  # takes it out of the table
 
     def lost(self, listener: Listener) -> None:

@@ -12,6 +12,7 @@ from smbd.state.caching import Caching, CachingFigures, Operation
 from smbd.state.cachings import Cachings
 from smbd.state.changes import Changes
 from smbd.state.deadlines import Deadlines
+from smbd.state.directories import DirectoryLeases
 from smbd.state.file_state import FileState, Link
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
@@ -37,6 +38,7 @@ class FileTable:
     # times.
     queues: Queues = field(default_factory=Queues)
     lock_budget: LockBudget = field(default_factory=LockBudget)
+    directories: DirectoryLeases = field(default_factory=DirectoryLeases)
     caching: CachingFigures = field(default_factory=CachingFigures)
     _files: dict[Key, FileState] = field(default_factory=dict)
 
@@ -181,6 +183,8 @@ class FileTable:
     def forget(self, link: Link) -> None:
         """The name that `remove` gave is deleted, or could not be."""
         state = link.state
+        if link.file.is_directory:
+            self.directories.leave(link.file)
         state.links.remove(link)
         state.doomed -= link.delete_pending
         if not state.links:

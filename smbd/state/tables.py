@@ -81,6 +81,8 @@ class Tables:
         locked = open_.locks.begin_below(wanted.allocation)
         open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
         open_.cachings.enter(open_.caching, open_.granted_access)
+        if file.is_directory and open_.caching is not None:
+            self.files.directories.enter(file, open_.cachings)
         return None
 
     def leave(self, open_: Open) -> Link | None:
@@ -125,15 +127,18 @@ class Tables:
             open_.memory.move(None)
             raise
         open_.volatile_id = self.opens.new_volatile_id()
+        if open_.caching is not None and open_.caching.is_oplock:
+            open_.caching.teller = holder.teller
         open_.holder = holder
         holder.enter(open_)
 
-    def changed(self, open_: Open, event: FileEvent) -> None:
-        """Tell all that want to know what was done to an open file.
+    def changed(self, open_: Open, event: FileEvent, now: float) -> None:
+        """Tell all that want to know what was done to an open file: watchers, and directory leases.
 
         Of what WRITE does this is called when CLOSE or FLUSH reports it (Open.unreported).
         """
         file, notify = open_.file, self.notify
+        self._tell_leases(open_, event, now)
         if event.action == FileAction.MODIFIED:
             changed = event.changed
             if file.stream is not None and changed & WRITTEN:
@@ -154,10 +159,26 @@ class Tables:
         if open_.share.config.watch:
             self.local.watch(entry, open_.share.workers)
 
-    def report_end(self, open_: Open) -> None:
+    def _tell_leases(self, open_: Open, event: FileEvent, now: float) -> None:
+        """[MS-FSA] 2.1.4.12: the lease of the directory breaks, but for one that its client named.
+
+        What was done to a file that is open by the directory's lease key as its parent's is no
+        news to that client.
+        """
+        file, leases, own = open_.file, self.files.directories, open_.caching
+        by = None if own is None else own.teller.leases.get(own.parent_key)
+        if event.action == FileAction.RENAMED_NEW_NAME and event.path is not None:
+            leases.changed(file, by, now, event.path)
+            if file.is_directory:
+                leases.renamed(file, event.path)
+        if event.action != FileAction.MODIFIED or event.changed:
+            path = event.path if event.action == FileAction.ADDED else None
+            leases.changed(file, by, now, path)
+
+    def report_end(self, open_: Open, now: float) -> None:
         """Tell of what an Open that has left has written, and its watchers that it is closed."""
         if open_.unreported:
-            self.changed(open_, modified(open_.unreported))
+            self.changed(open_, modified(open_.unreported), now)
         if open_.notify is not None:
             self.local.unwatch(open_.notify)
             self.notify.end(open_.notify, NtStatus.NOTIFY_CLEANUP)

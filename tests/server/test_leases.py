@@ -54,13 +54,21 @@ async def begin_create(connection, name, **wanted):
 
 
 @pytest.mark.parametrize(
-    ("dialect", "leases"), [(0x0202, False), (0x0210, True), (0x0300, True), (0x0311, True)]
+    ("dialect", "wanted", "offered"),
+    [
+        (0x0202, 0x7F, 0),
+        (0x0210, 0x7F, Capabilities.LEASING),
+        (0x0300, 0x7F, Capabilities.LEASING | Capabilities.DIRECTORY_LEASING),
+        (0x0311, 0x7F, Capabilities.LEASING | Capabilities.DIRECTORY_LEASING),
+        (0x0311, Capabilities.LEASING, Capabilities.LEASING),
+    ],
 )
-async def test_what_is_offered(new_client, dialect, leases):
+async def test_what_is_offered(new_client, dialect, wanted, offered):
     client = await new_client().connection()
-    answer = await client.negotiate(dialects=(dialect,), capabilities=0x7F)
+    answer = await client.negotiate(dialects=(dialect,), capabilities=wanted)
     capabilities = int.from_bytes(answer.body[24:28], "little")
-    assert bool(capabilities & Capabilities.LEASING) is leases
+    both = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING
+    assert capabilities & both == offered
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -349,3 +357,124 @@ async def test_clients_that_have_gone_are_forgotten(tmp_path):
             if not known:
                 break
             await trio.sleep(0.01)
+
+
+# --- directories ---
+
+DIRECTORY = b"a directory's key"[:16]
+FOLDER = {"options": 1, "access": 0x100081}
+
+
+@pytest.fixture
+async def listing(pair):
+    """(ann, bob); ann has the listing of `folder` cached, in which there is a file."""
+    ann, bob = pair
+    folder = await bob.open("folder", options=1)
+    await bob.close(await bob.open("folder\\file"))
+    await bob.close(folder)
+    answer = await ann.create("folder", **FOLDER, **leased(DIRECTORY))
+    assert caching.granted_lease(answer).state == R | H
+    return ann, bob
+
+
+async def told_of_the_folder(ann):
+    said = await told(ann)
+    assert (said.key, said.current, said.new) == (DIRECTORY, R | H, 0)
+    assert said.must_acknowledge
+    return said
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_directory_is_leased_to_clients_that_know_how(new_client, version):
+    ann = await new_client().connect()
+    answer = await ann.create("folder", options=1, **leased(version=version))
+    lease = caching.granted_lease(answer)
+    assert (None if lease is None else lease.state) == (R | H if version == 2 else None)
+    plain = await ann.create("folder", options=1, oplock=9)
+    assert plain.oplock == 0
+
+
+async def test_a_name_that_comes_breaks_the_lease_and_waits_for_nobody(listing):
+    ann, bob = listing
+    assert (await bob.create("folder\\new")).status == 0
+    await told_of_the_folder(ann)
+    assert (await bob.create("folder\\other")).status == 0
+    assert await ann.was_told_nothing()
+    assert (await ann.acknowledge_lease(DIRECTORY, 0)).status == 0
+
+
+@pytest.mark.parametrize("how", ["delete", "rename", "move in", "move out", "link", "attributes"])
+async def test_what_a_listing_shows_breaks_the_lease(listing, how):
+    ann, bob = listing
+    await bob.close(await bob.open("outside"))
+    name = "outside" if how == "move in" else "folder\\file"
+    mine = await bob.open(name)
+    assert await ann.was_told_nothing(), "to open what is there changes nothing"
+    if how == "delete":
+        await bob.set_info(mine, frames.DISPOSITION, b"\1")
+        await bob.close(mine)
+    elif how == "attributes":
+        await bob.set_info(mine, 4, bytes(32) + b"\2" + bytes(7))
+    else:
+        target = {"rename": "folder\\new", "move in": "folder\\new", "move out": "new"}
+        new = frames.rename(target.get(how, "folder\\new"))
+        info_class = 11 if how == "link" else frames.RENAME
+        assert (await bob.set_info(mine, info_class, new)).status == 0
+    await told_of_the_folder(ann)
+
+
+async def test_what_is_written_breaks_the_lease_when_the_file_is_closed(listing):
+    ann, bob = listing
+    mine = await bob.open("folder\\file")
+    assert (await bob.write(mine, b"data")).status == 0
+    assert await ann.was_told_nothing()
+    await bob.close(mine)
+    await told_of_the_folder(ann)
+
+
+@pytest.mark.parametrize(("parent", "breaks"), [(DIRECTORY, False), (OTHER, True), (None, True)])
+async def test_what_is_done_by_the_key_of_the_directory_is_no_news(listing, parent, breaks):
+    ann, _ = listing
+    made = await ann.create("folder\\new", **leased(KEY, parent=parent))
+    lease = caching.granted_lease(made)
+    assert lease.flags == (4 if parent else 0)
+    assert lease.parent_key == (parent or bytes(16))
+    if breaks:
+        await told_of_the_folder(ann)
+        return
+    await ann.write(made.file_id, b"data")
+    await ann.close(made.file_id)
+    assert await ann.was_told_nothing()
+
+
+async def test_anothers_key_of_the_same_name_spares_nobody(listing):
+    ann, bob = listing
+    await bob.open("folder\\new", **leased(KEY, parent=DIRECTORY))
+    await told_of_the_folder(ann)
+
+
+async def test_a_lease_goes_with_a_directory_that_moves(listing):
+    ann, bob = listing
+    mine = await bob.open("folder", options=1)
+    renames = messages.set_info(mine, frames.RENAME, frames.rename("moved"))
+    waits = await bob.begin(SET_INFO, renames)
+    assert (await told(ann)).new == R
+    await ann.acknowledge_lease(DIRECTORY, R)
+    assert (await bob.reply(waits)).status == 0
+    await bob.open("moved\\new")
+    said = await told(ann)
+    assert (said.key, said.current, said.new) == (DIRECTORY, R, 0)
+    again = await ann.create("moved", **FOLDER, **leased(DIRECTORY))
+    assert caching.granted_lease(again).state == R | H
+    await bob.open("moved\\other")
+    await told_of_the_folder(ann)
+
+
+async def test_a_listing_that_was_closed_is_told_nothing(tmp_path):
+    async with serve(tmp_path) as server, clients(server) as new_client:
+        ann, bob = await new_client().connect(), await new_client().connect()
+        folder = await ann.open("folder", options=1, **leased(DIRECTORY))
+        await ann.close(folder)
+        assert server.server.service.tables.files.directories._leased == {}
+        await bob.open("folder\\new")
+        assert await ann.was_told_nothing()

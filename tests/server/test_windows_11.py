@@ -160,12 +160,13 @@ async def test_who_the_server_is(server):
 
 
 async def test_the_root_with_all_its_contexts(client):
-    """Leases and durable handles are not answered, which says that there are none."""
+    """Durable handles are not answered, which says that there are none."""
     answer = await client.ask(CREATE, frames.create("", ALL_CONTEXTS, oplock=caching.BY_LEASE))
     assert answer.status == 0
-    assert answer.raw[66] == 0  # no oplock
+    assert answer.oplock == caching.BY_LEASE
+    assert caching.granted_lease(answer).state == caching.R | caching.H
     told = answer.contexts
-    assert set(told) == {b"MxAc", b"QFid"}
+    assert set(told) == {b"MxAc", b"QFid", b"RqLs"}
     assert unpack_from("<II", told[b"MxAc"]) == (0, EVERYTHING)
     assert len(told[b"QFid"]) == 32
 

@@ -221,7 +221,7 @@ def told_of(event, path="a"):
     tables = tables_for()
     watcher = ChangeNotifyEntry(PaperFile(inode=9, path=""), 0xFFF, watch_tree=True, capacity=4096)
     tables.notify.watch(watcher)
-    tables.changed(an_open(PaperFile(path=path)), event)
+    tables.changed(an_open(PaperFile(path=path)), event, 0.0)
     return events(watcher.take(4096))
 
 
@@ -260,7 +260,7 @@ def test_what_an_open_has_written_is_told_at_its_end_and_its_watchers_that_it_is
     file.unreported = CompletionFilter.SIZE
     for one in (file, folder):
         tables.leave(one)
-        tables.report_end(one)
+        tables.report_end(one, 0.0)
     assert events(folder.notify.take(4096)) == [(FileAction.MODIFIED, "a")]
     assert first.over
     assert (first.status, second.status) == (0, NtStatus.NOTIFY_CLEANUP)
