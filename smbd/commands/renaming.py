@@ -78,7 +78,7 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
 def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) -> Wait | None:
     """What to wait for: clients that keep the file open, or the one in its place, for no program.
 
-    And where a directory moves, all that lies in it.
+    And their streams, and where a directory moves, all that lies in it.
     """
     files, file, now = request.tables.files, open_.file, request.service.clock()
     wait = None
@@ -88,6 +88,9 @@ def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) ->
         there = files.of(place.there)
         if there is not None and place.there.identity != file.identity:
             wait = there.cachings.contend(Operation.REMOVE, open_.caching, now)
+            wait = wait or files.contend_streams(place.there, now)
+    if wait is None and name.moves:
+        wait = files.contend_streams(file, now)
     if wait is None and name.moves and file.is_directory:
         wait = files.contend_below(file, now)
     return wait

@@ -4,7 +4,7 @@ A file is known by (device, inode), so that names and letter case make no differ
 and locks.  A deletion is of a name: each name by which the file is open is a Link.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
@@ -56,34 +56,32 @@ class FileTable:
         state = self.of(file)
         if state is not None:
             state.check(file, access, sharing)
-        self._check_streams(file, access)
+        if file.stream is not None:
+            self.check(file.described, 0, 0)  # [MS-FSA]: its deletion is that of its streams
 
     def meet(
         self, open_: Open, access: int, operation: Operation, own: Caching | None, now: float
     ) -> Wait | None:
-        """The same for an open, as FileState.meet."""
-        self._check_streams(open_.file, access)
-        state = self.of(open_.file)
-        return None if state is None else state.meet(open_, access, operation, own, now)
-
-    def _check_streams(self, file: File, access: int) -> None:
+        """The same for an open, as FileState.meet; and its file's streams must let it be."""
+        file = open_.file
+        state = self.of(file)
         if file.stream is not None:
-            # [MS-FSA]: the file's deletion is that of its streams.
             self.check(file.described, 0, 0)
-        elif access & Access.DELETE:
-            state = self.of(file)
-            if state is not None:
-                _check_streams_deletable(state)
-
-    def check_overwritten(self, file: File) -> None:
-        """SHARING_VIOLATION if a stream is open of a file that is to lose its streams."""
-        if self.has_open_streams(file):
-            raise NtError(NtStatus.SHARING_VIOLATION)
+        elif state is not None:
+            wait = _meet_streams(state, access, operation, now)
+            if wait is not None:
+                return wait
+        return None if state is None else state.meet(open_, access, operation, own, now)
 
     def has_open_streams(self, file: File) -> bool:
         """Whether a named stream of a file is open."""
         state = self.of(file)
         return state is not None and any(link.streams for link in state.links)
+
+    def contend_streams(self, file: File, now: float) -> Wait | None:
+        """Ask for the handles on a file's streams that are kept for no program; as below."""
+        state = self.of(file)
+        return None if state is None else _contend(_open_streams(state), now)
 
     def is_open(self, file: File, stream: str) -> bool:
         """Whether this stream of a file is open."""
@@ -199,12 +197,7 @@ class FileTable:
 
         What to wait for before the first of them is gone; None if there are none.
         """
-        waits = [
-            state.cachings.contend(Operation.REMOVE, None, now)
-            for state in self._open_below(directory)
-            if state.cachings.keepers
-        ]
-        return next((wait for wait in waits if wait is not None), None)
+        return _contend(self._open_below(directory), now)
 
     def _open_below(self, directory: File) -> Iterator[FileState]:
         """The files inside a directory that are open.
@@ -224,10 +217,39 @@ class FileTable:
                         yield state
 
 
-def _check_streams_deletable(state: FileState) -> None:
-    """To open a file for DELETE is to open its streams so, of which each must share it."""
-    for link in state.links:
-        for held in link.streams:
-            stream = held.link
-            if stream is not None and stream.state.modes.forbid(Access.DELETE, _SHARES_ALL):
-                raise NtError(NtStatus.SHARING_VIOLATION)
+def _contend(states: Iterable[FileState], now: float) -> Wait | None:
+    waits = [
+        state.cachings.contend(Operation.REMOVE, None, now)
+        for state in states
+        if state.cachings.keepers
+    ]
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _open_streams(state: FileState) -> list[FileState]:
+    """The named streams of a file that are open, as often as they are."""
+    return [
+        held.link.state for link in state.links for held in link.streams if held.link is not None
+    ]
+
+
+def _meet_streams(state: FileState, access: int, operation: Operation, now: float) -> Wait | None:
+    """SHARING_VIOLATION if streams of a file hinder an open of it; what to wait for, if anything.
+
+    To open a file for DELETE is to open its streams so, of which each must share it.  To overwrite
+    a file is to delete them.
+    """
+    if operation is Operation.OVERWRITE:
+        hindering = _open_streams(state)
+    elif access & Access.DELETE:
+        hindering = [
+            stream
+            for stream in _open_streams(state)
+            if stream.modes.forbid(Access.DELETE, _SHARES_ALL)
+        ]
+    else:
+        return None
+    wait = _contend(hindering, now)
+    if wait is None and hindering:
+        raise NtError(NtStatus.SHARING_VIOLATION)
+    return wait

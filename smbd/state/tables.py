@@ -65,7 +65,6 @@ class Tables:
             self.files.check_folder(file)
         if truncates:
             access, operation = access | Access.FILE_WRITE_DATA, Operation.OVERWRITE
-            self.files.check_overwritten(file)
         state = self.files.of(file)
         own = wanted.own(None if state is None else state.cachings)
         wait = self.files.meet(open_, access, operation, own, now)

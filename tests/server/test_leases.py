@@ -478,3 +478,23 @@ async def test_a_listing_that_was_closed_is_told_nothing(tmp_path):
         assert server.server.service.tables.files.directories._leased == {}
         await bob.open("folder\\new")
         assert await ann.was_told_nothing()
+
+
+# --- streams ---
+
+
+async def test_each_stream_has_leases_of_its_own(pair):
+    ann, bob = pair
+    of_stream = await ann.create("file:stream", **leased())
+    of_file = await bob.create("file", **leased(OTHER))
+    assert caching.granted_lease(of_stream).state == caching.granted_lease(of_file).state == ALL
+
+
+@pytest.mark.parametrize("wanted", [{"access": 0x00010000}, {"disposition": 5}])
+async def test_who_deletes_or_overwrites_a_file_asks_for_the_handles_on_its_streams(pair, wanted):
+    ann, bob = pair
+    kept = await ann.open("file:stream", share=3, **leased())
+    waiting = await begin_create(bob, "file", **wanted)
+    assert (await told(ann)).current == ALL
+    await ann.close(kept)
+    assert (await bob.reply(waiting)).status == 0

@@ -3,7 +3,7 @@
 import pytest
 
 from smbd.ntstatus import NtError, NtStatus
-from smbd.state import FileTable, OpenTable, Tables, WantedCaching
+from smbd.state import FileTable, OpenTable, Operation, Tables, WantedCaching
 from smbd.wire.access import Access
 from tests.state.holders import ALL_SHARED, READ, WRITE, PaperFile, PaperHolder, an_open
 
@@ -15,9 +15,9 @@ def stream(name="one", file=FILE):
     return PaperFile(stream=name, of=file)
 
 
-def status(table, file, access=READ, sharing=ALL_SHARED):
+def status(table, file, access=READ, sharing=ALL_SHARED, operation=Operation.OPEN):
     try:
-        table.check(file, access, sharing)
+        table.meet(an_open(file, sharing=sharing), access, operation, None, 0.0)
     except NtError as error:
         return error.status
     return 0
@@ -100,9 +100,7 @@ def test_a_file_is_in_use_by_its_streams():
     held = added(table, stream())
     assert table.has_open_streams(FILE)
     assert table.has_open_below(PaperFile(inode=9, path="", is_directory=True)) is False
-    with pytest.raises(NtError) as refusal:
-        table.check_overwritten(FILE)
-    assert refusal.value.status == NtStatus.SHARING_VIOLATION
+    assert status(table, FILE, operation=Operation.OVERWRITE) == NtStatus.SHARING_VIOLATION
     table.remove(held)
     assert not table.has_open_streams(FILE)
     assert table.of(FILE) is None
