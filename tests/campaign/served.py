@@ -64,6 +64,11 @@ class Served:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
 
+    def proportional(self) -> int:
+        """Its memory in bytes, what it shares with others counted in parts (PSS)."""
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(one.split()[1]) << 10 for one in lines if one.startswith("Pss:"))
+
     def descriptors(self) -> int:
         """Open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 -- names, nothing else

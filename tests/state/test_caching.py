@@ -542,3 +542,19 @@ def test_a_lease_takes_what_it_is_counted_with():
         stop()
 
     assert taken < CACHING <= 1024
+
+
+def test_the_only_lease_of_a_file_takes_no_more():
+    """Beside what a file without leases takes."""
+    scenes = [Scene() for _ in range(1000)]
+    for scene in scenes:
+        scene.client("A")
+    start()
+    try:
+        for number, scene in enumerate(scenes):
+            scene.create("A", f"key of {number:09}", "RHW")
+        taken = get_traced_memory()[0] / len(scenes)
+    finally:
+        stop()
+
+    assert taken < CACHING
