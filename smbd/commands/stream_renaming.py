@@ -4,6 +4,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Open, modified
 from smbd.vfs import StreamFile, fold, parse_stream
+from smbd.vfs.lookup import closed_after
 from smbd.waiting import alone, begun
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.fscc import Rename
@@ -16,7 +17,7 @@ async def rename_stream(request: Request, open_: Open, value: Rename) -> None:
 
     Raises NtError: SHARING_VIOLATION for a name that is no stream's, since the file is in use by
     this very stream; INVALID_PARAMETER for one that no stream can have, or that is open or has
-    content; OBJECT_NAME_COLLISION; NOT_SUPPORTED to make it the file's data.
+    content; OBJECT_NAME_COLLISION.
     """
     file = open_.file
     assert isinstance(file, StreamFile), "it is a stream"
@@ -27,16 +28,48 @@ async def rename_stream(request: Request, open_: Open, value: Rename) -> None:
     async with alone(files, open_):
         # Reserved, so that nobody opens what is to be replaced.
         with await begun(lambda: changes.begin([file.identity])):
-            if open_.closed or open_.link is None:
-                raise NtError(NtStatus.FILE_CLOSED)
-            if open_.link.delete_pending or (open_.base and open_.base.delete_pending):
-                raise NtError(NtStatus.ACCESS_DENIED)
-            if fold(stream) != fold(file.stream) and files.is_open(file, stream):
-                refusal = NtStatus.INVALID_PARAMETER if value.replace else None
-                raise NtError(refusal or NtStatus.OBJECT_NAME_COLLISION)
-            await request.blocking(_rename, file, stream, value.replace)
-            files.renamed_stream(open_)
+            _check(open_)
+            if not stream:
+                await _make_data(request, open_, file, value.replace)
+            elif fold(stream) != fold(file.stream or "") and files.is_open(file, stream):
+                taken = NtStatus.INVALID_PARAMETER if value.replace else None
+                raise NtError(taken or NtStatus.OBJECT_NAME_COLLISION)
+            else:
+                await request.blocking(_rename, file, stream, value.replace)
+                files.renamed_stream(open_)
     request.changed(open_, modified(CompletionFilter.STREAM_NAME))
+
+
+def _check(open_: Open) -> None:
+    if open_.closed or open_.link is None:
+        raise NtError(NtStatus.FILE_CLOSED)
+    if open_.link.delete_pending or (open_.base is not None and open_.base.delete_pending):
+        raise NtError(NtStatus.ACCESS_DENIED)
+
+
+async def _make_data(request: Request, open_: Open, file: StreamFile, replace: bool) -> None:
+    """Rename to "::$DATA": the content takes the place of the file's, which must be empty.
+
+    What others do by this handle goes to the one or the other: it must be nothing, and nobody else
+    have a handle on either.
+    """
+    files, engine = request.tables.files, open_.share.engine
+    if not replace:
+        raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+    if file.described.is_directory:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    if not files.is_alone(open_) or open_.users > 1 or open_.caching is not None:
+        raise NtError(NtStatus.SHARING_VIOLATION)
+    while True:
+        copied = await request.blocking(file.copy_to_data)
+        with closed_after(copied.fd):
+            _check(open_)
+            if file.become_data(copied):
+                break
+    engine.detach(file.fd)  # it knows the descriptor as that of the content
+    engine.attach(file.fd)
+    files.has_become_data(open_)
+    await request.blocking(file.remove_content)
 
 
 def _rename(file: StreamFile, stream: str, replace: bool) -> None:
@@ -50,6 +83,4 @@ def _target(name: str) -> str:
     stream = parse_stream(parts)
     if stream is None:
         raise NtError(NtStatus.INVALID_PARAMETER)
-    if not stream:
-        raise NtError(NtStatus.NOT_SUPPORTED)
     return stream

@@ -129,6 +129,28 @@ class FileTable:
         state.key = open_.file.key
         self._files[state.key] = state
 
+    def has_become_data(self, open_: Open) -> None:
+        """The only open of a stream is one of its file's data now, which nobody else has open."""
+        link, base = open_.link, open_.base
+        assert link is not None, "it was entered"
+        assert base is not None, "it was a stream"
+        self._uncount(open_, link.state)
+        self._left(link, open_.file)
+        del base.streams[open_]
+        open_.base = None
+        self.add(open_)
+        open_.cachings.enter(None, open_.granted_access)
+
+    def is_alone(self, open_: Open) -> bool:
+        """Whether a stream is open nowhere else, and the data of its file nowhere."""
+        link, base = open_.link, open_.base
+        return (
+            link is not None
+            and link.users == 1
+            and base is not None
+            and not any(other.opens for other in base.state.links)
+        )
+
     def goes_with(self, open_: Open) -> bool:
         """Whether closing this open deletes a name of its file, or its stream."""
         link, base = open_.link, open_.base
@@ -148,11 +170,7 @@ class FileTable:
         """
         link, base = open_.link, open_.base
         assert link is not None, "it was added"
-        state = link.state
-        del link.opens[open_]
-        state.modes.count(open_.granted_access, open_.share_access, -1)
-        state.locks.drop(open_)
-        state.cachings.leave(open_.caching, open_.granted_access)
+        self._uncount(open_, link.state)
         if open_.delete_on_close:
             link.doom()
         doomed = self._left(link, open_.file)
@@ -165,6 +183,13 @@ class FileTable:
         if doomed is not None:  # it goes with its file
             self.forget(doomed)
         return whole
+
+    def _uncount(self, open_: Open, state: FileState) -> None:
+        assert open_.link is not None, "it was added"
+        del open_.link.opens[open_]
+        state.modes.count(open_.granted_access, open_.share_access, -1)
+        state.locks.drop(open_)
+        state.cachings.leave(open_.caching, open_.granted_access)
 
     def _left(self, link: Link, file: File) -> Link | None:
         """An open by this name has left, of `file`; the link if that is to be deleted now."""

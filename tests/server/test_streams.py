@@ -265,6 +265,33 @@ def test_a_stream_gets_another_name(pypi, content):
     assert set(streams(pypi, "letter")) == {"::$DATA", ":taken:$DATA", ":Empty:$DATA"}
 
 
+@pytest.mark.parametrize("content", [b"small", LARGE])
+def test_a_stream_becomes_the_data_of_its_empty_file(folder, pypi, other, content):
+    put(pypi, "letter:one", content)
+    opened = pypi.open("letter:one")
+    assert refusal(rename, opened, "::$DATA") == NtStatus.OBJECT_NAME_COLLISION
+    held = other.open("letter")
+    assert refusal(rename, opened, "::$DATA", replace=True) == NtStatus.SHARING_VIOLATION
+    held.close()
+    rename(opened, "::$DATA", replace=True)
+    assert opened.read(0, 65536) == content[:65536]
+    opened.write(b"!", 0)
+    assert refusal(other.open, "letter", sharing=0) == NtStatus.SHARING_VIOLATION
+    opened.close()
+    assert (folder / "letter").read_bytes() == b"!" + content[1:]
+    assert streams(pypi, "letter") == {"::$DATA": len(content)}
+
+
+def test_data_is_not_replaced_by_a_stream(folder, pypi):
+    pypi.put("letter", b"text")
+    put(pypi, "letter:one", b"1")
+    opened = pypi.open("letter:one")
+    assert refusal(rename, opened, "::$DATA", replace=True) == NtStatus.INVALID_PARAMETER
+    opened.close()
+    assert (folder / "letter").read_bytes() == b"text"
+    assert get(pypi, "letter:one") == b"1"
+
+
 def test_a_file_of_which_a_stream_is_open_keeps_its_name(pypi, other):
     put(pypi, "letter:note", b"a note")
     held = other.open("letter:note")

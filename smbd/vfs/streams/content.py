@@ -16,7 +16,7 @@ from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import storage
 from smbd.vfs.file import File, Key
-from smbd.vfs.lookup import PROC_FDS
+from smbd.vfs.lookup import PROC_FDS, closed_after
 from smbd.vfs.names import fold
 from smbd.vfs.streams import attribute, store
 from smbd.vfs.streams.attribute import Reference
@@ -36,8 +36,8 @@ class Content:
     """What all opens of one stream share; any thread may use it."""
 
     __slots__ = (
-        "_had_name", "_kept", "_lock", "_removed", "attribute", "fd", "key", "memory", "name",
-        "named", "place", "users",
+        "_had_name", "_is_copied", "_kept", "_lock", "_removed", "attribute", "fd", "key", "memory",
+        "name", "named", "place", "users",
     )  # fmt: skip
 
     def __init__(self, key: Key) -> None:
@@ -51,7 +51,7 @@ class Content:
         self.users = 0
         self._kept: bytes | None = None  # a digest of the attribute
         self._lock = threading.Lock()
-        self._removed = self._had_name = False
+        self._removed = self._had_name = self._is_copied = False
 
     def opened(self, file: File, stream: str, *, write: bool) -> None:
         """Have a descriptor.  Blocks; NtError(OBJECT_NAME_NOT_FOUND), OSError."""
@@ -208,6 +208,31 @@ class Content:
                 _contents.pop(self.key, None)
                 self.key = _key(file, stream)
                 _contents[self.key] = self
+
+    def state(self) -> tuple[int, ...]:
+        """What is another when the content is: times and size."""
+        status = os.fstat(self.fd)
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size
+
+    def copy_to_data(self, file: File) -> tuple[int, ...]:
+        """Copy to the data of a file, which is empty but for what was copied so; its `state`.
+
+        Raises NtError(INVALID_PARAMETER), OSError.
+        """
+        data = os.open(proc_name(file.fd), os.O_WRONLY | os.O_CLOEXEC)
+        with closed_after(data), self._lock:
+            if os.fstat(data).st_size and not self._is_copied:
+                raise NtError(NtStatus.INVALID_PARAMETER)
+            self._is_copied = True
+            state = self.state()
+            try:
+                os.ftruncate(data, 0)
+                _copy(self.fd, data)
+            except BaseException:
+                os.ftruncate(data, 0)
+                self._is_copied = False
+                raise
+            return state
 
     def release(self, file: File) -> None:
         """One user less; the last one closes.  OSError of close(2)."""

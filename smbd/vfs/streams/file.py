@@ -21,12 +21,13 @@ _SPARSE_UNIT = 512  # st_blocks
 class StreamFile(File):
     """A named stream of a file or directory; `fd` is the data's, `described` is the file."""
 
-    __slots__ = ("_content", "_file")
+    __slots__ = ("_content", "_file", "_is_data")
 
     def __init__(self, file: File, opened: Content, fd: int) -> None:
         """Own the open file, the content (a user of it) and its descriptor."""
         self._file = file
         self._content = opened
+        self._is_data = False  # it has become the file's data: see `become_data`
         self.root = file.root
         self.asks_others = file.asks_others
         self.crossed = file.crossed
@@ -50,17 +51,17 @@ class StreamFile(File):
     @property
     def key(self) -> Key:
         """What is equal for every open of the same stream."""
-        return self._content.key
+        return self.identity if self._is_data else self._content.key
 
     @property
-    def stream(self) -> str:
+    def stream(self) -> str | None:
         """Its name as it was given."""
-        return self._content.name
+        return None if self._is_data else self._content.name
 
     @property
     def label(self) -> str:
         """Its path for people, with the stream."""
-        return f"{self.path}:{self.stream}"
+        return self.path if self._is_data else f"{self.path}:{self.stream}"
 
     @property
     def described(self) -> File:
@@ -82,16 +83,21 @@ class StreamFile(File):
 
     def settle(self) -> None:
         """Put the content back; OSError."""
-        if self.writable:
+        if self.writable and not self._is_data:
             self._content.save(self._file, sync=False)
 
     def flush(self) -> None:
         """Put the content back, and have it on the disk; OSError."""
-        if self.writable:
+        if self._is_data:
+            os.fsync(self.fd)
+        elif self.writable:
             self._content.save(self._file, sync=True)
 
     def remove(self) -> None:
         """Remove the stream, its file stays; OSError, NtError(ACCESS_DENIED) if read-only."""
+        if self._is_data:
+            self._file.remove()
+            return
         self.root.check_writable()
         self._content.remove(self._file)
 
@@ -103,7 +109,7 @@ class StreamFile(File):
         """
         self.root.check_writable()
         there = attribute.find(self._file, stream)
-        if there is not None and fold(there[0]) != fold(self.stream):
+        if there is not None and fold(there[0]) != fold(self._content.name):
             if not replace:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             if _measured(self._file, *there).size:
@@ -111,6 +117,34 @@ class StreamFile(File):
             attribute.remove(self._file, there[1])
         if stream != self.stream:
             self._content.rename(self._file, stream)
+
+    def copy_to_data(self) -> "Copied":
+        """Copy the content to the data of its file, which is empty.  Blocks.
+
+        Raises NtError: INVALID_PARAMETER if that is not so, ACCESS_DENIED in a read-only share;
+        OSError, and the data is empty again.
+        """
+        self.root.check_writable()
+        mode = (os.O_RDWR if self.readable else os.O_WRONLY) if self.writable else os.O_RDONLY
+        data = os.open(content.proc_name(self._file.fd), mode | os.O_CLOEXEC)
+        with closed_on_error(data):
+            return Copied(data, self._content.copy_to_data(self._file))
+
+    def become_data(self, copied: "Copied") -> bool:
+        """From now on its descriptor is that of the data; False if others have changed the content.
+
+        Then it is to be copied again.  Waits for nothing.  The stream is there still:
+        `remove_content`.
+        """
+        if self._content.state() != copied.state:
+            return False
+        os.dup2(copied.fd, self.fd, inheritable=False)
+        self._is_data = True
+        return True
+
+    def remove_content(self) -> None:
+        """Remove the stream that has become the data.  Blocks; OSError."""
+        self._content.remove(self._file)
 
     def close(self) -> None:
         """Close it with its file; a second call does nothing."""
@@ -121,6 +155,13 @@ class StreamFile(File):
             closing.callback(self._file.close)
             closing.callback(self._content.release, self._file)
             os.close(fd)
+
+
+class Copied(NamedTuple):
+    """The data of a file, with the content of a stream."""
+
+    fd: int  # of the data, open as the stream is
+    state: tuple[int, ...]  # of the content when it was copied
 
 
 def open_stream(file: File, stream: str, *, read: bool, write: bool) -> StreamFile:
