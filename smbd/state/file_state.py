@@ -8,6 +8,7 @@ from smbd.state.caching import Caching, Operation
 from smbd.state.cachings import Cachings
 from smbd.state.locks import ByteRangeLocks
 from smbd.state.notify import ChangeNotifyEntry
+from smbd.state.open_names import Directory, OpenNames
 from smbd.state.sharing import WRITES, ShareModes
 from smbd.state.waits import Wait
 from smbd.vfs import File, Key
@@ -39,6 +40,7 @@ class Link:
     opens: dict[Linked, None] = field(default_factory=dict)  # in the order they came
     streams: dict[Linked, None] = field(default_factory=dict)  # of named streams, by this name
     delete_pending: bool = False
+    directory: Directory | None = None  # for OpenNames
 
     @property
     def users(self) -> int:
@@ -60,6 +62,7 @@ class Link:
         """
         for file in (self.file, *(held.file for held in (*self.opens, *self.streams))):
             _follow(file, moved)
+        self.state.names.moved(self)
         if not self.users:
             return  # closed meanwhile
         other = self.state.link_of(self.file, besides=self)
@@ -77,6 +80,7 @@ class FileState:
 
     key: Key
     cachings: Cachings
+    names: OpenNames
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     links: list[Link] = field(default_factory=list)
     modes: ShareModes = field(default_factory=ShareModes)
@@ -146,6 +150,7 @@ class FileState:
     def merge(self, link: Link, into: Link) -> None:
         """Two names have become one."""
         self.links.remove(link)
+        self.names.leave(link)
         self.doomed -= link.delete_pending
         into.opens |= link.opens
         into.streams |= link.streams

@@ -16,6 +16,7 @@ from smbd.state.directories import DirectoryLeases
 from smbd.state.file_state import FileState, Link
 from smbd.state.locks import ByteRangeLocks, LockBudget
 from smbd.state.open import Open
+from smbd.state.open_names import OpenNames
 from smbd.state.queues import Queues
 from smbd.state.sharing import WRITES
 from smbd.state.waits import Wait
@@ -40,6 +41,7 @@ class FileTable:
     lock_budget: LockBudget = field(default_factory=LockBudget)
     directories: DirectoryLeases = field(default_factory=DirectoryLeases)
     caching: CachingFigures = field(default_factory=CachingFigures)
+    names: OpenNames = field(default_factory=OpenNames)
     _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
@@ -113,11 +115,12 @@ class FileTable:
         if state is None:
             cachings = Cachings(self.deadlines, self.caching)
             locks = ByteRangeLocks(self.lock_budget)
-            state = self._files[key] = FileState(key, cachings, locks)
+            state = self._files[key] = FileState(key, cachings, self.names, locks)
         link = state.link_of(file) if state.links else None
         if link is None:
             link = Link(state, file)
             state.links.append(link)
+            self.names.enter(link)
         return link
 
     def renamed_stream(self, open_: Open) -> None:
@@ -198,6 +201,7 @@ class FileTable:
             link.file = left if link.opens else left.described
             return None
         link.file = file
+        self.names.leave(link)
         if link.delete_pending:
             return link
         self.forget(link)
@@ -215,24 +219,23 @@ class FileTable:
 
     def has_open_below(self, directory: File) -> bool:
         """Whether something inside a directory is open."""
-        return any(True for _ in self._open_below(directory))
+        return self.names.any_below(directory)
 
     def contend_below(self, directory: File, now: float) -> Wait | None:
         """Ask for the handles inside a directory that are kept for no program.
 
         What to wait for before the first of them is gone; None if there are none.
         """
-        return _contend(self._open_below(directory), now)
+        if not self.names.any_below(directory):
+            return None
+        return _contend(self._cached_below(directory), now)
 
-    def _open_below(self, directory: File) -> Iterator[FileState]:
-        """The files inside a directory that are open.
-
-        Asked of each name, not of each open, and of each share's place once: 0.3 us a name.
-        """
+    def _cached_below(self, directory: File) -> Iterator[FileState]:
+        """The files inside a directory that clients cache."""
         prefix = directory.absolute_path + "/"
         places: dict[Root, str] = {}
         for state in self._files.values():
-            for link in state.links:
+            for link in state.links if state.cachings.keepers else ():
                 file = link.file
                 if link.users:
                     root = places.get(file.root)

@@ -34,6 +34,7 @@ class PaperFile:
     names: int = 1  # its hard links
     is_directory: bool = False
     is_symlink: bool = False
+    crossed: bool = False
     created_in: tuple[int, int] | None = None
     stream: str | None = None
     memory: int = 0

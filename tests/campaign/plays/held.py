@@ -39,18 +39,22 @@ _WATCHED = "watched"
 
 async def play(play: Play) -> None:
     """One client holds, and another works beside it."""
-    count = play.size(10_000, 2_000)
+    count = play.size(9_000, 2_700)  # of handles, of which a third have leases
     async with served(play.folder("held"), more=_LIMITS) as server:
         for number in range(_FOLDERS):
             (server.folder / f"{number:02}").mkdir()
         (server.folder / _WATCHED).mkdir()
-        async with connected(server, plain(0x0311)) as holder, connected(server) as other:
-            await holder.connect()
-            await other.connect()
-            for _ in range(20):
-                await holder.ask(ECHO, asked=400)
-            await _warm_up(holder)
-            taken = await _hold(play, server, holder, count)
+        async with (
+            connected(server, plain(0x0311)) as holder,
+            connected(server, plain(0x0311)) as cacher,  # one client alone may not have so many
+            connected(server) as other,
+        ):
+            for client in (holder, cacher, other):
+                await client.connect()
+                for _ in range(20):
+                    await client.ask(ECHO, asked=400)
+            await _warm_up(cacher)
+            taken = await _hold(server, holder, cacher, count)
             for what, (bytes_, bar, counted) in taken.items():
                 play.note(f"{what}: memory", bytes_, "B", bar=bar)
                 play.note(f"{what}: beyond what is counted", max(0.0, bytes_ - counted), "B", bar=0)
@@ -59,20 +63,20 @@ async def play(play: Play) -> None:
 
 
 async def _hold(
-    play: Play, server: Served, client: Connection, count: int
+    server: Served, client: Connection, cacher: Connection, count: int
 ) -> dict[str, tuple[float, float, int]]:
     """What was held: bytes of one, the bar for it, and what is counted for it."""
     taken = {}
-    names = [f"{number % _FOLDERS:02}\\{number:08}" for number in range(count)]
+    without, leases = count - count // 3, count // 3
 
     start = server.proportional()
-    await _create(client, [messages.create(name) for name in names])
-    opened = (server.proportional() - start) / count
+    await _create(client, [messages.create(_name(number)) for number in range(without)])
+    opened = (server.proportional() - start) / without
     taken["an open handle"] = opened, 6144.0, OPEN + _PATH
 
     start = server.proportional()
-    await _create(client, [_leased(number, count) for number in range(count // 2)])
-    leased = (server.proportional() - start) / (count // 2)
+    await _create(cacher, [_leased(without + number) for number in range(leases)])
+    leased = (server.proportional() - start) / leases
     taken["a lease"] = max(0.0, leased - opened), 1024.0, CACHING
 
     file_id = await client.open(_LOCKED)
@@ -83,13 +87,13 @@ async def _hold(
     taken["a byte-range lock"] = (server.proportional() - start) / _LOCKS, 500.0, LOCK
 
     folder = [messages.create(_WATCHED, access=1, options=1)] * _WATCHES
-    watched = await _create(client, folder)
+    watched = await _create(cacher, folder)
     start = server.proportional()
     asked = [
-        await client.begin(CHANGE_NOTIFY, messages.change_notify(one), asked=1) for one in watched
+        await cacher.begin(CHANGE_NOTIFY, messages.change_notify(one), asked=1) for one in watched
     ]
     for one in asked:
-        await client.interim(one)
+        await cacher.interim(one)
     waiting = (server.proportional() - start) / _WATCHES
     taken["a notification that waits"] = waiting, 8192.0, WATCH + TASK + REQUEST
     return taken
@@ -99,10 +103,13 @@ _PATH = 64  # getsizeof of its characters and Python's head of a string
 _EXCLUSIVE = messages.EXCLUSIVE | messages.FAIL_IMMEDIATELY
 
 
-def _leased(number: int, count: int) -> bytes:
-    name, key = f"{number % _FOLDERS:02}\\{count + number:08}", b"%016d" % number
-    asked = caching.lease(key, caching.R | caching.H | caching.W)
-    return messages.create(name, oplock=caching.BY_LEASE, contexts=(asked,))
+def _name(number: int) -> str:
+    return f"{number % _FOLDERS:02}\\{number:08}"
+
+
+def _leased(number: int) -> bytes:
+    asked = caching.lease(b"%016d" % number, caching.R | caching.H | caching.W)
+    return messages.create(_name(number), oplock=caching.BY_LEASE, contexts=(asked,))
 
 
 async def _create(client: Connection, bodies: Sequence[bytes]) -> list[bytes]:
@@ -123,7 +130,7 @@ async def _warm_up(client: Connection) -> None:
     for file_id in found:
         await client.lock(file_id, (0, 1, _EXCLUSIVE))
         await client.close(file_id)
-    await _create(client, [_leased(10**9 + number, 0) for number in range(_AT_ONCE)])
+    await _create(client, [_leased(10**7 + number) for number in range(_AT_ONCE)])
 
 
 # --- beside all that ---
@@ -174,7 +181,7 @@ async def _create_new(client: Connection, number: int, clock: _Clock, _locked: b
 
 async def _create_open(client: Connection, number: int, clock: _Clock, _locked: bytes) -> None:
     with clock:
-        file_id = await client.open(f"{number:02}\\{number:08}", disposition=FILE_OPEN)
+        file_id = await client.open(_name(number), disposition=FILE_OPEN)
     await client.close(file_id)
 
 
