@@ -13,7 +13,7 @@ from smbd.breaks import pack_break
 from smbd.credits import CommandSequenceWindow
 from smbd.crypto import PREAUTH_START, transform_session_id
 from smbd.events import about
-from smbd.memory import MemoryAccount
+from smbd.memory import Holding, MemoryAccount
 from smbd.negotiated import Negotiated
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
@@ -65,6 +65,8 @@ class Connection:
     negotiated: Negotiated = _NOTHING  # assigned once, by NEGOTIATE
     preauth: bytes = PREAUTH_START
     channels: dict[int, Channel] = field(default_factory=dict)  # by SessionId
+    # Those that are being bound, which SESSION_SETUP alone knows of.
+    bindings: dict[int, Channel] = field(default_factory=dict)  # by SessionId
     now: float = 0.0  # when its last frame came, by the server's clock
     lease_client: Client | None = None  # whose leases are told of here, once somebody has logged in
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
@@ -228,13 +230,31 @@ class Connection:
 
     def add_channel(self, session: Session) -> Channel:
         """Make a session known on this connection, until its channel leaves."""
-        session_id = session.session_id
-        channel = Channel(session, partial(self.channels.pop, session_id, None), self.notify)
-        channel.preauth = self.preauth
-        self.channels[session_id] = channel
-        session.channels.append(channel)
-        session.listeners.join(channel)
+        channel = self.channel_of(session)
+        self.join(channel)
         return channel
+
+    def channel_of(self, session: Session) -> Channel:
+        """A channel of a session, which neither this connection nor the session knows yet."""
+        return Channel(
+            session,
+            self.client,
+            self.negotiated,
+            self.memory,
+            partial(self.channels.pop, session.session_id, None),
+            self.notify,
+            preauth=self.preauth,
+            memory=Holding(self.memory),
+        )
+
+    def join(self, channel: Channel) -> None:
+        """Make a session known on this connection, until its channel leaves.
+
+        INSUFFICIENT_RESOURCES if the session has too many, and nothing has changed.
+        """
+        channel.session.join(channel)
+        channel.session.listeners.join(channel)
+        self.channels[channel.session.session_id] = channel
 
     # --- out ---
 

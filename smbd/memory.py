@@ -6,12 +6,15 @@ gives them up: at the bound more of them are refused.  They may take three quart
 client that holds much would never be read from again, not even its CLOSEs.
 """
 
+from typing import Protocol
+
 from smbd.ntstatus import NtError, NtStatus
 
 # Bytes of Python's objects, with what the allocator adds (`python -m tests.campaign held`).
 OPEN = 2560  # with its file's state
 PIPE = 4096 + (128 << 10)  # with the calls that may be written before answers are read
-SESSION = 2048  # with its keys
+SESSION = 2048  # with its keys and its first channel
+CHANNEL = 1024  # each further one, with its key
 TREE = 256
 LOCK = 448
 CACHING = 1024  # a lease or an oplock
@@ -24,6 +27,16 @@ _DEFAULT = 64 << 20
 # Before a login: three logins that were begun, and one or two that are held back.
 _UNAUTHENTICATED_LIMIT = 10240
 _UNAUTHENTICATED_HELD = 8192
+
+
+class Account(Protocol):
+    """Where the bytes of something are counted."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be held."""
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
 
 
 class MemoryAccount:
@@ -66,28 +79,38 @@ class MemoryAccount:
 
 
 class Holding:
-    """The part of an account that one thing has; it ends with the thing."""
+    """The part of an account that one thing has; it ends with the thing.
+
+    It is an account itself, for what the thing consists of: a session's opens are counted in what
+    the session holds, and move with it.
+    """
 
     __slots__ = ("_account", "size")
 
-    def __init__(self, account: MemoryAccount | None = None, size: int = 0) -> None:
+    def __init__(self, account: Account | None = None, size: int = 0) -> None:
         """Hold `size` bytes; INSUFFICIENT_RESOURCES beyond the bound.  Without account: none."""
         if account is not None:
             account.hold(size)
         self._account = account
         self.size = size
 
-    def grow(self, size: int) -> None:
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be held."""
+        return self._account is None or self._account.has_room(size)
+
+    def hold(self, size: int) -> None:
         """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
         if self._account is not None:
             self._account.hold(size)
         self.size += size
 
+    grow = hold
+
     def resize(self, size: int) -> None:
         """Hold `size` bytes in all; INSUFFICIENT_RESOURCES beyond the bound."""
         self.grow(size - self.size)
 
-    def move(self, account: MemoryAccount | None) -> None:
+    def move(self, account: Account | None) -> None:
         """Hold the same in another account, or in nobody's; INSUFFICIENT_RESOURCES, and as before.
 
         Not after `end`.

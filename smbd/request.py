@@ -50,6 +50,7 @@ class ConnectionView(Protocol):
     negotiated: Negotiated
     preauth: bytes  # PreauthIntegrityHashValue
     channels: dict[int, Channel]  # by SessionId
+    bindings: dict[int, Channel]  # those that are being bound
     memory: MemoryAccount
     now: float  # when its last frame came, by the server's clock
     lease_client: Client | None  # whose leases are told of here, once somebody has logged in
@@ -68,7 +69,13 @@ class ConnectionView(Protocol):
         """Somebody has logged in here."""
 
     def add_channel(self, session: Session) -> Channel:
-        """Make a session known here."""
+        """Make a session known here, until its channel leaves."""
+
+    def channel_of(self, session: Session) -> Channel:
+        """A channel of a session, which neither this connection nor the session knows yet."""
+
+    def join(self, channel: Channel) -> None:
+        """Make its session known here; INSUFFICIENT_RESOURCES if the session has too many."""
 
     def find_running(self, request: "Request") -> "Request | None":
         """The request that a CANCEL means."""

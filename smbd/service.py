@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from smbd.session import Session
 from smbd.share import Share
 from smbd.state import Deadlines, Tables
 from smbd.turns import Turns
+from smbd.wire.fsctl import NetworkInterface
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ class Service:
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     sessions: dict[int, Session] = field(default_factory=dict)
     retired: list[Share] = field(default_factory=list)  # configured away, but still in use
+    # Those that clients are told of, at this moment.  Blocks; OSError.
+    interfaces: Callable[[], Sequence[NetworkInterface]] = lambda: ()
     dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     started: float = field(default_factory=time.time)

@@ -1,16 +1,21 @@
 """A login and what it holds: [MS-SMB2] 3.3.1.8 (Session) and 3.3.1.9 (TreeConnect)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from smbd.auth import Exchange, Identity
 from smbd.breaks import pack_break
 from smbd.crypto import Sealer, Signer
-from smbd.memory import TREE, Holding, MemoryAccount
+from smbd.memory import CHANNEL, TREE, Account, Holding
+from smbd.negotiated import Negotiated
+from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
 from smbd.state import Break, Listeners, Open, PipeOpen
 from smbd.vfs import Root
+
+MOST_CHANNELS = 32  # of one session, as on Windows
 
 
 @dataclass(slots=True, eq=False)
@@ -38,15 +43,15 @@ class Tree:
 
     @property
     def claimants(self) -> tuple[str, str, str]:
-        """For whom what is opened counts: the connection, the user, the client's network."""
+        """For whom what is opened counts: the session, the user, the client's network."""
         if self._claimants is None:  # all opens have the same tuple: 250 bytes less for each
             self._claimants = self.session.claimants
         return self._claimants
 
     @property
-    def account(self) -> MemoryAccount:
-        """The memory of the connection."""
-        return self.session.account
+    def account(self) -> Account:
+        """The memory of the session."""
+        return self.session.memory
 
     @property
     def teller(self) -> Listeners:
@@ -69,11 +74,23 @@ class Channel:
     """A session on one connection ([MS-SMB2] 3.3.1.14): what belongs to the two of them alone."""
 
     session: "Session"
+    client: str  # its connection's address and port, for people
+    negotiated: Negotiated  # of its connection
+    account: Account  # the memory of its connection
     leave: Callable[[], object]  # takes it out of its connection's table
     notify: Callable[[bytes, int, "Session | None"], None]  # Connection.notify
-    signer: Signer | None = None  # by Channel.SigningKey; None: nothing can be signed
+    # By Channel.SigningKey; while the channel is bound by Session.SigningKey.  None: nothing can be
+    # signed.
+    signer: Signer | None = None
     exchange: Exchange | None = None  # the login under way, also a re-authentication
-    preauth: bytes = b""  # PreauthIntegrityHashValue while the first login is under way
+    preauth: bytes = b""  # PreauthIntegrityHashValue while the channel's first login is under way
+    memory: Holding = field(default_factory=Holding)  # of the login under way
+
+    def end(self) -> None:
+        """Its connection knows the session no more; a second time does nothing."""
+        self.leave()
+        self.exchange = None
+        self.memory.end()
 
     def tell_break(self, notification: Break) -> None:
         """Send the client that an oplock is broken ([MS-SMB2] 3.3.4.6)."""
@@ -93,10 +110,11 @@ class Session:
 
     session_id: int
     began: float  # by the server's clock
-    client: str = ""  # its address and port, and ...
-    network: str = ""  # ... which addresses count as one with it: for limits
-    account: MemoryAccount = field(default_factory=MemoryAccount)  # its first connection's
-    channels: list[Channel] = field(default_factory=list)  # in the order they came
+    negotiated: Negotiated = field(default_factory=Negotiated)  # of its first connection
+    network: str = ""  # which addresses count as one with the client's: for limits
+    # In the order they came; its memory is that of the first one's connection, and moves on with
+    # its end.
+    channels: list[Channel] = field(default_factory=list)
     listeners: Listeners = field(default_factory=Listeners)  # the same, to be told of breaks
     identity: Identity | None = None
     first_identity: Identity | None = None  # of its first login: the keys are this account's
@@ -135,7 +153,40 @@ class Session:
         assert owner is not None, "the row of CREATE needs a session"
         guest = owner.is_guest or owner.is_anonymous
         user = f"guest {self.network}" if guest else f"user {owner.user}"
-        return f"connection {self.client}", user, self.network
+        return f"session {self.session_id}", user, self.network
+
+    def join(self, channel: Channel) -> None:
+        """It has one channel more.  INSUFFICIENT_RESOURCES beyond as many as Windows allows."""
+        if self.channels:
+            if len(self.channels) >= MOST_CHANNELS:
+                raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+            self.memory.grow(CHANNEL)
+        self.channels.append(channel)
+
+    def lose(self, channel: Channel) -> bool:
+        """One channel's connection has ended; whether the session goes on with the others.
+
+        Not with the last one.  Nor where no other connection has room for what the session holds:
+        a client could otherwise hold the more the more connections it gives up.
+        """
+        channel.end()
+        if channel not in self.channels:
+            return False  # it has ended already
+        first = self.channels[0]
+        self.channels.remove(channel)
+        if not self.channels:
+            return False
+        self.memory.grow(-CHANNEL)
+        return channel is not first or self._move_on()
+
+    def _move_on(self) -> bool:
+        """Count what it holds for another of its connections; whether one has room for that."""
+        for number, channel in enumerate(self.channels):
+            with suppress(NtError):
+                self.memory.move(channel.account)
+                self.channels.insert(0, self.channels.pop(number))
+                return True
+        return False
 
     def forget(self) -> None:
         """It has ended: no connection knows it any more; a second time does nothing.
@@ -143,11 +194,10 @@ class Session:
         Requests of its that came before find it suspended.
         """
         self.suspended = True
-        self.memory.end()
         while self.channels:
             channel = self.channels.pop()
             self.listeners.lost(channel)
-            channel.leave()
+            channel.end()
 
     def connect(
         self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None

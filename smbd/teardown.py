@@ -20,7 +20,7 @@ from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
-from smbd.session import Session, Tree
+from smbd.session import Channel, Session, Tree
 from smbd.state import REMOVED, Link, Open, Operation, PipeOpen, modified
 from smbd.turns import Turn
 from smbd.vfs.closes import close_may_wait
@@ -200,13 +200,25 @@ async def end_tree(service: Service, tree: Tree) -> None:
     await _close_all(service, lambda: list(tree.opened.values()))
 
 
+async def lose_channel(service: Service, channel: Channel) -> None:
+    """A connection has ended, and nothing of it is in work any more ([MS-SMB2] 3.3.7.1).
+
+    A session goes on with its other channels, and ends with its last one.
+    """
+    if not channel.session.lose(channel):
+        await end_session(service, channel.session)
+
+
 async def end_session(service: Service, session: Session) -> None:
     """Forget a session and close all that it holds ([MS-SMB2] 3.3.5.6)."""
     service.sessions.pop(session.session_id, None)
     session.forget()
     for tree in list(session.trees.values()):
         session.disconnect(tree)
-    await _close_all(service, lambda: [*session.pipes.values(), *session.opens.values()])
+    try:
+        await _close_all(service, lambda: [*session.pipes.values(), *session.opens.values()])
+    finally:
+        session.memory.end()
 
 
 async def _close_all(service: Service, left: Callable[[], list[Open | PipeOpen]]) -> None:

@@ -70,6 +70,8 @@ class Options:
     leases: bool = True  # and oplocks
     min_dialect: str = "2.0.2"
     max_dialect: str = "3.1.1"
+    multichannel: bool = True
+    interfaces: Sequence[str] | None = None
     port: int = 0
     shares: Sequence[ShareConfig] = ()
     users: Sequence[UserConfig] = ()
@@ -88,6 +90,8 @@ class Options:
             leases=self.leases,
             min_dialect=_dialect("min_dialect", self.min_dialect),
             max_dialect=_dialect("max_dialect", self.max_dialect),
+            multichannel=self.multichannel,
+            interfaces=None if self.interfaces is None else tuple(self.interfaces),
             limits=self.limits,
             status_socket=self.status_socket,
         )

@@ -84,7 +84,7 @@ def report(document: Mapping[str, Any]) -> str:
     ):
         rows = document.get(key)
         if rows is not None:
-            shown = [_secured(row) for row in rows] if key == "sessions" else rows
+            shown = [_login(row) for row in rows] if key == "sessions" else rows
             parts.append(_table(columns, shown) if rows else nothing)
     return "\n\n".join(parts)
 
@@ -145,10 +145,15 @@ def _bytes_of(share: Mapping[str, Any], key: str) -> str:
     return f" {written}" if " " in written else f" {written} bytes"
 
 
-def _secured(session: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Put into one word how a session is kept from others on the way; --json has all of it."""
+def _login(session: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put into one word how a session is kept from others on the way, and by which connections.
+
+    --json has all of it.
+    """
     signed = "signed" if session.get("signing", "none") != "none" else "no"
-    return {**session, "secured": "sealed" if session.get("sealed") else signed}
+    more = len(session.get("channels", ())) - 1
+    client = f"{session.get('client', '')} +{more}" if more > 0 else session.get("client", "")
+    return {**session, "secured": "sealed" if session.get("sealed") else signed, "client": client}
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> str:

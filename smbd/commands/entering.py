@@ -154,8 +154,7 @@ def leased_by(request: Request, message: CreateRequest, asked: Asked) -> Lease |
 def check_limits(request: Request) -> None:
     """Each open costs a descriptor; and what ended while we opened gets none."""
     _check_ended(request)
-    connection = request.connection
-    if not connection.memory.has_room(OPEN):
+    if not request.live_session().memory.has_room(OPEN):
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     request.tables.opens.check(request.live_tree().claimants)
 

@@ -12,13 +12,14 @@ from smbd.wire.access import Access
 from smbd.wire.fsctl import (
     Fsctl,
     pack_compression_format,
+    pack_network_interfaces,
     pack_object_id,
     pack_snapshots,
     pack_validate_negotiate,
     parse_compression_format,
     parse_validate_negotiate,
 )
-from smbd.wire.header import Dialect
+from smbd.wire.header import Capabilities, Dialect
 from smbd.wire.ioctl import IoctlFlags, IoctlRequest, parse_ioctl_request
 
 
@@ -33,19 +34,23 @@ def try_now(request: Request) -> Reply | None:
     if message.ctl_code in _DFS:
         # [MS-SMB2] 3.3.5.15.2: what a server answers that takes no part in DFS.
         raise NtError(NtStatus.FS_DRIVER_REQUIRED)
+    if message.ctl_code == Fsctl.QUERY_NETWORK_INTERFACE_INFO:
+        _check_network_interfaces(request, message)
+        return None
     handler = _NOW.get(message.ctl_code)
     if handler is not None:
         return ioctl_reply(request, message, handler(request, message))
-    if message.ctl_code not in _WITHOUT_FILE:
-        request.find_open(message)
-        if message.ctl_code in _LATER:
-            return None
+    request.find_open(message)
+    if message.ctl_code in _LATER:
+        return None
     raise NtError(_REFUSALS.get(message.ctl_code, NtStatus.INVALID_DEVICE_REQUEST))
 
 
 async def run(request: Request) -> Reply:
     """Those that have to look at the disk."""
     message = parse_ioctl_request(request.frame)
+    if message.ctl_code == Fsctl.QUERY_NETWORK_INTERFACE_INFO:
+        return await _network_interfaces(request, message)
     return await _LATER[message.ctl_code](request, request.find_open(message), message)
 
 
@@ -73,6 +78,29 @@ def _validate_negotiate(request: Request, message: IoctlRequest) -> bytes:
         known.security_mode,
         known.dialect,
     )
+
+
+def _check_network_interfaces(request: Request, message: IoctlRequest) -> None:
+    """[MS-SMB2] 3.3.5.15.11; a FileId that names a file, or input, is refused as on Windows."""
+    if not request.connection.negotiated.capabilities & Capabilities.MULTI_CHANNEL:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    if {message.persistent_id, message.volatile_id} != {_NO_FILE} or message.input:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+
+
+async def _network_interfaces(request: Request, message: IoctlRequest) -> Reply:
+    """The kernel knows them.
+
+    NOT_SUPPORTED where clients are told of none: to cifs.ko an empty success is malformed.
+    """
+    try:
+        found = await request.service.blocking(request.service.interfaces)
+    except OSError:
+        found = ()  # a container may keep the kernel from telling
+    if not found:
+        raise NtError(NtStatus.NOT_SUPPORTED)
+    packed = pack_network_interfaces(found, message.max_output_response)
+    return ioctl_reply(request, message, packed)
 
 
 def _snapshots(request: Request, message: IoctlRequest) -> bytes:
@@ -111,8 +139,7 @@ _VALIDATE_RESPONSE_SIZE = 24
 _COMPRESSION_FORMAT_SIZE = 2
 _COMPRESSION_FORMAT_NONE = 0
 _OBJECT_ID_SIZE = 64
-# Of those that are not built the one whose FileId names nothing ([MS-SMB2] 3.3.5.15).
-_WITHOUT_FILE = frozenset((Fsctl.QUERY_NETWORK_INTERFACE_INFO,))
+_NO_FILE = 0xFFFFFFFFFFFFFFFF
 # What is not built, or not known, is no request for this device ([MS-FSA] 2.1.5.10) but for these.
 _REFUSALS = {
     # Symbolic links are followed here, in the server: a client sees none of them.
@@ -120,8 +147,6 @@ _REFUSALS = {
     Fsctl.SET_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,
     Fsctl.DELETE_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,
     Fsctl.SRV_READ_HASH: NtStatus.HASH_NOT_SUPPORTED,  # [MS-SMB2] 3.3.5.15.7
-    # 3.3.5.15.11: without multichannel there are no interfaces to tell of.
-    Fsctl.QUERY_NETWORK_INTERFACE_INFO: NtStatus.NOT_SUPPORTED,
 }
 _DFS = frozenset((Fsctl.DFS_GET_REFERRALS, Fsctl.DFS_GET_REFERRALS_EX))
 _NOW: dict[int, Callable[[Request, IoctlRequest], bytes]] = {

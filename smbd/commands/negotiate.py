@@ -148,16 +148,27 @@ _KNOWN_CONTEXTS = frozenset(
 )
 
 
+def _capabilities(
+    server: ServerConfig, message: NegotiateRequest, dialect: int, chosen: Chosen
+) -> int:
+    """[MS-SMB2] 3.3.5.4: those that a dialect has, and that some need the client to have too."""
+    found = 0
+    if dialect >= Dialect.SMB_2_1:
+        found |= Capabilities.LARGE_MTU | _leasing(server, dialect, message.capabilities)
+    if dialect >= Dialect.SMB_3_0 and server.multichannel:
+        found |= message.capabilities & Capabilities.MULTI_CHANNEL
+    if chosen.cipher_id and dialect < Dialect.SMB_3_1_1:
+        found |= Capabilities.ENCRYPTION  # 3.1.1 says by a context that it can seal
+    return found
+
+
 def _agree(
     server: ServerConfig, message: NegotiateRequest, dialect: int, chosen: Chosen
 ) -> Negotiated:
     """What the dialect brings ([MS-SMB2] 3.3.5.4)."""
     agreed = Negotiated(
         dialect=dialect,
-        # 3.1.1 says by a context that it can seal.
-        capabilities=Capabilities.ENCRYPTION
-        if chosen.cipher_id and dialect < Dialect.SMB_3_1_1
-        else 0,
+        capabilities=_capabilities(server, message, dialect, chosen),
         security_mode=_security_mode(server),
         cipher_id=chosen.cipher_id,
         signing_algorithm=chosen.signing_algorithm,
@@ -171,9 +182,6 @@ def _agree(
     return replace(
         agreed,
         multi_credit=True,
-        capabilities=agreed.capabilities
-        | Capabilities.LARGE_MTU
-        | _leasing(server, dialect, message.capabilities),
         max_read=server.limits.max_read,
         max_write=server.limits.max_write,
         max_transact=server.limits.max_transact,

@@ -57,7 +57,7 @@ def create(request: Request) -> Reply:
     granted = FILE_ALL_ACCESS if wanted & Access.MAXIMUM_ALLOWED else wanted & FILE_ALL_ACCESS
     if not granted:
         raise NtError(NtStatus.ACCESS_DENIED)
-    memory = Holding(request.connection.memory, PIPE)
+    memory = Holding(session.memory, PIPE)
     tree = request.live_tree()
     request.pipe = PipeOpen(number, tree, message.name.lower(), granted, pipe, memory=memory)
     tree.enter(request.pipe)

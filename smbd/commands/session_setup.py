@@ -1,18 +1,25 @@
 """SESSION_SETUP ([MS-SMB2] 3.3.5.5): a login, round by round, and the keys it gives."""
 
 import logging
+from functools import partial
 
-from smbd.auth import Identity, Step
+from smbd.auth import Identity
+from smbd.commands.binding import bind
+from smbd.commands.logins import (
+    MOST_SESSIONS,
+    end_login,
+    extend_preauth,
+    more_processing,
+    next_step,
+)
 from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
-from smbd.crypto import Sealer, derive_keys, extend_preauth_hash, make_signer
+from smbd.crypto import Sealer, derive_keys, make_signer
 from smbd.memory import SESSION, Holding
-from smbd.ntstatus import NtError, NtStatus, status_name
+from smbd.ntstatus import NtError, NtStatus
 from smbd.request import ConnectionView, Reply, Request
 from smbd.session import Channel, Session
-from smbd.state import Wait
 from smbd.teardown import end_session
-from smbd.waiting import until
 from smbd.wire.header import Dialect, SecurityMode
 from smbd.wire.session_setup import (
     SessionFlags,
@@ -22,9 +29,6 @@ from smbd.wire.session_setup import (
     parse_session_setup_request,
 )
 
-# Logins of one connection, begun or done: a terminal server has one for each of its users.
-_MOST_SESSIONS = 1024
-
 try_now = later  # a login may have to wait for those that failed before it
 
 
@@ -32,30 +36,26 @@ async def run(request: Request) -> Reply:
     """One round of a login: of a new session, or of one that proves itself again."""
     connection = request.connection
     message = parse_session_setup_request(request.frame)
-    if message.flags & SessionSetupFlags.BINDING:
-        # [MS-SMB2] 3.3.5.5: what a server without multichannel answers.
-        raise NtError(NtStatus.REQUEST_NOT_ACCEPTED)
     if _must_seal(connection) and not connection.negotiated.cipher_id:
-        # The same section: who cannot seal is not even asked for a password.
+        # [MS-SMB2] 3.3.5.5: who cannot seal is not even asked for a password.
         raise NtError(NtStatus.ACCESS_DENIED)
+    if message.flags & SessionSetupFlags.BINDING:
+        return await bind(request, message)
     channel = _channel(request)
     session = channel.session
     first = session.identity is None
     hashed = first and connection.negotiated.dialect == Dialect.SMB_3_1_1
     if hashed:
-        channel.preauth = extend_preauth_hash(channel.preauth, request.frame)
-    step = await _step(request, channel, message)
+        extend_preauth(request, channel)
+    step = await next_step(request, channel, message.token, partial(_failed, request, session))
     if step.identity is None:
-        request.credit_request = 1  # as Windows and Samba grant in the middle of a login
-        reply = Reply(pack_session_setup_response(0, step.token), NtStatus.MORE_PROCESSING_REQUIRED)
-        reply.preauth = hashed
-        return reply
+        return more_processing(request, step.token, hashed=hashed)
+    _check_alive(connection, channel)
     if first:
         await _begin(request, channel, message, step.identity)
     else:
         await _renew(request, session, step.identity)
-    channel.exchange = None
-    session.memory.resize(SESSION)
+    end_login(channel)
     reply = Reply(pack_session_setup_response(_flags(session), step.token))
     reply.signer = channel.signer
     return reply
@@ -69,16 +69,14 @@ def _channel(request: Request) -> Channel:
             raise NtError(NtStatus.USER_SESSION_DELETED)
         channel = request.channel
     else:
-        if len(connection.channels) >= _MOST_SESSIONS:
+        if len(connection.channels) + len(connection.bindings) >= MOST_SESSIONS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        memory = Holding(connection.memory, SESSION)
         session = Session(
             service.new_session_id(),
             connection.now,
-            connection.client,
+            connection.negotiated,
             connection.network,
-            connection.memory,
-            memory=memory,
+            memory=Holding(connection.memory, SESSION),
         )
         service.sessions[session.session_id] = session
         channel = connection.add_channel(session)
@@ -90,31 +88,11 @@ def _channel(request: Request) -> Channel:
     return channel
 
 
-async def _step(request: Request, channel: Channel, message: SessionSetupRequest) -> Step:
-    """Give the token to the login; a failure ends the session, old or new (3.3.5.5.3)."""
-    connection, throttle = request.connection, request.service.throttle
-    session = channel.session
-    assert channel.exchange is not None
-    now = connection.now
-    try:
-        step = channel.exchange.step(message.token)
-        session.memory.resize(SESSION + channel.exchange.size)
-    except NtError as error:
-        refusal = error.status  # alone: the error's traceback keeps all messages of the login
-    else:
-        refusal = 0
-    if refusal:
-        await end_session(request.service, session)
-        if session.identity is None:
-            request.channel = request.session = None  # nothing to sign the answer with
-        connection.tell(logging.WARNING, "login failed", "login failed: %s", status_name(refusal))
-        if refusal == NtStatus.LOGON_FAILURE:  # anything else is no guess at a password
-            await _hold_back(request, throttle.failed(connection.address, now))
-        raise NtError(refusal)
-    if step.identity is not None:
-        await _hold_back(request, throttle.delay(connection.address, now))
-        _check_alive(connection, channel)
-    return step
+async def _failed(request: Request, session: Session) -> None:
+    """A login that fails ends the session, old or new ([MS-SMB2] 3.3.5.5.3)."""
+    await end_session(request.service, session)
+    if session.identity is None:
+        request.channel = request.session = None  # nothing to sign the answer with
 
 
 def _check_alive(connection: ConnectionView, channel: Channel) -> None:
@@ -125,23 +103,6 @@ def _check_alive(connection: ConnectionView, channel: Channel) -> None:
     """
     if connection.channels.get(channel.session.session_id) is not channel:
         raise NtError(NtStatus.USER_SESSION_DELETED)
-
-
-async def _hold_back(request: Request, delay: float) -> None:
-    """Wait before a login is answered, good or bad alike: the wait tells nobody which one comes.
-
-    The answers of one connection leave one after the other.  Otherwise a thousand guesses that
-    are sent together would all be answered after one delay.
-    """
-    connection = request.connection
-    connection.login_due = max(connection.login_due, connection.now) + delay
-    if connection.login_due > connection.now:
-        wait = Wait()
-        deadline = request.service.deadlines.at(connection.login_due, wait.end)
-        try:
-            await until(request.waits_for(wait))
-        finally:
-            deadline.cancel()
 
 
 async def _begin(

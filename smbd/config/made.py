@@ -9,6 +9,16 @@ from smbd.config.load import check_encryption, share_name_problem, user_name_pro
 from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
 
 _BOOLEANS = ("read_only", "guest", "hidden", "streams", "create", "leases", "watch")
+_OF_SERVER = (
+    "signing",
+    "encryption",
+    "log_format",
+    "name",
+    "workgroup",
+    "mdns",
+    "multichannel",
+    "watch",
+)
 
 
 class _Findings:
@@ -43,7 +53,7 @@ def check_made(config: Config) -> None:
 
 
 def _server(found: _Findings, server: ServerConfig) -> None:
-    for key in ("signing", "encryption", "log_format", "name", "workgroup", "mdns", "watch"):
+    for key in _OF_SERVER:
         _value(found, ("server", key), schema.SERVER, getattr(server, key))
     if server.min_dialect > server.max_dialect:
         found.problem(("server", "min_dialect"), "must not be above max_dialect")

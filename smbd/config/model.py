@@ -107,6 +107,9 @@ class ServerConfig:
     signing: Signing = "required"
     encryption: Encryption = "off"
     leases: bool = True  # and oplocks
+    multichannel: bool = True  # several connections may serve one session
+    # Names or addresses of those that clients are told of; None: all that `listen` reaches.
+    interfaces: tuple[str, ...] | None = None
     limits: Limits = field(default_factory=Limits)
     status_socket: Path | None = None
     log_format: LogFormat = "text"

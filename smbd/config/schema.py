@@ -197,6 +197,8 @@ SERVER: Keys = {
     "signing": one_of("required", "enabled"),
     "encryption": one_of("off", "desired", "required"),
     "leases": boolean,
+    "multichannel": boolean,
+    "interfaces": ArrayOf(text),
     "status_socket": string,
     "log_format": one_of("text", "json"),
     "metrics": address,

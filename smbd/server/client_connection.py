@@ -14,7 +14,7 @@ from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
-from smbd.teardown import end_session, lose_connection
+from smbd.teardown import end_session, lose_channel, lose_connection
 from smbd.transport import Transport
 from smbd.wall import wall
 
@@ -195,12 +195,14 @@ class ClientConnection:
             lose_connection(self.connection)
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
-        channels = self.connection.channels
+        channels, bindings = self.connection.channels, self.connection.bindings
+        while bindings:
+            bindings.popitem()[1].end()
         while channels:
-            session = next(iter(channels.values())).session
-            with wall(f"{self.name}: the end of a session"):
-                await end_session(self._service, session)
-            channels.pop(session.session_id, None)
+            channel = next(iter(channels.values()))
+            with wall(f"{self.name}: the end of a channel"):
+                await lose_channel(self._service, channel)
+            channels.pop(channel.session.session_id, None)
         self._admission.leave(self.connection.address, unauthenticated=self._unauthenticated)
 
 

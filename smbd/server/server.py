@@ -13,7 +13,7 @@ import trio
 from smbd.config import Address, Config
 from smbd.events import about
 from smbd.network import network_of
-from smbd.server import accepting, reloading, status
+from smbd.server import accepting, interfaces, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
 from smbd.server.client_connection import ClientConnection
@@ -25,6 +25,7 @@ from smbd.session import Session
 from smbd.share import Share
 from smbd.turns import Turn
 from smbd.wall import behind_wall, wall
+from smbd.wire.fsctl import NetworkInterface
 
 _log = logging.getLogger("smbd")
 
@@ -52,11 +53,15 @@ class Server:
         self._drained = False
         self._health_checks: set[str] = set()  # addresses from which one is about to connect
         service.dispose = self._dispose
+        service.interfaces = self._interfaces
         self.watching = Watching(service)
 
     def _dispose(self, share: Share) -> None:
         what = f"the end of share {share.name}"
         self._connections.start_soon(behind_wall, what, retire_share, share)
+
+    def _interfaces(self) -> Sequence[NetworkInterface]:
+        return interfaces.told(self.service.config.server, self.addresses)
 
     # --- connections ---
 
@@ -103,7 +108,7 @@ class Server:
 
     def document(self) -> dict[str, Any]:
         """The document that `tsmbd status` shows."""
-        return status.document(self.service, self._clients, self._admission, self.addresses)
+        return status.document(self.service, self._admission, self.addresses)
 
     async def figures(self) -> dict[str, Any]:
         """The figures of the document, with counts of sessions and the like instead of lists."""
@@ -120,8 +125,7 @@ class Server:
         """The answer to one question of the control socket, in pieces."""
         match question:
             case {"ask": "status"}:
-                clients, listen = list(self._clients), self.addresses
-                pieces = status.report(self.service, clients, self._admission, listen)
+                pieces = status.report(self.service, self._admission, self.addresses)
                 async with aclosing(pieces):
                     async for piece in pieces:
                         yield piece

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from smbd.memory import MemoryAccount
+from smbd.memory import Account
 from smbd.state.caching import Teller
 
 T_contra = TypeVar("T_contra", contravariant=True)  # Open or PipeOpen
@@ -21,10 +21,10 @@ class Holder(Protocol[T_contra]):
 
     @property
     def claimants(self) -> Sequence[str]:
-        """For whom an Open counts here (OpenTable.check): connection, user, client's network."""
+        """For whom an Open counts here (OpenTable.check): session, user, client's network."""
 
     @property
-    def account(self) -> MemoryAccount:
+    def account(self) -> Account:
         """What an Open takes of memory is counted there."""
 
     @property

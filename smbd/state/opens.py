@@ -38,10 +38,10 @@ class OpenTable:
     def check(self, claimants: Sequence[str]) -> None:
         """INSUFFICIENT_RESOURCES if one more open would leave too little to others.
 
-        `claimants` are its connection, its user and its client's network.  A connection never has
-        more than what is left to all others, a user over many connections twice and a network
-        three times that: a half of the table, two thirds and three quarters, if they are alone.
-        Of two connections each has a third, and whoever comes next finds as much again.
+        `claimants` are its session, its user and its client's network.  A session never has more
+        than what is left to all others, a user over many sessions twice and a network three times
+        that: a half of the table, two thirds and three quarters, if they are alone.  Of two
+        sessions each has a third, and whoever comes next finds as much again.
         """
         self._check(claimants, self.limit - len(self._opens) - self._further)
 
@@ -84,7 +84,7 @@ class OpenTable:
             self._discount(open_)
 
     def release(self, open_: Open) -> None:
-        """It counts no more for its connection, which is gone, but for its user and network."""
+        """It counts no more for its session, which is gone, but for its user and network."""
         self._discount(open_)
         open_.claimants = open_.claimants[1:]
         self._counts.update(open_.claimants)

@@ -97,6 +97,56 @@ def pack_validate_negotiate(
     return _VALIDATE_NEGOTIATE.pack(capabilities, guid, security_mode, dialect)
 
 
+_NETWORK_INTERFACE = Struct(
+    "<"
+    "I"     # Next: where the next one begins, from this one's beginning; 0 in the last one
+    "I"     # IfIndex
+    "I"     # Capability
+    "4x"    # Reserved
+    "Q"     # LinkSpeed
+    "128s"  # SockAddr_Storage
+)  # fmt: skip
+_SOCKADDR_IN = Struct("<H2x4s8x")  # Family, Port, IPv4Address, Reserved
+_SOCKADDR_IN6 = Struct("<H2x4x16s4x")  # Family, Port, FlowInfo, IPv6Address, ScopeId
+_INTERNETWORK, _INTERNETWORK_V6 = 0x0002, 0x0017
+
+
+class InterfaceCapability:
+    """[MS-SMB2] 2.2.32.5, Capability."""
+
+    RSS = 0x00000001
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInterface:
+    """[MS-SMB2] 2.2.32.5: one address of one interface, as 4 or 16 bytes; bits a second."""
+
+    index: int
+    capability: int
+    link_speed: int
+    address: bytes
+
+
+def pack_network_interfaces(interfaces: Sequence[NetworkInterface], limit: int) -> bytes:
+    """[MS-SMB2] 2.2.32.5; BUFFER_TOO_SMALL if they do not all fit into `limit` bytes."""
+    size, last = _NETWORK_INTERFACE.size, len(interfaces)
+    if last * size > limit:
+        raise NtError(NtStatus.BUFFER_TOO_SMALL)
+    return b"".join(
+        _NETWORK_INTERFACE.pack(
+            size if number < last else 0, one.index, one.capability, one.link_speed, _sockaddr(one)
+        )
+        for number, one in enumerate(interfaces, 1)
+    )
+
+
+def _sockaddr(interface: NetworkInterface) -> bytes:
+    """[MS-SMB2] 2.2.32.5.1; no port."""
+    if len(interface.address) == 4:
+        return _SOCKADDR_IN.pack(_INTERNETWORK, interface.address)
+    return _SOCKADDR_IN6.pack(_INTERNETWORK_V6, interface.address)
+
+
 MOST_CHUNKS = 256  # [MS-SMB2] 3.3.3: Windows' limit, with which clients begin
 
 _COPYCHUNK = Struct(

@@ -19,6 +19,7 @@ from smbd.config import Config, ShareConfig
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
+from smbd.memory import Holding
 from smbd.server.tending import meet
 from smbd.service import Service
 from smbd.session import Session
@@ -183,7 +184,7 @@ class Stage:
         self.wire = Wire()
         self.connection = Connection(self.service, "test:1", "test", window, emit=self.wire.send)
         self.settle(dialect=0x0302, multi_credit=True)
-        self.session = Session(7, 0.0, "test:1", "test", self.connection.memory)
+        self.session = Session(7, 0.0, network="test", memory=Holding(self.connection.memory))
         self.session.identity = Identity("test", "", b"", is_guest=False, is_anonymous=False)
         self.service.sessions[7] = self.session
         self.connection.add_channel(self.session)

@@ -166,6 +166,7 @@ def ours(
     configuration.write_text(
         f"""\
 [server]
+interfaces = ["lo"]
 listen = ["127.0.0.1:{port}"]
 signing = "{signing}"
 [users.{USER}]

@@ -94,9 +94,12 @@ class Peer:
         return bytearray(messages.message(command, body, **header))
 
     def _signed(self, part, session, signed):
-        """[MS-SMB2] 3.2.4.1.1: SESSION_SETUP by the session's key, all else by the channel's."""
-        setup = part[12] == SESSION_SETUP
-        signer = session.signer if setup else self._channel_signer(session)
+        """[MS-SMB2] 3.3.5.2.4: by the key of the channel, and by the session's while it is bound.
+
+        3.2.4.1.1 has clients sign any SESSION_SETUP by the session's; Windows and Samba refuse that
+        on a channel that is bound.
+        """
+        signer = self._channel_signer(session)
         if signer is not None if signed is None else signed:
             part[16] |= SIGNED
             signer.sign_into(part)
@@ -133,7 +136,7 @@ class Peer:
             return  # `login` checks it with the new key; a server that refuses may have none
         in_between = answer.command == SESSION_SETUP and answer.status != SUCCESS
         failed = answer.status not in {MORE_PROCESSING, ACCESS_DENIED}
-        signer = session.signer if in_between else self._channel_signer(session)
+        signer = self._channel_signer(session)
         assert signer is None or signer.verify(memoryview(bytearray(answer.raw)))
         # What follows, an ECHO say, finds no key on the server.  A binding that fails ends nothing.
         ended_by = {LOGOFF: answer.status == SUCCESS, SESSION_SETUP: in_between and failed}

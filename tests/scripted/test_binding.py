@@ -96,11 +96,12 @@ def test_the_first_connection_goes_on_with_the_session_s_key():
     assert session.signer.verify(memoryview(bytearray(request)))
 
 
-def test_proving_oneself_again_on_a_channel_is_signed_by_the_session_s_key():
+def test_proving_oneself_again_on_a_channel_is_signed_by_the_channel_s_key():
     peer, session = another_connection(0x0311)
-    drive(peer, session, PaperServer(0x0311, session.signer))
+    server = PaperServer(0x0311, session.signer)
+    drive(peer, session, server)
     request = next(peer.login("anna", "secret", again=session))
-    assert session.signer.verify(memoryview(bytearray(request)))
+    assert server.channel_signer.verify(memoryview(bytearray(request)))
 
 
 def test_a_last_response_that_the_session_s_key_signs_is_not_believed():

@@ -77,16 +77,6 @@ async def test_clients_have_guids_of_their_own_and_share_sessions_among_their_co
         assert anna.connections == [second]
 
 
-async def test_a_second_channel_is_refused_for_the_time_being(server):
-    async with clients(server) as new_client:
-        anna = new_client()
-        first = await anna.connect()
-        second, answer = await anna.bind(first.session)
-        assert answer.status == NtStatus.REQUEST_NOT_ACCEPTED
-        assert second.session is not first.session
-        assert await first.works()
-
-
 async def test_what_is_asked_for_later_stories_is_understood(server):
     """Durable handles are not granted yet, and of a lease nothing is to be acknowledged."""
     async with connected(server, WINDOWS) as client:
