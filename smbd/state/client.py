@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smbd.memory import CACHING, Holding, MemoryAccount
+from smbd.memory import CACHING, Holding, Account
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.caching import Break, Caching, Owner, Teller, only_looks
 from smbd.state.cachings import Cachings
@@ -94,7 +94,7 @@ class Caches(Protocol):
     """Whose the open is: as smbd.state.holder has it."""
 
     @property
-    def account(self) -> MemoryAccount:
+    def account(self) -> Account:
         """What caching takes of memory is counted there."""
 
     @property

@@ -141,10 +141,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         ("sining = 'enabled'", 'sining: unknown key; did you mean "signing"?'),
         ("max_read = 65536", "max_read: unknown key; it belongs in [server.limits]"),
         ("read_only = true", "read_only: unknown key; it belongs in [shares.NAME]"),
-        (
-            "xyzzy = 1",
-            "xyzzy: unknown key; known here: announce, encryption, leases, limits, listen,",
-        ),
+        ("xyzzy = 1", "xyzzy: unknown key; known here: announce, encryption, interfaces, leases,"),
         (
             "metrics = '9445'",
             'metrics: must look like "127.0.0.1:4450", not "9445"; did you mean "127',
