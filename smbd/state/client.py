@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smbd.memory import CACHING, Holding, Account
+from smbd.memory import CACHING, Account, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.caching import Break, Caching, Owner, Teller, only_looks
 from smbd.state.cachings import Cachings
