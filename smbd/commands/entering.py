@@ -8,6 +8,7 @@ import contextlib
 
 import trio
 
+from smbd import vfs
 from smbd.commands.create_contexts import Asked
 from smbd.fsa.opening import TRUNCATES, Found
 from smbd.memory import OPEN
@@ -106,7 +107,10 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     truncates = message.create_disposition in TRUNCATES
     now = request.service.clock()
     caching = _caching(request, message, asked, found)
-    wait = request.tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
+    try:
+        wait = request.tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
+    finally:
+        request.tables.local.guards.drop_unused(found.file)
     return open_ if wait is None else wait
 
 
@@ -128,7 +132,25 @@ def _caching(request: Request, message: CreateRequest, asked: Asked, found: Foun
     lease = leased_by(request, message, asked)
     if lease is not None and (not directory or leases_directories(request, lease)):
         wanted.client, wanted.lease = request.connection.lease_client, lease
+    if wanted.asks and request.live_share().config.watch:
+        if not _is_guarded(request, found):
+            return WantedCaching()
+        wanted.allocation = found.information.allocation_size
     return wanted
+
+
+def _is_guarded(request: Request, found: Found) -> bool:
+    """Whether other processes cannot change the file unheard from now on.
+
+    What was known of it is looked at again: it may have been changed since.
+    """
+    guards = request.tables.local.guards
+    if found.file in guards:
+        return True
+    if not guards.guard(found.file):
+        return False
+    found.information = vfs.information(found.file)
+    return True
 
 
 def leases_directories(request: Request, lease: Lease) -> bool:

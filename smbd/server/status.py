@@ -112,7 +112,8 @@ def _share(share: Share) -> dict[str, Any]:
 def _local_changes(service: Service) -> dict[str, Any]:
     """The figures of `watch`: what the kernel tells of other processes' changes."""
     local = service.tables.local
-    return {"by": local.by, "marks": len(local), **asdict(local.counts)}
+    marks = len(local) + len(local.guards)
+    return {"by": local.by, "marks": marks, **asdict(local.counts)}
 
 
 def _session(service: Service, session: Session) -> dict[str, Any]:

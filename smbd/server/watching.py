@@ -14,7 +14,7 @@ import trio
 
 from smbd.events import about
 from smbd.service import Service
-from smbd.state import Mark, Watched
+from smbd.state import Mark, Operation, Watched
 from smbd.turns import Turn
 from smbd.vfs import File
 from smbd.vfs.watches import Key, Watches, open_watches, walk
@@ -54,7 +54,7 @@ class Watching:
                     await trio.sleep_forever()
                 finally:
                     self._over = True  # walks end with that; the nursery waits for them
-                    self._local.marker = None
+                    self._local.marker = self._local.guards.guardian = None
         finally:
             for watches in self._watches:
                 watches.close()
@@ -73,6 +73,8 @@ class Watching:
                 self._local.unwatch(entry)
             elif entry is not None and wanted and not entry.is_local:
                 self._local.watch(entry, one.share.workers)
+            if wanted and one.caching is not None and not self._local.guards.guard(one.file):
+                one.cachings.contend(Operation.CHANGE, None, self._service.clock())
 
     def _begin(self) -> None:
         self._watches, reasons = open_watches()
@@ -80,7 +82,7 @@ class Watching:
             text = "local changes cannot be watched: %s"
             _log.error(text, reasons, extra=about("watch failed"))
             return
-        self._local.marker = self
+        self._local.marker = self._local.guards.guardian = self
         self._local.by = ", ".join(watches.name for watches in self._watches)
         self._local.notify.on_change = self._changed
         assert self._nursery is not None, "it runs"
@@ -143,8 +145,36 @@ class Watching:
             self._nursery.start_soon(behind_wall, "a mark", self._unmark, mark, place)
 
     async def _unmark(self, mark: Mark, place: str) -> None:
+        if self._local.is_marked(mark.key) or self._local.guards.is_marked(mark.key):
+            return
         with contextlib.suppress(OSError):
             await self._service.blocking(mark.watches.unmark, mark.key, place)
+
+    # --- what is guarded: smbd.state.Guardian ---
+
+    def guard(self, file: File) -> Key | None:
+        """Mark an open file or directory: the key of its events, None if that cannot be."""
+        for watches in self._watches:
+            if watches.tells_ours:
+                try:
+                    self._check_room()
+                    return watches.mark(file.fd, directory=file.is_directory)
+                except OSError as error:
+                    self._tell_refusal(file.label, error)
+        return None
+
+    def _check_room(self) -> None:
+        if len(self._local) + len(self._local.guards) >= _MOST_MARKS:
+            raise OSError(errno.ENOSPC, f"more than {_MOST_MARKS} files and folders to watch")
+
+    def unguard(self, mark: Key, file: File) -> None:
+        """Remove the mark, while the file is open still."""
+        if file.fd < 0 or self._local.is_marked(mark):
+            return
+        for watches in self._watches:
+            if watches.tells_ours:
+                with contextlib.suppress(OSError):
+                    watches.unmark_open(mark, file.fd, directory=file.is_directory)
 
     def _mark(self, fd: int) -> tuple[Key, Watches]:
         """Mark an open directory in the best way that there is for it.  Any thread; OSError."""

@@ -8,6 +8,7 @@ from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, renamed
 from smbd.state.file_state import FileState, Link
 from smbd.state.files import FileTable
+from smbd.state.guards import Guards
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
 from smbd.state.local import LocalChanges, Mark, Watched
@@ -43,6 +44,7 @@ __all__ = [
     "FileState",
     "FileTable",
     "Flight",
+    "Guards",
     "Holder",
     "Link",
     "Listener",

@@ -42,16 +42,20 @@ class Aside:
         """Keep it until then."""
         self._waiting.append((due, told))
 
-    def ours(self, action: int, where: str) -> None:
-        """The server reports a change: one event of the kind was its own.
+    def ours(self, action: int, where: str) -> list[Told]:
+        """The server reports a change: the last event of the kind was its own.
 
-        Several changes of data or attributes may be one event, and one change several events: the
-        report, which comes after all of them, tells of them all.
+        What happened to the same name before is to be told first, in its order.  Several changes of
+        data or attributes may be one event, and one change several events: the report, which comes
+        after all of them, tells of them all.
         """
         found = [one for one in self._waiting if one[1].where == where]
-        names = [one for one in found if one[1].action == action != FileAction.MODIFIED]
-        for one in names[:1] + [one for one in found if one[1].action == FileAction.MODIFIED]:
-            self._waiting.remove(one)
+        names = [one for one in found if one[1].action != FileAction.MODIFIED]
+        last = max((at for at, one in enumerate(names) if one[1].action == action), default=-1)
+        for one in found:
+            if one[1].action == FileAction.MODIFIED or one in names[: last + 1]:
+                self._waiting.remove(one)
+        return [one[1] for one in names[: max(last, 0)]]
 
     def pop(self, now: float) -> Iterator[Told]:
         """Those that nobody has reported in time."""

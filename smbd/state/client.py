@@ -113,6 +113,11 @@ class WantedCaching:
     directory: bool = False
     made: bool = False  # the file is new
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything that it would like."""
+        return self.lease is not None or bool(self.oplock)
+
     def own(self, file: Cachings | None) -> Caching | None:
         """The lease that this file has by the same key.
 

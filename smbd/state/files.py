@@ -4,7 +4,7 @@ A file is known by (device, inode), so that names and letter case make no differ
 and locks.  A deletion is of a name: each name by which the file is open is a Link.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
@@ -42,6 +42,7 @@ class FileTable:
     directories: DirectoryLeases = field(default_factory=DirectoryLeases)
     caching: CachingFigures = field(default_factory=CachingFigures)
     names: OpenNames = field(default_factory=OpenNames)
+    on_forget: Callable[[File], None] | None = None  # told of a file that nobody has open any more
     _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
@@ -52,6 +53,10 @@ class FileTable:
     def of(self, file: File) -> FileState | None:
         """The state of a file or stream, if anybody has it open, or one of its streams."""
         return self._files.get(file.key)
+
+    def by_key(self, key: Key) -> FileState | None:
+        """The same by File.key."""
+        return self._files.get(key)
 
     def check(self, file: File, access: int, sharing: int) -> None:
         """Whether one more open of this file or stream agrees with those held."""
@@ -216,6 +221,8 @@ class FileTable:
         state.doomed -= link.delete_pending
         if not state.links:
             del self._files[state.key]
+            if self.on_forget is not None:
+                self.on_forget(link.file)
 
     def has_open_below(self, directory: File) -> bool:
         """Whether something inside a directory is open."""

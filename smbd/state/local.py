@@ -11,6 +11,7 @@ from aio import kernel
 from smbd.share import Workers
 from smbd.state.aside import PATIENCE, Aside, Told
 from smbd.state.deadlines import Deadlines
+from smbd.state.guards import Guards
 from smbd.state.notify import (
     RENAMED_FILE,
     WRITTEN,
@@ -92,6 +93,7 @@ class LocalChanges:
 
     notify: ChangeNotifyList
     opens: OpenTable
+    guards: Guards
     deadlines: Deadlines
     marker: Marker | None = None  # None: nothing is looked after
     by: str = ""  # the ways in which the kernel tells of changes, for people
@@ -109,6 +111,10 @@ class LocalChanges:
 
     def __len__(self) -> int:
         return len(self._marks)
+
+    def is_marked(self, key: Key) -> bool:
+        """Whether events by this key are wanted."""
+        return key in self._marks
 
     # --- what is watched ---
 
@@ -210,6 +216,7 @@ class LocalChanges:
             self.counts.overflows += 1
             self._aside.clear()
             self.notify.lose()
+            self.guards.lost(now)
             return
         if seen.mask & _ENDED and seen.subject in self._marks:
             self._ended(self._marks[seen.subject])
@@ -220,6 +227,8 @@ class LocalChanges:
         if is_store(seen.name) or is_store(seen.new_name):
             return  # of streams: no client sees it
         if not seen.ours:
+            if watches.tells_ours:
+                self.guards.heard(seen, now)
             due = None if watches.tells_ours else now + PATIENCE
             for told in _happened(seen, places, new_places):
                 self._tell(told, due)
@@ -257,8 +266,8 @@ class LocalChanges:
 
     def ours(self, action: int, where: str) -> None:
         """The server reports a change of its own; its events have been heard by now."""
-        if self._aside:
-            self._aside.ours(action, where)
+        for told in self._aside.ours(action, where) if self._aside else ():
+            self.notify.tell(*told)
 
     def _follow(self, seen: Seen, places: list[str], new_places: list[str]) -> None:
         """A directory has come, gone or moved: its places, and those below it, with it."""

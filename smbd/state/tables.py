@@ -15,6 +15,7 @@ from smbd.state.deadlines import Deadlines
 from smbd.state.file_event import FileEvent, modified
 from smbd.state.file_state import Link
 from smbd.state.files import FileTable
+from smbd.state.guards import Guards
 from smbd.state.holder import Holder
 from smbd.state.local import LocalChanges
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
@@ -40,7 +41,7 @@ class Tables:
 
     def __post_init__(self) -> None:
         self.files = FileTable(self.deadlines)
-        self.local = LocalChanges(self.notify, self.opens, self.deadlines)
+        self.local = LocalChanges(self.notify, self.opens, Guards(self.files), self.deadlines)
 
     def enter(
         self,

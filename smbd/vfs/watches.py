@@ -61,6 +61,9 @@ class Watches(Protocol):
     def unmark(self, key: Key, path: str) -> None:
         """Have events of a directory told no more; it was at this path last.  Blocks; OSError."""
 
+    def unmark_open(self, key: Key, fd: int, *, directory: bool) -> None:
+        """The same of an open file or directory; on a local file system it waits for nothing."""
+
     def read(self) -> list[Seen]:
         """The next events: [] if there are none."""
 
@@ -97,8 +100,14 @@ class Fanotify:
     def unmark(self, key: Key, path: str) -> None:
         """As Watches says."""
         with closed_after(os.open(path, _DIRECTORY)) as fd:
-            if kernel.handle_of(fd) == key:
-                kernel.fanotify_remove_mark(self.fd, self._of_directory(), fd)
+            self.unmark_open(key, fd, directory=True)
+
+    def unmark_open(self, key: Key, fd: int, *, directory: bool) -> None:
+        """As Watches says."""
+        if kernel.handle_of(fd) == key:
+            kernel.fanotify_remove_mark(
+                self.fd, self._of_directory() if directory else _OF_FILE, fd
+            )
 
     def read(self) -> list[Seen]:
         """As Watches says."""
@@ -141,6 +150,10 @@ class Inotify:
         """As Watches says."""
         assert isinstance(key, int)
         kernel.inotify_rm_watch(self.fd, key)
+
+    def unmark_open(self, key: Key, fd: int, *, directory: bool) -> None:  # noqa: ARG002 -- Watches
+        """As Watches says."""
+        self.unmark(key, "")
 
     def read(self) -> list[Seen]:
         """As Watches says."""
