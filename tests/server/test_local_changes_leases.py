@@ -10,11 +10,12 @@ from aio import kernel
 from smbd.testing import serve
 from smbd.vfs import watches
 from smbd.wire.create_contexts import LeaseState
-from tests.core.messages import FILE_OPEN
+from tests.core import messages
+from tests.core.messages import CHANGE_NOTIFY, CLOSE, FILE_OPEN
 from tests.scripted import caching, clients
 from tests.scripted.caching import BATCH, BY_LEASE, LEVEL_II, NONE, H, OplockBreak, R, W
 from tests.server.running import ONE_SHARE, running
-from tests.server.test_leases import KEY, OTHER, leased, told
+from tests.server.test_leases import FOLDER, KEY, OTHER, leased, told
 from tests.server.test_local_changes import can
 
 END_OF_FILE = 20
@@ -98,6 +99,39 @@ async def test_a_change_takes_an_oplock(pair, folder, level, left):
     file = await ann.create("file", oplock=level)
     await locally(folder, "echo more >> file")
     assert await told(ann) == OplockBreak(left, file.file_id)
+
+
+@needs_fanotify
+@pytest.mark.parametrize(
+    "commands",
+    [": > inner/new", "rm inner/a", "echo more >> inner/a", "mv inner/a .", "mv file inner"],
+)
+async def test_a_change_in_a_directory_takes_its_lease(pair, folder, commands):
+    await locally(folder, "mkdir inner; : > inner/a")
+    ann, _ = pair
+    answer = await ann.create("inner", **FOLDER, **leased(state=R | H))
+    assert caching.granted_lease(answer).state == R | H
+    await locally(folder, commands)
+    found = await told(ann)
+    assert (found.key, found.current, found.new) == (KEY, R | H, 0)
+
+
+@needs_fanotify
+async def test_a_leased_directory_is_heard_of_after_its_watcher_has_gone(new_client, folder):
+    await locally(folder, "mkdir inner")
+    local = new_client._server.server.service.tables.local
+    ann, bob = await new_client().connect(), await new_client().connect()
+    cached = await ann.open("inner", **FOLDER, **leased(state=R | H))
+    watched = await bob.open("inner", **FOLDER)
+    await bob.begin(CHANGE_NOTIFY, messages.change_notify(watched, flags=0))
+    while not len(local):
+        await trio.lowlevel.checkpoint()
+    await bob.ask(CLOSE, messages.close(watched))
+    assert (len(local), len(local.guards)) == (0, 1)
+    await locally(folder, ": > inner/a")
+    assert (await told(ann)).new == 0
+    await ann.close(cached)
+    assert len(local.guards) == 0
 
 
 @needs_fanotify
