@@ -33,6 +33,8 @@ def try_now(request: Request) -> Reply | None:
     # To put back a kept time may wait for the journal, whatever asks others for all that it says.
     if open_.file.asks_others or open_.kept_write_time is not None:
         return None
+    if message.info_class == FileClass.STREAM and vfs.has_streams(open_.file):
+        return None  # their sizes may be on the disk
     return _file(request, open_, message)
 
 
@@ -158,7 +160,7 @@ _FILLS: dict[int, Callable[[FileView, Open, QueryInfoRequest], None]] = {
     FileClass.FULL_EA: _fill_eas,
     FileClass.ALTERNATE_NAME: _fill_short_name,
 }
-_SLOW_CLASSES = frozenset((FileClass.FULL_EA, FileClass.STREAM))
+_SLOW_CLASSES = frozenset((FileClass.FULL_EA,))
 _ANSWERS: dict[int, Callable[[Request, Open, QueryInfoRequest], Reply]] = {
     InfoType.FILE: _file,
     InfoType.FILE_SYSTEM: _file_system,

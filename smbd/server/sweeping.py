@@ -1,5 +1,6 @@
 """What nobody needs any more in the stores of large streams is removed, now and then."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -51,9 +52,10 @@ async def sweep_stores(due: list[Share], shares: list[Share], *, grace: float = 
     cannot be looked at wholly may have what refers to any of them: nothing is removed then.
     """
     swept = Sweep(grace)
-    try:
-        for share in due:
+    for share in due:
+        with contextlib.suppress(OSError, NtError):  # no folder, and so no store
             await _step(share, swept.look)
+    try:
         if not swept.undecided:
             return
         for share in (*shares, *shares):

@@ -383,6 +383,17 @@ def test_a_read_only_share_shows_streams_and_changes_none(folder):
     assert list(folder.iterdir()) == [folder / "letter"]
 
 
+def test_smbprotocol_writes_reads_and_lists_streams(pypi):
+    pypi.put("letter", b"default")
+    pypi.put("letter:ads", b"stream")
+    assert (pypi.get("letter"), pypi.get("letter:ads")) == (b"default", b"stream")
+    listed = sorted(stream.name for stream in pypi.call("liststreams", "letter"))
+    assert listed == ["::$DATA", ":ads:$DATA"]
+    pypi.remove("letter:ads")
+    assert [stream.name for stream in pypi.call("liststreams", "letter")] == ["::$DATA"]
+    assert pypi.get("letter") == b"default"
+
+
 def test_smbclient_lists_and_gets_streams(folder, samba, pypi):
     put(pypi, "letter:Zone.Identifier", MARK)
     put(pypi, "letter:fork", LARGE)

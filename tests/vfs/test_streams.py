@@ -221,6 +221,7 @@ def _count_down(number: int) -> None:
         setattr(os, name, counted(getattr(os, name)))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("old", [OLD, NEW[::-1]], ids=["small", "large"])
 def test_a_kill_at_any_step_leaves_the_old_content_or_the_new(share: Path, old: bytes) -> None:
     kills, seen = 0, set()

@@ -213,6 +213,15 @@ def has_stream(file: File, stream: str) -> bool:
     return attribute.find(file, stream) is not None
 
 
+def has_streams(file: File) -> bool:
+    """Whether a file has any named stream; waits for no more than its metadata does; OSError."""
+    file = file.described
+    try:
+        return file.root.has_streams and bool(attribute.listed(file))
+    except NtError:
+        return False
+
+
 class Measured(NamedTuple):
     """A stream as FileStreamInformation has it."""
 
