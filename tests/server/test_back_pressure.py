@@ -106,7 +106,7 @@ async def test_one_file_cannot_have_any_number_of_locks_nor_hold_up_the_loop(tmp
         answer = await client.ask(LOCK, messages.lock(file_id, *many))
         assert answer.status == NtStatus.INVALID_PARAMETER
         statuses = set()
-        for place in range(40):
+        for place in range(70):
             some = [
                 (1000 * place + n, 1, messages.SHARED | messages.FAIL_IMMEDIATELY)
                 for n in range(256)
