@@ -8,6 +8,7 @@ from smbd.memory import CACHING
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import Wait
 from smbd.state.caching import PATIENCE, RULES, Caching, Operation
+from smbd.state.cachings import MOST_KEEPERS
 from smbd.wire.access import Access
 
 from .caching_scene import (
@@ -529,6 +530,43 @@ def test_a_thousand_leases_break_once_and_delay_no_later_write(monkeypatch):
     monkeypatch.setattr(Caching, "break_to", lambda self, *_: looked_at.append(self))
     scene.change(writer)
     assert scene.told() == looked_at == []
+
+
+def test_a_request_that_waits_for_many_looks_once_when_the_last_has_given_up():
+    scene = Scene()
+    holders = [scene.create("A", f"k{number}", "RH") for number in range(3)]
+    wait = scene.create("B", operation=Operation.COLLISION)
+
+    for holder in holders:
+        assert not wait.over
+        scene.acknowledge(holder, "R")
+
+    assert wait.over
+
+
+def test_a_request_that_waits_asks_those_too_that_came_meanwhile():
+    scene = Scene()
+    first = scene.create("A", "a", "RH")
+    wait = scene.create("B", operation=Operation.COLLISION)
+    scene.create("C", "c", "RH")
+
+    scene.acknowledge(first, "R")
+
+    assert wait.over
+    assert is_waiting(scene.create("B", operation=Operation.COLLISION))
+    assert scene.told()[-1] == "C: c RH>R!"
+
+
+def test_a_file_that_many_cache_is_cached_by_no_more():
+    scene = Scene()
+    first = scene.create("A", "first", "R")
+    for number in range(MOST_KEEPERS - 1):
+        scene.create("A", f"k{number}", "R")
+
+    assert scene.create("B", "b", "RH").has == ""
+    assert scene.create("B", oplock=LEVEL_II).has == ""
+    assert scene.create("A", "first", "RH").has == "RH", "who has some may have more"
+    first.close()
 
 
 def test_a_lease_takes_what_it_is_counted_with():
