@@ -21,6 +21,8 @@ _ENTRY = 12  # NextEntryOffset, Action, FileNameLength
 _MOST_HELD = 32 << 20
 _PART = 32
 _EVENT = 72  # bytes of an event beside its name
+# Requests that one event lets go on in one turn of the loop: 1,000 took 16 ms.
+_AT_ONCE = 16
 
 Event = tuple[int, str]  # action, name
 
@@ -28,8 +30,8 @@ Event = tuple[int, str]  # action, name
 class Reader(Protocol):
     """A reader of a log."""
 
-    def wake(self) -> None:
-        """There is something new."""
+    def wake(self) -> bool:
+        """There is something new; whether a request goes on with that, and `go_on` comes later."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,9 @@ class EventLog:
     where: str = ""  # the path of the directory on disk
     readers: dict[Reader, None] = field(default_factory=dict)
     waiting: dict[Reader, None] = field(default_factory=dict)  # those to wake at the next event
+    _due: dict[Reader, None] = field(
+        default_factory=dict
+    )  # those to wake as soon as others are done
     memory: EventMemory = field(default_factory=EventMemory)
     _events: deque[Event] = field(default_factory=deque)
     _count: int = 0  # of all events, with those that are no longer kept
@@ -85,9 +90,22 @@ class EventLog:
         self._wake()
 
     def _wake(self) -> None:
-        waiting, self.waiting = self.waiting, {}
-        for reader in waiting:
-            reader.wake()
+        if self.waiting:
+            waiting, self.waiting = self.waiting, {}
+            self._due |= waiting
+            self.go_on(_AT_ONCE)
+
+    def go_on(self, most: int = 1) -> None:
+        """Wake so many of those that are due: each that is done calls it for the next one."""
+        while self._due and most:
+            reader = next(iter(self._due))
+            del self._due[reader]
+            most -= reader.wake()
+
+    def forget(self, reader: Reader) -> None:
+        """It reads no more."""
+        for readers in (self.readers, self.waiting, self._due):
+            readers.pop(reader, None)
 
     def read_to_end(self) -> tuple[int, int]:
         """The place behind all events, for somebody who has read them: they are told no more."""

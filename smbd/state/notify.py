@@ -57,8 +57,7 @@ class ChangeNotifyEntry:
     def leave(self) -> EventLog:
         """Read no more of what comes; what came is told all the same.  The log that was left."""
         self._left, self._ended = self._unread(), True
-        self._log.readers.pop(self, None)
-        self._log.waiting.pop(self, None)
+        self._log.forget(self)
         return self._log
 
     @property
@@ -88,13 +87,19 @@ class ChangeNotifyEntry:
         if place in self.waits:
             self.waits.remove(place)
             self.wake()
+            self._log.go_on()
 
-    def wake(self) -> None:
-        """Let the first in the queue go, if there is something for it, or as soon as there is."""
+    def wake(self) -> bool:
+        """Let the first in the queue go, if there is something for it, or as soon as there is.
+
+        Whether it goes on now.
+        """
         if self.waits and self.ready:
             self.waits[0].end()
-        elif self.waits and not self._ended:
+            return True
+        if self.waits and not self._ended:
             self._log.waiting[self] = None
+        return False
 
     def take(self, limit: int) -> bytes | None:
         """FILE_NOTIFY_INFORMATION of all events; None where they do not fit: NOTIFY_ENUM_DIR.

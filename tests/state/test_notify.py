@@ -468,6 +468,39 @@ def test_who_gives_up_after_he_was_woken_leaves_the_events_to_the_next():
     assert (second.over, second.status) == (True, 0)
 
 
+def test_of_a_thousand_watchers_some_are_woken_at_once_and_each_that_is_done_wakes_the_next():
+    """All of them together would keep the loop for 16 ms."""
+    changes = ChangeNotifyList()
+    watchers = [Watcher(changes, folder()) for _ in range(1000)]
+    woken = []
+    for number, watcher in enumerate(watchers):
+        place = watcher.entry.wait()
+        place.wake = partial(woken.append, (number, watcher, place))
+    changes.added(PaperFile("a"))
+    told = []
+    while woken:
+        assert len(woken) <= 16
+        number, watcher, place = woken.pop(0)
+        told.append(number)
+        assert watcher.told() == [(ADDED, "a")]
+        place.give_up()
+    assert told == list(range(1000))
+
+
+def test_those_that_leave_before_their_turn_keep_nobody_from_being_woken():
+    changes = ChangeNotifyList()
+    watchers = [Watcher(changes, folder()) for _ in range(100)]
+    places = [watcher.entry.wait() for watcher in watchers]
+    changes.added(PaperFile("a"))
+    for watcher in watchers[:50]:
+        changes.end(watcher.entry, CLOSED)
+    for place in places[50:90]:
+        place.give_up()
+    for place in places[:50]:
+        place.give_up()
+    assert all(place.over and not place.status for place in places[90:])
+
+
 def test_a_close_ends_all_that_wait_but_events_are_told_first():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder())

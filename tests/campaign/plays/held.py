@@ -54,18 +54,22 @@ async def play(play: Play) -> None:
                 for _ in range(20):
                     await client.ask(ECHO, asked=400)
             await _warm_up(cacher)
-            taken = await _hold(server, holder, cacher, count)
+            taken, *watches = await _hold(server, holder, cacher, count)
             for what, (bytes_, bar, counted) in taken.items():
                 play.note(f"{what}: memory", bytes_, "B", bar=bar)
                 play.note(f"{what}: beyond what is counted", max(0.0, bytes_ - counted), "B", bar=0)
             await _work(play, server, other)
+            await _tell(play, server, other, cacher, *watches)
             play.note("tracebacks", server.tracebacks(), bar=0)
 
 
 async def _hold(
     server: Served, client: Connection, cacher: Connection, count: int
-) -> dict[str, tuple[float, float, int]]:
-    """What was held: bytes of one, the bar for it, and what is counted for it."""
+) -> tuple[dict[str, tuple[float, float, int]], list[bytes], list[int]]:
+    """What was held: bytes of one, the bar for it, and what is counted for it.
+
+    And the FileIds that are watched, and the MessageIds of their CHANGE_NOTIFYs.
+    """
     taken = {}
     without, leases = count - count // 3, count // 3
 
@@ -77,7 +81,7 @@ async def _hold(
     start = server.proportional()
     await _create(cacher, [_leased(without + number) for number in range(leases)])
     leased = (server.proportional() - start) / leases
-    taken["a lease"] = max(0.0, leased - opened), 1024.0, CACHING
+    taken["an open handle with a lease"] = leased, 6144.0 + 1024.0, OPEN + _PATH + CACHING
 
     file_id = await client.open(_LOCKED)
     start = server.proportional()
@@ -89,14 +93,20 @@ async def _hold(
     folder = [messages.create(_WATCHED, access=1, options=1)] * _WATCHES
     watched = await _create(cacher, folder)
     start = server.proportional()
-    asked = [
-        await cacher.begin(CHANGE_NOTIFY, messages.change_notify(one), asked=1) for one in watched
-    ]
-    for one in asked:
-        await cacher.interim(one)
+    asked = await _watch_all(cacher, watched)
     waiting = (server.proportional() - start) / _WATCHES
     taken["a notification that waits"] = waiting, 8192.0, WATCH + TASK + REQUEST
-    return taken
+    return taken, watched, asked
+
+
+async def _watch_all(client: Connection, watched: Sequence[bytes]) -> list[int]:
+    """The MessageIds of as many CHANGE_NOTIFYs, once each has its interim response."""
+    asked = [
+        await client.begin(CHANGE_NOTIFY, messages.change_notify(one), asked=1) for one in watched
+    ]
+    for one in asked:
+        await client.interim(one)
+    return asked
 
 
 _PATH = 64  # getsizeof of its characters and Python's head of a string
@@ -164,13 +174,29 @@ async def _work(play: Play, server: Served, client: Connection) -> None:
         longest = f"the longest {max(clock.took):.3g} ms"
         play.note(what, median(clock.took), "ms", bar=_LONGEST, timed=True, detail=longest)
     play.note_turn("all operations", server.longest_turn(), bar=_LONGEST)
-    server.forget_turns()
+
+
+async def _tell(
+    play: Play,
+    server: Served,
+    client: Connection,
+    watcher: Connection,
+    watched: Sequence[bytes],
+    asked: Sequence[int],
+) -> None:
+    """Each watcher is told of each of some new files, and waits for the next one."""
     clock = _Clock()
-    with clock:
-        await client.open(f"{_WATCHED}\\news")
-    play.note("CREATE that all watchers are told of", *clock.took, "ms", bar=_LONGEST, timed=True)
-    assert await client.works()
-    play.note_turn("all watchers told", server.longest_turn(), bar=_LONGEST)
+    server.forget_turns()
+    for number in range(play.size(7, 2)):
+        with clock:
+            await client.open(f"{_WATCHED}\\news {number}")
+        for one in asked:
+            assert (await watcher.reply(one)).status == 0
+        asked = await _watch_all(watcher, watched)
+    longest = f"the longest {max(clock.took):.3g} ms"
+    what = "CREATE of which all watchers are told"
+    play.note(what, median(clock.took), "ms", bar=_LONGEST, timed=True, detail=longest)
+    play.note_turn("all watchers told, and watching again", server.longest_turn())
 
 
 async def _create_new(client: Connection, number: int, clock: _Clock, _locked: bytes) -> None:
