@@ -1,6 +1,7 @@
 """Named streams ([MS-FSCC] 2.1.5, [MS-FSA] 2.1.5.1): data beside a file's data, by FILE:STREAM."""
 
 import os
+import time
 from struct import unpack_from
 
 import pytest
@@ -141,6 +142,26 @@ def test_flush_puts_the_content_where_a_kill_leaves_it(folder, pypi):
     opened.flush()
     assert os.getxattr(folder / "letter", ON_DISK) == MARK + b"\0"
     opened.close()
+
+
+@pytest.mark.parametrize("content", [MARK, LARGE[:65536]])
+def test_what_is_open_when_the_server_ends_is_put_back(folder, content):
+    with serve_in_thread(folder) as server:
+        client = PypiClient(server)
+        client.open("letter:note").write(content, 0)
+    client.connection.disconnect(close=False)
+    with serve_in_thread(folder) as server, PypiClient(server) as client:
+        assert get(client, "letter:note") == content
+
+
+def test_a_client_that_hangs_up_has_its_content_put_back(folder, server, pypi):
+    client = PypiClient(server)
+    client.open("letter:Zone.Identifier").write(MARK, 0)
+    client.connection.disconnect(close=False)
+    deadline = time.monotonic() + 10
+    while os.getxattr(folder / "letter", ON_DISK) != MARK + b"\0":
+        assert time.monotonic() < deadline
+        pypi.connection.echo(pypi.session.session_id)
 
 
 def test_a_directory_has_streams_but_no_data(folder, pypi):

@@ -109,6 +109,25 @@ def test_streams_fill_the_attributes_of_a_file_and_then_the_store(root: vfs.Root
         assert len(vfs.list_streams(file)) == 8
 
 
+def test_what_another_server_has_put_into_an_attribute_stays_there_until_it_is_changed(
+    root: vfs.Root,
+) -> None:
+    large = bytes(3000)  # more than we would put there on ext4
+    (root.path / "a").touch()
+    os.setxattr(root.path / "a", "user.DosStream.s:$DATA", large + b"\0")
+    with opened(root, "a", write=True) as file:
+        file.settle()
+    assert stored(root) == []
+    put(root, "a", large + b"changed")
+    assert get(root, "a") == large + b"changed"
+
+
+def test_a_stream_of_the_root_is_found_by_the_sweep(root: vfs.Root) -> None:
+    put(root, "", LARGE)
+    assert swept(root) == 0
+    assert get(root, "") == LARGE
+
+
 def test_a_file_has_a_bound_of_streams(root: vfs.Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smbd.vfs.streams.file._MOST", 2)
     put(root, "a", b"1", "one")

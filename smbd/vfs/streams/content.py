@@ -24,6 +24,7 @@ from smbd.vfs.streams.attribute import Reference
 # A file's DOS attributes and access list want room beside its streams.  ext4 has one block for all
 # of a file's extended attributes, other file systems a block or 64 KiB for each.
 _MOST_IN_ATTRIBUTE, _MOST_IN_BLOCK = 16_384, 2_048
+_LARGEST_ATTRIBUTE = 65_536  # XATTR_SIZE_MAX
 _WITH_ONE_BLOCK = frozenset((0xEF53,))  # ext2, ext3, ext4: statfs's f_type
 _COPIED_AT_ONCE = 1 << 30
 _MEMORY_FILE = 4096  # bytes of an empty memfd, about
@@ -144,15 +145,17 @@ class Content:
                 storage.sync(file)
 
     def _put_back(self, file: File) -> None:
-        if os.fstat(self.fd).st_size <= _most_in_attribute(file):
+        size = os.fstat(self.fd).st_size
+        if size <= _LARGEST_ATTRIBUTE:
             value = _read(self.fd)
             digest = _digest(value)
             if digest == self._kept:
-                return
-            with contextlib.suppress(NtError):  # other attributes have the room
-                attribute.keep(file, self.attribute, value)
-                self._kept = digest
-                return
+                return  # also of what another server has put there, beyond our own limit
+            if size <= _most_in_attribute(file):
+                with contextlib.suppress(NtError):  # other attributes have the room
+                    attribute.keep(file, self.attribute, value)
+                    self._kept = digest
+                    return
         self._place(file, self.fd)
 
     def _place(self, file: File, fd: int) -> None:
@@ -269,7 +272,13 @@ def size_if_open(file: File, stream: str) -> os.stat_result | None:
     """The status of a stream's content, if it is open."""
     with _lock:
         content = _contents.get(_key(file, stream))
-        return None if content is None or content.fd < 0 else os.fstat(content.fd)
+        if content is None or content.fd < 0:
+            return None
+        content.users += 1
+    try:
+        return os.fstat(content.fd)
+    finally:
+        content.release(file)
 
 
 def places_in_use() -> set[str]:

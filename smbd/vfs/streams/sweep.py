@@ -45,14 +45,13 @@ class Sweep:
         if opened is None:
             return
         with closed_after(opened) as fd:
+            in_use = content.places_in_use()
             for number in filter(_NUMBER.fullmatch, _entries(fd)):
-                if not self._is_alive(root, fd, number):
+                if number not in in_use and not self._is_alive(root, fd, number):
                     self.undecided[number] = root
                 yield
 
     def _is_alive(self, root: Root, directory: int, number: str) -> bool:
-        if number in content.places_in_use():
-            return True
         try:
             fd = os.open(number, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         except FileNotFoundError:

@@ -1,5 +1,6 @@
 """SIGTERM and SIGKILL under load, and clients without power: all in time, and nothing is lost."""
 
+import os
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import trio
 
+from smbd.vfs import Root, end_of_file, open_stream
 from tests.core import messages
 from tests.core.messages import CREATE, ECHO, FLUSH, READ, WRITE
 from tests.scripted import Connection, HungUpError, connected
@@ -19,7 +21,7 @@ from ..served import Served, served
 
 _MIB = 1 << 20
 _BLOCK = 4096
-_CLIENTS = 4
+_CLIENTS, _STREAM = 4, "file:stream"
 _SO_ATTACH_FILTER = 26
 # What a container is given is ten; what the kernel gives a silent peer is fifty.
 _ENDED_WITHIN, _GONE_WITHIN = 9.5, 60.0
@@ -52,18 +54,22 @@ class _End(NamedTuple):
 
 
 async def _killed_under_load(play: Play, kind: signal.Signals, number: int) -> _End:
-    """Each client writes blocks and flushes now and then; what was flushed is there afterwards."""
+    """Each client writes blocks and flushes now and then; what was flushed is there afterwards.
+
+    One of them writes them to a named stream, which begins small and becomes large.
+    """
     flushed: dict[str, int] = {}
     async with served(play.folder(f"{kind.name} {number}")) as server:
         async with trio.open_nursery() as nursery:
-            for client in range(_CLIENTS):
+            for client in range(_CLIENTS - 1):
                 nursery.start_soon(_write_and_flush, server, f"file {client}", flushed)
+            nursery.start_soon(_write_and_flush, server, _STREAM, flushed)
             while len(flushed) < _CLIENTS or min(flushed.values()) < 8 * (number + 1):
                 await trio.lowlevel.checkpoint()
             began = time.monotonic()
             status = await trio.to_thread.run_sync(server.stop, kind)
             took = time.monotonic() - began
-        lost = sum(_lost(server.folder / name, blocks) for name, blocks in flushed.items())
+        lost = sum(_lost(_read(server.folder, name), blocks) for name, blocks in flushed.items())
         return _End(lost, status, took, server.tracebacks())
 
 
@@ -87,8 +93,17 @@ def _content(block: int) -> bytes:
     return block.to_bytes(8, "little") * (_BLOCK // 8)
 
 
-def _lost(path: Path, blocks: int) -> int:
-    data = path.read_bytes()
+def _read(folder: Path, name: str) -> bytes:
+    path, _, stream = name.partition(":")
+    if not stream:
+        return (folder / path).read_bytes()
+    with Root(folder) as root:
+        file = root.open(path, read=True, write=False)
+        with open_stream(file, stream, read=True, write=False) as opened:
+            return os.pread(opened.fd, end_of_file(opened), 0)
+
+
+def _lost(data: bytes, blocks: int) -> int:
     return sum(data[at * _BLOCK : (at + 1) * _BLOCK] != _content(at) for at in range(blocks))
 
 
