@@ -1,5 +1,8 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
+import contextlib
+
+from smbd.commands.caching import await_handles
 from smbd.commands.write_time import restore
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -20,6 +23,8 @@ def try_now(request: Request) -> Reply | None:
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
     asked = message.flags & CloseFlags.POSTQUERY_ATTRIB
+    if open_.delete_on_close and open_.cachings.keepers:
+        return None
     if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
         return None
     known = information(open_.file) if asked else None
@@ -31,6 +36,11 @@ async def run(request: Request) -> Reply:
     """Close in a worker, and delete what waited for this close."""
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
+    if open_.delete_on_close:
+        # What others keep open for no program would keep the name from going.  A wait that ends in
+        # another way, by CANCEL or with the server, hinders no CLOSE.
+        with contextlib.suppress(NtError):
+            await await_handles(request, open_)
     if open_.closed:
         raise NtError(NtStatus.FILE_CLOSED)  # by another CLOSE of the same burst
     known = None

@@ -259,10 +259,25 @@ async def test_a_folder_moves_when_nothing_in_it_is_kept_open_for_no_program(pai
 async def test_delete_on_close_asks_for_the_handles(pair, tmp_path):
     ann, bob = pair
     kept = await ann.open("file", **leased(state=R | H))
-    await bob.close(await bob.open("file", options=messages.DELETE_ON_CLOSE))
+    mine = await bob.open("file", options=messages.DELETE_ON_CLOSE)
+    assert await ann.was_told_nothing()
+    waits = await bob.begin(messages.CLOSE, messages.close(mine))
     assert (await told(ann)).new == R
+    await bob.interim(waits)
     await ann.close(kept)
-    assert list(tmp_path.iterdir()) == []
+    assert (await bob.reply(waits)).status == 0
+    assert list(tmp_path.iterdir()) == [], "it is gone when CLOSE is answered"
+
+
+async def test_a_close_that_is_cancelled_while_it_waits_closes(pair):
+    ann, bob = pair
+    await ann.open("file", **leased(state=R | H))
+    mine = await bob.open("file", options=messages.DELETE_ON_CLOSE)
+    waits = await bob.begin(messages.CLOSE, messages.close(mine))
+    await bob.interim(waits)
+    await bob.cancel(waits)
+    assert (await bob.reply(waits)).status == 0
+    assert (await bob.close(mine)).status == NtStatus.FILE_CLOSED
 
 
 async def test_a_client_that_gives_up_its_cache_may_open_the_file_by_name_meanwhile(pair):
