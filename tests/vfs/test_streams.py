@@ -1,5 +1,6 @@
 """Named streams on disk: what a kill leaves of them, copies, moves and removals by others."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -120,6 +121,33 @@ def test_what_another_server_has_put_into_an_attribute_stays_there_until_it_is_c
     assert stored(root) == []
     put(root, "a", large + b"changed")
     assert get(root, "a") == large + b"changed"
+
+
+def test_on_a_full_disk_streams_can_still_be_read_and_removed() -> None:
+    with memory(1 << 20) as folder, vfs.Root(folder) as root:
+        put(root, "a", b"content")
+        with contextlib.suppress(OSError):
+            (folder / "filler").write_bytes(bytes(2 << 20))
+        assert get(root, "a") == b"content"
+        with pytest.raises(OSError, match="No space left"):
+            put(root, "a", b"changed")
+        with opened(root, "a") as file:
+            file.remove()
+        with root.open("a", read=False, write=False) as file:
+            assert not vfs.has_streams(file)
+
+
+def test_readers_in_a_read_only_share_read_from_memory_and_a_writer_in_another_leaves_it(
+    share: Path,
+) -> None:
+    (share / "a").touch()
+    os.setxattr(share / "a", "user.DosStream.s:$DATA", b"content\0")
+    with vfs.Root(share, read_only=True) as shown, vfs.Root(share) as served:
+        with opened(shown, "a") as reader:
+            assert reader.memory > len(b"content")
+            put(served, "a", LARGE)
+            assert os.pread(reader.fd, 100, 0) == b"content"
+        assert get(shown, "a") == LARGE
 
 
 def test_a_stream_of_the_root_is_found_by_the_sweep(root: vfs.Root) -> None:

@@ -75,34 +75,44 @@ class Content:
         if isinstance(value, Reference):
             self._open(file, value, write=write)
             return
-        fd = self._work(file, len(value), write=write)
+        try:
+            self.fd = self._filled(file, value, in_memory=file.root.read_only)
+        except OSError:  # no right to make a file, or no space for one
+            if write:
+                raise
+            self.fd = self._filled(file, value, in_memory=True)
+        self._kept = _digest(value)
+
+    def _filled(self, file: File, value: bytes, *, in_memory: bool) -> int:
+        """A new descriptor with this content: of a file on the disk, or of memory."""
+        if in_memory:
+            self.memory = _MEMORY_FILE + len(value)
+            fd = os.memfd_create("smbd-stream", os.MFD_CLOEXEC)
+        else:
+            fd = self._make(file)
         try:
             _write(fd, value)
         except BaseException:
             os.close(fd)
             raise
-        self.fd, self._kept = fd, _digest(value)
+        return fd
+
+    def _make(self, file: File) -> int:
+        if self.named is not None:  # of a try before
+            store.forget(file, self.named)
+        fd, self.named = store.make(file)
+        return fd
 
     def _leave_memory(self, file: File) -> None:
         """A writer comes, by a share that may be written: readers so far keep what they have."""
-        working = store.make(file)
-        _copy(self.fd, working.fd)
+        fd = self._make(file)
+        try:
+            _copy(self.fd, fd)
+        except BaseException:
+            os.close(fd)
+            raise
         os.close(self.fd)
-        self.fd, self.named, self.memory = working.fd, working.name, 0
-
-    def _work(self, file: File, size: int, *, write: bool) -> int:
-        """A new descriptor for content: a file on the disk, or memory where none can be made."""
-        if not file.root.read_only:
-            try:
-                working = store.make(file)
-            except OSError:
-                if write:
-                    raise
-            else:
-                self.named = working.name
-                return working.fd
-        self.memory = _MEMORY_FILE + size
-        return os.memfd_create("smbd-stream", os.MFD_CLOEXEC)
+        self.fd, self.memory = fd, 0
 
     def _open(self, file: File, place: Reference, *, write: bool) -> None:
         """A copy of a file refers to the content of the other: it gets a copy of its own now."""
@@ -115,7 +125,7 @@ class Content:
             return
         own = -1
         try:
-            own = self._work(file, 0, write=True)
+            own = self._make(file)
             _copy(fd, own)
             self._place(file, own)
         except OSError:
