@@ -59,7 +59,7 @@ class EventLog:
     memory: EventMemory = field(default_factory=EventMemory)
     _events: deque[Event] = field(default_factory=deque)
     _count: int = 0  # of all events, with those that are no longer kept
-    _bytes: int = 0  # the same, on the wire
+    _bytes: int = 0  # the same, on the wire; but not of one that repeats the one before it
     _kept: int = 0  # bytes of those in _events, on the wire ...
     _held: int = 0  # ... and in memory
     _unread: bool = False  # whether nobody has read the last event yet
@@ -67,13 +67,14 @@ class EventLog:
     def add(self, action: int, name: str) -> None:
         """Write an event down; one that only says again what the last one said is nothing new."""
         event = (action, name)
-        if self._unread and self._events and self._events[-1] == event:
+        repeats = bool(self._events) and self._events[-1] == event
+        if repeats and self._unread:
             return
         size = _size(event)
         self._events.append(event)
         self._unread = True
         self._count += 1
-        self._bytes += size
+        self._bytes += 0 if repeats else size
         self._kept += size
         self._hold(_cost(event))
         while self._kept > MOST_BUFFERED or self._held > max(self.memory.left // _PART, 0):
@@ -119,7 +120,8 @@ class EventLog:
     def since(self, place: tuple[int, int], capacity: int) -> list[Event] | None:
         """The events after a place; None where they are more than `capacity` bytes."""
         count, bytes_ = place
-        if self._bytes - bytes_ > min(capacity, MOST_BUFFERED):
+        room = min(capacity, MOST_BUFFERED)
+        if self._bytes - bytes_ > room:
             return None
         kept_from = self._count - len(self._events)
         if count < kept_from:
@@ -128,7 +130,8 @@ class EventLog:
         for event in islice(self._events, count - kept_from, None):
             if not events or events[-1] != event:
                 events.append(event)
-        return events
+        # The first one may repeat what this reader has read: then it is not counted in _bytes.
+        return events if sum(map(_size, events)) <= room else None
 
     def forget_read(self) -> None:
         """Keep nothing for a single reader that has read all."""

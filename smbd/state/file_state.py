@@ -120,7 +120,7 @@ class FileState:
 
     def check(self, file: File, access: int, sharing: int) -> None:
         """SHARING_VIOLATION or DELETE_PENDING if one more such open cannot be."""
-        self._check_deletion(file)
+        self.check_deletion(file)
         if self.modes.forbid(access, sharing):
             raise NtError(NtStatus.SHARING_VIOLATION)
 
@@ -132,7 +132,7 @@ class FileState:
         What is to be waited for before it is tried again, if anything.  `own` is the lease that
         the open will be one of.
         """
-        self._check_deletion(open_.file)
+        self.check_deletion(open_.file)
         collides = self.modes.forbid(access, open_.share_access)
         if collides:
             operation = Operation.COLLISION
@@ -141,7 +141,8 @@ class FileState:
             raise NtError(NtStatus.SHARING_VIOLATION)
         return wait
 
-    def _check_deletion(self, file: File) -> None:
+    def check_deletion(self, file: File) -> None:
+        """DELETE_PENDING for the name by which a file was opened, or its stream."""
         if self.doomed:
             link = self.link_of(file)
             if link is not None and link.delete_pending:

@@ -75,6 +75,7 @@ class FileTable:
         if file.stream is not None:
             self.check(file.described, 0, 0)
         elif state is not None:
+            state.check_deletion(file)  # before clients are asked for what they keep of streams
             wait = _meet_streams(state, access, operation, now)
             if wait is not None:
                 return wait
@@ -125,7 +126,8 @@ class FileTable:
         if link is None:
             link = Link(state, file)
             state.links.append(link)
-            self.names.enter(link)
+            if not state.is_stream:  # that is where its file is, whose link is there too
+                self.names.enter(link)
         return link
 
     def renamed_stream(self, open_: Open) -> None:

@@ -3,13 +3,13 @@
 from .campaign import Campaign
 from .plays import (
     bursts,
-    caching,
     conversations,
     ends,
     held,
     io,
     kills,
     memory,
+    models,
     opens,
     parsers,
     races,
@@ -21,13 +21,13 @@ CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         bursts.CAMPAIGN,
-        caching.CAMPAIGN,
         conversations.CAMPAIGN,
         ends.CAMPAIGN,
         held.CAMPAIGN,
         io.CAMPAIGN,
         kills.CAMPAIGN,
         memory.CAMPAIGN,
+        models.CAMPAIGN,
         opens.CAMPAIGN,
         parsers.CAMPAIGN,
         races.CAMPAIGN,

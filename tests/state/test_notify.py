@@ -345,6 +345,26 @@ def test_what_was_told_to_one_watcher_and_comes_again_is_told_it_again():
     assert one.told() == other.told() == []
 
 
+def test_what_another_watcher_is_told_again_takes_no_room_of_one_that_reads_later():
+    changes = ChangeNotifyList()
+    often, seldom = (Watcher(changes, folder(), capacity=20) for _ in range(2))
+    for _ in range(3):
+        changes.added(PaperFile("a"))
+        assert often.told() == [(ADDED, "a")]
+    assert seldom.told() == [(ADDED, "a")]
+
+
+def test_what_comes_again_takes_room_of_one_that_has_been_told():
+    changes = ChangeNotifyList()
+    watcher, other = Watcher(changes, folder(), capacity=30), Watcher(changes, folder())
+    changes.added(PaperFile("a"))
+    assert watcher.told() == [(ADDED, "a")]
+    changes.added(PaperFile("a"))
+    changes.removed(PaperFile("a"))
+    assert watcher.told() is None, "two events of 16 bytes"
+    assert other.told() == [(ADDED, "a"), (REMOVED, "a")]
+
+
 def test_a_new_watcher_hears_of_what_was_told_to_others_when_it_comes_again():
     changes = ChangeNotifyList()
     Watcher(changes, folder())

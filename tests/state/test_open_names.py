@@ -62,6 +62,15 @@ def test_a_name_that_moves_is_inside_its_new_directory():
     assert below(table, "other") is False
 
 
+def test_a_stream_moves_with_its_file():
+    table = FileTable()
+    held = opened(table, "folder/a")
+    table.add(an_open(file=PaperFile(path="folder/a", inode=5, stream="S", of=held.file)))
+    held.file.path = "other/a"
+    held.link.renamed(held.file)
+    assert (below(table), below(table, "other")) == (False, True)
+
+
 def test_two_names_that_have_become_one_count_once():
     table = FileTable()
     first, second = opened(table, "folder/a", names=2), opened(table, "other/a", names=2)

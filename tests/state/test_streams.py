@@ -48,6 +48,14 @@ def test_a_file_is_opened_for_deletion_as_its_streams_allow():
     assert status(table, FILE, Access.DELETE) == 0
 
 
+def test_a_file_that_waits_for_deletion_says_so_whatever_its_streams_share():
+    table = FileTable()
+    added(table, stream(), sharing=BUT_DELETE)
+    added(table, FILE).link.doom()
+    for operation in (Operation.OPEN, Operation.OVERWRITE):
+        assert status(table, FILE, Access.DELETE, operation=operation) == NtStatus.DELETE_PENDING
+
+
 def test_an_open_for_attributes_alone_keeps_no_file_from_deletion():
     table = FileTable()
     added(table, stream(), access=Access.FILE_READ_ATTRIBUTES, sharing=0)

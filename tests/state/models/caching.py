@@ -14,7 +14,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.state import Wait
 from smbd.state.caching import PATIENCE, Caching, H, Operation, R, W
 
-from .caching_scene import EVERYTHING, LOOKING, Handle, Scene, Wire
+from ..caching_scene import EVERYTHING, LOOKING, Handle, Scene, Wire
 
 CLIENTS = ("A", "B", "C")
 CREATES = (Operation.OPEN, Operation.OVERWRITE, Operation.COLLISION)
