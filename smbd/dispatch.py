@@ -39,7 +39,7 @@ from smbd.wire.header import Command
 T = TypeVar("T")
 _log = logging.getLogger("smbd")
 
-# No fault of the client's: whoever runs the server must hear of it.
+# No fault of the client's: the operator must hear of it.
 _OURS = frozenset(
     (
         errno.EBADF,
@@ -230,7 +230,7 @@ class Dispatch:
     async def finish(self) -> None:
         """Wait until nothing is in work; the caller sees to it that nothing new comes.
 
-        What waits for somebody else, maybe for ever, is cancelled as if its client had asked.
+        A request that waits for other clients, maybe for ever, is cancelled as if by its client.
         """
         self._ending = True
         for request in self._connection.running():
@@ -295,7 +295,7 @@ class _Chain:
     held: int = 0
 
     def may_tell(self, request: Request, *, for_others: bool = False) -> bool:
-        """Whether a request may have an interim response, which nobody has told of yet.
+        """Whether a request may have an interim response, and has had none.
 
         In the middle of a chain it tears the frame apart: clients expect that of a CREATE alone
         that waits for others.

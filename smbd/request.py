@@ -53,7 +53,7 @@ class ConnectionView(Protocol):
     bindings: dict[int, Channel]  # those that are being bound
     memory: MemoryAccount
     now: float  # when its last frame came, by the server's clock
-    lease_client: Client | None  # whose leases are told of here, once somebody has logged in
+    lease_client: Client | None  # breaks of its leases are sent here; None before a login
     login_due: float  # when the last of the login answers that are held back leaves
 
     @property
@@ -66,7 +66,7 @@ class ConnectionView(Protocol):
         """Log a line that begins with the client."""
 
     def logged_in(self, session: Session) -> None:
-        """Somebody has logged in here."""
+        """A login has succeeded here."""
 
     def add_channel(self, session: Session) -> Channel:
         """Make a session known here, until its channel leaves."""
@@ -151,7 +151,7 @@ class Request:
     sequence: int = 0  # ChannelSequence, and Flags.REPLAY_OPERATION above it
     checked: bool = False  # its protection, against a session that is logged in
     tree: Tree | None = None
-    previous: "Request | None" = None  # whose session, tree and file a related one goes on with
+    previous: "Request | None" = None  # a related one takes over its session, tree and file
     open: Open | None = None  # what it worked on, for the related one that follows
     pipe: PipeOpen | None = None  # the same on IPC$
     held: Open | None = None  # counts this request among its users
@@ -264,7 +264,7 @@ class Request:
         return found
 
     def _verify_sequence(self, found: Open) -> None:
-        """[MS-SMB2] 3.3.5.2.10, for what is no request of the Open's present ChannelSequence.
+        """[MS-SMB2] 3.3.5.2.10, for a request that has not the Open's ChannelSequence.
 
         FILE_NOT_AVAILABLE for a command that modifies data.  A request is verified once, when it
         comes: those that come behind it may move the sequence on.
@@ -327,7 +327,7 @@ class Request:
             self.work.cancel()
 
     def let_go(self) -> Open | None:
-        """The request is answered; the Open whose descriptor is to be closed now, if any."""
+        """The request is answered; gives the Open if its descriptor is to be closed now."""
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
             waiting.give_up()

@@ -1,4 +1,22 @@
-"""A login and what it holds: [MS-SMB2] 3.3.1.8 (Session) and 3.3.1.9 (TreeConnect)."""
+"""A login and what it holds: [MS-SMB2] 3.3.1.8 (Session) and 3.3.1.9 (TreeConnect).
+
+The life of a Session, in the words of Session.State:
+
+* InProgress: the first SESSION_SETUP makes it, with one Channel on its connection (`_channel` in
+  commands.session_setup).  `identity` is None: SESSION_SETUP alone may use it, one round each time.
+* Valid: the last round gives it `identity` and keys (`_establish`).  It has tree connects
+  (`connect`), and these hold its opens.
+* InProgress again: a SESSION_SETUP begins a reauthentication, and it is `suspended` until that has
+  succeeded (`_renew`).  Its keys stay; commands may only let go (Row.while_suspended).
+* Expired it never is: an NTLM login has no end of its own.
+
+A Valid session gets one more Channel by a SESSION_SETUP with the flag BINDING, on another
+connection (commands.binding).  When a connection ends its Channel goes (`lose`), and the session
+with the last of them (teardown.lose_channel).  Other ends are LOGOFF, a login that fails, a new
+login that names it as PreviousSessionId, and `tsmbd disconnect`.  Each comes to
+teardown.end_session: no table finds the session any more, requests of before find it `suspended`
+(`forget`), and its tree connects and opens end.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,7 +61,7 @@ class Tree:
 
     @property
     def claimants(self) -> tuple[str, str, str]:
-        """For whom what is opened counts: the session, the user, the client's network."""
+        """Its opens count for these: the session, the user, the client's network."""
         if self._claimants is None:  # all opens have the same tuple: 250 bytes less for each
             self._claimants = self.session.claimants
         return self._claimants
@@ -102,11 +120,7 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One login; `identity` is None until it has succeeded.
-
-    Session.State in these words: InProgress without an identity or `suspended`, else Valid.
-    Expired there is not: an NTLM login has no end of its own.
-    """
+    """One login ([MS-SMB2] 3.3.1.8); the module says how it lives."""
 
     session_id: int
     began: float  # by the server's clock
@@ -148,7 +162,7 @@ class Session:
 
     @property
     def claimants(self) -> tuple[str, str, str]:
-        """For whom its opens count, as OpenTable.check has it; guests are no one user."""
+        """Its opens count for these (OpenTable.check); all guests of a network are one user."""
         owner = self.owner
         assert owner is not None, "the row of CREATE needs a session"
         guest = owner.is_guest or owner.is_anonymous

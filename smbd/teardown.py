@@ -1,9 +1,9 @@
 """The ends of things: an Open, a tree connect, a session, with all that hangs on them.
 
 Several tasks may end the same thing: a CLOSE, a LOGOFF, `smbd disconnect` and the loss of the
-connection, each with an await in the middle.  So an end is made once, whoever comes first; it
-goes on whatever one of its steps raises; and it is not cancelled half-way, because what it has
-taken out of its table nobody else would find.
+connection, each with an await in the middle.  So the first of them makes the end, once; it goes
+on whatever one of its steps raises; and it is not cancelled half-way, because an Open that it has
+taken out of its table no other task would find.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _log = logging.getLogger("smbd")
 
 
 def drop_open(service: Service, open_: Open) -> Link | None:
-    """Take an Open out of every table; what is to be deleted with it, if anything.
+    """Take an Open out of every table; the link that is to be deleted with it, if any.
 
     A second call does nothing.
     """
@@ -53,9 +53,9 @@ def drop_open(service: Service, open_: Open) -> Link | None:
 
 
 async def end_open(service: Service, open_: Open) -> None:
-    """Close an Open, deleting the file if this was what its deletion waited for.
+    """Close an Open, and delete the link that waited for its last open to close.
 
-    A second call does nothing.  OSError of close(2): what was written may be lost.
+    A second call does nothing.  OSError of close(2): written data may be lost.
     """
     if open_.closed:
         return
@@ -97,7 +97,7 @@ def _may_wait(open_: Open) -> bool:
 
 
 async def close_descriptor(open_: Open) -> None:
-    """Close what nobody uses any more: in a worker, if that may wait.  OSError as `end_open`.
+    """Close a descriptor that no operation uses: in a worker, if that may wait.  OSError of close.
 
     It cannot be cancelled: that would leave the close to the event loop.
     """
@@ -125,7 +125,7 @@ def _close_file(open_: Open) -> None:
 
 
 async def close_unused(open_: Open) -> None:
-    """Close the descriptor of an Open that was closed before, and that nobody uses any more.
+    """Close the descriptor of a closed Open that no operation uses any more.
 
     Its client is told no more; the operator must know if data is lost.
     """
@@ -184,8 +184,8 @@ async def closed_on_error(service: Service, open_: Open) -> AsyncIterator[None]:
 def lose_connection(connection: Connection) -> None:
     """Nothing can be told over a connection any more.
 
-    What was told and not acknowledged is told again over another one of the same client, and the
-    client gives way if it has none.
+    Breaks that are not acknowledged are sent again over another connection of the same client; a
+    client that has none gives way.
     """
     for channel in connection.channels.values():
         channel.session.listeners.lost(channel)
@@ -195,7 +195,7 @@ def lose_connection(connection: Connection) -> None:
 
 
 async def end_tree(service: Service, tree: Tree) -> None:
-    """Disconnect a tree and close what was opened through it ([MS-SMB2] 3.3.5.8)."""
+    """Disconnect a tree and close the opens of it ([MS-SMB2] 3.3.5.8)."""
     tree.session.disconnect(tree)
     await _close_all(service, lambda: list(tree.opened.values()))
 
@@ -224,8 +224,8 @@ async def end_session(service: Service, session: Session) -> None:
 async def _close_all(service: Service, left: Callable[[], list[Open | PipeOpen]]) -> None:
     """Close the pipes and files that are left, until there are none.
 
-    Share modes, locks and names are free first, for whoever waits for them; what takes a worker's
-    time comes after that.
+    Share modes, locks and names are free first, for the requests that wait for them; the work of
+    workers comes after that.
     """
     with trio.CancelScope(shield=True):
         while opened := left():
@@ -236,7 +236,7 @@ async def _close_all(service: Service, left: Callable[[], list[Open | PipeOpen]]
 async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
     """Close them all; the list is empty then.
 
-    Nothing keeps what is closed: to free 9,000 opens in one go takes the loop 13 ms (measured).
+    No reference keeps a closed one: to free 9,000 of them in one go takes 13 ms (measured).
     """
     turn = Turn(service.turns)
     turn.begin()

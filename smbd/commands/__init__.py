@@ -72,7 +72,7 @@ TABLE: dict[int, Handler] = {
     Command.OPLOCK_BREAK: _of(oplock_break),
 }
 
-# What is different on IPC$: every command that names a file there means a pipe.
+# The commands of IPC$: each that names a file means a pipe there.
 _PIPES = dict.fromkeys(PIPE_ROWS, Handler(pipes.refuse)) | {
     Command.CREATE: Handler(pipes.create),
     Command.CLOSE: Handler(pipes.close),
@@ -84,7 +84,7 @@ _PIPES = dict.fromkeys(PIPE_ROWS, Handler(pipes.refuse)) | {
 
 
 def handler_of(request: Request) -> Handler:
-    """What carries a request out whose tree connect is known."""
+    """The handler of a request whose tree connect is known."""
     if request.tree is not None and request.tree.share is None:
         return _PIPES.get(request.command) or TABLE[request.command]
     return TABLE[request.command]

@@ -53,7 +53,7 @@ async def bind(request: Request, message: SessionSetupRequest) -> Reply:
 def _channel(request: Request) -> Channel:
     """The binding that a request goes on with, or a new one, on this connection.
 
-    Who has the session's key hears of a refusal by a signed response, and nobody else: it would
+    A client that has the session's key is refused by a signed response, and no other: it would
     sign whatever a stranger chose, under a nonce that the session has used, where that is GMAC's.
     """
     connection, service = request.connection, request.service
@@ -110,7 +110,7 @@ def _refusal(request: Request, session: Session, *, verified: bool) -> int:
         (mine.dialect != its.dialect, NtStatus.INVALID_PARAMETER),
         (mine.cipher_id != its.cipher_id, NtStatus.INVALID_PARAMETER),
         (not request.flags & Flags.SIGNED, NtStatus.INVALID_PARAMETER),
-        # Whose leases would it be told of?
+        # It could not be told of breaks: leases belong to a ClientGuid.
         (mine.client_guid != its.client_guid, NtStatus.USER_SESSION_DELETED),
         (identity is None or session.suspended, NtStatus.REQUEST_NOT_ACCEPTED),
         (session.signer is None, NtStatus.NOT_SUPPORTED),  # a guest's, an anonymous client's

@@ -7,7 +7,7 @@ from smbd.wire.create_contexts import LeaseState
 
 
 def tell_change(request: Request, open_: Open) -> None:
-    """The data of an open file is another: told, and awaited by nobody.
+    """The data of an open file has changed: other clients are told, and not waited for.
 
     Where a worker changes it this is said again when it is done: others may have read the old data
     meanwhile, and cached it anew.
@@ -19,7 +19,7 @@ def tell_change(request: Request, open_: Open) -> None:
 
 
 def ask_for_handles(request: Request, open_: Open) -> Wait | None:
-    """The name goes: whoever keeps the file open for no program is to close it.
+    """The name goes: clients that keep the file open for no program are to close it.
 
     What to wait for before they have.
     """

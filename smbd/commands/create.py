@@ -1,4 +1,4 @@
-"""CREATE ([MS-SMB2] 3.3.5.9): open or make a file, and agree with those who have it open."""
+"""CREATE ([MS-SMB2] 3.3.5.9): open or make a file, in agreement with its other opens."""
 
 from smbd.commands import aapl, create_contexts
 from smbd.commands.create_contexts import Asked
@@ -44,7 +44,7 @@ _NO_OPTIONS = 0xFF000000
 _BOTH_KINDS = CreateOptions.DIRECTORY_FILE | CreateOptions.NON_DIRECTORY_FILE
 _NO_ATTRIBUTES = 0xFFA10048  # what [MS-FSCC] 2.6 has no name for, and VOLUME and DEVICE of old
 _NO_ACCESS = 0x0CE0FE00  # [MS-FSA] 2.1.5.1: rights that there are not
-# What is deleted or moved again each time before it can be entered has met an attacker, not a race.
+# A file that is deleted or moved each time before it can be entered has met an attacker, no race.
 _TRIES = 100
 # What opens an existing file as it is, and nothing else.
 _OPENS = (CreateDisposition.OPEN, CreateDisposition.OPEN_IF)
@@ -167,7 +167,7 @@ async def _try(
 
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:
-    """Overwrite the file; until that is done nobody else gets to see it."""
+    """Overwrite the file; until that is done no other CREATE gets it."""
     tables = request.tables
     async with closed_on_error(request.service, open_):
         # In the same turn of the loop as the entry, so nothing can be in the way.

@@ -1,7 +1,7 @@
 """The end of a CREATE: what it has opened becomes an Open, once nothing is about to happen to it.
 
-What a worker opens is known to nobody until then: meanwhile it may have been deleted, replaced or
-moved, and others may have opened it.
+Until then no table knows the file that a worker has opened: meanwhile it may have been deleted,
+replaced or moved, and others may have opened it.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ async def _still_there(request: Request, file: File) -> bool:
 
 
 async def _close(request: Request, file: File) -> None:
-    """Close what is not entered; of what was deleted meanwhile it may be the last descriptor."""
+    """Close a file that is not entered; of one deleted meanwhile it may be the last descriptor."""
     with trio.CancelScope(shield=True):
         if file.fd >= 0 and close_may_wait(file, written=False):
             await request.blocking_long(file.close)
@@ -74,7 +74,7 @@ async def _close(request: Request, file: File) -> None:
 
 
 async def _undo(request: Request, found: Found) -> None:
-    """A CREATE fails: remove what it has made, unless that is somebody else's by now."""
+    """A CREATE fails: remove the file that it has made, unless another CREATE has opened it."""
     files, made = request.tables.files, found.made
     with trio.CancelScope(shield=True):
         if made is not None and files.of(made) is None:

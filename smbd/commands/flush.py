@@ -1,4 +1,4 @@
-"""FLUSH ([MS-SMB2] 3.3.5.11): what was written is on the disk when this is answered."""
+"""FLUSH ([MS-SMB2] 3.3.5.11): all written data is on the disk when this is answered."""
 
 from smbd import vfs
 from smbd.commands.reply import later
@@ -21,7 +21,7 @@ async def run(request: Request) -> Reply:
         await request.blocking_long(vfs.sync, open_.file)
     else:
         await sync(request, open_)
-        # Who writes a log may never close it.
+        # A program that writes a log may never close it.
         changed, open_.unreported = open_.unreported, 0
         request.changed(open_, modified(changed))
     return Reply(EMPTY_RESPONSE)

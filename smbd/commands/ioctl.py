@@ -140,7 +140,7 @@ _COMPRESSION_FORMAT_SIZE = 2
 _COMPRESSION_FORMAT_NONE = 0
 _OBJECT_ID_SIZE = 64
 _NO_FILE = 0xFFFFFFFFFFFFFFFF
-# What is not built, or not known, is no request for this device ([MS-FSA] 2.1.5.10) but for these.
+# An FSCTL that is unknown, or not built, is no request for this device ([MS-FSA] 2.1.5.10).
 _REFUSALS = {
     # Symbolic links are followed here, in the server: a client sees none of them.
     Fsctl.GET_REPARSE_POINT: NtStatus.NOT_A_REPARSE_POINT,

@@ -71,7 +71,7 @@ def _is_replayed(request: Request, open_: Open, message: LockRequest) -> bool:
 
 def _prepare(request: Request, message: LockRequest) -> Open:
     open_ = request.find_open(message)
-    # As NtLockFile: who may do nothing with the data hinders nobody who may.
+    # As NtLockFile: an open without rights to the data must not hinder one that has them.
     open_.require_any(Access.FILE_READ_DATA | Access.FILE_WRITE_DATA)
     return open_
 
@@ -79,7 +79,7 @@ def _prepare(request: Request, message: LockRequest) -> Open:
 def _unlocked(open_: Open, elements: list[LockElement]) -> Iterator[tuple[int, int]]:
     """One by one: those before a wrong one stay unlocked ([MS-SMB2] 3.3.5.14.1).
 
-    Whoever asks for the next one has unlocked the one before.
+    ByteRangeLocks asks for the next one when it has unlocked the one before.
     """
     for element in elements:
         if element.flags != LockFlags.UNLOCK:

@@ -94,7 +94,7 @@ class Chosen:
 
 
 def _contexts(message: NegotiateRequest) -> Chosen:
-    """[MS-SMB2] 3.3.5.4: answer what we can do, ignore what is unknown, refuse what comes twice."""
+    """[MS-SMB2] 3.3.5.4: unknown contexts are ignored, and one that comes twice is refused."""
     offered = {kind: data for kind, data in message.contexts if kind in _KNOWN_CONTEXTS}
     if len(offered) != sum(kind in _KNOWN_CONTEXTS for kind, _ in message.contexts):
         raise NtError(NtStatus.INVALID_PARAMETER)

@@ -17,7 +17,7 @@ from smbd.wire.oplock_break import (
 
 
 def try_now(request: Request) -> Reply | None:
-    """Whoever waits for the file looks again; nothing here waits."""
+    """The requests that wait for the file look again; this one waits for nothing."""
     message = parse_oplock_break_acknowledgment(request.frame)
     if isinstance(message, OplockBreakAcknowledgment):
         return _oplock(request, message)
@@ -60,7 +60,7 @@ def _lease(request: Request, message: LeaseBreakAcknowledgment) -> Reply:
 
 
 def _go_on_behind_the_answer(request: Request, caching: Caching) -> None:
-    """What is broken further is told behind the answer to the acknowledgment, as Windows does."""
+    """A further break is sent behind the answer to the acknowledgment, as Windows does."""
     token = trio.lowlevel.current_trio_token()
     token.run_sync_soon(caching.go_on, request.connection.now)
 

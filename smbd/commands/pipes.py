@@ -206,7 +206,7 @@ def _view(service: Service, session: Session) -> ServerView:
         ShareView(
             share.name,
             share.config.comment,
-            f"C:\\{share.name}",  # where it really lies is nobody's business
+            f"C:\\{share.name}",  # clients need not know where it really is
             hidden=share.config.hidden,
             current_uses=share.trees,
         )

@@ -1,4 +1,4 @@
-"""QUERY_INFO ([MS-SMB2] 3.3.5.20): what is known of a file, or of the file system under it."""
+"""QUERY_INFO ([MS-SMB2] 3.3.5.20): information on a file, or on the file system under it."""
 
 from collections.abc import Callable
 

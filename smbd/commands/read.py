@@ -34,7 +34,7 @@ def try_now(request: Request) -> Reply | None:
 
 
 async def run(request: Request) -> Reply:
-    """Have the engine fetch what is not in the cache."""
+    """Have the engine read data that is not in the page cache."""
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
     length = message.length

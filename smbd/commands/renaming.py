@@ -12,12 +12,12 @@ from smbd.wire.access import Access
 from smbd.wire.create import ShareAccess
 from smbd.wire.fscc import Rename
 
-# What is replaced or removed again each time between look and act has met an attacker, not a race.
+# A name that is replaced each time between look and act has met an attacker, not a race.
 _TRIES = 100
 
 
 async def rename(request: Request, open_: Open, value: Rename) -> None:
-    """Give the file another name, over an existing one if `replace` says so and nobody has it."""
+    """Give the file another name; over an existing one if `replace` says so and it is not open."""
     if open_.file.stream is not None:
         await rename_stream(request, open_, value)
         return
@@ -43,7 +43,7 @@ async def _carry_out(request: Request, open_: Open, name: NewName) -> None:
             wait = await _try(request, open_, name)
         if wait is None:
             return
-        # Not while it stands in the file's queue: who gives up what he has cached may have to.
+        # Not while it is in the file's queue: a client that gives up its lease may have to join.
         await until(request.waits_for(wait))
     raise NtError(NtStatus.SHARING_VIOLATION)
 
@@ -136,7 +136,7 @@ def _target(value: Rename) -> str:
 
 
 def _check_place(files: FileTable, open_: Open, name: NewName, place: Place) -> None:
-    """The folder must take the name, and what stands there be nobody's open file, nor READONLY."""
+    """The folder must take the name; a file there must be neither open nor READONLY."""
     # [MS-FSA] opens the folder to add to it, sharing neither its deletion nor its renaming.
     files.check(place.folder, Access.FILE_ADD_FILE, ShareAccess.READ | ShareAccess.WRITE)
     if place.there is None:

@@ -37,7 +37,7 @@ async def run(request: Request) -> Reply:
     connection = request.connection
     message = parse_session_setup_request(request.frame)
     if _must_seal(connection) and not connection.negotiated.cipher_id:
-        # [MS-SMB2] 3.3.5.5: who cannot seal is not even asked for a password.
+        # [MS-SMB2] 3.3.5.5: a client that cannot seal is not even asked for a password.
         raise NtError(NtStatus.ACCESS_DENIED)
     if message.flags & SessionSetupFlags.BINDING:
         return await bind(request, message)
@@ -155,11 +155,11 @@ def _establish(
 async def _renew(request: Request, session: Session, identity: Identity) -> None:
     """A session has proved itself again; its keys stay ([MS-SMB2] 3.3.5.5.2).
 
-    The keys are those of its first login.  Whoever has them would otherwise become anybody whose
-    login he can relay: NTLM's messages prove an account, but not to whom.  So the account of the
-    first login alone may have rights here.  Clients do give them up for a while and take them
-    again: as anonymous, and then as the same account.  What is open stays open meanwhile, as on
-    Windows and Samba, but a guest opens nothing in a share that is not for him.
+    The keys are those of its first login.  A client that has them could otherwise relay the login
+    of any account: NTLM's messages prove an account, but not to which server.  So the account of
+    the first login alone may have rights here.  Clients do give them up for a while and take them
+    again: as anonymous, and then as the same account.  Opens stay meanwhile, as on Windows and
+    Samba, but a guest opens nothing in a share that is not for guests.
     """
     before, first = session.user, session.first_identity
     assert first is not None

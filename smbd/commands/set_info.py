@@ -1,4 +1,4 @@
-"""SET_INFO ([MS-SMB2] 3.3.5.21): change what is known of a file, its name and its end."""
+"""SET_INFO ([MS-SMB2] 3.3.5.21): change information on a file, its name, its size."""
 
 from collections.abc import Awaitable, Callable
 
@@ -24,7 +24,7 @@ from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info
 def try_now(request: Request) -> Reply | None:
     """None: changing metadata may wait for the journal.
 
-    But whoever keeps the file open for no program hears at once that its name is to go.
+    But clients that keep the file open for no program hear at once that its name is to go.
     """
     message = parse_set_info_request(request.frame)
     open_ = request.find_open(message, len(message.data))

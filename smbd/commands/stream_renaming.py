@@ -26,7 +26,7 @@ async def rename_stream(request: Request, open_: Open, value: Rename) -> None:
     stream = _target(value.name)
     files, changes = request.tables.files, request.tables.files.changes
     async with alone(files, open_):
-        # Reserved, so that nobody opens what is to be replaced.
+        # Reserved, so that no CREATE opens the stream that is to be replaced.
         with await begun(lambda: changes.begin([file.identity])):
             _check(open_)
             if not stream:

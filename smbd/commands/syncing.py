@@ -1,4 +1,4 @@
-"""What was written is on the disk: FLUSH, and a WRITE that is written through."""
+"""Written data reaches the disk: by FLUSH, and by a WRITE that is written through."""
 
 from smbd.request import Request
 from smbd.state import Open

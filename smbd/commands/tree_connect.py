@@ -21,7 +21,7 @@ _log = logging.getLogger("smbd")
 _FULL_ACCESS = 0x001F01FF
 _READ_ACCESS = 0x001200A9  # FILE_GENERIC_READ | Access.FILE_EXECUTE
 _IPC = "ipc$"
-_LONGEST_NAME = 81  # [MS-SMB2] 3.3.5.7 has 80 characters: what is longer names no share
+_LONGEST_NAME = 81  # [MS-SMB2] 3.3.5.7 has 80 characters: a longer one names no share
 _MOST_TREES = 1024  # of one session; a client needs one for each share
 
 
@@ -99,7 +99,7 @@ def _refusal(session: Session, share: Share | None) -> int:
         return NtStatus.BAD_NETWORK_NAME
     identity = session.identity
     assert identity is not None
-    # [MS-SMB2] 3.3.5.7: who cannot seal cannot have a share that must be sealed.
+    # [MS-SMB2] 3.3.5.7: a client that cannot seal cannot have a share that must be sealed.
     cannot = share.config.encryption == "required" and session.sealer is None
     return NtStatus.ACCESS_DENIED if cannot or not may_enter(share, identity) else 0
 

@@ -1,4 +1,4 @@
-"""Whoever asks through a handle that keeps its LastWriteTime is told that time."""
+"""A handle that keeps its LastWriteTime shows that time to its client."""
 
 from smbd.fsa import write_time
 from smbd.request import Request

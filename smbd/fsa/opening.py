@@ -1,6 +1,6 @@
 """What CREATE does with names and storage, in a worker: open or make, and look.
 
-[MS-FSA] 2.1.5.1 is the order of the checks.  Nothing here knows who else has the file open.
+[MS-FSA] 2.1.5.1 is the order of the checks.  Nothing here knows other opens of the file.
 """
 
 import errno
@@ -69,7 +69,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Found:
-    """An open file, not yet agreed with those who have it open."""
+    """An open file whose share mode is not checked against other opens yet."""
 
     file: File
     action: int
@@ -228,7 +228,7 @@ def create(root: Root, wanted: Wanted) -> Found:
     if not in_folder & wanted.share_maximum & needed:
         raise NtError(NtStatus.ACCESS_DENIED)
     descriptor = acl.of_new(above, wanted.security, wanted.token, directory=directory)
-    # Whoever makes a file gets all that he asks for, whatever others will get.
+    # The client that makes a file gets all access that it asks for, whatever others will get.
     granted = grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
     file = root.create(wanted.path, directory)
     found = Found(file, CreateAction.CREATED, vfs.information(file), granted, FILE_ALL_ACCESS)

@@ -11,7 +11,7 @@ from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.dtyp import SecurityDescriptor
 
-# Linux gives extended attributes to one who may read the data.
+# Linux gives extended attributes to a process that may read the data.
 _READING = Access.FILE_READ_DATA | Access.FILE_EXECUTE | Access.FILE_READ_EA
 _WRITING = (
     Access.FILE_WRITE_DATA
@@ -76,7 +76,7 @@ def _forbidden_by_unix(file: File, asked: int) -> int:
         forbidden |= _WRITING
     if asked & _DESCRIBING and not vfs.may_describe(file):
         forbidden |= _DESCRIBING
-    # The root is never deleted, but who may change all in it may open it with all rights.
+    # The root is never deleted, but a client that may change all in it opens it with all rights.
     # A stream's removal changes its file.
     is_name = file.path and file.stream is None
     may_remove = vfs.may_remove if is_name else vfs.may_write

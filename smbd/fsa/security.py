@@ -1,4 +1,4 @@
-"""Security descriptors as QUERY_INFO and SET_INFO have them, and who asks.
+"""Security descriptors as QUERY_INFO and SET_INFO have them, and the asking client's token.
 
 [MS-SMB2] 3.3.5.20.3 and 3.3.5.21.3.  What they mean is smbd.vfs.acl's.
 """

@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
 
 class Operation(Enum):
-    """What somebody does to a file that others may have cached."""
+    """An operation on a file that other clients may have cached."""
 
     OPEN = auto()
     OVERWRITE = auto()  # a CREATE that empties the file
@@ -79,7 +79,7 @@ def spares_leases(access: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """What a client is told ([MS-SMB2] 2.2.23): what it has, and what is left of that."""
+    """An OPLOCK_BREAK notification ([MS-SMB2] 2.2.23): the state before it, and after it."""
 
     caching: "Caching"
     held: int
@@ -195,7 +195,7 @@ class Caching:
     def break_to(self, leaves: int, now: float) -> None:
         """Leave the client no more than that.
 
-        While a break is not acknowledged nothing more is told: what is left comes with the next.
+        While a break is not acknowledged nothing more is told: the next break has the rest.
         """
         kept = self.kept & leaves
         if self.is_oplock and kept != self.kept:
@@ -225,7 +225,7 @@ class Caching:
         return state
 
     def go_on(self, now: float) -> None:
-        """Once the acknowledgment is answered: break what was wanted beyond it meanwhile.
+        """Once the acknowledgment is answered: break to what later operations have asked for.
 
         As Windows breaks, in steps: from what has to be acknowledged never straight to none.
         """
@@ -242,7 +242,7 @@ class Caching:
         self.settle(self.kept)
 
     def settle(self, state: int) -> None:
-        """No break is under way any more; whoever waits for the file looks again."""
+        """No break is under way any more; the requests that wait for the file look again."""
         self._stop()
         self.file.put(self, state, state)
         self.file.wake()

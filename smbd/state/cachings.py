@@ -198,7 +198,7 @@ class Cachings:
             self._writer = None
 
     def wake(self) -> None:
-        """For Caching: those that nobody hinders any more look again.
+        """For Caching: the requests that nothing hinders any more look again.
 
         The others sleep on: of 1,000 requests that waited for 1,000 leases each would look as often
         as one is given up.
@@ -209,7 +209,7 @@ class Cachings:
         self.waits = self.waits or _NO_WAITS
 
     def _losers(self, leaves: int) -> Iterable[Caching]:
-        """Whose caching is more than that."""
+        """The leases and oplocks that have more than that."""
         if not leaves & R:
             return self.keepers
         if not leaves & H:

@@ -1,12 +1,12 @@
 """Names that are about to change: reserved from the check to the end of the act.
 
-What is checked in the event loop (share modes, deletions that wait, what is open in a folder) is
-done in a worker, and others may come between.  So a deletion, rename, link, truncation or mark
-for deletion reserves the files that it is about with the check; it is a Change until the worker is
-done.  A CREATE that finds a reserved file waits for the end, and looks again.
+The event loop checks an operation (share modes, pending deletions, opens inside a folder) and a
+worker carries it out; other requests may come between.  So a deletion, rename, link, truncation or
+mark for deletion reserves its files with the check; it is a Change until the worker is done.  A
+CREATE that finds a reserved file waits for the end, and looks again.
 
 A CREATE opens in a worker too, before it can be checked.  It is a Flight meanwhile, and a file
-whose Change ended while it was away may be gone or moved: that has to be looked at again as well.
+whose Change ended meanwhile may be gone or moved: the CREATE has to look at it again as well.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ Key = tuple[int, int]  # (device, inode)
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """What is being done to some names; as a context manager it ends with the block.
+    """An operation under way on some names; as a context manager it ends with the block.
 
     `files` are reserved for it alone: those whose names go or come, and directories that nobody
     may put anything into.  `folders` get an entry, several changes at a time.  `places` are the
@@ -41,7 +41,7 @@ class Change:
     _waits: list[Wait] = field(default_factory=list)
 
     def wait(self) -> Wait:
-        """What is over when this change is."""
+        """A Wait that is over when this change is."""
         self._waits.append(Wait(for_others=False))
         return self._waits[-1]
 
@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """A CREATE whose worker opens or makes a file that nobody can know yet."""
+    """A CREATE whose worker opens or makes a file: no table knows that file yet."""
 
     changes: "Changes"
     began: int = 0
@@ -170,7 +170,7 @@ class Changes:
         return Flight(self)
 
     def landed(self, flight: Flight) -> None:
-        """A CREATE is over: nobody needs to know any more what ended before the others began."""
+        """A CREATE is over: changes that ended before the others began can be forgotten."""
         del self.flights[flight]
         oldest = next(iter(self.flights)).began if self.flights else self.moment
         _drop_until(self._ended, oldest)

@@ -20,7 +20,7 @@ class Listener(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Listeners:
-    """The connections of a client or a session, the oldest first, and what was told over them.
+    """The connections of a client or a session, the oldest first, and the breaks sent over them.
 
     A break that a client has not acknowledged when its connection ends may never have arrived:
     it is told again over the next one.
@@ -91,7 +91,7 @@ class Client(Listeners):
 
 
 class Caches(Protocol):
-    """Whose the open is: as smbd.state.holder has it."""
+    """The holder of the Open: a part of smbd.state.holder."""
 
     @property
     def account(self) -> Account:
@@ -161,8 +161,8 @@ class WantedCaching:
 class ClientTable:
     """GlobalClientTable: the clients that have connections, or leases.
 
-    Two users that say the same ClientGuid are two clients: who names another's must not get the
-    breaks of its leases, nor acknowledge them.  `user` is who logged in first on a connection.
+    Two users that say the same ClientGuid are two clients: a client that names another's must not
+    get the breaks of its leases, nor acknowledge them.  `user` logged in first on a connection.
     """
 
     _clients: dict[tuple[bytes, str], Client] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""What is to be done at a time: the one place where time enters the state of the server.
+"""Acts that are due at a time: the one place where time enters the state of the server.
 
-The clock is the caller's.  One task sleeps until `next`, or until `earlier` is called, and has
-`pass_` do what is due.
+The clock is the caller's.  One task sleeps until `next`, or until `earlier` is called, and calls
+`pass_` to carry out the acts that are due.
 """
 
 from collections import deque
@@ -41,7 +41,7 @@ class Deadline:
             deadlines.forget_one()
 
     def act(self) -> None:
-        """Do what is due, unless that is over."""
+        """Carry out the act, unless it is cancelled or done."""
         act, self._act = self._act, None
         if act is not None:
             act()

@@ -14,7 +14,7 @@ from smbd.vfs import File
 
 @dataclass(slots=True)
 class DirectoryLeases:
-    """The directories that somebody has a lease of, by their paths on disk."""
+    """The directories that clients have leases of, by their paths on disk."""
 
     _leased: dict[str, Cachings] = field(default_factory=dict)
 

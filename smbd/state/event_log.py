@@ -45,7 +45,7 @@ class EventMemory:
 class EventLog:
     """NotifyEventList ([MS-FSA] 2.1.1.8) of the watchers with one filter and one depth.
 
-    A place in it is how many events and how many bytes of answer came before.
+    A position in it is how many events and how many bytes of answer came before.
     """
 
     completion_filter: int = 0
@@ -109,17 +109,17 @@ class EventLog:
             readers.pop(reader, None)
 
     def read_to_end(self) -> tuple[int, int]:
-        """The place behind all events, for somebody who has read them: they are told no more."""
+        """The position behind all events, for a reader that has been told of them."""
         self._unread = False
         return self._count, self._bytes
 
-    def has_more(self, place: tuple[int, int]) -> bool:
-        """Whether something came after a place."""
-        return self._count > place[0]
+    def has_more(self, position: tuple[int, int]) -> bool:
+        """Whether something came after a position."""
+        return self._count > position[0]
 
-    def since(self, place: tuple[int, int], capacity: int) -> list[Event] | None:
-        """The events after a place; None where they are more than `capacity` bytes."""
-        count, bytes_ = place
+    def since(self, position: tuple[int, int], capacity: int) -> list[Event] | None:
+        """The events after a position; None where they are more than `capacity` bytes."""
+        count, bytes_ = position
         room = min(capacity, MOST_BUFFERED)
         if self._bytes - bytes_ > room:
             return None

@@ -72,7 +72,7 @@ class Link:
 
 @dataclass(slots=True, eq=False)
 class FileState:
-    """One file, directory or named stream that somebody has open, or that is being deleted.
+    """A file, directory or named stream that is open or being deleted.
 
     A stream has one link, whatever the names of its file.  A file has links also by which nothing
     of it is open but streams.
@@ -115,7 +115,7 @@ class FileState:
         return sum(link.delete_pending and not link.file.is_symlink for link in self.links)
 
     def has_other_writer(self, open_: Linked) -> bool:
-        """Whether somebody beside this open could write now."""
+        """Whether another open of the file has a right to write now."""
         return self.modes.writers > bool(open_.granted_access & WRITES)
 
     def check(self, file: File, access: int, sharing: int) -> None:
@@ -129,8 +129,8 @@ class FileState:
     ) -> Wait | None:
         """The same for an open that `operation` says more of, and what others cache is broken.
 
-        What is to be waited for before it is tried again, if anything.  `own` is the lease that
-        the open will be one of.
+        Gives the Wait for a break, if there is one: the caller asks again when it is over.  `own`
+        is the lease that the open will share.
         """
         self.check_deletion(open_.file)
         collides = self.modes.forbid(access, open_.share_access)

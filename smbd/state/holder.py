@@ -1,4 +1,4 @@
-"""Whose an Open or a pipe is."""
+"""The holder of an Open or a pipe: the tree connect by which its session has it."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -21,7 +21,7 @@ class Holder(Protocol[T_contra]):
 
     @property
     def claimants(self) -> Sequence[str]:
-        """For whom an Open counts here (OpenTable.check): session, user, client's network."""
+        """An Open counts for these (OpenTable.check): session, user, client's network."""
 
     @property
     def account(self) -> Account:

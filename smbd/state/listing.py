@@ -13,7 +13,7 @@ _SEPARATOR = "/"  # in no name
 
 
 class Listing:
-    """Names by their number, from the first that nobody has been told of yet."""
+    """Names by their number, from the first that the client has not been told of yet."""
 
     __slots__ = ("_at", "_chunks", "_count", "_last", "size")
 
@@ -43,7 +43,7 @@ class Listing:
         return self._last[first : first + most]
 
     def forget(self, end: int) -> None:
-        """Nobody will ask for a name before number `end`, and for the others not soon."""
+        """No name before number `end` is asked for again, and the others not soon."""
         self._at, self._last = -1, []
         whole = end // _TOGETHER if end < self._count else len(self._chunks)
         for at in range(whole - 1, -1, -1):

@@ -159,7 +159,7 @@ class ByteRangeLocks:
             raise NtError(NtStatus.FILE_LOCK_CONFLICT)
 
     def _meets_anothers(self, owner: object, offset: int, length: int) -> bool:
-        """Whether somebody else's exclusive lock is in the way."""
+        """Whether an exclusive lock of another owner meets the range."""
         count = self._locks.meeting(offset, length, exclusive=True)
         return bool(count) and count > self._locks.own(owner, offset, length)
 

@@ -1,4 +1,4 @@
-"""Who watches which directory, and what has happened there since: [MS-FSA] 2.1.1.8, 2.1.4.1.
+"""Directories that clients watch, and the events they are told of: [MS-FSA] 2.1.1.8, 2.1.4.1.
 
 Whatever changes something through the server reports it here, by one call; what other processes do
 to the disk comes from `local`, by paths on the disk.
@@ -25,7 +25,7 @@ _MOST_WAYS = 64
 WRITTEN = CompletionFilter.LAST_WRITE | CompletionFilter.SIZE
 
 # What Windows reports beside the new name of a file, not of a directory (Samba's notify_rename, and
-# smb2.notify.mask-change); who is told of the name hears nothing more (smb2.notify.rec).
+# smb2.notify.mask-change); a watcher of names hears nothing of these (smb2.notify.rec).
 RENAMED_FILE = CompletionFilter.ATTRIBUTES | CompletionFilter.CREATION
 
 
@@ -44,14 +44,14 @@ class ChangeNotifyEntry:
     is_local: bool = False  # whether it is told of what other processes do: LocalChanges
     waits: deque[Place] = field(default_factory=deque)  # the first is answered with all there is
     _log: EventLog = field(default_factory=EventLog)
-    _place: tuple[int, int] = (0, 0)  # how far it has read
+    _position: tuple[int, int] = (0, 0)  # how far it has read
     _left: list[Event] | None = field(default_factory=list)  # unread when it ended; None: too much
     _ended: bool = False
 
     def join(self, log: EventLog) -> None:
         """Read what comes there from now on."""
         self._log = log
-        self._place = log.read_to_end()
+        self._position = log.read_to_end()
         log.readers[self] = None
 
     def leave(self) -> EventLog:
@@ -68,7 +68,7 @@ class ChangeNotifyEntry:
     @property
     def ready(self) -> bool:
         """Whether there is something to answer."""
-        return self._left != [] if self._ended else self._log.has_more(self._place)
+        return self._left != [] if self._ended else self._log.has_more(self._position)
 
     def end(self, status: int) -> None:
         """Answer all that wait with this, but the one that has been woken for events."""
@@ -109,14 +109,14 @@ class ChangeNotifyEntry:
         events = self._unread()
         self._left = []
         if not self._ended:
-            self._place = self._log.read_to_end()
+            self._position = self._log.read_to_end()
             self._log.forget_read()
         return (
             None if events is None else pack_notify_information(events, min(limit, self.capacity))
         )
 
     def _unread(self) -> list[Event] | None:
-        return self._left if self._ended else self._log.since(self._place, self.capacity)
+        return self._left if self._ended else self._log.since(self._position, self.capacity)
 
 
 @dataclass(slots=True)
@@ -223,10 +223,10 @@ class ChangeNotifyList:
             self.tell(action, where, changed, unless)
 
     def tell(self, action: int, where: str, changed: int, unless: int = 0) -> None:
-        """[MS-FSA] 2.1.4.1: tell who watches the parent, or with WATCH_TREE a folder above it.
+        """[MS-FSA] 2.1.4.1: tell watchers of the parent, or with WATCH_TREE of a folder above it.
 
-        Not who watches the very thing that changed, though the specification has that too: Samba
-        does not tell him either, nor does its test expect it of Windows (smb2.notify.basedir).
+        The specification tells watchers of the changed directory itself, too.  Samba does not, nor
+        does its test expect that of Windows (smb2.notify.basedir).
         """
         directory = where
         directly = True

@@ -1,4 +1,21 @@
-"""What a client holds after CREATE."""
+"""What a client holds after CREATE: [MS-SMB2] 3.3.1.10 (Open).
+
+The life of an Open:
+
+* A worker of CREATE has opened a file, and commands.entering makes an Open of it that no table
+  knows.  It may have to wait, until others have given up what they cache; then it looks again.
+* Held: Tables.enter puts it into all tables.  `holder` is Open.TreeConnect; the session finds it by
+  the volatile half of its FileId, GlobalOpenTable by the persistent one.
+* Parked: its session has ended without it.  Open.Session, Open.TreeConnect and Open.Connection are
+  NULL (`holder` is None, Tables.park), and share mode and locks stay.  A reconnect makes it held
+  again, by another session and under another volatile id (Tables.rehome).
+* Closed: a CLOSE, or the end of its tree connect or session, takes it out of all tables, once
+  (teardown.drop_open, Tables.leave).  With the last open of a link whose deletion is pending the
+  name goes (teardown.end_open).  The descriptor closes with the last operation that uses it: the
+  caller for which `leave` returns True closes it (teardown.close_descriptor).
+
+Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its link's when it closes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,13 +56,9 @@ class Enumeration:
 
 @dataclass(slots=True, eq=False)
 class Open:
-    """[MS-SMB2] 3.3.1.10, less what other rooms hold.
+    """[MS-SMB2] 3.3.1.10, less what other rooms hold; the module says how it lives.
 
-    Tables enters it, parks it, gives it to another session, and takes it out.
-
-    `users` counts the operations in flight.  CLOSE takes the Open out of its table at once; the
-    descriptor closes with the last operation that still uses it, never under one: whoever hears
-    from `leave` that he was that one closes it (smbd.teardown).
+    `users` counts the operations in flight: the descriptor never closes under one.
     """
 
     persistent_id: int  # Open.DurableFileId: GlobalOpenTable finds it by that, also when parked

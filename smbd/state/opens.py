@@ -41,7 +41,7 @@ class OpenTable:
         `claimants` are its session, its user and its client's network.  A session never has more
         than what is left to all others, a user over many sessions twice and a network three times
         that: a half of the table, two thirds and three quarters, if they are alone.  Of two
-        sessions each has a third, and whoever comes next finds as much again.
+        sessions each has a third, and the next one finds as much again.
         """
         self._check(claimants, self.limit - len(self._opens) - self._further)
 
@@ -56,7 +56,7 @@ class OpenTable:
         return next(self._volatile_ids)
 
     def new_persistent_id(self) -> int:
-        """One that no Open has; nobody can guess it, for it is half a claim to a parked one.
+        """One that no Open has.  It cannot be guessed: it is half a claim to a parked Open.
 
         Drawn from 64 bits, so that the id of a closed Open does not come back either.
         """
@@ -66,7 +66,7 @@ class OpenTable:
                 return number
 
     def find(self, persistent_id: int) -> Open | None:
-        """The Open that a reconnect names ([MS-SMB2] 3.3.5.9.7), whoever holds it."""
+        """The Open that a reconnect names ([MS-SMB2] 3.3.5.9.7), parked or held by any session."""
         return self._opens.get(persistent_id)
 
     def add(self, open_: Open) -> None:
@@ -84,7 +84,7 @@ class OpenTable:
             self._discount(open_)
 
     def release(self, open_: Open) -> None:
-        """It counts no more for its session, which is gone, but for its user and network."""
+        """Its session is gone: it goes on to count for its user and network alone."""
         self._discount(open_)
         open_.claimants = open_.claimants[1:]
         self._counts.update(open_.claimants)

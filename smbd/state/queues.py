@@ -1,4 +1,4 @@
-"""Queues: what comes for the same thing is carried out one after the other."""
+"""Queues: requests for the same thing are carried out one after the other."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ from smbd.state.waits import Place
 
 @dataclass(slots=True)
 class Queues:
-    """A queue for each thing that somebody works on, as long as somebody does."""
+    """A queue for each thing that requests work on, as long as there are any."""
 
     _queues: dict[Hashable, deque[Place]] = field(default_factory=dict)
 

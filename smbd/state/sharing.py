@@ -16,7 +16,7 @@ _DATA = _SHARED[0][0] | _SHARED[1][0] | _SHARED[2][0]
 class ShareModes:
     """The opens of one file, counted: one more is answered in the same time whatever their number.
 
-    For each of reading, writing and deleting: how many do it, and how many let nobody do it.
+    For each of reading, writing and deleting: how many do it, and how many forbid it to others.
     """
 
     __slots__ = ("_denying", "_using")

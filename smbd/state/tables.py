@@ -88,8 +88,8 @@ class Tables:
     def leave(self, open_: Open) -> Link | None:
         """Take an Open out of every table; what is to be deleted with it, if anything.
 
-        It knows whose it was: what it still has to do is done in that client's turn.  Its
-        descriptor, and the engine's knowledge of it, end with the last operation that uses it.
+        `holder` stays: the rest of the work is done in its client's turn.  Its descriptor, and
+        the engine's knowledge of it, end with the last operation that uses it.
         A second call does nothing.
         """
         if open_.closed:
@@ -133,7 +133,7 @@ class Tables:
         holder.enter(open_)
 
     def changed(self, open_: Open, event: FileEvent, now: float) -> None:
-        """Tell all that want to know what was done to an open file: watchers, and directory leases.
+        """An open file has changed: tell the watchers of its directories, and their leases.
 
         Of what WRITE does this is called when CLOSE or FLUSH reports it (Open.unreported).
         """
@@ -162,8 +162,7 @@ class Tables:
     def _tell_leases(self, open_: Open, event: FileEvent, now: float) -> None:
         """[MS-FSA] 2.1.4.12: the lease of the directory breaks, but for one that its client named.
 
-        What was done to a file that is open by the directory's lease key as its parent's is no
-        news to that client.
+        That is the lease whose key the open has as its ParentLeaseKey: its client knows.
         """
         file, leases, own = open_.file, self.files.directories, open_.caching
         by = None if own is None else own.teller.leases.get(own.parent_key)
