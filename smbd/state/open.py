@@ -14,7 +14,7 @@ The life of an Open:
   name goes (teardown.end_open).  The descriptor closes with the last operation that uses it: the
   caller for which `leave` returns True closes it (teardown.close_descriptor).
 
-Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its link's when it closes.
+Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its link's at its close.
 """
 
 from collections.abc import Sequence
