@@ -6,6 +6,8 @@
   python -m tests.conformance.kernel --server samba                Debian's Samba in our place
   python -m tests.conformance.kernel --run 'ls -l; dmesg | tail'   any command on the mount
   python -m tests.conformance.kernel names punch                   some checks
+  python -m tests.conformance.kernel git compile tar rsync         programs: only when named
+  python -m tests.conformance.kernel --large git compile           the same with more to do
 
 The kernel is User Mode Linux, up in 2 s; a run of all checks takes about 40 s. It needs root,
 /dev/net/tun, busybox-static and apt-get. The exit status is 1 if a check does worse than
@@ -36,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     add("--matrix", action="store_true", help="every dialect and option set, one after the other")
     add("--server", default="smbd", metavar="CMD", help="smbd (default), samba, or a shell command "
         "that serves $SHARE_FOLDER as //127.0.0.1:$PORT/share for test:test")  # fmt: skip
+    add("--large", action="store_true", help="give git, compile, tar and rsync more to do")
     add("--run", metavar="COMMAND", help="run this on the mount instead of the checks")
     add("--timeout", type=float, default=280, metavar="S", help="for one mount (default: 280)")
     add("--kernel-log", action="store_true", help="print what the guest's kernel said")
@@ -69,7 +72,8 @@ def main() -> int:
                 prepare(server.folder)
                 for mount in mounts:
                     print(f"# {mount.name}", flush=True)
-                    ended, found = smoke(server, mount, arguments.checks, arguments.timeout, print)
+                    words = [*["--large"] * arguments.large, *arguments.checks]
+                    ended, found = smoke(server, mount, words, arguments.timeout, print)
                     said = problems(mount, ended, found, partly=bool(arguments.checks))
                     table.append(_summary(mount, found, said))
                     print(*said, sep="\n")

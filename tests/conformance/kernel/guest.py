@@ -1,7 +1,8 @@
 """The guest: Debian's User Mode Linux, fetched once, run as a process, and its link to a server.
 
 Its root is this machine's root, read-only under a throw-away layer, so that what it runs is simply
-what lies here. The one address that it reaches, 10.0.2.100:445, is the server's port on 127.0.0.1.
+what lies here. The one address that it reaches is 10.0.2.100, whose ports are carried to ports of
+this machine's loopback: 445 to the server's.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,11 +155,11 @@ def _initramfs(environment: Mapping[str, str]) -> bytes:
     )
 
 
-def _link() -> socket.socket:
-    """Give this thread a network of its own: a tap device, and on it a socket at ADDRESS:445.
+def _link(ports: Iterable[int]) -> list[socket.socket]:
+    """Give this thread a network of its own: a tap device, and on it sockets at ADDRESS's ports.
 
-    A network namespace is a thread's, and a process started by the thread inherits it; the socket
-    stays in it, though any thread may accept from it.
+    A network namespace is a thread's, and a process started by the thread inherits it; the sockets
+    stay in it, though any thread may accept from them.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):
@@ -178,7 +179,7 @@ def _link() -> socket.socket:
         set_tap(control.fileno(), _SIOCSIFADDR, address(ADDRESS))
         set_tap(control.fileno(), _SIOCSIFNETMASK, address("255.255.255.0"))
         set_tap(control.fileno(), _SIOCSIFFLAGS, struct.pack("=H", _UP_AND_RUNNING))
-    return socket.create_server((ADDRESS, 445))
+    return [socket.create_server((ADDRESS, port)) for port in ports]
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
@@ -209,7 +210,9 @@ def _relay(listener: socket.socket, port: int) -> None:
             threading.Thread(target=_carry, args=(guest, port), daemon=True).start()
 
 
-def _boot(kernel: Path, initramfs: Path, folder: Path, output: int) -> "_Guest":
+def _boot(
+    kernel: Path, initramfs: Path, folder: Path, output: int, ports: Iterable[int]
+) -> "_Guest":
     """Start the guest, in a network namespace with its link; its job writes to `output`."""
     command = [
         str(kernel),
@@ -224,7 +227,7 @@ def _boot(kernel: Path, initramfs: Path, folder: Path, output: int) -> "_Guest":
 
     def start() -> None:
         try:
-            listener = _link()
+            listeners = _link(ports)
             with (folder / "kernel.log").open("wb") as log:
                 process = subprocess.Popen(
                     command,
@@ -236,7 +239,7 @@ def _boot(kernel: Path, initramfs: Path, folder: Path, output: int) -> "_Guest":
                     # Its memory is a file in /dev/shm.
                     env={**os.environ, "TMPDIR": "/dev/shm", "LD_PRELOAD": _preloaded()},
                 )
-            started.put(_Guest(process, listener))
+            started.put(_Guest(process, listeners))
         except (NoGuestError, OSError) as error:
             started.put(error)
 
@@ -252,10 +255,10 @@ def _boot(kernel: Path, initramfs: Path, folder: Path, output: int) -> "_Guest":
 
 @dataclass(frozen=True, slots=True)
 class _Guest:
-    """A running guest: its process, and the socket at which its kernel finds the server."""
+    """A running guest: its process, and the sockets at which its kernel finds the servers."""
 
     process: "subprocess.Popen[bytes]"
-    listener: socket.socket
+    listeners: list[socket.socket]
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -264,17 +267,22 @@ class _Guest:
     def close(self) -> None:
         self.kill()
         self.process.wait()
-        with suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)  # wakes the relay
-        self.listener.close()
+        for listener in self.listeners:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the relay
+            listener.close()
 
 
 def run(
-    job: str, port: int, environment: Mapping[str, str], limit: float, say: Callable[[str], None]
+    job: str,
+    ports: Mapping[int, int],
+    environment: Mapping[str, str],
+    limit: float,
+    say: Callable[[str], None],
 ) -> Ended:
     """Boot a guest, run a shell command in it as root, and return how that ended.
 
-    It has the environment given and the server on 127.0.0.1:`port` at ADDRESS:445, for at
+    It has the environment given, and `ports`, {port at ADDRESS: port on 127.0.0.1}, for at
     most `limit` seconds. `say` gets each line that the job writes, as it comes.
     """
     home = fetch()
@@ -287,10 +295,10 @@ def run(
         reader, writer = os.pipe()
         with os.fdopen(reader, "r", errors="replace") as output:
             try:
-                guest = _boot(home / "usr/bin/linux.uml", initramfs, folder, writer)
+                guest = _boot(home / "usr/bin/linux.uml", initramfs, folder, writer, ports)
             finally:
                 os.close(writer)
-            lines, late = _attend(guest, output, port, limit, say)
+            lines, late = _attend(guest, output, list(ports.values()), limit, say)
         log = (folder / "kernel.log").read_text(errors="replace").replace("\r", "")
     said = re.findall(r"GUEST-STATUS (\d+)", log)
     status = int(said[-1]) if said else TIMED_OUT if late else DID_NOT_BOOT
@@ -298,10 +306,11 @@ def run(
 
 
 def _attend(
-    guest: _Guest, output: TextIO, port: int, limit: float, say: Callable[[str], None]
+    guest: _Guest, output: TextIO, ports: list[int], limit: float, say: Callable[[str], None]
 ) -> tuple[list[str], bool]:
     """Read what the guest's job writes until it has ended; tell whether it was out of time."""
-    threading.Thread(target=_relay, args=(guest.listener, port), daemon=True).start()
+    for relayed in zip(guest.listeners, ports, strict=True):
+        threading.Thread(target=_relay, args=relayed, daemon=True).start()
     timer = threading.Timer(limit, guest.kill)
     timer.start()
     lines: list[str] = []

@@ -14,9 +14,9 @@ from ..servers import CHECKOUT, PASSWORD, SHARE, USER, Server
 from . import guest
 from .inside import NO_MOUNT
 
-_CHECKS = "tests.conformance.kernel.inside"
+_INSIDE = "tests.conformance.kernel.inside"
 _LIST = Path(__file__).with_name("expected.tsv")
-_OUTSIDE = "/run/outside"  # this machine's files, where the guest's own /tmp does not hide them
+OUTSIDE = "/run/outside"  # this machine's files, where the guest's own /tmp does not hide them
 _ENTRIES = 2000
 _MIB = 1 << 20
 
@@ -68,25 +68,34 @@ def prepare(folder: Path) -> None:
         (folder / f"bigdir/entry-{number}").touch()
 
 
-def start(
-    server: Server, mount: Mount, words: list[str], limit: float, say: Callable[[str], None]
-) -> guest.Ended:
-    """Boot a guest that mounts the share and runs `inside` with these words."""
-    environment = {
+def environment(folder: Path, mount: Mount) -> dict[str, str]:
+    """Return what the modules in `inside` want to know of the share that they mount."""
+    return {
         "SMB_HOST": guest.ADDRESS,
         "SMB_SHARE": SHARE,
         "SMB_USER": USER,
         "SMB_PASSWORD": PASSWORD,
         "SMB_VERS": mount.vers,
         "SMB_OPTIONS": mount.options,
-        "SMB_FOLDER": f"{_OUTSIDE}{server.folder.resolve()}",
-        "PYTHONPATH": f"{_OUTSIDE}{CHECKOUT}",
+        "SMB_FOLDER": f"{OUTSIDE}{folder.resolve()}",
+        "PYTHONPATH": f"{OUTSIDE}{CHECKOUT}",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def job(module: str, words: list[str]) -> str:
+    """Return the shell command that runs a module of `inside`, or `inside` itself, if it is ""."""
     # The interpreter without its virtual environment: the checks need the standard library only.
-    interpreter = f"{_OUTSIDE}{Path(sys.executable).resolve()}"
-    job = shlex.join(["exec", interpreter, "-s", "-m", _CHECKS, *words])
-    return guest.run(job, server.port, environment, limit, say)
+    interpreter = f"{OUTSIDE}{Path(sys.executable).resolve()}"
+    return shlex.join(["exec", interpreter, "-s", "-m", f"{_INSIDE}{module}", *words])
+
+
+def start(
+    server: Server, mount: Mount, words: list[str], limit: float, say: Callable[[str], None]
+) -> guest.Ended:
+    """Boot a guest that mounts the share and runs `inside` with these words."""
+    ports = {445: server.port}
+    return guest.run(job("", words), ports, environment(server.folder, mount), limit, say)
 
 
 def smoke(
