@@ -52,6 +52,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         max_dialect = "3.0.2"
         signing = "enabled"
         encryption = "desired"
+        leases = false
         log_format = "json"
         status_socket = "run/status.sock"
         [server.limits]
@@ -96,6 +97,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         max_dialect=0x0302,
         signing="enabled",
         encryption="desired",
+        leases=False,
         limits=Limits(
             connections=10,
             connections_per_address=5,
@@ -126,6 +128,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         guest=True,
         hidden=True,
         encryption="desired",
+        leases=False,
         engine="nowait+threads",
         engine_options={"workers": 4},
         create=True,
@@ -133,6 +136,18 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert bobs.path == Path.home() / "bob"
     assert bobs.encryption == "required"
     assert loaded.guest
+
+
+@pytest.mark.parametrize(
+    ("server", "share", "effect"),
+    [("", "", True), ("", "leases = false", False), ("leases = false", "leases = true", False)],
+)
+def test_leases_are_of_a_share_where_server_and_share_have_them(
+    tmp_path: Path, server: str, share: str, effect: bool
+) -> None:
+    text = f"[server]\n{server}\n[users.a]\nnt_hash = '{HASH}'\n[shares.s]\npath = '/'\n{share}"
+    (loaded,) = load(tmp_path, text).shares
+    assert loaded.leases is effect
 
 
 def test_a_share_allows_its_users_in_any_case() -> None:

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 import trio
 
-from smbd.config import UserConfig
+from smbd.config import ShareConfig, UserConfig
 from smbd.memory import CACHING
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve
@@ -325,6 +325,18 @@ async def test_a_share_and_a_server_without_leases(tmp_path):
         client = await new_client().connect()
         answer = await client.create("file", **leased())
         assert (answer.oplock, caching.granted_lease(answer)) == (0, None)
+
+
+async def test_a_share_without_leases_beside_one_with(tmp_path):
+    (tmp_path / "shared").mkdir()
+    without = ShareConfig("without", tmp_path / "shared", leases=False)
+    async with serve(tmp_path / "shared", shares=[without]) as server:
+        async with clients(server) as new_client:
+            ann = await new_client().connect("without")
+            bob = await new_client().connect()
+            assert (await ann.create("file", **leased())).oplock == 0
+            assert (await ann.create("batch", oplock=9)).oplock == 0
+            assert caching.granted_lease(await bob.create("file", **leased())).state == R | H
 
 
 # --- amounts ---

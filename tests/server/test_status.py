@@ -5,6 +5,9 @@ import trio
 from smbd.cli.asking import ask
 from smbd.testing import serve
 from smbd.wire.access import Access
+from tests.core import messages
+from tests.core.messages import CREATE
+from tests.scripted import caching, clients
 from tests.server.clients import PypiClient
 from tests.server.clients.information import rename
 
@@ -28,6 +31,23 @@ async def test_a_new_server_has_nobody(folder):
     (share,) = document["shares"]
     assert (share["name"], share["path"]) == ("share", str(folder))
     assert share["connections"] == share["opens"] == share["reads"] == share["writes"] == 0
+
+
+async def test_it_tells_what_is_cached(folder):
+    async with serve(folder) as server, clients(server) as new_client:
+        ann, bob = await new_client().connect(), await new_client().connect()
+        await ann.open("plain")
+        await ann.open("batch", oplock=caching.BATCH)
+        lease = caching.lease(b"lease key is 16b", caching.R | caching.W)
+        await ann.open("lease", oplock=caching.BY_LEASE, contexts=[lease])
+        waits = await bob.begin(CREATE, messages.create("lease"))
+        await bob.interim(waits)
+        document = server.server.document()
+        figures = await server.server.figures()
+    told = {one["path"]: one.get("caching") for one in document["opens"]}
+    assert told == {"plain": None, "batch": "oplock rwh", "lease": "lease rw, breaking"}
+    counted = {key: figures[key] for key in ("leases", "oplocks", "breaks", "expired")}
+    assert counted == {"leases": 1, "oplocks": 1, "breaks": 1, "expired": 0}
 
 
 async def test_it_tells_sessions_and_open_files(folder):

@@ -1,0 +1,55 @@
+"""Oplocks with a clock and an engine that the test holds: patience, and long WRITEs."""
+
+import trio
+
+from smbd.ntstatus import NtStatus
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import CREATE, OPLOCK_BREAK, WRITE
+from tests.scripted.caching import BATCH, LEVEL_II, NONE, OplockBreak, parse_break
+
+PENDING = NtStatus.PENDING
+
+
+async def breaks(stage):
+    return [parse_break(one) for one in await stage.answers() if one.command == OPLOCK_BREAK]
+
+
+async def test_a_client_has_35_seconds_for_its_acknowledgment(tmp_path, autojump_clock):
+    async with on_stage(tmp_path) as stage:
+        opened = await stage.open("file", oplock=BATCH)
+        stage.ask(CREATE, messages.create("file", oplock=BATCH))
+        assert await breaks(stage) == [OplockBreak(LEVEL_II, opened)]
+        await trio.sleep(34.9)
+        assert [one.status for one in await stage.answers()] == [PENDING]
+        await trio.sleep(0.2)
+        answer = await stage.answer()
+        assert (answer.status, answer.oplock) == (0, LEVEL_II)
+
+        stage.ask(OPLOCK_BREAK, messages.oplock_break(opened, LEVEL_II))
+        assert (await stage.answer()).status == NtStatus.INVALID_OPLOCK_PROTOCOL
+        figures = stage.service.tables.files.caching
+        assert (figures.oplocks, figures.breaks, figures.expired) == (2, 1, 1)
+
+
+async def test_what_was_cached_during_a_long_write_is_broken_when_that_is_done(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        before = await stage.open("file", oplock=LEVEL_II)
+        writer = await stage.open("file")
+        stage.ask(WRITE, messages.write(writer, b"data"))
+        assert await breaks(stage) == [OplockBreak(NONE, before)]
+        meanwhile = await stage.open("file", oplock=LEVEL_II)
+
+        stage.engine.held[0].finish(4)
+
+        assert await breaks(stage) == [OplockBreak(NONE, meanwhile)]
+
+
+async def test_a_waiting_create_does_not_keep_the_client_from_being_read(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        opened = await stage.open("file", oplock=BATCH)
+        stage.ask(CREATE, messages.create("file"))
+        assert await breaks(stage) == [OplockBreak(LEVEL_II, opened)]
+        assert stage.wire.in_work == 0
+        stage.ask(OPLOCK_BREAK, messages.oplock_break(opened, NONE))
+        assert [one.status for one in await stage.answers() if one.status != PENDING] == [0, 0]
