@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from smbd.ntstatus import NtError, NtStatus
+from smbd.share import Share
 from smbd.state.caching import Caching, Operation
 from smbd.state.cachings import Cachings
 from smbd.state.locks import ByteRangeLocks
@@ -21,6 +22,7 @@ class Linked(Protocol):
     """An Open, as the name by which it was opened knows it."""
 
     file: File
+    share: Share
     granted_access: int
     share_access: int
     notify: ChangeNotifyEntry | None

@@ -74,7 +74,12 @@ class Tables:
         open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
         open_.claimants = holder.claimants
         open_.share.engine.attach(file.fd)
-        self.files.add(open_)
+        link = self.files.add(open_)
+        if file.has_moved_others():
+            for held in link.opens:
+                engine = held.share.engine
+                engine.detach(held.file.fd)
+                engine.attach(held.file.fd)
         self.opens.add(open_)
         open_.holder = holder
         holder.enter(open_)

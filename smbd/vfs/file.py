@@ -96,6 +96,10 @@ class File:
         """Bytes of memory that its data takes for as long as it is open."""
         return 0
 
+    def has_moved_others(self) -> bool:
+        """Whether descriptors of other opens have become those of another file; asked once."""
+        return False
+
     def settle(self) -> None:
         """Have what was written where the next open finds it.  Blocks; OSError.
 

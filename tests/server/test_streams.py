@@ -124,16 +124,25 @@ def test_a_refused_create_leaves_neither_stream_nor_file(folder, pypi):
     assert refusal(pypi.open, "old:STREAM", disposition=wanted) == NtStatus.OBJECT_NAME_COLLISION
 
 
-def test_all_opens_of_a_stream_see_what_one_writes(pypi, other):
-    put(pypi, "letter:note", b"first")
-    reader = other.open("letter:NOTE", access=READ_ONLY)
-    writer = pypi.open("letter:note")
-    writer.write(b"second", 0)
-    assert reader.read(0, 100) == b"second"
-    writer.write(LARGE[:65536], 65536)
-    writer.close()
-    assert reader.read(65536, 65536) == LARGE[:65536]
-    reader.close()
+@pytest.mark.parametrize(
+    ("engine", "options"), [("nowait", {}), ("threads", {}), ("libaio", {"direct": 1})]
+)
+def test_all_opens_of_a_stream_see_what_one_writes(folder, engine, options):
+    with (
+        serve_in_thread(folder, engine=engine, engine_options=options) as server,
+        PypiClient(server) as client,
+        PypiClient(server) as other,
+    ):
+        put(client, "letter:note", b"first")
+        reader = other.open("letter:NOTE", access=READ_ONLY)
+        assert reader.read(0, 100) == b"first"
+        writer = client.open("letter:note")
+        writer.write(b"second", 0)
+        assert reader.read(0, 100) == b"second"
+        writer.write(LARGE[:65536], 65536)
+        writer.close()
+        assert reader.read(65536, 65536) == LARGE[:65536]
+        reader.close()
 
 
 def test_flush_puts_the_content_where_a_kill_leaves_it(folder, pypi):

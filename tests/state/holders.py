@@ -40,6 +40,9 @@ class PaperFile:
     memory: int = 0
     of: "PaperFile | None" = None  # the file, for a stream
 
+    def has_moved_others(self):
+        return False
+
     @property
     def described(self):
         return self.of or self

@@ -137,16 +137,21 @@ def test_on_a_full_disk_streams_can_still_be_read_and_removed() -> None:
             assert not vfs.has_streams(file)
 
 
-def test_readers_in_a_read_only_share_read_from_memory_and_a_writer_in_another_leaves_it(
-    share: Path,
-) -> None:
+def test_readers_have_it_in_memory_until_a_writer_comes_by_whichever_share(share: Path) -> None:
     (share / "a").touch()
     os.setxattr(share / "a", "user.DosStream.s:$DATA", b"content\0")
     with vfs.Root(share, read_only=True) as shown, vfs.Root(share) as served:
-        with opened(shown, "a") as reader:
-            assert reader.memory > len(b"content")
-            put(served, "a", LARGE)
-            assert os.pread(reader.fd, 100, 0) == b"content"
+        with opened(shown, "a") as reader, opened(served, "a") as other:
+            assert reader.memory == other.memory > len(b"content")
+            with opened(served, "a", write=True) as writer:
+                assert writer.memory == reader.memory == 0
+                assert writer.has_moved_others()
+                assert not writer.has_moved_others(), "it is told once"
+                assert os.pread(reader.fd, 100, 0) == b"content"
+                os.pwrite(writer.fd, LARGE, 0)
+                assert os.pread(reader.fd, 100, 1000) == LARGE[1000:1100]
+                writer.settle()
+            assert os.pread(other.fd, 100, 1000) == LARGE[1000:1100]
         assert get(shown, "a") == LARGE
 
 

@@ -1,9 +1,13 @@
 """The content of streams that are open: one descriptor for all opens of one stream.
 
-READ, WRITE and locks work on files.  So the content of a small stream is put into a nameless file
-when it is opened, and back into the attribute when a writer closes it; a large one is a file
-already.  All opens share it, whichever share and name they came by.  A kill loses what no CLOSE and
-no FLUSH has put back, and leaves what was there before.
+READ, WRITE and locks work on files.  So the content of a small stream is put into one when it is
+opened, and back into the attribute when a writer closes it; a large one is a file already.  All
+opens share it, whichever share and name they came by.  A kill loses what no CLOSE and no FLUSH has
+put back, and leaves what was there before.
+
+Readers have it in memory (memfd), which asks no disk: clients read the marks of a whole folder.
+What is written may grow to any size, and is in a nameless file of the disk; a writer that comes
+later takes the readers along, whose descriptors are that file's then.
 """
 
 import contextlib
@@ -11,6 +15,7 @@ import errno
 import os
 import threading
 from hashlib import blake2b
+from typing import Protocol
 
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
@@ -33,12 +38,18 @@ _lock = threading.Lock()  # held for no system call that may wait
 _contents: "dict[Key, Content]" = {}
 
 
+class Opened(Protocol):
+    """One of the opens of a stream, as its content knows it."""
+
+    fd: int
+
+
 class Content:
     """What all opens of one stream share; any thread may use it."""
 
     __slots__ = (
-        "_had_name", "_is_copied", "_kept", "_lock", "_removed", "attribute", "fd", "key", "memory",
-        "name", "named", "place", "users",
+        "_had_name", "_is_copied", "_kept", "_lock", "_opens", "_removed", "attribute", "fd", "key",
+        "memory", "moved", "name", "named", "place", "users",
     )  # fmt: skip
 
     def __init__(self, key: Key) -> None:
@@ -49,7 +60,9 @@ class Content:
         self.memory = 0  # bytes, where it is in memory and not in a file
         self.place: Reference | None = None  # in the store, once the attribute refers to it
         self.named: Reference | None = None  # of one that is there, but that nothing refers to yet
+        self.moved = False  # descriptors that others have are of another file since
         self.users = 0
+        self._opens: dict[Opened, None] = {}
         self._kept: bytes | None = None  # a digest of the attribute
         self._lock = threading.Lock()
         self._removed = self._had_name = self._is_copied = False
@@ -68,6 +81,20 @@ class Content:
             self._had_name = os.fstat(file.fd).st_nlink > 0  # not all file systems count
             self._fill(file, write=write)
 
+    def join(self, opened: Opened, mode: int) -> None:
+        """Give an open its descriptor; OSError."""
+        with self._lock:
+            opened.fd = os.open(proc_name(self.fd), mode | os.O_CLOEXEC)
+            self._opens[opened] = None
+
+    def leave(self, opened: Opened) -> None:
+        """Close the descriptor of an open, once; OSError."""
+        with self._lock:
+            self._opens.pop(opened, None)
+            fd, opened.fd = opened.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
     def _fill(self, file: File, *, write: bool) -> None:
         value = attribute.load(file.target, self.attribute)
         if value is None:
@@ -75,27 +102,17 @@ class Content:
         if isinstance(value, Reference):
             self._open(file, value, write=write)
             return
-        try:
-            self.fd = self._filled(file, value, in_memory=file.root.read_only)
-        except OSError:  # no right to make a file, or no space for one
-            if write:
-                raise
-            self.fd = self._filled(file, value, in_memory=True)
-        self._kept = _digest(value)
-
-    def _filled(self, file: File, value: bytes, *, in_memory: bool) -> int:
-        """A new descriptor with this content: of a file on the disk, or of memory."""
-        if in_memory:
-            self.memory = _MEMORY_FILE + len(value)
-            fd = os.memfd_create("smbd-stream", os.MFD_CLOEXEC)
-        else:
+        if write:
             fd = self._make(file)
+        else:
+            fd = os.memfd_create("smbd-stream", os.MFD_CLOEXEC)
+            self.memory = _MEMORY_FILE + len(value)
         try:
             _write(fd, value)
         except BaseException:
             os.close(fd)
             raise
-        return fd
+        self.fd, self._kept = fd, _digest(value)
 
     def _make(self, file: File) -> int:
         if self.named is not None:  # of a try before
@@ -104,15 +121,19 @@ class Content:
         return fd
 
     def _leave_memory(self, file: File) -> None:
-        """A writer comes, by a share that may be written: readers so far keep what they have."""
+        """A writer comes: the content goes to a file, and the readers' descriptors with it."""
         fd = self._make(file)
         try:
             _copy(self.fd, fd)
+            for opened in self._opens:
+                moved = os.open(proc_name(fd), os.O_RDONLY | os.O_CLOEXEC)
+                with closed_after(moved):
+                    os.dup2(moved, opened.fd, inheritable=False)
         except BaseException:
             os.close(fd)
             raise
         os.close(self.fd)
-        self.fd, self.memory = fd, 0
+        self.fd, self.memory, self.moved = fd, 0, bool(self._opens)
 
     def _open(self, file: File, place: Reference, *, write: bool) -> None:
         """A copy of a file refers to the content of the other: it gets a copy of its own now."""
@@ -222,6 +243,11 @@ class Content:
                 self.key = _key(file, stream)
                 _contents[self.key] = self
 
+    def status(self) -> os.stat_result:
+        """Of the content; OSError."""
+        with self._lock:
+            return os.fstat(self.fd)
+
     def state(self) -> tuple[int, ...]:
         """What is another when the content is: times and size."""
         status = os.fstat(self.fd)
@@ -286,7 +312,7 @@ def size_if_open(file: File, stream: str) -> os.stat_result | None:
             return None
         content.users += 1
     try:
-        return os.fstat(content.fd)
+        return content.status()
     finally:
         content.release(file)
 

@@ -23,8 +23,8 @@ class StreamFile(File):
 
     __slots__ = ("_content", "_file", "_is_data")
 
-    def __init__(self, file: File, opened: Content, fd: int) -> None:
-        """Own the open file, the content (a user of it) and its descriptor."""
+    def __init__(self, file: File, opened: Content, *, read: bool, write: bool) -> None:
+        """Own the open file and the content, of which it is a user already."""
         self._file = file
         self._content = opened
         self._is_data = False  # it has become the file's data: see `become_data`
@@ -33,11 +33,18 @@ class StreamFile(File):
         self.crossed = file.crossed
         self.created_in = file.created_in
         self.is_symlink = file.is_symlink
-        self.fd = fd
+        self.fd = -1
         self.is_directory = False
         self.device, self.inode = file.identity
-        self.readable, self.writable = file.readable, file.writable
-        self.target = fd
+        self.readable, self.writable = read, write
+        opened.join(self, self._mode)
+        self.target = self.fd
+
+    @property
+    def _mode(self) -> int:
+        if not self.writable:
+            return os.O_RDONLY
+        return os.O_RDWR if self.readable else os.O_WRONLY
 
     @property
     def path(self) -> str:
@@ -72,6 +79,11 @@ class StreamFile(File):
     def memory(self) -> int:
         """Bytes of memory that the content takes for as long as it is open."""
         return self._content.memory
+
+    def has_moved_others(self) -> bool:
+        """Whether descriptors of other opens have become those of another file; asked once."""
+        moved, self._content.moved = self._content.moved, False
+        return moved
 
     def absolute_path_below(self, root: str) -> str:
         """As of its file."""
@@ -125,8 +137,7 @@ class StreamFile(File):
         OSError, and the data is empty again.
         """
         self.root.check_writable()
-        mode = (os.O_RDWR if self.readable else os.O_WRONLY) if self.writable else os.O_RDONLY
-        data = os.open(content.proc_name(self._file.fd), mode | os.O_CLOEXEC)
+        data = os.open(content.proc_name(self._file.fd), self._mode | os.O_CLOEXEC)
         with closed_on_error(data):
             return Copied(data, self._content.copy_to_data(self._file))
 
@@ -148,13 +159,12 @@ class StreamFile(File):
 
     def close(self) -> None:
         """Close it with its file; a second call does nothing."""
-        fd, self.fd = self.fd, -1
-        if fd < 0:
+        if self.fd < 0:
             return
         with contextlib.ExitStack() as closing:
             closing.callback(self._file.close)
             closing.callback(self._content.release, self._file)
-            os.close(fd)
+            self._content.leave(self)
 
 
 class Copied(NamedTuple):
@@ -175,15 +185,10 @@ def open_stream(file: File, stream: str, *, read: bool, write: bool) -> StreamFi
         file.root.check_writable()
     opened = content.acquire(file, stream, write=write)
     try:
-        mode = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
-        fd = os.open(content.proc_name(opened.fd), mode | os.O_CLOEXEC)
-        with closed_on_error(fd):
-            found = StreamFile(file, opened, fd)
-            found.readable, found.writable = read or not write, write
+        return StreamFile(file, opened, read=read or not write, write=write)
     except BaseException:
         opened.release(file)
         raise
-    return found
 
 
 def create_stream(file: File, stream: str) -> None:
