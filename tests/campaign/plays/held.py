@@ -57,7 +57,9 @@ async def play(play: Play) -> None:
             taken, *watches = await _hold(server, holder, cacher, count)
             for what, (bytes_, bar, counted) in taken.items():
                 play.note(f"{what}: memory", bytes_, "B", bar=bar)
-                play.note(f"{what}: beyond what is counted", max(0.0, bytes_ - counted), "B", bar=0)
+                beyond = max(0.0, bytes_ - counted)
+                # The allocator takes memory by the MiB: few of a kind tell little.
+                play.note(f"{what}: beyond what is counted", beyond, "B", bar=0, timed=True)
             await _work(play, server, other)
             await _tell(play, server, other, cacher, *watches)
             play.note("tracebacks", server.tracebacks(), bar=0)
