@@ -1,6 +1,7 @@
 """LOCK ([MS-SMB2] 3.3.5.14): byte ranges, taken or given up, at once or when they come free."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from smbd.commands.caching import tell_change
 from smbd.memory import LOCK
@@ -10,7 +11,7 @@ from smbd.state import ByteRange, LockWait, Open
 from smbd.waiting import until
 from smbd.wire.access import Access
 from smbd.wire.empty import EMPTY_RESPONSE
-from smbd.wire.header import Dialect
+from smbd.wire.header import Dialect, Flags
 from smbd.wire.lock import LockElement, LockFlags, LockRequest, parse_lock_request
 
 _KINDS = frozenset((LockFlags.SHARED, LockFlags.EXCLUSIVE))
@@ -31,11 +32,12 @@ def try_now(request: Request) -> Reply | None:
     elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)
-        request.waits_for(open_.locks.wait(_range(open_, message.locks[0])))
+        request.waits_for(_wait(request, open_, message))
         return None
     else:
         tell_change(request, open_)
-    return _finish(open_, message)
+    open_.locked(*message.sequence)
+    return Reply(EMPTY_RESPONSE)
 
 
 async def run(request: Request) -> Reply:
@@ -45,18 +47,33 @@ async def run(request: Request) -> Reply:
     await until(wait)
     open_ = wait.wanted.owner
     assert isinstance(open_, Open)
-    try:
-        open_.memory.grow(LOCK)
-    except NtError:
-        open_.locks.release(wait.wanted)
-        raise
     tell_change(request, open_)
-    return _finish(open_, parse_lock_request(request.frame))
-
-
-def _finish(open_: Open, message: LockRequest) -> Reply:
-    open_.locked(*message.sequence)
     return Reply(EMPTY_RESPONSE)
+
+
+def _wait(request: Request, open_: Open, message: LockRequest) -> LockWait:
+    """Stand in the queue; a replay in the place of what it repeats, whose connection is lost.
+
+    That may not be known here yet: the one would get the lock, and the other wait for it for ever.
+    """
+    open_.memory.grow(LOCK)
+    settled = partial(_settle, open_, message.sequence)
+    try:
+        wait = open_.locks.wait(_range(open_, message.locks[0]), message.sequence, settled)
+    except NtError:
+        open_.memory.grow(-LOCK)
+        raise
+    if request.flags & Flags.REPLAY_OPERATION and open_.has_sequence(message.sequence[0]):
+        open_.locks.take_over(wait)
+    return wait
+
+
+def _settle(open_: Open, sequence: tuple[int, int], status: int) -> None:
+    """It holds the lock from this moment on, or never will."""
+    if status:
+        open_.memory.grow(-LOCK)
+    else:
+        open_.locked(*sequence)
 
 
 def _is_replayed(request: Request, open_: Open, message: LockRequest) -> bool:

@@ -4,7 +4,7 @@ Mandatory: READ and WRITE of others honour them.  Held here alone, not with fcnt
 knows one owner, this process, and would let every client through.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
@@ -33,11 +33,17 @@ class LockWait(Wait):
 
     locks: "ByteRangeLocks"
     wanted: ByteRange
+    sequence: tuple[int, int] = (0, 0)  # LockSequenceIndex and LockSequenceNumber
+    # Called with the status in the moment of its end: the connection that asked may be lost before
+    # anything goes on that waits for it.
+    settled: Callable[[int], None] = lambda _: None
 
     def end(self, status: int = 0) -> None:
         """Leave the queue; behind the end this does nothing."""
-        self.locks.waits.pop(self, None)
-        Wait.end(self, status)
+        if not self.over:
+            self.locks.waits.pop(self, None)
+            self.settled(status)
+            Wait.end(self, status)
 
 
 @dataclass(slots=True, eq=False)
@@ -89,15 +95,30 @@ class ByteRangeLocks:
                     self._remove(lock)
         return True
 
-    def wait(self, wanted: ByteRange) -> LockWait:
+    def wait(
+        self,
+        wanted: ByteRange,
+        sequence: tuple[int, int] = (0, 0),
+        settled: Callable[[int], None] = lambda _: None,
+    ) -> LockWait:
         """Wait for a lock that cannot be had now; INSUFFICIENT_RESOURCES in a long queue."""
         if len(self.waits) >= _MOST_WAITS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        wait = LockWait(locks=self, wanted=wanted)
+        wait = LockWait(locks=self, wanted=wanted, sequence=sequence, settled=settled)
         if self.waits is _NO_WAITS:
             self.waits = {}
         self.waits[wait] = None
         return wait
+
+    def take_over(self, wait: LockWait) -> None:
+        """It repeats one that waits, if there is such, and gets its place in the queue."""
+        for before in self.waits:
+            same = before.sequence == wait.sequence and before.wanted.owner is wait.wanted.owner
+            if same and before is not wait:
+                del self.waits[wait]
+                self.waits = {wait if one is before else one: None for one in self.waits}
+                before.end(NtStatus.CANCELLED)
+                return
 
     def unlock(self, owner: object, offset: int, length: int) -> None:
         """Give up one lock of exactly this range; RANGE_NOT_LOCKED if there is none."""

@@ -123,13 +123,18 @@ class Open:
         if sequence != self.channel_sequence:
             self.earlier_users -= 1
 
+    @staticmethod
+    def has_sequence(index: int) -> bool:
+        """Whether a LOCK is numbered, by this LockSequenceIndex: any other says that it is not."""
+        return 1 <= index <= _LOCK_SEQUENCES
+
     def has_locked(self, index: int, number: int) -> bool:
         """Whether a LOCK was carried out before: [MS-SMB2] 3.3.5.14, LockSequenceArray.
 
         If it was not, its entry is not valid until `locked`.
         """
         sequences = self.lock_sequences
-        if sequences is None or not 1 <= index <= _LOCK_SEQUENCES:
+        if sequences is None or not self.has_sequence(index):
             return False
         if sequences[index] == number + 1:
             return True
@@ -138,7 +143,7 @@ class Open:
 
     def locked(self, index: int, number: int) -> None:
         """A LOCK has been carried out."""
-        if 1 <= index <= _LOCK_SEQUENCES:
+        if self.has_sequence(index):
             if self.lock_sequences is None:
                 self.lock_sequences = bytearray(_LOCK_SEQUENCES + 1)
             self.lock_sequences[index] = number + 1

@@ -497,6 +497,26 @@ async def test_a_lock_that_waited_on_a_lost_connection_is_asked_for_on_another(s
     assert (await second.lock(holder, AT_ONCE)).status == 0, "it was locked once"
 
 
+async def test_a_lock_is_repeated_while_the_first_one_waits_still(anna):
+    """The server does not know yet that the connection is lost: that may take a minute."""
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    holder, waiter, next_one = [await first.open("file") for _ in range(3)]
+    assert (await first.lock(holder, WHOLE)).status == 0
+    body = messages.lock(waiter, WHOLE, sequence=0x11)
+    waits = await first.begin(LOCK, body)
+    await first.interim(waits)
+    behind = await second.begin(LOCK, messages.lock(next_one, WHOLE, sequence=0x11))
+    await second.interim(behind)
+    again = await second.begin(LOCK, body, channel_sequence=1, flags=REPLAY)
+    await second.interim(again)
+    assert (await first.reply(waits)).status == NtStatus.CANCELLED
+    assert (await second.lock(holder, (0, 10, messages.UNLOCK))).status == 0
+    assert (await second.reply(again)).status == 0, "in its place, before the one behind it"
+    assert (await second.lock(waiter, (0, 10, messages.UNLOCK))).status == 0
+    assert (await second.reply(behind)).status == 0
+
+
 async def test_a_lock_whose_reply_was_lost_is_not_taken_twice(server, anna):
     first = await anna.connect()
     second = await bound(anna, first.session)
