@@ -18,6 +18,7 @@ _ATTRIBUTE = Struct("=HH")  # rtattr: length, type
 _ERROR, _DONE, _NEW_ADDRESS, _GET_ADDRESS = 2, 3, 20, 22
 _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_LENGTHS = {socket.AF_INET: 4, socket.AF_INET6: 16}  # bytes of an address
 _TENTATIVE = 0x48  # IFA_F_TENTATIVE | IFA_F_DADFAILED: nobody can be reached there yet, or ever
 _BUFFER = 65536
 _CLASS = Path("/sys/class/net")
@@ -122,7 +123,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _address(body: bytes) -> Iterator[tuple[int, IPv4Address | IPv6Address]]:
     """That of one RTM_NEWADDR: on a point-to-point link IFA_ADDRESS is the other end's."""
     family, _, flags, _, index = _OF_ADDRESS.unpack_from(body)
-    if family not in {socket.AF_INET, socket.AF_INET6} or flags & _TENTATIVE:
+    if family not in _LENGTHS or flags & _TENTATIVE:
         return
     attributes = {}
     at = _OF_ADDRESS.size
@@ -132,6 +133,6 @@ def _address(body: bytes) -> Iterator[tuple[int, IPv4Address | IPv6Address]]:
             break
         attributes[kind] = body[at + _ATTRIBUTE.size : at + length]
         at += length + -length % 4
-    packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
-    if packed is not None:
-        yield index, IPv4Address(packed) if family == socket.AF_INET else IPv6Address(packed)
+    packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS) or b""
+    if len(packed) == _LENGTHS[family]:
+        yield index, ip_address(packed)

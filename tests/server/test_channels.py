@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from aio.threads import ThreadsEngine
 from smbd import session
 from smbd.commands import binding
 from smbd.config import Limits, UserConfig
@@ -552,3 +553,51 @@ async def test_what_was_watched_on_a_lost_connection_is_watched_on_another(serve
     await second.close(await second.open("new"))
     told = await second.ask(CHANGE_NOTIFY, messages.change_notify(watched))
     assert "new".encode("utf-16-le") in told.raw
+
+
+async def test_a_lock_that_is_granted_while_its_connection_breaks_is_held_once(server, anna):
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    holder, waiter = await first.open("file"), await first.open("file")
+    assert (await first.lock(holder, WHOLE)).status == 0
+    body = messages.lock(waiter, WHOLE, sequence=0x11)
+    await first.interim(await first.begin(LOCK, body))
+    held = next(one for one in server.server.service.tables.opens if one.locks.of(one))
+    served = served_connection(server, first)
+    served.end()  # what waits for the lock is cancelled ...
+    held.locks.unlock(held, 0, 10)  # ... and gets it before it has heard that
+    await lose(server, anna, first)
+    again = await second.ask(LOCK, body, channel_sequence=1, flags=REPLAY)
+    assert again.status == 0
+    assert (await second.lock(waiter, (0, 10, messages.UNLOCK))).status == 0
+    assert (await second.lock(holder, AT_ONCE)).status == 0
+
+
+async def test_a_write_in_work_of_a_lost_connection_is_over_before_its_replay(folder, monkeypatch):
+    may_go_on, really = trio.Event(), ThreadsEngine.write
+
+    async def write(engine, fd, data, offset):
+        with trio.CancelScope(shield=True):  # as in a worker
+            await may_go_on.wait()
+            return await really(engine, fd, data, offset)
+
+    monkeypatch.setattr(ThreadsEngine, "write", write)
+    async with serve(folder, engine="threads") as server, clients(server) as new_client:
+        anna = new_client()
+        first = await anna.connect()
+        second = await bound(anna, first.session)
+        file_id = await first.open("file")
+        body = messages.write(file_id, b"done once")
+        await first.begin(WRITE, body)
+        served = served_connection(server, first)
+        await until(served.connection.running)
+        await anna.lose(first)
+        for _ in range(3):
+            answer = await second.ask(WRITE, body, channel_sequence=1, flags=REPLAY)
+            assert answer.status == NtStatus.FILE_NOT_AVAILABLE
+        may_go_on.set()
+        await until(lambda: served not in server.server._clients)
+        answer = await second.ask(WRITE, body, channel_sequence=1, flags=REPLAY)
+        assert answer.status == 0
+        assert server.server.document()["shares"][0]["writes"] == 2
+    assert (folder / "file").read_bytes() == b"done once"

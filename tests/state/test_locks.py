@@ -202,6 +202,35 @@ def test_the_close_of_who_waits_refuses_it():
     assert locks.held == 0
 
 
+def test_what_a_wait_comes_to_is_told_in_that_moment_and_once():
+    locks, told = ByteRangeLocks(), []
+    assert locks.try_lock(exclusive("a", 0, 10))
+    granted = locks.wait(exclusive("b", 0, 5), settled=lambda status: told.append(("b", status)))
+    refused = locks.wait(exclusive("c", 5, 5), settled=lambda status: told.append(("c", status)))
+    refused.give_up()
+    refused.give_up()
+    assert told == [("c", NtStatus.CANCELLED)]
+    locks.unlock("a", 0, 10)
+    granted.give_up()
+    assert told[1:] == [("b", 0)]
+    assert locks.of("b")
+
+
+def test_what_repeats_a_wait_gets_its_place():
+    locks = ByteRangeLocks()
+    assert locks.try_lock(exclusive("a", 0, 10))
+    first = locks.wait(exclusive("b", 0, 10), (1, 1))
+    other = locks.wait(exclusive("c", 0, 10), (1, 1))
+    again = locks.wait(exclusive("b", 0, 10), (1, 1))
+    locks.take_over(again)
+    assert (first.over, first.status) == (True, NtStatus.CANCELLED)
+    another = locks.wait(exclusive("b", 0, 10), (1, 2))
+    locks.take_over(another)
+    assert not again.over
+    locks.unlock("a", 0, 10)
+    assert (again.over, again.status, other.over) == (True, 0, False)
+
+
 @pytest.mark.parametrize("end", [lambda wait: wait.end(NtStatus.CANCELLED), LockWait.give_up])
 def test_a_cancelled_one_leaves_the_queue_and_is_not_granted_later(end):
     locks = holding(exclusive("a", 0, 10))

@@ -264,6 +264,38 @@ PACKED = [
         """,
     ),
     Packed(
+        "QUERY_NETWORK_INTERFACE_INFO",
+        fsctl.pack_network_interfaces(
+            [
+                fsctl.NetworkInterface(2, 1, 1_000_000_000, b"\xc0\x00\x02\x07"),
+                fsctl.NetworkInterface(2, 1, 1_000_000_000, bytes(range(16))),
+            ],
+            304,
+        ),
+        f"""
+            98 00 00 00               # Next
+            02 00 00 00               # IfIndex
+            01 00 00 00               # Capability: RSS_CAPABLE
+            00 00 00 00               # Reserved
+            00 ca 9a 3b 00 00 00 00   # LinkSpeed
+            02 00                     # Family: InterNetwork
+            00 00                     # Port
+            c0 00 02 07               # IPv4Address
+            {"00" * 120}
+            00 00 00 00               # Next: none
+            02 00 00 00
+            01 00 00 00
+            00 00 00 00
+            00 ca 9a 3b 00 00 00 00
+            17 00                     # Family: InterNetworkV6
+            00 00                     # Port
+            00 00 00 00               # FlowInfo
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+            00 00 00 00               # ScopeId
+            {"00" * 100}
+        """,
+    ),
+    Packed(
         "SRV_COPYCHUNK", fsctl.pack_copychunk(1, 0, 4096), "01 00 00 00 00 00 00 00 00 10 00 00"
     ),
     Packed(
