@@ -163,10 +163,19 @@ def test_a_share_that_served_nothing_is_shown_by_status_and_not_at_the_end() -> 
     assert "a: 1 connected, 0 files open, engine sync\n  nothing was read" in report(idle)
 
 
+def test_a_session_of_several_connections_shows_how_many_there_are() -> None:
+    session = DOCUMENT["sessions"][0]
+    names = [session["client"], "127.0.0.1:50001", "127.0.0.1:50002"]
+    shown = report({**DOCUMENT, "sessions": [{**session, "channels": names}]})
+    assert "127.0.0.1:50000 +2" in shown
+    assert " +" not in report({**DOCUMENT, "sessions": [{**session, "channels": names[:1]}]})
+
+
 def test_everything_fits_80_columns() -> None:
     session = {**DOCUMENT["sessions"][0], "signing": "AES-GMAC", "opens": 16384}
     session |= {"id": "0xffffffff", "user": "somebody@example.org", "since": 3e5}
     session["client"] = "[2001:db8:1234:5678:9abc:def0:1234:5678]:50000"
+    session["channels"] = [session["client"]] * 32
     opened = {"share": "music", "path": "p" * 500 + "/the-end", "user": "ann", "access": "rwd"}
     share = {"name": "m", "engine": "nowait+threads", "engine_notes": "uring: no io_uring; " * 9}
     share |= {field.name: 10**15 for field in fields(Stats)}

@@ -53,6 +53,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         signing = "enabled"
         encryption = "desired"
         leases = false
+        multichannel = false
+        interfaces = ["eth0", "192.0.2.7"]
         log_format = "json"
         status_socket = "run/status.sock"
         [server.limits]
@@ -98,6 +100,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         signing="enabled",
         encryption="desired",
         leases=False,
+        multichannel=False,
+        interfaces=("eth0", "192.0.2.7"),
         limits=Limits(
             connections=10,
             connections_per_address=5,
