@@ -1,11 +1,14 @@
 """Requests that take long: the interim response, and CANCEL."""
 
+from itertools import pairwise
 from struct import pack
 
 import pytest
+import trio
+import trio.testing
 
 from smbd.commands.reply import NO_REPLY
-from smbd.interims import FOR_FILES_AFTER, FOR_OTHERS_AFTER
+from smbd.interims import FOR_FILES_AFTER, FOR_OTHERS_AFTER, Interims
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -249,3 +252,32 @@ async def test_the_end_of_a_tree_ends_a_lock_that_waits(tmp_path, mock_clock):
         # Which of the two closes first decides whether the lock is granted before it dies.
         assert by_command[LOCK].status in {0, NtStatus.RANGE_NOT_LOCKED}
         assert not list(stage.service.tables.opens)
+
+
+class Teller:
+    """The place of a dispatch: it writes down which requests were told of."""
+
+    def __init__(self):
+        self.told = []
+
+    def tell(self, request, _answers):
+        self.told.append(request)
+
+
+async def test_of_many_that_are_due_together_some_are_told_of_in_a_turn_of_the_loop(mock_clock):
+    teller = Teller()
+    interims = Interims(teller.tell)
+    for number in range(1000):
+        interims.begin(number, [], for_others=True)
+    turns = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(interims.run)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(FOR_OTHERS_AFTER)
+        while len(teller.told) < 1000:
+            turns.append(len(teller.told))
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    turns.append(1000)
+    assert max(later - earlier for earlier, later in pairwise(turns)) <= 128
+    assert teller.told == list(range(1000))
