@@ -205,12 +205,56 @@ async def _overwritten(rivals: _Rivals) -> bool:
     return lost
 
 
+async def _stream_of_a_deleted_file(rivals: _Rivals) -> bool:
+    """Whether somebody wrote with success into a stream of a file that has no name."""
+    path = rivals.folder / "deleted"
+    doomed = await rivals.one.open("deleted", options=DELETE_ON_CLOSE)
+    name = rivals.prefix + "deleted:stream"
+    disposition = rivals.random.choice((_OPEN_IF, _OVERWRITE_IF))
+    body = messages.create(name, disposition=disposition, access=_READ_WRITE)
+    other = rivals.other
+    _, (opened,) = await rivals.race(
+        rivals.one.peer.request(CLOSE, messages.close(doomed)), other.peer.request(CREATE, body)
+    )
+    if opened.status:
+        return False
+    file_id = opened.file_id
+    written = await other.ask(WRITE, messages.write(file_id, b"precious"))
+    standard = await other.ask(QUERY_INFO, messages.query_info(file_id, _STANDARD))
+    pending = standard.raw[72 + 20]
+    await rivals.close((other, file_id))
+    again = await other.ask(CREATE, messages.create(name, disposition=_OPEN, access=_READ_WRITE))
+    lost = not pending and not written.status and bool(again.status)
+    if not again.status:
+        await rivals.close((other, again.file_id))
+    path.unlink(missing_ok=True)
+    return lost
+
+
+async def _stream_of_an_overwritten_file(rivals: _Rivals) -> bool:
+    """Whether a file lost its streams while somebody had one of them open."""
+    one, other = rivals.one, rivals.other
+    await rivals.close((one, await one.open("target:stream")))
+    body = messages.create(rivals.prefix + "target:stream", disposition=_OPEN, access=_READ_WRITE)
+    overwrites = messages.create("target", disposition=_OVERWRITE, access=_READ_WRITE)
+    made, (opened,) = await rivals.race(
+        one.peer.request(CREATE, overwrites), other.peer.request(CREATE, body)
+    )
+    for client, answer in ((one, made), (other, opened)):
+        if not answer.status:
+            await rivals.close((client, answer.file_id))
+    (rivals.folder / "target").unlink()
+    return not made.status and not opened.status
+
+
 _RACES: dict[str, Callable[[_Rivals], Awaitable[bool]]] = {
     "CREATE against a CLOSE that deletes": _deleting_close,
     "CREATE against a rename over the file": _replacing(_RENAME),
     "CREATE against a link over the file": _replacing(_LINK),
     "CREATE in a folder that is renamed": _folder_renamed,
     "CREATE in a folder that is marked for deletion": _marked_folder,
+    "CREATE of a stream against a CLOSE that deletes its file": _stream_of_a_deleted_file,
+    "open of a stream against a CREATE that overwrites its file": _stream_of_an_overwritten_file,
     "open against a CREATE that overwrites": _overwritten,
 }
 
