@@ -49,13 +49,18 @@ class Aside:
         data or attributes may be one event, and one change several events: the report, which comes
         after all of them, tells of them all.
         """
-        found = [one for one in self._waiting if one[1].where == where]
-        names = [one for one in found if one[1].action != FileAction.MODIFIED]
-        last = max((at for at, one in enumerate(names) if one[1].action == action), default=-1)
-        for one in found:
-            if one[1].action == FileAction.MODIFIED or one in names[: last + 1]:
-                self._waiting.remove(one)
-        return [one[1] for one in names[: max(last, 0)]]
+        last, before = -1, list[Told]()
+        if action != FileAction.MODIFIED:
+            same = [told.where == where and told.action == action for _, told in self._waiting]
+            last = max((at for at, one in enumerate(same) if one), default=-1)
+        left: deque[tuple[float, Told]] = deque()
+        for at, (due, told) in enumerate(self._waiting):
+            if told.where != where or (told.action != FileAction.MODIFIED and at > last):
+                left.append((due, told))
+            elif told.action != FileAction.MODIFIED and at < last:
+                before.append(told)
+        self._waiting = left
+        return before
 
     def pop(self, now: float) -> Iterator[Told]:
         """Those that nobody has reported in time."""
