@@ -93,18 +93,22 @@ def _engine(share: ShareConfig) -> list[str]:
     from aio import describe  # noqa: PLC0415 -- trio and cffi: 0.2 s that an error need not wait for
 
     description = describe(share.path, share.engine, **share.engine_options)
-    watched = []
-    if share.watch:
-        from smbd.vfs.watches import describe as describe_watch  # noqa: PLC0415 -- as above
-
-        watched = [f"other programs' changes: {describe_watch(share.path)}"]
     return [
         *description.notes,
         f"engine {description.engine} on {description.file_system}",
         f"reads: {description.reads}",
         f"writes: {description.writes}",
-        *watched,
+        *_watched(share),
     ]
+
+
+def _watched(share: ShareConfig) -> list[str]:
+    """Say how this share's clients would hear of other programs' changes, if they should."""
+    if not share.watch:
+        return []
+    from smbd.vfs.watches import describe  # noqa: PLC0415 -- as above
+
+    return [f"other programs' changes: {describe(share.path)}"]
 
 
 def _offers() -> list[str]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from aio import kernel
+from aio.mounted import learn_type, look_at
+from smbd.vfs.blocking import asks_others
 from smbd.vfs.lookup import closed_after
 from smbd.vfs.names import is_store
 
@@ -216,23 +218,35 @@ def _open_below(top: int, path: str) -> int:
 
 
 def describe(path: Path) -> str:
-    """How changes in a directory would be heard of, for people; OSError."""
+    """How changes below a directory would be heard of, and what comes of it; for people.  OSError.
+
+    Blocks.
+    """
     found, reasons = open_watches()
-    fd = os.open(path, _DIRECTORY & ~os.O_NOFOLLOW)
     try:
-        for watches in found:
-            try:
-                watches.mark(fd, directory=True)
-            except OSError as error:
-                reasons += f"{'; ' if reasons else ''}{watches.name}: {error.strerror}"
-                continue
-            why = f" ({reasons})" if reasons else ""
-            return f"{watches.name}{why}"
+        with closed_after(os.open(path, _DIRECTORY & ~os.O_NOFOLLOW)) as fd:
+            look = look_at(fd)
+            learn_type(fd, look)
+            for watches in found:
+                try:
+                    watches.mark(fd, directory=True)
+                except OSError as error:
+                    reasons += f"{'; ' if reasons else ''}{watches.name}: {error.strerror}"
+                    continue
+                return _description(watches, reasons, elsewhere=asks_others(look))
     finally:
-        os.close(fd)
         for watches in found:
             watches.close()
-    return f"by nothing ({reasons})"
+    return f"not seen, so clients cache nothing ({reasons})"
+
+
+def _description(watches: Watches, reasons: str, *, elsewhere: bool) -> str:
+    why = f" ({reasons})" if reasons else ""
+    if elsewhere:
+        return f"{watches.name}{why}, of this machine alone, so clients cache nothing"
+    if watches.tells_ours:
+        return f"{watches.name}{why}"
+    return f"{watches.name}{why}, which does not say whose they are, so clients cache nothing"
 
 
 def _read(fd: int) -> bytes:

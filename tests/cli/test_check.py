@@ -48,6 +48,16 @@ def test_what_can_be_served_is_told_with_its_engine(
     assert not (tmp_path / "pw").exists()
 
 
+def test_a_share_that_is_watched_says_by_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbd.vfs.watches.describe", lambda path: f"as {path} can")
+    shares = "[shares.a]\npath = '.'\n[shares.b]\npath = '.'\nwatch = false\n"
+    assert check(tmp_path, f"[server]\nwatch = true\n[users.ann]\npassword = 'x'\n{shares}") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count(f"  other programs' changes: as {tmp_path} can") == 1
+
+
 def test_the_kernels_offers_are_shown_with_their_reasons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,11 +194,19 @@ def test_a_walk_marks_directories_and_follows_no_link(tmp_path):
 def test_what_a_folder_is_watched_by_is_described(tmp_path, monkeypatch):
     opened(watches.Fanotify).close()
     assert watches.describe(tmp_path) == "fanotify"
+    monkeypatch.setattr(watches, "asks_others", lambda _: True)
+    alone = "fanotify, of this machine alone, so clients cache nothing"
+    assert watches.describe(tmp_path) == alone
+    monkeypatch.undo()
 
     def refused():
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(kernel, "fanotify_init", refused)
-    assert watches.describe(tmp_path) == "inotify (fanotify: Operation not permitted)"
+    by_inotify = (
+        "inotify (fanotify: Operation not permitted), which does not say whose they are, "
+        "so clients cache nothing"
+    )
+    assert watches.describe(tmp_path) == by_inotify
     monkeypatch.setattr(kernel, "inotify_init", refused)
-    assert watches.describe(tmp_path).startswith("by nothing (fanotify: Operation")
+    assert watches.describe(tmp_path).startswith("not seen, so clients cache nothing (fanotify: O")
