@@ -171,6 +171,17 @@ def test_a_session_of_several_connections_shows_how_many_there_are() -> None:
     assert " +" not in report({**DOCUMENT, "sessions": [{**session, "channels": names[:1]}]})
 
 
+def test_what_is_heard_of_other_programs_is_shown_where_a_share_is_watched() -> None:
+    share = {"name": "a", "engine": "sync", "watch": True}
+    counts = {"marks": 3, "events": 10, "ours": 4, "overflows": 1}
+    document = {"shares": [share], "local_changes": {"by": "fanotify, inotify", **counts}}
+    assert report(document).split("\n\n")[1] == (
+        "watched for other programs' changes, by fanotify, inotify: a\n"
+        "  3 files and folders, 10 changes told, 4 of them smbd's own, 1 overflows"
+    )
+    assert "watched" not in report({"shares": [share], "local_changes": {"by": "", **counts}})
+
+
 def test_everything_fits_80_columns() -> None:
     session = {**DOCUMENT["sessions"][0], "signing": "AES-GMAC", "opens": 16384}
     session |= {"id": "0xffffffff", "user": "somebody@example.org", "since": 3e5}
