@@ -12,7 +12,7 @@ from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
 from smbd.share import Share
-from smbd.state import Client, FileEvent, Open, PipeOpen, Tables, Wait
+from smbd.state import UNUSED, Client, FileEvent, Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
@@ -271,6 +271,8 @@ class Request:
         """
         if self.held is not None or self.connection.negotiated.dialect < Dialect.SMB_3_0:
             return
+        if found.channel_sequence == UNUSED:
+            self.tables.creations.used(found)
         replay = bool(self.flags & Flags.REPLAY_OPERATION)
         follows = found.follow_sequence(self.sequence & 0xFFFF, replay=replay)
         if not follows and self.row.modifies:

@@ -209,9 +209,7 @@ class Session:
         """
         self.suspended = True
         while self.channels:
-            channel = self.channels.pop()
-            self.listeners.lost(channel)
-            channel.end()
+            self.channels.pop().end()
 
     def connect(
         self, share: Share | None, maximal_access: int, *, encrypt: bool, root: Root | None = None

@@ -90,7 +90,9 @@ def close_at_once(service: Service, open_: Open) -> None:
 
 
 def _may_wait(open_: Open) -> bool:
-    if open_.kept_write_time is not None or open_.file.stream is not None:
+    durable, is_stream = open_.durable, open_.file.stream is not None
+    is_recorded = durable is not None and durable.recorded
+    if open_.kept_write_time is not None or is_stream or is_recorded:
         return True
     link = open_.link
     return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
@@ -118,6 +120,8 @@ def _close_file(open_: Open) -> None:
     """
     if open_.kept_write_time is not None:
         write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
+    if open_.durable is not None:
+        open_.durable.forget()
     try:
         open_.file.settle()
     finally:
@@ -181,19 +185,6 @@ async def closed_on_error(service: Service, open_: Open) -> AsyncIterator[None]:
             raise
 
 
-def lose_connection(connection: Connection) -> None:
-    """Nothing can be told over a connection any more.
-
-    Breaks that are not acknowledged are sent again over another connection of the same client; a
-    client that has none gives way.
-    """
-    for channel in connection.channels.values():
-        channel.session.listeners.lost(channel)
-    client, connection.lease_client = connection.lease_client, None
-    if client is not None:
-        client.lost(connection)
-
-
 async def end_tree(service: Service, tree: Tree) -> None:
     """Disconnect a tree and close the opens of it ([MS-SMB2] 3.3.5.8)."""
     tree.session.disconnect(tree)
@@ -203,22 +194,83 @@ async def end_tree(service: Service, tree: Tree) -> None:
 async def lose_channel(service: Service, channel: Channel) -> None:
     """A connection has ended, and nothing of it is in work any more ([MS-SMB2] 3.3.7.1).
 
-    A session goes on with its other channels, and ends with its last one.
+    A session goes on with its other channels, and ends with its last one: but for its durable
+    opens.  What was told over the channel comes last.  An open whose caching is being broken is not
+    preserved, and whoever waits for that must not look again before it is closed.
     """
-    if not channel.session.lose(channel):
-        await end_session(service, channel.session)
+    session = channel.session
+    if not session.lose(channel):
+        await end_session(service, session, preserve=True)
+    session.listeners.lost(channel)
 
 
-async def end_session(service: Service, session: Session) -> None:
-    """Forget a session and close all that it holds ([MS-SMB2] 3.3.5.6)."""
+async def lose_connection(service: Service, connection: Connection) -> None:
+    """The same for all its channels; then nothing more can be told over it.
+
+    What was told and not acknowledged is told again over another connection of the same client, and
+    the client gives way if it has none.
+    """
+    channels = connection.channels
+    while channels:
+        channel = next(iter(channels.values()))
+        with wall(f"{connection.client}: the end of a channel"):
+            await lose_channel(service, channel)
+        channels.pop(channel.session.session_id, None)
+    client, connection.lease_client = connection.lease_client, None
+    if client is not None:
+        client.lost(connection)
+
+
+async def end_session(service: Service, session: Session, *, preserve: bool = False) -> None:
+    """Forget a session and close all that it holds ([MS-SMB2] 3.3.5.6).
+
+    With `preserve` its durable opens are parked: its client may come back for them.
+    """
+    channels = list(session.channels)
     service.sessions.pop(session.session_id, None)
     session.forget()
     for tree in list(session.trees.values()):
         session.disconnect(tree)
     try:
+        if preserve:
+            await _park(service, session)
         await _close_all(service, lambda: [*session.pipes.values(), *session.opens.values()])
     finally:
         session.memory.end()
+        for channel in channels:
+            session.listeners.lost(channel)
+
+
+async def _park(service: Service, session: Session) -> None:
+    """Park what may outlive a session, as far as there is room."""
+    turn = Turn(service.turns)
+    turn.begin()
+    with trio.CancelScope(shield=True):
+        for open_ in list(session.opens.values()):
+            await turn.pause()
+            if open_.holder is not None:
+                service.tables.park(open_, service.clock())
+
+
+async def end_all_parked(service: Service) -> None:
+    """The server ends: nothing is parked any more.  Persistent handles stay in their records."""
+    durable = service.tables.durable
+    durable.limit = 0
+    if service.records is not None:
+        service.records.kept = True
+        for open_ in durable.persistent:
+            open_.delete_on_close = False
+            if open_.link is not None and open_.link.delete_pending:
+                open_.link.doom(doomed=False)
+    durable.end_all()
+    await end_parked(service, durable.take_ended())
+
+
+async def end_parked(service: Service, opens: list[Open]) -> None:
+    """Close parked opens whose time is over, or that others want; the list is empty then."""
+    with trio.CancelScope(shield=True):
+        await _close_each(service, [*opens])
+        service.dispose_unused()
 
 
 async def _close_all(service: Service, left: Callable[[], list[Open | PipeOpen]]) -> None:

@@ -68,6 +68,8 @@ class Options:
     signing: Literal["required", "enabled"] = "required"
     encryption: Literal["off", "desired", "required"] = "off"
     leases: bool = True  # and oplocks
+    continuous: bool = False  # with state_directory: handles outlive the server
+    state_directory: Path | None = None
     min_dialect: str = "2.0.2"
     max_dialect: str = "3.1.1"
     multichannel: bool = True
@@ -93,6 +95,7 @@ class Options:
             multichannel=self.multichannel,
             interfaces=None if self.interfaces is None else tuple(self.interfaces),
             limits=self.limits,
+            state_directory=self.state_directory,
             status_socket=self.status_socket,
         )
         share = ShareConfig(
@@ -104,6 +107,7 @@ class Options:
             encryption=self.encryption,
             leases=self.leases,
             watch=self.watch,
+            continuous=self.continuous,
             engine=self.engine,
             engine_options=self.engine_options or {},
         )

@@ -50,6 +50,7 @@ _OPENS: Sequence[Column] = (
     ("user", "user", str),
     ("access", "access", str),
     ("caching", "cached by", str),
+    ("parked", "kept for", in_seconds),
 )
 _LOCKS: Sequence[Column] = (
     ("share", "share", str),

@@ -1,7 +1,17 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, in agreement with its other opens."""
 
-from smbd.commands import aapl, create_contexts
+from smbd.commands import aapl, create_contexts, reopening
 from smbd.commands.create_contexts import Asked
+from smbd.commands.create_response import granted_level, respond
+from smbd.commands.durable import (
+    AskedDurability,
+    asked_durability,
+    asks_for_persistence,
+    grant,
+    in_creation,
+    make_eligible_for_replay,
+)
+from smbd.commands.durable import answers as durability_answers
 from smbd.commands.entering import check_limits, enter, entered, leased_by
 from smbd.commands.leases import opened
 from smbd.fsa import security
@@ -15,8 +25,9 @@ from smbd.fsa.opening import (
 )
 from smbd.fsa.streams import open_or_create_stream
 from smbd.ntstatus import NtError, NtStatus
+from smbd.persistence import remember
 from smbd.request import Reply, Request
-from smbd.state import ADDED, WRITTEN, Change, Open, Operation, Wait, level_of, modified
+from smbd.state import ADDED, WRITTEN, Change, Open, Operation, Wait, modified
 from smbd.teardown import closed_on_error
 from smbd.vfs import fold, parse_name
 from smbd.waiting import in_turn, until
@@ -28,8 +39,6 @@ from smbd.wire.create import (
     CreateOptions,
     CreateRequest,
     ImpersonationLevel,
-    OplockLevel,
-    pack_create_response,
     parse_create_request,
 )
 from smbd.wire.create_contexts import ContextName
@@ -53,10 +62,28 @@ _OPENS = (CreateDisposition.OPEN, CreateDisposition.OPEN_IF)
 def try_now(request: Request) -> Reply | None:
     """Open what the kernel has in its caches: 40 us, where a worker takes 200 (measured)."""
     message = parse_create_request(request.frame)
-    if message.create_disposition not in _OPENS:
+    durability = asked_durability(request, message)
+    if durability is not None:
+        again = reopening.at_once(request, message, durability)
+        if again is not None or durability.reconnect is not None:
+            return again
+    if message.create_disposition not in _OPENS or asks_for_persistence(request, durability):
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
+    entered_ = _enter_cached(request, message, asked)
+    if entered_ is None:
+        return None
+    open_, found = entered_
+    if durability is not None:
+        grant(request, message, asked, durability, open_, found.action)
+    return _finish(request, message, asked, durability, open_, found)
+
+
+def _enter_cached(
+    request: Request, message: CreateRequest, asked: Asked
+) -> tuple[Open, Found] | None:
+    """The Open of what the kernel has in its caches; None if that, or others, may have to wait."""
     wanted, root = _wanted(request, message, asked), request.live_root()
     if wanted.stream:
         return None  # its content has to be brought first
@@ -78,46 +105,47 @@ def try_now(request: Request) -> Reply | None:
         open_.give_up()
         found.file.close()
         return None
-    return _finish(request, open_, found, asked)
+    return open_, found
 
 
 async def run(request: Request) -> Reply:
     """Open; whatever ends this early leaves no descriptor and no open behind."""
     message = parse_create_request(request.frame)
+    durability = asked_durability(request, message)
+    if durability is not None:
+        again = await reopening.later(request, message, durability)
+        if again is not None:
+            return again
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
-    open_, found = await _create(request, message, asked, wanted)
-    if found.action == CreateAction.CREATED:
-        named = found.file if found.made is None else found.made
-        stream = modified(CompletionFilter.STREAM_NAME)
-        request.changed(open_, ADDED if named.stream is None else stream)
-    return _finish(request, open_, found, asked)
+    with in_creation(request, durability):
+        open_, found = await _create(request, message, asked, wanted)
+        if found.action == CreateAction.CREATED:
+            named = found.file if found.made is None else found.made
+            stream = modified(CompletionFilter.STREAM_NAME)
+            request.changed(open_, ADDED if named.stream is None else stream)
+        if durability is not None:
+            grant(request, message, asked, durability, open_, found.action)
+            async with closed_on_error(request.service, open_):
+                await remember(request, open_)
+        return _finish(request, message, asked, durability, open_, found)
 
 
-def _finish(request: Request, open_: Open, found: Found, asked: Asked) -> Reply:
-    request.open = open_
+def _finish(
+    request: Request,
+    message: CreateRequest,
+    asked: Asked,
+    durability: AskedDurability | None,
+    open_: Open,
+    found: Found,
+) -> Reply:
+    make_eligible_for_replay(request, durability, open_, found.action)
     contexts = create_contexts.answers(asked, found, open_.caching)
+    contexts += durability_answers(message, durability, open_)
     if asked.aapl is not None:
         contexts.append((ContextName.AAPL, aapl.answer(request, asked.aapl)))
-    return Reply(
-        pack_create_response(
-            _level(open_),
-            found.action,
-            found.information,
-            open_.persistent_id,
-            open_.volatile_id,
-            contexts,
-        )
-    )
-
-
-def _level(open_: Open) -> int:
-    """OplockLevel: what the client may cache."""
-    caching = open_.caching
-    if caching is None:
-        return OplockLevel.NONE
-    return level_of(caching.held) if caching.is_oplock else OplockLevel.LEASE
+    return respond(request, open_, found, granted_level(open_), contexts)
 
 
 async def _create(

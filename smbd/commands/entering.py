@@ -90,7 +90,7 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
 
     Or what to wait for before all of it is tried again.
     """
-    _check_ended(request)
+    check_ended(request)
     opens = request.tables.opens
     open_ = Open(
         opens.new_persistent_id(),
@@ -175,13 +175,13 @@ def leased_by(request: Request, message: CreateRequest, asked: Asked) -> Lease |
 
 def check_limits(request: Request) -> None:
     """Each open costs a descriptor; and what ended while we opened gets none."""
-    _check_ended(request)
+    check_ended(request)
     if not request.live_session().memory.has_room(OPEN):
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
     request.tables.opens.check(request.live_tree().claimants)
 
 
-def _check_ended(request: Request) -> None:
+def check_ended(request: Request) -> None:
     """The session, the tree connect, and the number of handles that one connection may have."""
     service, session = request.service, request.live_session()
     if session.session_id not in service.sessions:

@@ -6,6 +6,7 @@ from functools import partial
 from smbd.commands.caching import tell_change
 from smbd.memory import LOCK
 from smbd.ntstatus import NtError, NtStatus
+from smbd.persistence import remember
 from smbd.request import Reply, Request
 from smbd.state import ByteRange, LockWait, Open
 from smbd.waiting import until
@@ -25,6 +26,12 @@ def try_now(request: Request) -> Reply | None:
     """
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
+    if open_.durable is not None and open_.durable.persistent:
+        return None
+    return _at_once(request, open_, message)
+
+
+def _at_once(request: Request, open_: Open, message: LockRequest) -> Reply | None:
     if _is_replayed(request, open_, message):
         return Reply(EMPTY_RESPONSE)
     if message.locks[0].flags & LockFlags.UNLOCK:
@@ -41,7 +48,20 @@ def try_now(request: Request) -> Reply | None:
 
 
 async def run(request: Request) -> Reply:
-    """Wait until the range comes free; CANCEL ends the wait, and so does a CLOSE."""
+    """Wait until the range comes free; CANCEL ends the wait, and so does a CLOSE.
+
+    Of a persistent handle the disk knows before the client does.
+    """
+    message = parse_lock_request(request.frame)
+    open_ = _prepare(request, message)
+    try:
+        reply = _at_once(request, open_, message) if request.waiting is None else None
+        return reply or await _granted(request, message)
+    finally:
+        await remember(request, open_)  # also what was unlocked before a wrong range
+
+
+async def _granted(request: Request, message: LockRequest) -> Reply:
     wait = request.live_wait()
     assert isinstance(wait, LockWait)
     await until(wait)
@@ -79,11 +99,11 @@ def _settle(open_: Open, sequence: tuple[int, int], status: int) -> None:
 def _is_replayed(request: Request, open_: Open, message: LockRequest) -> bool:
     """Whether it was carried out before the client lost the answer ([MS-SMB2] 3.3.5.14).
 
-    Every Open of 3.x verifies it, with or without MULTI_CHANNEL, as Samba's do.
+    Of 2.1 a durable Open verifies it; of 3.x every one, with or without MULTI_CHANNEL, as Samba's.
     """
-    if request.connection.negotiated.dialect < Dialect.SMB_3_0:
-        return False
-    return open_.has_locked(*message.sequence)
+    dialect, is_durable = request.connection.negotiated.dialect, open_.durable is not None
+    verifies = dialect >= Dialect.SMB_3_0 or (is_durable and dialect == Dialect.SMB_2_1)
+    return verifies and open_.has_locked(*message.sequence)
 
 
 def _prepare(request: Request, message: LockRequest) -> Open:

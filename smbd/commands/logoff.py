@@ -11,5 +11,5 @@ try_now = later  # closing what the session holds may delete files
 async def run(request: Request) -> Reply:
     """End the session; the response is still signed by it."""
     parse_empty_request(request.frame)
-    await end_session(request.service, request.live_session())
+    await end_session(request.service, request.live_session(), preserve=True)
     return Reply(EMPTY_RESPONSE)

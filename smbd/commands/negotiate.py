@@ -43,7 +43,7 @@ def try_now(request: Request) -> Reply | None:
         chosen = _contexts(message)
     elif dialect >= Dialect.SMB_3_0 and message.capabilities & Capabilities.ENCRYPTION:
         chosen.cipher_id = AES_128_CCM
-    connection.negotiated = _agree(request.service.config.server, message, dialect, chosen)
+    connection.negotiated = _agree(request.service, message, dialect, chosen)
     reply = Reply(_response(request.service, connection.negotiated, chosen.answers))
     if dialect == Dialect.SMB_3_1_1:
         connection.preauth = extend_preauth_hash(connection.preauth, request.frame)
@@ -65,7 +65,7 @@ def _smb1(request: Request) -> Reply:
     if "SMB 2.002" in offered and server.min_dialect == Dialect.SMB_2_0_2:
         message = NegotiateRequest(0, 0, bytes(16), [Dialect.SMB_2_0_2], [])
         chosen = Chosen(signing_algorithm(Dialect.SMB_2_0_2))
-        agreed = _agree(server, message, Dialect.SMB_2_0_2, chosen)
+        agreed = _agree(request.service, message, Dialect.SMB_2_0_2, chosen)
         request.connection.negotiated = agreed
         return Reply(_response(request.service, agreed, []))
     # curl's SMB1 client would try again for ever on a connection that is closed without a word.
@@ -162,13 +162,14 @@ def _capabilities(
     return found
 
 
-def _agree(
-    server: ServerConfig, message: NegotiateRequest, dialect: int, chosen: Chosen
-) -> Negotiated:
+def _agree(service: Service, message: NegotiateRequest, dialect: int, chosen: Chosen) -> Negotiated:
     """What the dialect brings ([MS-SMB2] 3.3.5.4)."""
+    server, capabilities = service.config.server, 0
+    if service.records is not None and dialect >= Dialect.SMB_3_0:
+        capabilities = message.capabilities & Capabilities.PERSISTENT_HANDLES
     agreed = Negotiated(
         dialect=dialect,
-        capabilities=_capabilities(server, message, dialect, chosen),
+        capabilities=capabilities | _capabilities(server, message, dialect, chosen),
         security_mode=_security_mode(server),
         cipher_id=chosen.cipher_id,
         signing_algorithm=chosen.signing_algorithm,

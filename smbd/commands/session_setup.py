@@ -116,7 +116,7 @@ async def _begin(
     previous = service.sessions.get(message.previous_session_id)
     if previous is not None and previous is not session and _is_same(previous, identity):
         # A client that comes back after its connection broke.
-        await end_session(service, previous)
+        await end_session(service, previous, preserve=True)
         _check_alive(connection, channel)
     _establish(connection, channel, message, identity)
     connection.logged_in(session)

@@ -8,6 +8,7 @@ from smbd.commands.caching import ask_for_handles, await_handles, tell_change
 from smbd.commands.write_time import restore
 from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
+from smbd.persistence import remember_names
 from smbd.request import Reply, Request
 from smbd.state import Open, modified
 from smbd.waiting import alone, begun
@@ -54,6 +55,7 @@ async def run(request: Request) -> Reply:
     value = kind.parse(message.data)
     open_.require(kind.access)
     await change(request, open_, value)
+    await remember_names(request, open_)
     return Reply(SET_INFO_RESPONSE)
 
 

@@ -6,10 +6,13 @@ from smbd.auth import Identity
 from smbd.events import about
 from smbd.ntstatus import NtError, NtStatus, status_name
 from smbd.request import Reply, Request
+from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
 from smbd.vfs import Root
+from smbd.wire.header import Dialect
 from smbd.wire.tree_connect import (
+    ShareCapabilities,
     ShareFlags,
     ShareType,
     pack_tree_connect_response,
@@ -56,7 +59,15 @@ async def run(request: Request) -> Reply:
         user=user,
         share=share.name,
     )
-    return Reply(pack_tree_connect_response(ShareType.DISK, flags, 0, maximal))
+    continuous = is_continuous(request.service, share, request.connection.negotiated.dialect)
+    capabilities = ShareCapabilities.CONTINUOUS_AVAILABILITY if continuous else 0
+    return Reply(pack_tree_connect_response(ShareType.DISK, flags, capabilities, maximal))
+
+
+def is_continuous(service: Service, share: Share, dialect: int) -> bool:
+    """TreeConnect.Share.IsCA, to a client that knows of it: handles there may be persistent."""
+    records = service.records is not None
+    return share.config.continuous and records and dialect >= Dialect.SMB_3_0
 
 
 def _find(request: Request) -> Share | None:

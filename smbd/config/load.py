@@ -60,6 +60,9 @@ def _server(document: Document) -> ServerConfig:
     key_path = ("server",)
     values = document.table(key_path, schema.SERVER)
     values["limits"] = _limits(document)
+    if "state_directory" in values:
+        where = (*key_path, "state_directory")
+        values["state_directory"] = _path(document, where, values["state_directory"])
     values["status_socket"] = _status_socket(document, values.get("status_socket"))
     server = ServerConfig(**values)
     if not server.listen:
@@ -287,6 +290,7 @@ def _share(
             key_path, "nobody can log in: add [users.NAME], or guest = true to this share"
         )
     check_encryption(document, key_path, share, server)
+    check_continuous(document, key_path, share, server)
     return share
 
 
@@ -320,6 +324,16 @@ def check_encryption(
         document.problem(
             (*key_path, "guest"), "guests have no key to encrypt with, and this share requires it"
         )
+
+
+def check_continuous(
+    document: Findings, key_path: KeyPath, share: ShareConfig, server: ServerConfig
+) -> None:
+    """Note a share whose handles are to outlive a restart, and have no place for that."""
+    if share.continuous and server.state_directory is None:
+        document.problem((*key_path, "continuous"), "needs server.state_directory, a folder")
+    elif share.continuous and not share.leases:
+        document.problem((*key_path, "continuous"), "needs leases")
 
 
 def _path(document: Document, key_path: KeyPath, written: str) -> Path:

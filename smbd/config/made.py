@@ -5,10 +5,15 @@ from dataclasses import fields
 
 from smbd.config import engines, schema
 from smbd.config.lines import KeyPath
-from smbd.config.load import check_encryption, share_name_problem, user_name_problem
+from smbd.config.load import (
+    check_continuous,
+    check_encryption,
+    share_name_problem,
+    user_name_problem,
+)
 from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
 
-_BOOLEANS = ("read_only", "guest", "hidden", "streams", "create", "leases", "watch")
+_BOOLEANS = ("read_only", "guest", "hidden", "streams", "create", "leases", "continuous", "watch")
 _OF_SERVER = (
     "signing",
     "encryption",
@@ -108,3 +113,4 @@ def _share(
             found.problem((*key_path, "users"), f'there is no user "{name}"')
     if share.encryption in {"off", "desired", "required"}:
         check_encryption(found, key_path, share, server)
+    check_continuous(found, key_path, share, server)

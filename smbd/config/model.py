@@ -87,6 +87,7 @@ class Limits:
     # Of a connection without open handles, or with a client that takes no replies; 0: never closed.
     idle_time: float = 900.0
     opens: int = 16384  # handles of one connection
+    parked: int = 4096  # handles kept for clients that have lost their connection
     requests: int = 1024  # of one connection, in work at once
     credits: int = 8192  # held by one connection; Samba's default too
     max_read: int = 8 * _MIB
@@ -111,6 +112,7 @@ class ServerConfig:
     # Names or addresses of those that clients are told of; None: all that `listen` reaches.
     interfaces: tuple[str, ...] | None = None
     limits: Limits = field(default_factory=Limits)
+    state_directory: Path | None = None  # for what outlives a restart
     status_socket: Path | None = None
     log_format: LogFormat = "text"
     metrics: Address | None = None  # where Prometheus may ask; None: nowhere
@@ -147,6 +149,7 @@ class ShareConfig:
     streams: bool = True
     encryption: Encryption = "off"
     leases: bool = True  # and oplocks
+    continuous: bool = False  # its handles outlive a restart of the server
     engine: str = DEFAULT_SPEC
     engine_options: Mapping[str, int] = field(default_factory=dict)
     create: bool = False

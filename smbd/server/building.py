@@ -36,8 +36,16 @@ async def build_service(config: Config, blocking: Blocking) -> Service:
     """Open every share; OSError if a directory cannot be."""
     shares = await open_shares(config.shares, {})
     tables = Tables(OpenTable(most_opens(config)))
+    bound_parked(tables, config)
     clock = trio.lowlevel.current_clock().current_time
     return Service(config, authenticator(config), shares, blocking, tables, clock)
+
+
+def bound_parked(tables: Tables, config: Config) -> None:
+    """The limits of what is kept for clients that have lost their connection."""
+    limits = config.server.limits
+    tables.durable.limit = limits.parked
+    tables.durable.account.open(limits.memory)
 
 
 def authenticator(config: Config) -> Authenticator:

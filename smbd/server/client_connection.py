@@ -14,7 +14,7 @@ from smbd.ntstatus import ProtocolError
 from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
-from smbd.teardown import end_session, lose_channel, lose_connection
+from smbd.teardown import end_session, lose_connection
 from smbd.transport import Transport
 from smbd.wall import wall
 
@@ -191,18 +191,13 @@ class ClientConnection:
         """Close all that the client held: also that which a deletion waits for."""
         self._dispatch = None  # and with it the requests that it still knew
         self.connection.on_login = _nobody  # the way back to here: its memory is free at once
-        with wall(f"{self.name}: what it has not acknowledged"):
-            lose_connection(self.connection)
         with wall(f"{self.name}: hanging up"):
             self.transport.close()
-        channels, bindings = self.connection.channels, self.connection.bindings
+        bindings = self.connection.bindings
         while bindings:
             bindings.popitem()[1].end()
-        while channels:
-            channel = next(iter(channels.values()))
-            with wall(f"{self.name}: the end of a channel"):
-                await lose_channel(self._service, channel)
-            channels.pop(channel.session.session_id, None)
+        with wall(f"{self.name}: the loss of the connection"):
+            await lose_connection(self._service, self.connection)
         self._admission.leave(self.connection.address, unauthenticated=self._unauthenticated)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from smbd.auth import Authenticator
 from smbd.config import Config, ConfigError, ServerConfig
 from smbd.events import about
-from smbd.server.building import authenticator, open_shares
+from smbd.server.building import authenticator, bound_parked, open_shares
 from smbd.server.descriptors import most_opens
 from smbd.service import Service
 from smbd.share import Share
@@ -19,7 +19,7 @@ from smbd.share import Share
 _log = logging.getLogger("smbd")
 
 # Settings that are set up once, at the start.
-_FIXED = ("listen", "status_socket", "log_format", "metrics", "mdns")
+_FIXED = ("listen", "state_directory", "status_socket", "log_format", "metrics", "mdns")
 
 
 async def reload(service: Service, reread: Callable[[], Config]) -> bool:
@@ -68,6 +68,7 @@ def _apply(
     service.config = replace(config, server=_with_fixed(config.server, running))
     service.authenticator = users
     service.tables.opens.limit = most_opens(config)
+    bound_parked(service.tables, config)
     for wanted in config.shares:
         shares[wanted.name.lower()].config = wanted
     gone = [share for key, share in service.shares.items() if shares.get(key) is not share]

@@ -23,6 +23,7 @@ from smbd.server.watching import Watching
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
+from smbd.teardown import end_all_parked
 from smbd.turns import Turn
 from smbd.wall import behind_wall, wall
 from smbd.wire.fsctl import NetworkInterface
@@ -192,5 +193,7 @@ class Server:
                 nursery.start_soon(behind_wall, f"{client.name}: the end", client.finish, deadline)
         with wall("flushing"):
             await flush(self.service)
+        with wall("the end of parked opens"):
+            await end_all_parked(self.service)
         for client in self._clients:
             client.end()

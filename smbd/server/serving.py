@@ -13,9 +13,10 @@ from smbd.config import Config, ServerConfig
 from smbd.server import announcing, control, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
+from smbd.server.restoring import restore_handles
 from smbd.server.server import Server
 from smbd.server.sweeping import sweep
-from smbd.server.tending import meet, tend
+from smbd.server.tending import close_parked, meet, tend
 from smbd.service import Service
 from smbd.share import Share
 from smbd.wall import behind_wall, kept_running, wall
@@ -35,6 +36,8 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         stack.push_async_callback(_close_pool, pool)
         service = await build_service(config, pool.run)
         stack.push_async_callback(_close_shares, service)
+        stack.callback(_close_records, service)
+        await restore_handles(service)
         # All are bound before there is a nursery, which would wrap the OSError.
         sockets = _Sockets(config.server, stack)
         body = _Body()
@@ -44,6 +47,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
             helping.start_soon(server.accept, sockets.smb)
             helping.start_soon(meet, service.deadlines)
             helping.start_soon(server.watching.run)
+            helping.start_soon(close_parked, service)
             helping.start_soon(kept_running, "tending", tend, server, pool.run)
             helping.start_soon(kept_running, "sweeping", sweep, service)
             for listener in sockets.control:
@@ -105,6 +109,11 @@ def _bound(stack: AsyncExitStack, *listeners: socket.socket) -> list[socket.sock
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _close_records(service: Service) -> None:
+    if service.records is not None:
+        service.records.close()
 
 
 async def _close_pool(pool: WorkerPool) -> None:

@@ -70,6 +70,7 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
             "without_login": admission.unauthenticated,
             "refused": admission.refused,
         },
+        "parked": len(service.tables.durable),
         "failed_logins": service.throttle.total,
         "local_changes": _local_changes(service),
         "shares": [
@@ -140,7 +141,14 @@ def _open(service: Service, open_: Open) -> dict[str, Any]:
         "session": hex(open_.session_id),
         "access": _letters(open_.granted_access),
         **({"caching": _cached(open_.caching)} if open_.caching is not None else {}),
+        **_kept_for(service, open_),
     }
+
+
+def _kept_for(service: Service, open_: Open) -> dict[str, Any]:
+    """The seconds for which it is kept for a client that has lost its connection, if it is."""
+    due = service.tables.durable.due(open_)
+    return {} if due is None else {"parked": max(due - service.clock(), 0.0)}
 
 
 def _cached(caching: Caching) -> str:
@@ -164,6 +172,8 @@ def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:
 
 
 def _user(service: Service, open_: Open) -> str:
+    if open_.holder is None and open_.durable is not None:
+        return open_.durable.owner.user
     session = service.sessions.get(open_.session_id)
     return "" if session is None else _owner(session)
 

@@ -10,8 +10,10 @@ import trio
 
 from aio import kernel
 from smbd.server.server import Server
+from smbd.service import Service
 from smbd.state import Deadlines
-from smbd.wall import wall
+from smbd.teardown import end_parked
+from smbd.wall import behind_wall, wall
 
 _EVERY = 1.0  # seconds
 _BUSY_EVERY = 10  # times as long, while clients hold something
@@ -51,6 +53,21 @@ async def meet(deadlines: Deadlines) -> None:
             await earlier.wait()
         with wall("a deadline"):
             deadlines.pass_(trio.current_time())
+
+
+async def close_parked(service: Service) -> None:
+    """Close parked opens once they have ended, until cancelled: none waits for another's disk."""
+    durable = service.tables.durable
+    async with trio.open_nursery() as nursery:
+        while True:
+            more = trio.Event()
+            durable.wake = more.set
+            ended = durable.take_ended()
+            if ended:
+                what = "the end of parked opens"
+                nursery.start_soon(behind_wall, what, end_parked, service, ended)
+            else:
+                await more.wait()
 
 
 def _unaccounted(server: Server) -> int:

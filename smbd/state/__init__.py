@@ -5,6 +5,8 @@ from smbd.state.cachings import Cachings
 from smbd.state.changes import Change, Changes, Flight
 from smbd.state.client import Client, Listener, Listeners, WantedCaching
 from smbd.state.deadlines import Deadline, Deadlines
+from smbd.state.durability import Creation, Durability, timeout_of
+from smbd.state.durable import Claim, DurableOpens
 from smbd.state.file_event import ADDED, REMOVED, FileEvent, linked, modified, renamed
 from smbd.state.file_state import FileState, Link
 from smbd.state.files import FileTable
@@ -15,10 +17,11 @@ from smbd.state.local import LocalChanges, Mark, Watched
 from smbd.state.lock_sets import ByteRange
 from smbd.state.locks import ByteRangeLocks, LockWait
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
-from smbd.state.open import Enumeration, Open
+from smbd.state.open import UNUSED, Enumeration, Open
 from smbd.state.opens import OpenTable
 from smbd.state.pipe import PipeOpen
 from smbd.state.queues import Queues
+from smbd.state.replay import Creations
 from smbd.state.tables import Tables
 from smbd.state.waits import Place, Wait
 
@@ -26,6 +29,7 @@ __all__ = [
     "ADDED",
     "OPLOCKS",
     "REMOVED",
+    "UNUSED",
     "WRITTEN",
     "Break",
     "ByteRange",
@@ -36,9 +40,14 @@ __all__ = [
     "ChangeNotifyEntry",
     "ChangeNotifyList",
     "Changes",
+    "Claim",
     "Client",
+    "Creation",
+    "Creations",
     "Deadline",
     "Deadlines",
+    "Durability",
+    "DurableOpens",
     "Enumeration",
     "FileEvent",
     "FileState",
@@ -67,4 +76,5 @@ __all__ = [
     "linked",
     "modified",
     "renamed",
+    "timeout_of",
 ]

@@ -5,6 +5,7 @@ is a Caching that all opens with its key have together, an oplock one that belon
 batch is all three rights, exclusive READ and WRITE, level II READ alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
@@ -161,6 +162,8 @@ class Caching:
     offered: int = 0  # while it breaks: what its client may acknowledge at most
     opens: int = 0
     using: int = 0  # those of the opens that do more than look
+    parked: dict[Owner, Callable[[], None]] = field(default_factory=dict)  # and how each is ended
+    persistent: int = 0  # those of the opens for whose client a break waits, connected or not
     _deadline: Deadline | None = None
 
     def __post_init__(self) -> None:
@@ -203,6 +206,8 @@ class Caching:
         if kept == self.kept:
             return
         self.file.put(self, self.held, kept)
+        if self.parked and self._end_parked():
+            return
         if not self.is_breaking:
             self._count_epoch()
             self._tell(kept, now)
@@ -232,14 +237,23 @@ class Caching:
         if self.held != self.kept and not self.is_breaking:
             self._tell(self.kept | (R if self.held & (H | W) else 0), now)
 
+    def tell_again(self) -> None:
+        """Its client has come back: a break that waits for it is told now."""
+        if self.is_breaking:
+            self.teller.tell(self.notification)
+
     def expire(self) -> None:
         """The client did not acknowledge in time: it has nothing any more (3.3.6.1, 3.3.6.5)."""
         self.file.figures.expired += 1
         self.settle(0)
 
     def give_way(self) -> None:
-        """There is no connection to the client: what it would be left with is what it has."""
-        self.settle(self.kept)
+        """There is no connection to the client: what it would be left with is what it has.
+
+        But for a persistent open: its client has until the deadline to come back and be told.
+        """
+        if not self.persistent:
+            self.settle(self.kept)
 
     def settle(self, state: int) -> None:
         """No break is under way any more; the requests that wait for the file look again."""
@@ -256,13 +270,23 @@ class Caching:
 
     def _tell(self, left: int, now: float) -> None:
         self.file.figures.breaks += 1
-        if not self.teller.tell(Break(self, self.held, left, bool(self.held & (H | W)))):
+        told = self.teller.tell(Break(self, self.held, left, bool(self.held & (H | W))))
+        if not told and not self.persistent:
             self.give_way()
         elif self.held & (H | W):
             self.offered = left
             self._deadline = self.file.deadlines.at(now + PATIENCE, self.expire)
         else:
             self.settle(left)  # nothing is written and no handle kept: there is nothing to say
+
+    def _end_parked(self) -> bool:
+        """End those of its opens that are parked; whether those are all.
+
+        If so there is nobody to be told, and what is held goes with the last of them.
+        """
+        for end in list(self.parked.values()):
+            end()
+        return len(self.parked) == self.opens
 
     def _stop(self) -> None:
         if self._deadline is not None:

@@ -169,6 +169,12 @@ class ClientTable:
 
     def join(self, guid: bytes, user: str, listener: Listener) -> Client:
         """The client that has one more connection.  One without a ClientGuid has no other."""
+        client = self.known(guid, user)
+        client.join(listener)
+        return client
+
+    def known(self, guid: bytes, user: str) -> Client:
+        """The client that a user's ClientGuid means; it is forgotten when it has nothing more."""
         key = guid, user
         client = self._clients.get(key)
         if client is None:
@@ -176,7 +182,6 @@ class ClientTable:
             if any(guid):
                 self._clients[key] = client
                 client.forget = lambda: self._forget(key)
-        client.join(listener)
         return client
 
     def _forget(self, key: tuple[bytes, str]) -> None:

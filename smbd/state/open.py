@@ -24,9 +24,10 @@ from typing import Self
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
-from smbd.state.caching import Caching
+from smbd.state.caching import Caching, H
 from smbd.state.cachings import Cachings
 from smbd.state.deadlines import Deadlines
+from smbd.state.durability import Creation, Durability
 from smbd.state.file_state import Link
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
@@ -35,6 +36,7 @@ from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
 
 _NO_LOCKS = ByteRangeLocks()
+UNUSED = -1  # the ChannelSequence of no request: so the first one is seen without another look
 _LOCK_SEQUENCES = 64  # [MS-SMB2] 3.3.1.10
 _NO_CACHINGS = Cachings(Deadlines())
 
@@ -84,9 +86,11 @@ class Open:
     claimants: Sequence[str] = ()  # for whom it counts in the table: OpenTable.check
     memory: Holding = field(default_factory=Holding)
     users: int = 0
-    channel_sequence: int = 0  # ChannelSequence; 0 before 3.0
+    channel_sequence: int = 0  # ChannelSequence; 0 before 3.0; UNUSED while nothing has used it
     earlier_users: int = 0  # OutstandingPreRequestCount: those of `users` with an older sequence
     lock_sequences: bytearray | None = None  # LockSequenceArray: each number + 1, or 0
+    durable: Durability | None = None  # IsDurable: it may outlive its connection
+    creation: Creation | None = None  # IsReplayEligible: nothing has used it since its CREATE
     closed: bool = False
     closed_at: int = 0  # FILETIME
 
@@ -94,6 +98,16 @@ class Open:
     def session_id(self) -> int:
         """Of the session that holds it; 0 while it is parked."""
         return 0 if self.holder is None else self.holder.session_id
+
+    @property
+    def is_preserved(self) -> bool:
+        """Whether it outlives the loss of its connection ([MS-SMB2] 3.3.7.1)."""
+        if self.durable is None or self.closed:
+            return False
+        if self.durable.persistent:
+            return True
+        caching = self.caching
+        return caching is not None and bool(caching.kept & H) and not caching.is_breaking
 
     def require(self, access: int) -> None:
         """ACCESS_DENIED unless all of `access` was granted."""
@@ -119,9 +133,9 @@ class Open:
         return not (replay and self.earlier_users)
 
     def ended_one(self, sequence: int) -> None:
-        """A request that was among the users when it came has this ChannelSequence."""
-        if sequence != self.channel_sequence:
-            self.earlier_users -= 1
+        """A request that is among the users ends, which had this ChannelSequence when it came."""
+        is_earlier = sequence != self.channel_sequence
+        self.earlier_users = min(self.earlier_users - is_earlier, self.users - 1)
 
     @staticmethod
     def has_sequence(index: int) -> bool:

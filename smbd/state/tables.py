@@ -12,6 +12,7 @@ from smbd.ntstatus import NtStatus
 from smbd.state.caching import Operation
 from smbd.state.client import ClientTable, WantedCaching
 from smbd.state.deadlines import Deadlines
+from smbd.state.durable import Claim, DurableOpens
 from smbd.state.file_event import FileEvent, modified
 from smbd.state.file_state import Link
 from smbd.state.files import FileTable
@@ -21,6 +22,7 @@ from smbd.state.local import LocalChanges
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
+from smbd.state.replay import Creations
 from smbd.state.waits import Wait
 from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter, FileAction
@@ -38,10 +40,13 @@ class Tables:
     notify: ChangeNotifyList = field(default_factory=ChangeNotifyList)
     clients: ClientTable = field(default_factory=ClientTable)
     local: LocalChanges = field(init=False)
+    durable: DurableOpens = field(init=False)
+    creations: Creations = field(default_factory=Creations)
 
     def __post_init__(self) -> None:
         self.files = FileTable(self.deadlines)
         self.local = LocalChanges(self.notify, self.opens, Guards(self.files), self.deadlines)
+        self.durable = DurableOpens(self.deadlines)
 
     def enter(
         self,
@@ -102,38 +107,60 @@ class Tables:
         open_.closed = True
         open_.memory.end()
         self.opens.remove(open_)
+        self.creations.forget(open_)
+        self.durable.leave(open_)
         if open_.holder is not None:
             open_.holder.leave(open_)
         return self.files.remove(open_)
 
-    def park(self, open_: Open) -> None:
+    def park(self, open_: Open, now: float) -> bool:
         """Its session ends without it: Open.Session, Open.TreeConnect and Open.Connection are NULL.
 
         [MS-SMB2] 3.3.7.1.  It keeps its share modes, locks and descriptor, and counts for its user
-        and its client's network still; no account pays for its memory.
+        and its client's network still.  False: it may not stay, and is held as before.
         """
+        if not open_.is_preserved or not self.durable.has_room_for(open_):
+            return False
         assert open_.holder is not None, "it is held"
+        open_.memory.move(self.durable.account)
+        if open_.caching is not None:
+            open_.caching.memory.move(self.durable.account)
         open_.holder.leave(open_)
         open_.holder = None
-        open_.memory.move(None)
         self.opens.release(open_)
+        self.durable.add(open_, now)
+        return True
+
+    def reclaim(self, claim: Claim, holder: Holder[Open]) -> Open:
+        """Give a parked Open to the session that may have it ([MS-SMB2] 3.3.5.9.7, 3.3.5.9.12).
+
+        NtError as DurableOpens.find and `rehome` say.
+        """
+        open_ = self.durable.find(self.opens, claim)
+        self.rehome(open_, holder)
+        return open_
 
     def rehome(self, open_: Open, holder: Holder[Open]) -> None:
-        """Give a parked Open to another session and tree connect ([MS-SMB2] 3.3.5.9.7, 3.3.5.9.12).
+        """Give a parked Open to another session and tree connect.
 
         It gets a volatile id that has never been used.  INSUFFICIENT_RESOURCES if that connection
         or its client has too much, and the Open stays parked.
         """
         assert open_.holder is None, "it is parked"
-        open_.memory.move(holder.account)
+        caching, moved = open_.caching, list[Holding]()
         try:
+            for held in (open_.memory, caching.memory if caching is not None else Holding()):
+                held.move(holder.account)
+                moved.append(held)
             self.opens.claim(open_, holder.claimants)
         except BaseException:
-            open_.memory.move(None)
+            for held in moved:
+                held.move(self.durable.account)
             raise
+        self.durable.remove(open_)
         open_.volatile_id = self.opens.new_volatile_id()
-        if open_.caching is not None and open_.caching.is_oplock:
-            open_.caching.teller = holder.teller
+        if caching is not None and caching.is_oplock:
+            caching.teller = holder.teller
         open_.holder = holder
         holder.enter(open_)
 

@@ -36,6 +36,17 @@ class ShareFlags:
     ISOLATED_TRANSPORT = 0x00200000
 
 
+class ShareCapabilities:
+    """[MS-SMB2] 2.2.10, Capabilities."""
+
+    DFS = 0x00000008
+    CONTINUOUS_AVAILABILITY = 0x00000010
+    SCALEOUT = 0x00000020
+    CLUSTER = 0x00000040
+    ASYMMETRIC = 0x00000080
+    REDIRECT_TO_OWNER = 0x00000100
+
+
 _REQUEST = Struct(
     "<"
     "H"  # StructureSize, always 9

@@ -20,7 +20,7 @@ from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
 from smbd.memory import Holding
-from smbd.server.tending import meet
+from smbd.server.tending import close_parked, meet
 from smbd.service import Service
 from smbd.session import Session
 from smbd.share import Share
@@ -250,6 +250,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
         nursery.start_soon(stage.dispatch.interims.run)
         nursery.start_soon(meet, stage.service.deadlines)
+        nursery.start_soon(close_parked, stage.service)
         try:
             yield stage
         finally:

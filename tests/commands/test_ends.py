@@ -7,6 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from smbd.ntstatus import NtStatus
+from smbd.state import Durability
 from smbd.teardown import end_open, end_session
 from tests.commands.stage import on_stage
 from tests.core import messages
@@ -101,12 +102,17 @@ async def test_a_second_close_of_an_open_does_nothing(tmp_path, mock_clock):
         assert names(tmp_path) == ["a"]
 
 
+def park(stage, opened):
+    opened.durable = Durability(stage.session.identity, 60.0, persistent=True)
+    assert stage.service.tables.park(opened, 0.0)
+
+
 async def test_a_parked_open_outlives_its_session_and_is_closed_without_one(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         await stage.open("a", options=DELETE_ON_CLOSE)
         await stage.open("kept")
         parked, _ = stage.service.tables.opens
-        stage.service.tables.park(parked)
+        park(stage, parked)
         stage.ask(LOGOFF)
         assert (await stage.answer()).status == 0
         assert stage.fds == [parked.file.fd]
@@ -122,7 +128,7 @@ async def test_a_parked_open_serves_the_session_that_it_is_given_to(tmp_path, mo
         before = await stage.open("a")
         [opened] = stage.service.tables.opens
         [tree] = stage.session.trees.values()
-        stage.service.tables.park(opened)
+        park(stage, opened)
         stage.ask(CLOSE, messages.close(before))
         assert (await stage.answer()).status == NtStatus.FILE_CLOSED
         stage.service.tables.rehome(opened, tree)

@@ -228,6 +228,7 @@ def test_names_that_differ_in_case_only(tmp_path: Path, monkeypatch: pytest.Monk
         ("a", "path = '/'\nengine_options.worker = 1", "a.engine_options.worker: engine "),
         ("a", "path = '/'\nengine_options.workers = 0", "a.engine_options.workers: workers is a "),
         ("a", "path = '/'\nencryption = 'required'\nguest = true", "a.guest: guests have no key"),
+        ("a", "path = '/'\ncontinuous = true", "a.continuous: needs server.state_directory"),
     ],
 )
 def test_shares(

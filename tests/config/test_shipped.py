@@ -12,7 +12,7 @@ from smbd.config import Address, Limits, ServerConfig, ShareConfig, schema
 SHIPPED = Path(__file__).parents[2] / "shares.toml"
 
 # Keys whose default is not a value to be written down, and whose comment is an example.
-EXAMPLES = {"announce", "interfaces", "name", "status_socket", "metrics"}
+EXAMPLES = {"announce", "interfaces", "name", "state_directory", "status_socket", "metrics"}
 
 
 @pytest.fixture

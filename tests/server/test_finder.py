@@ -171,8 +171,8 @@ async def test_the_servers_messages_that_a_mac_waits_for_are_declined(client):
     assert (await client.ask(CHANGE_NOTIFY, body)).status == NtStatus.FILE_CLOSED
 
 
-async def test_time_machines_wishes_are_left_unanswered_too(client):
-    """No durable handle: it may work, and is told that it cannot rely on it."""
+async def test_time_machine_gets_what_it_asks_for(client):
+    """A durable handle of version 2 and a lease, beside the answer of AAPL."""
     wishes = (
         caching.durable_v2(b"create guid here"),
         caching.lease(b"lease key is 16b", caching.R | caching.H | caching.W),
@@ -181,7 +181,7 @@ async def test_time_machines_wishes_are_left_unanswered_too(client):
     body = frames.everything("backup.sparsebundle", contexts=wishes, oplock=caching.BY_LEASE)
     answer = await client.ask(CREATE, body)
     assert answer.status == 0
-    assert set(answer.contexts) == {b"AAPL", b"RqLs"}
+    assert set(answer.contexts) == {b"AAPL", b"RqLs", b"DH2Q"}
 
 
 async def test_the_volume_says_that_it_has_streams(client):

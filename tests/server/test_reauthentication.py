@@ -203,11 +203,11 @@ async def test_no_second_login_begins_in_a_session_while_the_first_is_being_sett
     """A login that names a previous session waits until that one has ended."""
     begun, go_on, ended = trio.Event(), trio.Event(), trio.Event()
 
-    async def slowly(service, session):
+    async def slowly(service, session, **how):
         if session.identity is not None:  # the previous one
             begun.set()
             await go_on.wait()
-        await end(service, session)
+        await end(service, session, **how)
         ended.set()
 
     end = session_setup.end_session

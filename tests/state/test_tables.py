@@ -2,6 +2,7 @@
 
 import pytest
 
+from smbd.auth import Identity
 from smbd.memory import LOCK, OPEN
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import (
@@ -9,6 +10,7 @@ from smbd.state import (
     REMOVED,
     ByteRange,
     ChangeNotifyEntry,
+    Durability,
     OpenTable,
     Tables,
     WantedCaching,
@@ -118,8 +120,13 @@ def test_to_truncate_is_to_write_whatever_rights_the_open_then_has():
 def parked(tables, holder, **details):
     one = an_open(**details)
     enter(tables, one, holder)
-    tables.park(one)
+    park(tables, one)
     return one
+
+
+def park(tables, one):
+    one.durable = Durability(Identity("ann", "", b""), 60.0, persistent=True)
+    assert tables.park(one, 0.0)
 
 
 def test_a_parked_open_leaves_its_session_but_stays_in_the_global_tables():
@@ -159,7 +166,7 @@ def test_a_parked_open_keeps_its_locks_and_takes_what_they_cost_to_its_next_conn
     one.memory.grow(LOCK)
     assert one.locks.try_all([ByteRange(one, 0, 10, exclusive=True)])
     size = first.account.held
-    tables.park(one)
+    park(tables, one)
     assert first.account.held == 0
     assert len(list(one.locks.of(one))) == 1
     tables.rehome(one, second)
