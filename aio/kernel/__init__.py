@@ -18,6 +18,7 @@ from aio.kernel.fanotify import (
 from aio.kernel.heap import trim_heap
 from aio.kernel.inotify import (
     IN_ATTRIB,
+    IN_CLOSE_WRITE,
     IN_CREATE,
     IN_DELETE,
     IN_DELETE_SELF,
@@ -107,6 +108,7 @@ __all__ = [
     "FAN_ONDIR",
     "FAN_RENAME",
     "IN_ATTRIB",
+    "IN_CLOSE_WRITE",
     "IN_CREATE",
     "IN_DELETE",
     "IN_DELETE_SELF",

@@ -10,6 +10,7 @@ from aio.kernel.libc import check, libc
 # Bits of a mask; fanotify has the same ones.
 IN_MODIFY = 0x00000002
 IN_ATTRIB = 0x00000004
+IN_CLOSE_WRITE = 0x00000008
 IN_MOVED_FROM = 0x00000040
 IN_MOVED_TO = 0x00000080
 IN_CREATE = 0x00000100

@@ -15,7 +15,7 @@ from smbd.state.files import FileTable
 from smbd.vfs import File, Key
 from smbd.vfs.watches import Seen
 
-_CHANGES = kernel.IN_MODIFY | kernel.IN_ATTRIB
+_CHANGES = kernel.IN_MODIFY | kernel.IN_ATTRIB | kernel.IN_CLOSE_WRITE
 
 
 class Guardian(Protocol):

@@ -23,8 +23,11 @@ Key: TypeAlias = Hashable  # by which events name what was marked
 
 _ROOM = 1 << 14  # some 300 events: 1 ms of work
 _NAMES = kernel.IN_CREATE | kernel.IN_DELETE
-_OF_FILE = kernel.IN_MODIFY | kernel.IN_ATTRIB | kernel.IN_MOVE_SELF
-_OF_DIRECTORY = _OF_FILE | _NAMES | kernel.IN_DELETE_SELF
+_OF_BOTH = kernel.IN_MODIFY | kernel.IN_ATTRIB | kernel.IN_MOVE_SELF
+# Writes through a mapping (mmap) and by io_submit are no events, but the end of the mapping and of
+# the descriptor is one.
+_OF_FILE = _OF_BOTH | kernel.IN_CLOSE_WRITE
+_OF_DIRECTORY = _OF_BOTH | _NAMES | kernel.IN_DELETE_SELF
 _MOVES = kernel.IN_MOVED_FROM | kernel.IN_MOVED_TO
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _ITSELF = b"."  # fanotify's name of a directory that an event is about

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+import trio
 
 from aio import kernel
 from smbd.testing import serve_in_thread
@@ -278,3 +279,30 @@ async def test_a_reload_begins_and_ends_what_is_watched(tmp_path, kind):
         server.write(ONE_SHARE)
         assert await server.reload()
         assert len(local) == 0
+
+
+async def test_a_share_that_a_reload_brings_is_watched(tmp_path, kind):
+    two = "[shares.two]\npath = 'two'\nwatch = true\n"
+    async with running(tmp_path) as server, connected(server) as client:
+        server.write(ONE_SHARE + two)
+        assert await server.reload()
+        await client.connect("two")
+        folder = await client.open("", access=1, options=1)
+        await client.send(client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder)))
+        await client.answers()  # PENDING
+        server.write(ONE_SHARE)
+        assert await server.reload()
+        await trio.run_process(["touch", tmp_path / "two/a"])
+        assert (await client.answer()).status == 0, "it lives on for those that are connected"
+
+
+def test_more_directories_than_may_be_marked_are_said_in_the_log(folder, kind, monkeypatch, caplog):
+    monkeypatch.setattr("smbd.server.watching._MOST_MARKS", 3)
+    locally(folder, "mkdir a b c d e")
+    with serve_in_thread(folder, watch=True) as server, PypiClient(server) as client:
+        opened = watched(client)
+        assert changes(opened, tree=True) == []
+        settled(server)
+        assert len(server.server.service.tables.local) <= 4
+        opened.close()
+    assert sum("more than 3 folders" in one.getMessage() for one in caplog.records) == 1

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 
 import pytest
 import trio
@@ -81,6 +82,24 @@ async def test_a_change_takes_the_lease(pair, folder, commands, state, left):
     assert found.must_acknowledge is bool(state & (H | W))
 
 
+_THROUGH_A_MAPPING = """
+import mmap, os
+with open("file", "r+b") as file:
+    mapped = mmap.mmap(file.fileno(), 0)
+mapped[:] = b"DATA"
+mapped.close()
+"""
+
+
+@needs_fanotify
+async def test_a_change_through_a_mapping_takes_the_lease_when_the_mapping_ends(pair, folder):
+    ann, _ = pair
+    file = await ann.open("file", **leased(state=R))
+    await trio.run_process([sys.executable, "-c", _THROUGH_A_MAPPING], cwd=folder)
+    assert (await told(ann)).new == 0
+    assert (await ann.read(file)).data == b"DATA"
+
+
 @needs_fanotify
 async def test_what_is_read_after_the_break_is_what_was_written(pair, folder):
     ann, _ = pair
@@ -153,6 +172,17 @@ async def test_what_its_own_client_does_takes_nothing(pair, folder):
 
 
 @needs_fanotify
+@pytest.mark.parametrize("engine", ["sync", "threads", "libaio", "uring,threads"])
+async def test_no_engines_writes_are_taken_for_another_processs(folder, engine):
+    async with serve(folder, watch=True, engine=engine) as server, clients(server) as new_client:
+        ann = await new_client().connect()
+        file = await ann.open("file", **leased())
+        for number in range(5):
+            assert (await ann.write(file, b"its own", 7 * number)).status == 0
+        await hears_nothing(ann, folder)
+
+
+@needs_fanotify
 async def test_an_own_write_hides_no_other_one_at_the_same_time(pair, folder):
     ann, _ = pair
     for number in range(10):
@@ -200,7 +230,7 @@ async def test_a_file_that_nobody_has_open_any_more_is_not_looked_after(new_clie
 
 
 @pytest.mark.parametrize("without", ["fanotify", "any", "a mark"])
-async def test_what_cannot_be_looked_after_is_not_cached(folder, monkeypatch, without):
+async def test_what_cannot_be_looked_after_is_not_cached(folder, monkeypatch, caplog, without):
     """inotify does not say who it was: its events would take each client's own leases."""
     kinds = {"fanotify": (watches.Inotify,), "any": (), "a mark": watches.KINDS}[without]
     monkeypatch.setattr(watches, "KINDS", kinds)
@@ -217,6 +247,8 @@ async def test_what_cannot_be_looked_after_is_not_cached(folder, monkeypatch, wi
             assert answer.oplock in {NONE, BY_LEASE}
             lease = caching.granted_lease(answer)
             assert lease is None or lease.state == LeaseState.NONE
+    told_of = [one for one in caplog.records if getattr(one, "event", "") == "watch failed"]
+    assert len(told_of) == (without != "fanotify"), "once"
 
 
 @needs_fanotify
