@@ -93,7 +93,7 @@ class File:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that its data takes for as long as it is open."""
+        """Bytes of memory that it takes for as long as it is open, beside any open's."""
         return 0
 
     def has_moved_others(self) -> bool:

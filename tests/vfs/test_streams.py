@@ -142,9 +142,9 @@ def test_readers_have_it_in_memory_until_a_writer_comes_by_whichever_share(share
     os.setxattr(share / "a", "user.DosStream.s:$DATA", b"content\0")
     with vfs.Root(share, read_only=True) as shown, vfs.Root(share) as served:
         with opened(shown, "a") as reader, opened(served, "a") as other:
-            assert reader.memory == other.memory > len(b"content")
+            assert reader.memory == other.memory > 4096
             with opened(served, "a", write=True) as writer:
-                assert writer.memory == reader.memory == 0
+                assert writer.memory == reader.memory < 4096
                 assert writer.has_moved_others()
                 assert not writer.has_moved_others(), "it is told once"
                 assert os.pread(reader.fd, 100, 0) == b"content"

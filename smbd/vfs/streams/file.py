@@ -16,6 +16,7 @@ from smbd.vfs.streams.content import Content
 # listed costs a system call.
 _MOST = 256
 _SPARSE_UNIT = 512  # st_blocks
+_OBJECTS = 2_048  # bytes, measured with tracemalloc
 
 
 class StreamFile(File):
@@ -77,8 +78,8 @@ class StreamFile(File):
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that the content takes for as long as it is open."""
-        return self._content.memory
+        """Bytes of memory that it takes for as long as it is open, beside any open's."""
+        return _OBJECTS + self._content.memory
 
     def has_moved_others(self) -> bool:
         """Whether descriptors of other opens have become those of another file; asked once."""
