@@ -24,6 +24,9 @@ Args = TypeVarTuple("Args")
 # What every reply's buffer keeps free in front of its body: NetBIOS length and SMB2 header.
 HEADROOM = 4 + HEADER_SIZE
 
+# The `sequence` of a request in work that its Open does not count: it had an old one.
+_LATE = -1
+
 # Bytes that one credit pays for; no limit of a length is lower.
 _ONE_CREDIT = 65536
 
@@ -302,6 +305,8 @@ class Request:
         if self.held is None and self.row.file_id_at:
             found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
             self.held = found.hold()
+            if not found.begin_request(self.sequence & 0xFFFF):
+                self.sequence = _LATE
 
     def waits_for(self, wait: Wait) -> Wait:
         """Go on when this is over: said by `try_now` before it gives None, or awaited in `run`."""
@@ -334,6 +339,6 @@ class Request:
         if waiting is not None:
             waiting.give_up()
         held, self.held = self.held, None
-        if held is not None and held.earlier_users:
-            held.ended_one(self.sequence & 0xFFFF)
+        if held is not None and self.sequence != _LATE:
+            held.end_request(self.sequence & 0xFFFF)
         return held if held is not None and held.leave() else None

@@ -87,7 +87,8 @@ class Open:
     memory: Holding = field(default_factory=Holding)
     users: int = 0
     channel_sequence: int = 0  # ChannelSequence; 0 before 3.0; UNUSED while nothing has used it
-    earlier_users: int = 0  # OutstandingPreRequestCount: those of `users` with an older sequence
+    requests: int = 0  # OutstandingRequestCount: those of `users` with this ChannelSequence
+    earlier_requests: int = 0  # OutstandingPreRequestCount: those with an earlier one
     lock_sequences: bytearray | None = None  # LockSequenceArray: each number + 1, or 0
     durable: Durability | None = None  # IsDurable: it may outlive its connection
     creation: Creation | None = None  # IsReplayEligible: nothing has used it since its CREATE
@@ -128,14 +129,24 @@ class Open:
         if sequence != self.channel_sequence:
             if sequence - self.channel_sequence & 0xFFFF > 0x7FFF:
                 return False
-            self.earlier_users = self.users
+            self.earlier_requests += self.requests
+            self.requests = 0
             self.channel_sequence = sequence
-        return not (replay and self.earlier_users)
+        return not (replay and self.earlier_requests)
 
-    def ended_one(self, sequence: int) -> None:
-        """A request that is among the users ends, which had this ChannelSequence when it came."""
-        is_earlier = sequence != self.channel_sequence
-        self.earlier_users = min(self.earlier_users - is_earlier, self.users - 1)
+    def begin_request(self, sequence: int) -> bool:
+        """Count a request in flight; False for one that came late: it hinders no replay."""
+        if sequence != self.channel_sequence:
+            return False
+        self.requests += 1
+        return True
+
+    def end_request(self, sequence: int) -> None:
+        """A request that was counted is answered."""
+        if sequence == self.channel_sequence:
+            self.requests -= 1
+        else:
+            self.earlier_requests -= 1
 
     @staticmethod
     def has_sequence(index: int) -> bool:

@@ -83,6 +83,22 @@ async def test_a_replay_waits_for_that_which_it_may_repeat(tmp_path, mock_clock)
         assert (await stage.answer()).status == 0
 
 
+async def test_a_late_read_that_ends_lets_no_replay_pass_a_write_in_work(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        body = messages.write(file_id, b"data", 0)
+        stage.ask(WRITE, body)
+        assert await moved(stage, file_id, 1) == 0
+        stage.ask(READ, messages.read(file_id, 0, 4))
+        assert not await stage.answers()
+        write, read = stage.engine.held
+        read.finish(b"old.")
+        assert (await stage.answer()).status == 0
+        assert await status_of(stage, WRITE, body, 1, REPLAY) == TOO_OLD
+        write.finish()
+        assert (await stage.answer()).status == 0
+
+
 async def test_a_write_in_work_stays_valid_when_the_sequence_moves_on(tmp_path, mock_clock):
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")

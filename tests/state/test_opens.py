@@ -34,6 +34,13 @@ def test_a_persistent_id_is_neither_reserved_nor_that_of_an_open(monkeypatch):
     assert table.new_persistent_id() == 6
 
 
+def test_a_copy_from_an_open_hinders_no_replay():
+    one = an_open()
+    one.hold()  # as FSCTL_SRV_COPYCHUNK of another Open does
+    assert one.follow_sequence(1, replay=False)
+    assert one.follow_sequence(1, replay=True)
+
+
 def test_a_full_table_takes_no_more_until_something_closes():
     table = OpenTable(limit=2)
     two = [an_open(number=number) for number in (1, 2)]

@@ -10,6 +10,7 @@ from .deadlines import DeadlinesMachine
 from .files import FilesMachine
 from .locks import LocksMachine
 from .notify import NotifyMachine
+from .requests import RequestsMachine
 
 MACHINES = {
     "caching": CachingMachine,
@@ -18,4 +19,5 @@ MACHINES = {
     "files": FilesMachine,
     "locks": LocksMachine,
     "notify": NotifyMachine,
+    "requests": RequestsMachine,
 }
