@@ -1,0 +1,283 @@
+"""The life of Opens, beside a list: held, parked, given back, ended; limits, claimants, memory.
+
+[MS-SMB2] 3.3.5.9.7, 3.3.5.9.12 (reconnect), 3.3.7.1 (loss of a connection), 3.3.6.2 (scavenger).
+Which oplock an Open gets, and when it breaks, is another model's: see `caching`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from sys import getsizeof
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from smbd.auth import Identity
+from smbd.memory import LOCK, OPEN, MemoryAccount
+from smbd.ntstatus import NtError, NtStatus
+from smbd.state import OPLOCKS, Claim, Durability, Open, OpenTable, Tables, WantedCaching
+from smbd.state.caching import H
+from smbd.wire.create import OplockLevel
+
+from ..holders import PaperFile, PaperHolder, PaperShare, an_open
+
+NUMBER = st.integers(0, 1 << 16)
+LIMIT = 6  # of all opens
+MOST_PARKED = 5
+MEMORY = 7 * OPEN  # of one session; three quarters may be held
+USERS = {"ann": Identity("ann", "", b""), "bob": Identity("bob", "", b"")}
+SESSIONS = (("ann", "net 1"), ("ann", "net 2"), ("bob", "net 1"))
+SESSION = st.integers(0, len(SESSIONS) - 1)
+GUIDS = (b"g" * 16, b"h" * 16)
+SHARE = PaperShare()
+SECONDS = st.sampled_from((5.0, 30.0, 60.0))
+
+
+@dataclass(eq=False)
+class Opened:
+    """An Open of the model."""
+
+    real: Open
+    user: str
+    claimants: tuple
+    session: int | None  # None: it is parked, or to be closed
+    guid: bytes | None = None  # of one that is durable
+    persistent: bool = False
+    due: float | None = None  # of a parked one
+
+    @property
+    def keeps_its_handle(self):
+        caching = self.real.caching
+        return caching is not None and bool(caching.kept & H)
+
+    @property
+    def memory(self):
+        caching = self.real.caching
+        return self.real.memory.size + (0 if caching is None else caching.memory.size)
+
+
+class OpensMachine(RuleBasedStateMachine):
+    """Sessions of two users open, lose their connections, come back, and close."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables = Tables(OpenTable(LIMIT))
+        self.tables.durable.limit = MOST_PARKED
+        self.tables.durable.account = MemoryAccount(MEMORY)
+        self.holders = [
+            PaperHolder(f"session {at}", f"user {user}", net, session_id=at + 1, memory=MEMORY)
+            for at, (user, net) in enumerate(SESSIONS)
+        ]
+        self.opens: list[Opened] = []
+        self.made = 0
+        self.now = 0.0
+        self.ids = set()
+
+    def _parked(self):
+        return [one for one in self.opens if one.due is not None]
+
+    def _of(self, session):
+        return [one for one in self.opens if one.session == session]
+
+    def _claims(self, claimant):
+        return sum(claimant in one.claimants for one in self.opens)
+
+    def _has_room(self, claimants, left):
+        """Session, user and network have no more than once, twice, three times what is left."""
+        return left > 0 and all(
+            self._claims(claimant) < times * left for times, claimant in enumerate(claimants, 1)
+        )
+
+    def _close(self, one):
+        self.opens.remove(one)
+        for _ in range(2):
+            assert self.tables.leave(one.real) is None
+        assert one.real.closed
+
+    def _close_ended(self, expected):
+        """What the server does with what `take_ended` gives."""
+        ended = self.tables.durable.take_ended()
+        assert set(ended) == {one.real for one in expected}
+        for one in expected:
+            one.due = None
+            self._close(one)
+
+    # --- CREATE ---
+
+    @rule(
+        session=SESSION,
+        inodes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+        batch=st.booleans(),
+        durable=st.sampled_from((None, *GUIDS)),
+        persistent=st.booleans(),
+    )
+    def create(self, session, inodes, batch, durable, persistent):
+        for inode in inodes:
+            self._create(session, inode, batch, durable, persistent)
+
+    def _create(self, session, inode, batch, durable, persistent):
+        holder = self.holders[session]
+        self.made += 1
+        file = PaperFile(inode, path=f"{inode}")
+        real = an_open(file, number=self.made)
+        real.share = SHARE
+        real.volatile_id = self.tables.opens.new_volatile_id()
+        wanted = WantedCaching(oplock=OPLOCKS[OplockLevel.BATCH] if batch else 0)
+        status = 0
+        if not self._has_room(holder.claimants, LIMIT - len(self.opens)):
+            status = NtStatus.INSUFFICIENT_RESOURCES
+        else:
+            yields = [
+                one
+                for one in self._parked()
+                if one.real.file.inode == inode and one.keeps_its_handle and not one.persistent
+            ]
+            if yields:
+                # Nobody is there to be asked: they end at once.
+                wait = self.tables.enter(real, holder, wanted, self.now)
+                assert wait is not None
+                self._close_ended(yields)
+                assert wait.over
+            size = OPEN + getsizeof(file.path)
+            if holder.account.held + size > MEMORY * 3 // 4:
+                status = NtStatus.INSUFFICIENT_RESOURCES
+        if status:
+            with pytest.raises(NtError) as error:
+                self.tables.enter(real, holder, wanted, self.now)
+            assert error.value.status == status
+            return
+        assert self.tables.enter(real, holder, wanted, self.now) is None
+        user, _ = SESSIONS[session]
+        one = Opened(real, user, holder.claimants, session)
+        self.opens.append(one)
+        if durable is not None and (one.keeps_its_handle or (persistent and not batch)):
+            one.guid = durable
+            real.durable = Durability(USERS[user], 60.0, durable)
+            if persistent and real.caching is None:
+                room = sum(other.persistent for other in self.opens) < MOST_PARKED
+                assert self.tables.durable.make_persistent(real) is room
+                one.persistent = room
+
+    # --- the ends ---
+
+    @precondition(lambda self: self.opens)
+    @rule(number=NUMBER)
+    def close(self, number):
+        one = self.opens[number % len(self.opens)]
+        one.due = None
+        self._close(one)
+
+    @rule(session=SESSION)
+    def lose_the_connection(self, session):
+        for one in self._of(session):
+            parked = self._parked()
+            stays = (
+                one.guid is not None
+                and (one.persistent or one.keeps_its_handle)
+                and len(parked) < MOST_PARKED
+                and 2 * sum(other.user == one.user for other in parked) < MOST_PARKED
+                and sum(other.memory for other in parked) + one.memory <= MEMORY * 3 // 4
+            )
+            assert self.tables.park(one.real, self.now) is stays
+            if stays:
+                one.session, one.due = None, self.now + 60.0
+                one.claimants = one.claimants[1:]
+            else:
+                self._close(one)
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds):
+        self.now += seconds
+        over = [one for one in self._parked() if one.due <= self.now]
+        self.tables.deadlines.pass_(self.now)
+        self._close_ended(over)
+
+    # --- a client comes back ---
+
+    @precondition(lambda self: self.opens)
+    @rule(
+        number=NUMBER,
+        session=SESSION,
+        wrong=st.sampled_from(("", "", "", "", "", "guid", "persistent", "share")),
+    )
+    def reconnect(self, number, session, wrong):
+        parked = self._parked() or self.opens
+        one, holder = parked[number % len(parked)], self.holders[session]
+        user, _ = SESSIONS[session]
+        claim = Claim(
+            persistent_id=one.real.persistent_id,
+            user=USERS[user],
+            share=PaperShare() if wrong == "share" else SHARE,
+            root=one.real.file.root,
+            name=(one.real.file.path, None),
+            create_guid=b"another guid" if wrong == "guid" else one.guid,
+            persistent=one.persistent ^ (wrong == "persistent"),
+        )
+        if one.due is None or wrong:
+            status = NtStatus.OBJECT_NAME_NOT_FOUND
+        elif user != one.user:
+            status = NtStatus.ACCESS_DENIED
+        elif not self._fits(one, holder):
+            status = NtStatus.INSUFFICIENT_RESOURCES
+        else:
+            assert self.tables.reclaim(claim, holder) is one.real
+            one.session, one.due, one.claimants = session, None, holder.claimants
+            return
+        with pytest.raises(NtError) as error:
+            self.tables.reclaim(claim, holder)
+        assert error.value.status == status
+
+    def _fits(self, one, holder):
+        """Whether a session may have one more, which its user has already."""
+        if holder.account.held + one.memory > MEMORY * 3 // 4:
+            return False
+        before, one.claimants = one.claimants, ()
+        has_room = self._has_room(holder.claimants, LIMIT - len(self.opens) + 1)
+        one.claimants = before
+        return has_room
+
+    @precondition(lambda self: self.opens)
+    @rule(number=NUMBER)
+    def lock(self, number):
+        """An Open grows: so much more goes with it wherever it goes."""
+        one = self.opens[number % len(self.opens)]
+        if one.session is not None:
+            account = self.holders[one.session].account
+            if account.held + LOCK <= MEMORY * 3 // 4:
+                one.real.memory.grow(LOCK)
+
+    # --- what both must say ---
+
+    @invariant()
+    def each_table_has_the_same_opens(self):
+        assert list(self.tables.opens) == [one.real for one in self.opens]
+        assert SHARE.opens >= len(self.opens)
+        counts = Counter(claimant for one in self.opens for claimant in one.claimants)
+        assert self.tables.opens._counts == counts
+        assert len(self.tables.durable) == len(self._parked())
+        for at, holder in enumerate(self.holders):
+            mine = self._of(at)
+            assert set(holder.opened.values()) == {one.real for one in mine}
+            assert all(holder.opened[one.real.volatile_id] is one.real for one in mine)
+            assert holder.account.held == sum(one.memory for one in mine)
+        assert self.tables.durable.account.held == sum(one.memory for one in self._parked())
+        for one in self.opens:
+            assert one.real.session_id == (0 if one.session is None else one.session + 1)
+            assert self.tables.durable.due(one.real) == one.due
+        inodes = {one.real.file.inode for one in self.opens}
+        assert {inode for _, inode in self.tables.files._files} == inodes
+
+    @invariant()
+    def nothing_is_done_for_an_open_that_is_not_parked(self):
+        assert len(self.tables.deadlines) == len(self._parked())
+
+    def teardown(self):
+        while self.opens:
+            self.close(0)
+        SHARE.opens = 0
+        assert not self.tables.opens._counts
+        assert not self.tables.files._files
+        assert not len(self.tables.deadlines)
+        assert not self.tables.durable.persistent
+        assert not any(holder.account.held for holder in self.holders)
+        assert not self.tables.durable.account.held
