@@ -10,6 +10,7 @@ from .deadlines import DeadlinesMachine
 from .files import FilesMachine
 from .locks import LocksMachine
 from .notify import NotifyMachine
+from .opens import OpensMachine
 from .requests import RequestsMachine
 
 MACHINES = {
@@ -19,5 +20,6 @@ MACHINES = {
     "files": FilesMachine,
     "locks": LocksMachine,
     "notify": NotifyMachine,
+    "opens": OpensMachine,
     "requests": RequestsMachine,
 }

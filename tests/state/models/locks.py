@@ -10,13 +10,19 @@ from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import ByteRange, ByteRangeLocks
 from smbd.state.locks import LockBudget
 
-BUDGET = 14
+BUDGETS = (6, 40)  # little room, and enough for many locks on one file
 FILE = st.integers(0, 1)
 OWNER = st.sampled_from("abc")
 NUMBER = st.integers(0, 1 << 16)
@@ -52,13 +58,17 @@ class LocksMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.budget = LockBudget(BUDGET)
+        self.budget = LockBudget()
         self.files = [PlainFile(ByteRangeLocks(self.budget)) for _ in range(2)]
         self.ended = []  # (range, status) of waits, as they really ended
         self.expected = []  # ... and as they should
 
+    @initialize(most=st.sampled_from(BUDGETS))
+    def begin(self, most):
+        self.most = self.budget.left = most
+
     def _room(self):
-        return BUDGET - sum(len(file.held) for file in self.files)
+        return self.most - sum(len(file.held) for file in self.files)
 
     def _can_hold(self, file, wanted):
         return not any(conflicts(one, wanted) for one in file.held)

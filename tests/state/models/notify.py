@@ -16,8 +16,7 @@ from ..holders import PaperFile
 
 NUMBER = st.integers(0, 1 << 16)
 FILES, FOLDERS = CompletionFilter.FILE_NAME, CompletionFilter.DIR_NAME
-# Many that are alike: those have one log together.
-FILTER = st.sampled_from((0xFFF, 0xFFF, 0xFFF, FILES, FOLDERS, CompletionFilter.ATTRIBUTES))
+FILTER = st.sampled_from((0xFFF, 0xFFF, FILES, FOLDERS, CompletionFilter.ATTRIBUTES))
 CAPACITY = st.sampled_from((0, 32, 60, 4096))
 DIRECTORY = ("", "d", "d/e", "d/e/c", "f", "f/e")
 WATCHED = st.sampled_from(("", "", "", *DIRECTORY))
@@ -87,9 +86,15 @@ class NotifyMachine(RuleBasedStateMachine):
 
     # --- handles ---
 
-    @rule(at=WATCHED, wanted=FILTER, tree=st.booleans(), capacity=CAPACITY)
-    def watch(self, at, wanted, tree, capacity):
-        if at in self.folders:
+    @rule(
+        at=WATCHED,
+        wanted=FILTER,
+        tree=st.booleans(),
+        capacities=st.lists(CAPACITY, min_size=1, max_size=2),
+    )
+    def watch(self, at, wanted, tree, capacities):
+        """Two that are alike have one log together."""
+        for capacity in capacities if at in self.folders else ():
             folder = PaperFile(path=at, is_directory=True)
             entry = ChangeNotifyEntry(folder, wanted, tree, capacity)
             self.notify.watch(entry)
