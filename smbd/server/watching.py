@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 
@@ -27,6 +28,7 @@ _MOST_MARKS = 65_536
 # Seconds between two looks at events: the kernel puts those of one file together meanwhile, and 100
 # WRITEs of 4 KiB wake the loop once.
 _PAUSE = 0.01
+_AT_ONCE = 256  # marks to remove
 _TRIES = 5  # for a walk amid which directories move
 
 _Found = list[tuple[str, Key, Watches, bool]]
@@ -43,6 +45,8 @@ class Watching:
         self._nursery: trio.Nursery | None = None
         self._over = False
         self._told: set[object] = set()  # refusals, in the log
+        self._unwanted: deque[tuple[Mark, str]] = deque()  # marks that are to be removed
+        self._removing: trio.Event | None = None  # while a worker removes some: set when it is done
 
     async def run(self) -> None:
         """Hear of changes until cancelled."""
@@ -121,10 +125,12 @@ class Watching:
         """Mark an open directory, and with `watched.deep` all below it."""
         if not directory.asks_others:
             try:
+                self._check_room()
                 self._local.put(watched.where, *self._mark(directory.fd))
             except OSError as error:
                 self._tell_refusal(watched.where, error)
-        if watched.deep or directory.asks_others:
+        # A worker that removes marks may remove this one too: then it is made again.
+        if watched.deep or directory.asks_others or self._removing is not None:
             if watched not in self._tops:
                 self._tops[watched] = os.dup(directory.fd)
             self._walk_soon(watched, watched.where, fresh=False)
@@ -142,18 +148,31 @@ class Watching:
     def unmark(self, mark: Mark, place: str) -> None:
         """Remove a mark; one whose inode is not found there any more is left to the kernel."""
         if self._nursery is not None and not self._over:
-            self._nursery.start_soon(behind_wall, "a mark", self._unmark, mark, place)
+            self._unwanted.append((mark, place))
+            if len(self._unwanted) == 1 and self._removing is None:
+                self._nursery.start_soon(behind_wall, "removing marks", self._remove)
 
-    async def _unmark(self, mark: Mark, place: str) -> None:
-        if self._local.is_marked(mark.key) or self._local.guards.is_marked(mark.key):
-            return
-        with contextlib.suppress(OSError):
-            await self._service.blocking(mark.watches.unmark, mark.key, place)
+    async def _remove(self) -> None:
+        """Remove marks in a worker, while no walk makes any."""
+        while self._unwanted:
+            if self._local.walks:
+                await trio.sleep(_PAUSE)
+                continue
+            some = [self._unwanted.popleft() for _ in range(min(_AT_ONCE, len(self._unwanted)))]
+            some = [one for one in some if not self._local.is_marked(one[0].key)]
+            self._removing = trio.Event()
+            try:
+                await self._service.blocking(_unmark_each, some)
+            finally:
+                self._removing.set()
+                self._removing = None
 
     # --- what is guarded: smbd.state.Guardian ---
 
     def guard(self, file: File) -> Key | None:
         """Mark an open file or directory: the key of its events, None if that cannot be."""
+        if self._removing is not None and file.is_directory:
+            return None  # its mark may be among those that are being removed
         for watches in self._watches:
             if watches.tells_ours:
                 try:
@@ -210,6 +229,8 @@ class Watching:
         async def walking(top: int) -> None:
             unheard = True  # unless all goes well
             try:
+                if self._removing is not None:
+                    await self._removing.wait()
                 for _ in range(_TRIES):
                     found: _Found = []
                     moves = self._local.moves
@@ -248,3 +269,9 @@ class Watching:
         for path, key, watches, _ in found:
             self._local.put(f"{watched.where}/{path}" if path else watched.where, key, watches)
             await turn.pause()
+
+
+def _unmark_each(marks: list[tuple[Mark, str]]) -> None:
+    for mark, place in marks:
+        with contextlib.suppress(OSError):
+            mark.watches.unmark(mark.key, place)

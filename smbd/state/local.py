@@ -84,7 +84,7 @@ class Marker(Protocol):
         """Nobody watches it any more."""
 
     def unmark(self, mark: Mark, place: str) -> None:
-        """Remove a mark; `place` is where its directory was last, if it is still there."""
+        """Remove a mark some time, unless it `is_marked` by then; `place` is where it was last."""
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class LocalChanges:
 
     def is_marked(self, key: Key) -> bool:
         """Whether events by this key are wanted."""
-        return key in self._marks
+        return key in self._marks or self.guards.is_marked(key)
 
     # --- what is watched ---
 
@@ -179,8 +179,7 @@ class LocalChanges:
             self._release(mark, place)
 
     def _release(self, mark: Mark, place: str) -> None:
-        if not mark.places and self._marks.pop(mark.key, None) is not None:
-            assert self.marker is not None, "it has made the mark"
+        if not mark.places and self._marks.pop(mark.key, None) is not None and self.marker:
             self.marker.unmark(mark, place)
 
     def _drop_unwanted(self, below: str) -> None:
@@ -220,10 +219,8 @@ class LocalChanges:
             return
         if seen.mask & _ENDED and seen.subject in self._marks:
             self._ended(self._marks[seen.subject])
-        places, new_places = (
-            self._places(seen, seen.directory),
-            self._places(seen, seen.new_directory),
-        )
+        places = self._places(seen, seen.directory)
+        new_places = self._places(seen, seen.new_directory)
         if is_store(seen.name) or is_store(seen.new_name):
             return  # of streams: no client sees it
         if not seen.ours:
@@ -281,7 +278,9 @@ class LocalChanges:
             gone = [f"{place}/{seen.name}" for place in places if seen.mask & _GONE]
             come = [f"{place}/{seen.name}" for place in places if seen.mask & _COME]
         for place in gone:
-            for one in self._below(place):
+            # What is removed is empty.  To look for what moved along takes 5 ms with 65,536 marks.
+            moves = seen.mask & (kernel.FAN_RENAME | kernel.IN_MOVED_FROM) and place in self._at
+            for one in self._below(place) if moves else (place,):
                 if one not in self._watched:
                     self._drop(one)
         for place in come:

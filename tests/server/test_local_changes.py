@@ -306,3 +306,20 @@ def test_more_directories_than_may_be_marked_are_said_in_the_log(folder, kind, m
         assert len(server.server.service.tables.local) <= 4
         opened.close()
     assert sum("more than 3 folders" in one.getMessage() for one in caplog.records) == 1
+
+
+def test_a_tree_that_is_watched_again_at_once_is_looked_after_again(folder, server, pypi):
+    """Its marks are removed by a worker, which must not remove those that have come since."""
+    locally(folder, "mkdir -p a/b c/d")
+    for number in range(10):
+        opened = watched(pypi)
+        assert changes(opened, tree=True) == []
+        if number % 2:
+            settled(server)
+        opened.close()
+    opened, inner = watched(pypi), watched(pypi, r"a\b")
+    assert changes(inner) == changes(opened, tree=True) == []
+    settled(server)
+    locally(folder, ": > a/b/e; : > c/d/f")
+    assert heard(folder, opened) == [(ADDED, r"a\b\e"), (ADDED, r"c\d\f")]
+    assert changes(inner) == [(ADDED, "e")]
