@@ -77,8 +77,8 @@ async def test_clients_have_guids_of_their_own_and_share_sessions_among_their_co
         assert anna.connections == [second]
 
 
-async def test_what_is_asked_for_later_stories_is_understood(server):
-    """Durable handles are not granted yet, and of a lease nothing is to be acknowledged."""
+async def test_a_client_asks_for_a_lease_and_a_durable_handle_and_is_told_of_nothing(server):
+    """No break is under way: nothing is to be acknowledged."""
     async with connected(server, WINDOWS) as client:
         await client.connect()
         key, guid = b"a lease's key...", b"a create's guid."
@@ -90,7 +90,8 @@ async def test_what_is_asked_for_later_stories_is_understood(server):
         assert answer.status == 0
         assert answer.oplock == caching.BY_LEASE
         assert caching.granted_lease(answer).state == caching.R | caching.H
-        assert set(answer.contexts) == {caching.ContextName.LEASE}
+        names = caching.ContextName
+        assert set(answer.contexts) == {names.LEASE, names.DURABLE_REQUEST_V2}
         assert (await client.acknowledge_lease(key, caching.R)).status != 0
         assert (await client.acknowledge_oplock(answer.file_id, caching.NONE)).status != 0
         assert await client.was_told_nothing()
