@@ -12,10 +12,10 @@ The life of a Session, in the words of Session.State:
 
 A Valid session gets one more Channel by a SESSION_SETUP with the flag BINDING, on another
 connection (commands.binding).  When a connection ends its Channel goes (`lose`), and the session
-with the last of them (teardown.lose_channel).  Other ends are LOGOFF, a login that fails, a new
-login that names it as PreviousSessionId, and `tsmbd disconnect`.  Each comes to
-teardown.end_session: no table finds the session any more, requests of before find it `suspended`
-(`forget`), and its tree connects and opens end.
+with the last of them, but its durable opens are parked (teardown.lose_channel).  Other ends are
+LOGOFF, a login that fails, a new login that names it as PreviousSessionId, and `tsmbd disconnect`.
+Each comes to teardown.end_session: no table finds the session any more, requests of before find it
+`suspended` (`forget`), and its tree connects and the rest of its opens end.
 """
 
 from collections.abc import Callable

@@ -6,13 +6,15 @@ The life of an Open:
   knows.  It may have to wait, until others have given up what they cache; then it looks again.
 * Held: Tables.enter puts it into all tables.  `holder` is Open.TreeConnect; the session finds it by
   the volatile half of its FileId, GlobalOpenTable by the persistent one.
-* Parked: its session has ended without it.  Open.Session, Open.TreeConnect and Open.Connection are
-  NULL (`holder` is None, Tables.park), and share mode and locks stay.  A reconnect makes it held
-  again, by another session and under another volatile id (Tables.rehome).
-* Closed: a CLOSE, or the end of its tree connect or session, takes it out of all tables, once
-  (teardown.drop_open, Tables.leave).  With the last open of a link whose deletion is pending the
-  name goes (teardown.end_open).  The descriptor closes with the last operation that uses it: the
-  caller for which `leave` returns True closes it (teardown.close_descriptor).
+* Parked: it is durable, and its session has lost the last connection.  Open.Session,
+  Open.TreeConnect and Open.Connection are NULL (`holder` is None, Tables.park), and share mode and
+  locks stay.  A reconnect makes it held again, by another session and under another volatile id
+  (Tables.reclaim).  It ends by DurableOpenTimeout, or for an operation of other clients that breaks
+  its caching (DurableOpens.end), and server.tending has it closed.
+* Closed: a CLOSE, the end of its tree connect or session, or that of its time takes it out of all
+  tables, once (teardown.drop_open, Tables.leave).  With the last open of a link whose deletion is
+  pending the name goes (teardown.end_open).  The descriptor closes with the last operation that
+  uses it: the caller for which `leave` returns True closes it (teardown.close_descriptor).
 
 Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its link's at its close.
 """
