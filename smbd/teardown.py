@@ -200,6 +200,10 @@ async def lose_channel(service: Service, channel: Channel) -> None:
     """
     session = channel.session
     if not session.lose(channel):
+        if session.channels:
+            extra = about("ended", client=channel.client, user=session.user)
+            text = "%s: the session of %s ends: no other connection has room for what it holds"
+            _log.warning(text, channel.client, session.user, extra=extra)
         await end_session(service, session, preserve=True)
     session.listeners.lost(channel)
 

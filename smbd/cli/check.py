@@ -1,11 +1,13 @@
 """`tsmbd check`: would shares.toml be served, and which way would each share's files go?"""
 
 import argparse
+from ipaddress import ip_address
 
 from smbd.cli import complain
 from smbd.config import (
     Config,
     ConfigError,
+    ServerConfig,
     ShareConfig,
     UserConfig,
     directory_problem,
@@ -24,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in config.warnings:
         complain(f"warning: {warning}")
     print(_server(config))
+    print(_multichannel(config.server))
     for user in config.users:
         print(f"user {user.name}: {_login(user)}")
     served = [_report(share) for share in config.shares]
@@ -63,6 +66,19 @@ def _server(config: Config) -> str:
         f"server {config.server.name} in {config.server.workgroup} on {listen}, "
         f"signing {config.server.signing}, encryption {config.server.encryption}"
     )
+
+
+def _multichannel(server: ServerConfig) -> str:
+    """Say which addresses clients would be told of."""
+    from smbd.server.interfaces import told  # noqa: PLC0415 -- trio: as below
+
+    if not server.multichannel:
+        return "multichannel off"
+    try:
+        found = [str(ip_address(one.address)) for one in told(server, server.listen)]
+    except OSError as error:
+        return f"multichannel: the kernel does not tell of interfaces: {error.strerror}"
+    return f"multichannel: clients are told of {', '.join(found) or 'no interface'}"
 
 
 def _login(user: UserConfig) -> str:

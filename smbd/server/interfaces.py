@@ -55,9 +55,12 @@ def _is_wanted(named: Sequence[str] | None, name: str, address: IPv4Address | IP
 
 
 def _listens(listen: Iterable[Address], address: IPv4Address | IPv6Address) -> bool:
-    """Whether one of these is this address, or all of its kind."""
+    """Whether one of these is this address, or all of its kind; a name is none."""
     for one in listen:
-        mine = ip_address(one.host.partition("%")[0])
+        try:
+            mine = ip_address(one.host.partition("%")[0])
+        except ValueError:
+            continue
         if mine == address or (mine.is_unspecified and mine.version == address.version):
             return True
     return False

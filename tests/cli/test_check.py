@@ -58,6 +58,22 @@ def test_a_share_that_is_watched_says_by_what(
     assert lines.count(f"  other programs' changes: as {tmp_path} can") == 1
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("interfaces = ['lo']", "multichannel: clients are told of 127.0.0.1"),
+        ("interfaces = ['eth77']", "multichannel: clients are told of no interface"),
+        ("listen = ['localhost:445']", "multichannel: clients are told of no interface"),
+        ("multichannel = false", "multichannel off"),
+    ],
+)
+def test_the_interfaces_that_clients_are_told_of_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], keys: str, said: str
+) -> None:
+    check(tmp_path, f"[server]\n{keys}\n[shares.a]\npath = '.'\nguest = true\n")
+    assert said in capsys.readouterr().out.splitlines()
+
+
 def test_the_kernels_offers_are_shown_with_their_reasons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

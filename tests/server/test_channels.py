@@ -14,7 +14,7 @@ from smbd.ntstatus import NtStatus
 from smbd.testing import serve
 from tests.core import messages
 from tests.core.messages import CHANGE_NOTIFY, ECHO, LOCK, LOGOFF, REPLAY, SESSION_SETUP, WRITE
-from tests.scripted import MORE_PROCESSING, SUCCESS, Session, clients
+from tests.scripted import MORE_PROCESSING, SUCCESS, Session, caching, clients
 from tests.scripted.offer import windows_contexts
 from tests.server.test_memory import served_connection
 
@@ -391,7 +391,7 @@ async def test_a_session_goes_on_with_the_connections_that_it_has_left(server, a
     assert (await other.lock(await other.open("file"), AT_ONCE)).status == 0
 
 
-async def test_what_a_session_holds_moves_to_a_connection_that_has_room_for_it(folder):
+async def test_what_a_session_holds_moves_to_a_connection_that_has_room_for_it(folder, caplog):
     limits = Limits(memory=256 << 10, max_read=65536, max_write=65536, max_transact=65536)
     async with serve(folder, limits=limits) as server, clients(server) as new_client:
         anna = new_client()
@@ -408,6 +408,7 @@ async def test_what_a_session_holds_moves_to_a_connection_that_has_room_for_it(f
         assert served_connection(server, roomy).connection.memory.held >= held
         assert len(session_of(server, roomy).channels) == 2
         await lose(server, anna, roomy)  # and now none has
+        assert "no other connection has room for what it holds" in caplog.text
         assert roomy.session.session_id not in server.server.service.sessions
         full.session = next(one for one in anna.sessions.values() if one is not first.session)
         assert await full.works()
@@ -477,6 +478,54 @@ async def test_to_disconnect_one_connection_leaves_the_session_to_the_others(ser
     await server.server.disconnect(served_connection(server, first).name)
     assert await first.hung_up()
     assert await second.works()
+
+
+# --- it is told of breaks ---
+
+
+async def test_a_break_is_told_on_a_connection_that_is_left(server, new_client):
+    anna, other = new_client(), await new_client().connect()
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    file_id = await first.open("file", oplock=caching.BATCH)
+    await lose(server, anna, first)
+    waits = await other.begin(messages.CREATE, messages.create("file"))
+    await other.interim(waits)
+    told = caching.parse_break(await second.notification())
+    assert told == caching.OplockBreak(caching.LEVEL_II, file_id)
+    assert (await second.acknowledge_oplock(file_id, caching.LEVEL_II)).status == 0
+    assert (await other.reply(waits)).status == 0
+
+
+async def test_a_break_that_a_lost_connection_may_have_had_is_told_again(server, new_client):
+    anna, other = new_client(), await new_client().connect()
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    file_id = await second.open("file", oplock=caching.BATCH)
+    waits = await other.begin(messages.CREATE, messages.create("file"))
+    await other.interim(waits)
+    assert caching.parse_break(await first.notification()).file_id == file_id
+    await lose(server, anna, first)
+    assert caching.parse_break(await second.notification()).file_id == file_id
+    assert (await second.acknowledge_oplock(file_id, caching.NONE)).status == 0
+    assert (await other.reply(waits)).status == 0
+
+
+async def test_a_lease_is_the_client_s_on_whichever_connection(server, new_client):
+    anna, other = new_client(), await new_client().connect()
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    key = b"a lease's key..."
+    wanted = {"oplock": caching.BY_LEASE, "contexts": (caching.lease(key, 7),)}
+    answer = await second.create("file", **wanted)
+    assert caching.granted_lease(answer).state == 7
+    await lose(server, anna, second)
+    waits = await other.begin(messages.CREATE, messages.create("file"))
+    await other.interim(waits)
+    told = caching.parse_break(await first.notification())
+    assert (told.key, told.new) == (key, caching.R | caching.H)
+    assert (await first.acknowledge_lease(key, told.new)).status == 0
+    assert (await other.reply(waits)).status == 0
 
 
 # --- a request of which the reply was lost is not done twice ---
