@@ -236,24 +236,38 @@ async def end_session(service: Service, session: Session, *, preserve: bool = Fa
     for tree in list(session.trees.values()):
         session.disconnect(tree)
     try:
-        if preserve:
-            await _park(service, session)
+        parked = await _park(service, session) if preserve else []
         await _close_all(service, lambda: [*session.pipes.values(), *session.opens.values()])
+        await _put_back_streams(parked)
     finally:
         session.memory.end()
         for channel in channels:
             session.listeners.lost(channel)
 
 
-async def _park(service: Service, session: Session) -> None:
-    """Park what may outlive a session, as far as there is room."""
+async def _park(service: Service, session: Session) -> list[Open]:
+    """Park what may outlive a session, as far as there is room; the named streams of it."""
     turn = Turn(service.turns)
     turn.begin()
+    streams: list[Open] = []
     with trio.CancelScope(shield=True):
         for open_ in list(session.opens.values()):
             await turn.pause()
             if open_.holder is not None:
                 service.tables.park(open_, service.clock())
+                if open_.file.stream is not None:
+                    streams.append(open_)
+    return streams
+
+
+async def _put_back_streams(parked: list[Open]) -> None:
+    """They may wait for their client for minutes, and a kill must not cost what it has written."""
+    with trio.CancelScope(shield=True):
+        for open_ in parked:
+            with wall("putting back a stream"):
+                if not open_.closed:
+                    async with in_use(open_):
+                        await open_.share.workers.run_long(None, open_.file.settle)
 
 
 async def end_all_parked(service: Service) -> None:

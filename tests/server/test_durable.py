@@ -1,5 +1,6 @@
 """Durable handles between clients ([MS-SMB2] 3.3.5.9.6 to 3.3.5.9.12, 3.3.7.1), over sockets."""
 
+import os
 from struct import pack
 
 import pytest
@@ -143,6 +144,27 @@ async def test_a_client_gets_its_handle_back_with_its_locks_and_its_oplock(stage
     assert caching.parse_break(await ann.notification()).file_id == answer.file_id
     assert (await ann.acknowledge_oplock(answer.file_id, NONE)).status == 0
     assert (await bob.reply(waits)).status == 0
+
+
+async def test_what_was_written_to_a_stream_is_on_the_disk_while_its_client_is_away(
+    stage, tmp_path
+):
+    server, new_client = stage
+    client = new_client()
+    ann = await client.connect()
+    before = await ann.open("file:stream", oplock=BATCH, contexts=[durable_v2(GUID)])
+    await ann.write(before, b"data")
+    await vanish(server, client, ann)
+    with trio.fail_after(1e9):
+        while os.getxattr(tmp_path / "file", "user.DosStream.stream:$DATA") != b"data\0":
+            await trio.lowlevel.checkpoint()
+    ann = await client.connect()
+    answer = await gets_back(ann, reconnect_v2(before, GUID), name="file:stream")
+    assert answer.status == 0
+    assert (await ann.read(answer.file_id)).data == b"data"
+    await ann.write(answer.file_id, b"more")
+    await ann.close(answer.file_id)
+    assert os.getxattr(tmp_path / "file", "user.DosStream.stream:$DATA") == b"more\0"
 
 
 async def test_a_lease_comes_back_to_the_client_with_its_key(stage):
