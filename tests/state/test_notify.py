@@ -499,7 +499,7 @@ def test_of_a_thousand_watchers_some_are_woken_at_once_and_each_that_is_done_wak
     changes.added(PaperFile("a"))
     told = []
     while woken:
-        assert len(woken) <= 8
+        assert len(woken) <= 4
         number, watcher, place = woken.pop(0)
         told.append(number)
         assert watcher.told() == [(ADDED, "a")]
