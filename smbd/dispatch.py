@@ -144,7 +144,7 @@ class Dispatch:
         size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(largest_payload(request) for request in requests[at:])
         chain = _Chain(requests, answers, size, self._transport.turn.another())
-        self._settle(requests[at], requests[at].hold)
+        self._settle(requests[at], requests[at].use_open)
         self._transport.work_began(size)
         self.in_work += 1
         work = self._started(chain, requests[at])
@@ -194,7 +194,7 @@ class Dispatch:
                         await turn.give_way()
                     reply = self._settle(request, _now, request)
                     if reply is None:
-                        self._settle(request, request.hold)
+                        self._settle(request, request.use_open)
                         work = self._started(chain, request)
                 if reply is None:
                     reply = await self._later(request, work.scope)

@@ -8,7 +8,7 @@ from smbd.events import about
 from smbd.request import Request
 from smbd.state import Open
 from smbd.state.persistent import record_of
-from smbd.waiting import in_turn
+from smbd.waiting import queued
 
 _log = logging.getLogger("smbd")
 
@@ -23,7 +23,7 @@ async def remember(request: Request, open_: Open) -> None:
         return
     records, queues = service.records, request.tables.files.queues
     with trio.CancelScope(shield=True):
-        async with in_turn(queues.join(("record", open_.persistent_id))):
+        async with queued(queues.join(("record", open_.persistent_id))):
             try:
                 await request.blocking(records.save, record_of(open_))
             except OSError as error:

@@ -157,7 +157,7 @@ class Request:
     previous: "Request | None" = None  # a related one takes over its session, tree and file
     open: Open | None = None  # what it worked on, for the related one that follows
     pipe: PipeOpen | None = None  # the same on IPC$
-    held: Open | None = None  # counts this request among its users
+    used: Open | None = None  # counts this request among its users
     waiting: Wait | None = None  # what it goes on behind, where it cannot at once
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
@@ -235,8 +235,8 @@ class Request:
         """
         if length > _ONE_CREDIT:
             self.check_length(length)
-        if self.held is not None:
-            found = self.held
+        if self.used is not None:
+            found = self.used
         elif self.previous is None:
             # Session.OpenTable has what this session opened, through any of its tree connects.
             session = self.session
@@ -272,7 +272,7 @@ class Request:
         FILE_NOT_AVAILABLE for a command that modifies data.  A request is verified once, when it
         comes: those that come behind it may move the sequence on.
         """
-        if self.held is not None or self.connection.negotiated.dialect < Dialect.SMB_3_0:
+        if self.used is not None or self.connection.negotiated.dialect < Dialect.SMB_3_0:
             return
         if found.channel_sequence == UNUSED:
             self.tables.creations.used(found)
@@ -296,15 +296,15 @@ class Request:
         has_file = self.row.file_id_at or self.command == Command.CREATE
         return (has_file and self.status) or NtStatus.INVALID_HANDLE
 
-    def hold(self) -> None:
+    def use_open(self) -> None:
         """Count as a user of the Open that this request names, from now until `let_go`.
 
         A request that goes on in a task is held at the moment it came: a CLOSE behind it in the
         same burst must not take the file away from it.
         """
-        if self.held is None and self.row.file_id_at:
+        if self.used is None and self.row.file_id_at:
             found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
-            self.held = found.hold()
+            self.used = found.use()
             if not found.begin_request(self.sequence & 0xFFFF):
                 self.sequence = _LATE
 
@@ -338,7 +338,7 @@ class Request:
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
             waiting.give_up()
-        held, self.held = self.held, None
-        if held is not None and self.sequence != _LATE:
-            held.end_request(self.sequence & 0xFFFF)
-        return held if held is not None and held.leave() else None
+        used, self.used = self.used, None
+        if used is not None and self.sequence != _LATE:
+            used.end_request(self.sequence & 0xFFFF)
+        return used if used is not None and used.leave() else None

@@ -60,7 +60,7 @@ async def end_open(service: Service, open_: Open) -> None:
     if open_.closed:
         return
     with trio.CancelScope(shield=True):
-        open_.hold()
+        open_.use()
         try:
             link = drop_open(service, open_)
             if link is not None:
@@ -80,7 +80,7 @@ def closes_at_once(service: Service, open_: Open) -> bool:
 
 def close_at_once(service: Service, open_: Open) -> None:
     """Close an Open of which `closes_at_once` says that it can be.  OSError as `end_open`."""
-    open_.hold()
+    open_.use()
     try:
         drop_open(service, open_)
     finally:
@@ -144,7 +144,7 @@ async def close_unused(open_: Open) -> None:
 @asynccontextmanager
 async def in_use(open_: Open) -> AsyncIterator[None]:
     """Count one more operation in flight for as long as the block lasts."""
-    open_.hold()
+    open_.use()
     try:
         yield
     finally:
@@ -152,16 +152,16 @@ async def in_use(open_: Open) -> AsyncIterator[None]:
             await close_unused(open_)
 
 
-async def _delete(service: Service, open_: Open, doomed: Link) -> None:
+async def _delete(service: Service, open_: Open, deleted: Link) -> None:
     """Delete what waited for an Open's end: its stream, or the name by which its file was opened.
 
     After whatever else is done to it.
     """
     file, changes = open_.file, service.tables.files.changes
     event = modified(CompletionFilter.STREAM_NAME)
-    if not doomed.state.is_stream:
+    if not deleted.state.is_stream:
         file, event = file.described, REMOVED
-    with await begun(lambda: changes.begin([file.identity], places=(file.absolute_path,))):
+    with await begun(lambda: changes.begin([file.identity], paths=(file.absolute_path,))):
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
             # filled meanwhile stays, as on Windows.
@@ -169,7 +169,7 @@ async def _delete(service: Service, open_: Open, doomed: Link) -> None:
                 await open_.share.workers.run_long(open_.session_id, file.remove)
                 service.tables.changed(open_, event, service.clock())
         finally:
-            service.tables.files.forget(doomed)
+            service.tables.files.forget(deleted)
 
 
 @asynccontextmanager
@@ -279,7 +279,7 @@ async def end_all_parked(service: Service) -> None:
         for open_ in durable.persistent:
             open_.delete_on_close = False
             if open_.link is not None and open_.link.delete_pending:
-                open_.link.doom(doomed=False)
+                open_.link.set_delete_pending(pending=False)
     durable.end_all()
     await end_parked(service, durable.take_ended())
 
@@ -310,7 +310,7 @@ async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
     """
     turn = Turn(service.turns)
     turn.begin()
-    doomed: deque[tuple[Open, Link]] = deque()
+    deletions: deque[tuple[Open, Link]] = deque()
     in_worker: deque[Open] = deque()
     while opened:  # the last ones first: a file in a folder was opened after it, and goes before it
         await turn.pause()
@@ -324,12 +324,12 @@ async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
             elif closes_at_once(service, one):
                 close_at_once(service, one)
             else:
-                in_worker.append(one.hold())
+                in_worker.append(one.use())
                 link = drop_open(service, one)
                 if link is not None:
-                    doomed.append((one, link))
-    while doomed:
-        one, link = doomed.popleft()
+                    deletions.append((one, link))
+    while deletions:
+        one, link = deletions.popleft()
         with wall("deleting a closed file"):
             await _delete(service, one, link)
     while in_worker:

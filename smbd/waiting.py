@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import trio
 
 from smbd.ntstatus import NtError
-from smbd.state import Change, FileTable, Open, Place, Wait
+from smbd.state import Change, FileTable, Open, QueueEntry, Wait
 
 
 async def until(wait: Wait) -> None:
@@ -29,15 +29,15 @@ async def begun(begin: Callable[[], Change | Wait]) -> Change:
 
 
 @asynccontextmanager
-async def in_turn(place: Place) -> AsyncIterator[None]:
-    """A block that begins when its turn in a queue has come; with it the place is given up."""
+async def queued(entry: QueueEntry) -> AsyncIterator[None]:
+    """A block that begins when a queue lets the entry go on, and gives it up at the end."""
     try:
-        await until(place)
+        await until(entry)
         yield
     finally:
-        place.give_up()
+        entry.give_up()
 
 
 def alone(files: FileTable, open_: Open) -> AbstractAsyncContextManager[None]:
     """A block in which no other request changes the records or names of an open file."""
-    return in_turn(files.queues.join(open_.file.identity))
+    return queued(files.queues.join(open_.file.identity))

@@ -17,7 +17,7 @@ from smbd.wire.output import pack_output_response
 def try_now(request: Request) -> Reply | None:
     """Answer with what has happened since the last request; None if that is nothing.
 
-    The place in the queue is taken here, where requests come in their order.
+    It joins the queue here, where requests come in their order.
     """
     message = parse_change_notify_request(request.frame)
     open_ = _prepare(request, message)

@@ -30,7 +30,7 @@ from smbd.request import Reply, Request
 from smbd.state import ADDED, WRITTEN, Change, Open, Operation, Wait, modified
 from smbd.teardown import closed_on_error
 from smbd.vfs import fold, parse_name
-from smbd.waiting import in_turn, until
+from smbd.waiting import queued, until
 from smbd.wire.access import Access, map_generic
 from smbd.wire.change_notify import CompletionFilter
 from smbd.wire.create import (
@@ -153,7 +153,7 @@ async def _create(
 ) -> tuple[Open, Found]:
     """Open, and again if what was opened was gone, moved or cached by others.
 
-    The wait has no place in the queue: the client that caches the file may have to open it by the
+    It waits outside the queue: the client that caches the file may have to open it by the
     same name before it can give up what it has cached.
     """
     for _ in range(_TRIES):
@@ -175,7 +175,7 @@ async def _in_turn(
     queues, name = request.tables.files.queues, (request.live_root(), fold(wanted.path))
     if wanted.disposition == CreateDisposition.OPEN and name not in queues:
         return await _try(request, message, asked, wanted)
-    async with in_turn(queues.join(name)):
+    async with queued(queues.join(name)):
         return await _try(request, message, asked, wanted)
 
 

@@ -78,7 +78,7 @@ async def _undo(request: Request, found: Found) -> None:
     files, made = request.tables.files, found.made
     with trio.CancelScope(shield=True):
         if made is not None and files.of(made) is None:
-            change = files.changes.begin([made.identity], places=(made.absolute_path,))
+            change = files.changes.begin([made.identity], paths=(made.absolute_path,))
             if isinstance(change, Change):
                 with change, contextlib.suppress(NtError, OSError):
                     await request.blocking(made.remove)

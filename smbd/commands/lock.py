@@ -22,7 +22,7 @@ _LAST_BYTE = 0xFFFFFFFFFFFFFFFF
 def try_now(request: Request) -> Reply | None:
     """Lock or unlock at once; None if it has to wait for another's lock.
 
-    Its place in the queue is that of its arrival: `run` begins when the whole burst is read.
+    It joins the queue here, as requests come: `run` begins when the whole burst is read.
     """
     message = parse_lock_request(request.frame)
     open_ = _prepare(request, message)
@@ -72,7 +72,7 @@ async def _granted(request: Request, message: LockRequest) -> Reply:
 
 
 def _wait(request: Request, open_: Open, message: LockRequest) -> LockWait:
-    """Stand in the queue; a replay in the place of what it repeats, whose connection is lost.
+    """Join the queue; a replay takes over the entry of the LOCK that it repeats, which was lost.
 
     That may not be known here yet: the one would get the lock, and the other wait for it for ever.
     """

@@ -82,7 +82,7 @@ def close(request: Request) -> Reply:
 def read(request: Request) -> Reply | None:
     """Give what waits of the first message; None if no message has come.
 
-    Or if other READs wait for one: the place behind them is taken here, in the order of requests.
+    Or if other READs wait for one: it joins the queue behind them here, in the order of requests.
     """
     message = parse_read_request(request.frame)
     request.check_length(message.length)

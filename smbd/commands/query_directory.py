@@ -14,7 +14,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Enumeration, Listing, Open
 from smbd.vfs import File
-from smbd.waiting import in_turn
+from smbd.waiting import queued
 from smbd.wire.aapl import pack_read_dir_entries
 from smbd.wire.access import Access
 from smbd.wire.fscc import DIRECTORY_CLASSES, FileClass, pack_directory_entries
@@ -46,7 +46,7 @@ async def run(request: Request) -> Reply:
     message = parse_query_directory_request(request.frame)
     open_ = _prepare(request, message)
     # One after the other: two that went on from the same place would both give the same entries.
-    async with in_turn(request.tables.files.queues.join(open_)):
+    async with queued(request.tables.files.queues.join(open_)):
         if open_.enumeration is None or message.flags & _RESTARTS:
             await _begin(request, open_, message)
         assert open_.enumeration is not None

@@ -2,7 +2,7 @@
 
 from smbd.commands.stream_renaming import rename_stream
 from smbd.fsa import naming, security
-from smbd.fsa.naming import NewName, Place
+from smbd.fsa.naming import Destination, NewName
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Change, FileTable, Open, Operation, Wait, linked, renamed
@@ -56,26 +56,28 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
     """
     files, file = request.tables.files, open_.file
     token = security.token_of(request.live_session().identity)
-    with await request.blocking(naming.look, file, name.target, token) as place:
+    with await request.blocking(naming.look, file, name.target, token) as destination:
         _check_source(open_)
-        wait = _handles_kept(request, open_, name, place)
+        wait = _handles_kept(request, open_, name, destination)
         if wait is not None:
             return wait
-        _check_place(files, open_, name, place)
-        change = _reserve(files, open_, name, place)
+        _check_destination(files, open_, name, destination)
+        change = _reserve(files, open_, name, destination)
         if isinstance(change, Wait):
             return change
         with change:
             if name.moves:
                 _check_moved(files, open_)
             old = file.path
-            if not await request.blocking(naming.act, file, name, place, token):
+            if not await request.blocking(naming.act, file, name, destination, token):
                 return Wait(over=True)
             _tell(request, open_, name, old)
     return None
 
 
-def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) -> Wait | None:
+def _handles_kept(
+    request: Request, open_: Open, name: NewName, destination: Destination
+) -> Wait | None:
     """What to wait for: clients that keep the file open, or the one in its place, for no program.
 
     And their streams, and where a directory moves, all that lies in it.
@@ -84,11 +86,11 @@ def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) ->
     wait = None
     if name.moves:
         wait = open_.cachings.contend(Operation.REMOVE, open_.caching, now)
-    if wait is None and place.there is not None and name.replace:
-        there = files.of(place.there)
-        if there is not None and place.there.identity != file.identity:
+    if wait is None and destination.there is not None and name.replace:
+        there = files.of(destination.there)
+        if there is not None and destination.there.identity != file.identity:
             wait = there.cachings.contend(Operation.REMOVE, open_.caching, now)
-            wait = wait or files.contend_streams(place.there, now)
+            wait = wait or files.contend_streams(destination.there, now)
     if wait is None and name.moves:
         wait = files.contend_streams(file, now)
     if wait is None and name.moves and file.is_directory:
@@ -96,17 +98,19 @@ def _handles_kept(request: Request, open_: Open, name: NewName, place: Place) ->
     return wait
 
 
-def _reserve(files: FileTable, open_: Open, name: NewName, place: Place) -> Change | Wait:
+def _reserve(
+    files: FileTable, open_: Open, name: NewName, destination: Destination
+) -> Change | Wait:
     file = open_.file
     reserved = [file.identity]
-    if place.there is not None:
-        reserved.append(place.there.identity)
+    if destination.there is not None:
+        reserved.append(destination.there.identity)
     return files.changes.begin(
         reserved,
-        folders=[place.folder.identity],
-        places=(
+        folders=[destination.folder.identity],
+        paths=(
             file.absolute_path,
-            f"{place.folder.absolute_path}/{name.target.rpartition('/')[2]}",
+            f"{destination.folder.absolute_path}/{name.target.rpartition('/')[2]}",
         ),
         moving=file.absolute_path if name.moves and file.is_directory else "",
     )
@@ -135,21 +139,23 @@ def _target(value: Rename) -> str:
     return path
 
 
-def _check_place(files: FileTable, open_: Open, name: NewName, place: Place) -> None:
+def _check_destination(
+    files: FileTable, open_: Open, name: NewName, destination: Destination
+) -> None:
     """The folder must take the name; a file there must be neither open nor READONLY."""
     # [MS-FSA] opens the folder to add to it, sharing neither its deletion nor its renaming.
-    files.check(place.folder, Access.FILE_ADD_FILE, ShareAccess.READ | ShareAccess.WRITE)
-    if place.there is None:
+    files.check(destination.folder, Access.FILE_ADD_FILE, ShareAccess.READ | ShareAccess.WRITE)
+    if destination.there is None:
         return
-    state = files.of(place.there)
-    link = None if state is None else state.link_of(place.there)
+    state = files.of(destination.there)
+    link = None if state is None else state.link_of(destination.there)
     if link is not None and link is not open_.link and link.delete_pending:
         raise NtError(NtStatus.ACCESS_DENIED)
-    if place.there.identity == open_.file.identity:
+    if destination.there.identity == open_.file.identity:
         return  # another spelling of its own name, or another link: storage decides
     if not name.replace:
         raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-    if not place.replaceable or link is not None:
+    if not destination.replaceable or link is not None:
         raise NtError(NtStatus.ACCESS_DENIED)
 
 

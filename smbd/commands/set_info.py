@@ -99,7 +99,7 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
                 await request.blocking(set_information.check_deletable, open_.file)
             if open_.closed or open_.link is None:
                 raise NtError(NtStatus.FILE_CLOSED)  # a CLOSE came before we were done
-            open_.link.doom(doomed=value)
+            open_.link.set_delete_pending(pending=value)
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:

@@ -50,7 +50,7 @@ async def _append(request: Request, open_: Open, message: WriteRequest) -> int:
     """Write at the end of the file, the only place for an open with FILE_APPEND_DATA alone.
 
     3.3.5.13 has ACCESS_DENIED for what lies within the file; what would leave a gap behind its
-    end gets the same.  The place in the queue is given up with the answer (`let_go`).
+    end gets the same.  The entry in the queue is given up with the answer (`let_go`).
     """
     await until(request.live_wait())
     return await request.blocking(vfs.append, open_.file, message.data, message.offset)

@@ -26,7 +26,7 @@ class NewName:
 
 
 @dataclass(slots=True)
-class Place:
+class Destination:
     """Where a new name is to be, and what has it already; open as long as they are asked about."""
 
     folder: File
@@ -34,7 +34,7 @@ class Place:
     there: File | None = None  # ... and what it leads to, if to anything
     replaceable: bool = False
 
-    def is_as(self, other: "Place") -> bool:
+    def is_as(self, other: "Destination") -> bool:
         """Whether two looks have seen the same."""
         mine = self.there and self.there.identity
         others = other.there and other.there.identity
@@ -53,32 +53,32 @@ class Place:
             self.there.close()
 
 
-def look(file: File, target: str, token: Token) -> Place:
+def look(file: File, target: str, token: Token) -> Destination:
     """Look where a file's new name is to be, and what has it already.  Blocks.
 
     Raises NtError: OBJECT_PATH_NOT_FOUND, ACCESS_DENIED if nothing may be added.
     """
     root = file.root
     try:
-        place = Place(root.open(target.rpartition("/")[0], read=False, write=False))
+        destination = Destination(root.open(target.rpartition("/")[0], read=False, write=False))
     except NtError as error:
         if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
             raise
         raise NtError(NtStatus.OBJECT_PATH_NOT_FOUND) from error
     with ExitStack() as at_error:
-        at_error.enter_context(place)
+        at_error.enter_context(destination)
         adding = Access.FILE_ADD_SUBDIRECTORY if file.is_directory else Access.FILE_ADD_FILE
         if not rights.in_folder(root, target, token) & adding:
             raise NtError(NtStatus.ACCESS_DENIED)
-        _look_there(place, target, token)
+        _look_there(destination, target, token)
         at_error.pop_all()
-    return place
+    return destination
 
 
-def _look_there(place: Place, target: str, token: Token) -> None:
-    place.standing = place.folder.root.standing(target)
+def _look_there(destination: Destination, target: str, token: Token) -> None:
+    destination.standing = destination.folder.root.standing(target)
     try:
-        there = place.there = place.folder.root.open(target, read=False, write=False)
+        there = destination.there = destination.folder.root.open(target, read=False, write=False)
     except NtError as error:
         if error.status != NtStatus.OBJECT_NAME_NOT_FOUND:
             raise
@@ -86,10 +86,10 @@ def _look_there(place: Place, target: str, token: Token) -> None:
     known, descriptor = examine(there)
     readonly = known.attributes & FileAttribute.READONLY
     deletable = rights.of(there, descriptor, token, Access.DELETE)
-    place.replaceable = bool(deletable) and not readonly
+    destination.replaceable = bool(deletable) and not readonly
 
 
-def act(file: File, name: NewName, seen: Place, token: Token) -> bool:
+def act(file: File, name: NewName, seen: Destination, token: Token) -> bool:
     """Give the name; False if what was looked at is not there any more.  Blocks.
 
     Raises NtError as `look` does, ACCESS_DENIED for what is READONLY by now; OSError.
@@ -103,14 +103,14 @@ def act(file: File, name: NewName, seen: Place, token: Token) -> bool:
                 return False
             raise
         return True
-    with look(file, name.target, token) as place:
-        if not place.is_as(seen):
+    with look(file, name.target, token) as destination:
+        if not destination.is_as(seen):
             return False
-        foreign = place.there is not None and place.there.identity != file.identity
-        if foreign and not place.replaceable:
+        foreign = destination.there is not None and destination.there.identity != file.identity
+        if foreign and not destination.replaceable:
             raise NtError(NtStatus.ACCESS_DENIED)  # READONLY by now
         try:
-            give(file, name.target, name.replace, over=place.standing)
+            give(file, name.target, name.replace, over=destination.standing)
         except MovedError:
             return False
     return True

@@ -23,7 +23,7 @@ from smbd.state.pipe import PipeOpen
 from smbd.state.queues import Queues
 from smbd.state.replay import Creations
 from smbd.state.tables import Tables
-from smbd.state.waits import Place, Wait
+from smbd.state.waits import QueueEntry, Wait
 
 __all__ = [
     "ADDED",
@@ -66,7 +66,7 @@ __all__ = [
     "OpenTable",
     "Operation",
     "PipeOpen",
-    "Place",
+    "QueueEntry",
     "Queues",
     "Tables",
     "Wait",

@@ -28,7 +28,7 @@ class Change:
     """An operation under way on some names; as a context manager it ends with the block.
 
     `files` are reserved for it alone: those whose names go or come, and directories that nobody
-    may put anything into.  `folders` get an entry, several changes at a time.  `places` are the
+    may put anything into.  `folders` get an entry, several changes at a time.  `paths` are the
     absolute paths where something comes or goes, and `moving` that of a directory that moves with
     all that lies in it ("": none).
     """
@@ -36,7 +36,7 @@ class Change:
     changes: "Changes"
     files: frozenset[Key]
     folders: frozenset[Key] = frozenset()
-    places: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     moving: str = ""
     _waits: list[Wait] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ class Changes:
     _files: dict[Key, Change] = field(default_factory=dict)
     _folders: dict[Key, list[Change]] = field(default_factory=dict)
     _moving: dict[str, Change] = field(default_factory=dict)
-    # At which moment a change of a file, or of all beneath a place, ended last; oldest first.
+    # At which moment a change of a file, or of all beneath a path, ended last; oldest first.
     _ended: dict[Key, int] = field(default_factory=dict)
     _moved: dict[str, int] = field(default_factory=dict)
     _forgotten: int = 0  # what ended until this moment is not remembered
@@ -103,11 +103,11 @@ class Changes:
         self,
         files: Iterable[Key],
         folders: Iterable[Key] = (),
-        places: tuple[str, ...] = (),
+        paths: tuple[str, ...] = (),
         moving: str = "",
     ) -> Change | Wait:
         """Reserve; or what to wait for before everything has to be looked at again."""
-        change = Change(self, frozenset(files), frozenset(folders), places, moving)
+        change = Change(self, frozenset(files), frozenset(folders), paths, moving)
         hindering = self._hindering(change)
         if hindering is not None:
             return hindering.wait()
@@ -126,20 +126,20 @@ class Changes:
         for key in change.files:
             if key in self._folders:
                 return self._folders[key][0]
-        for place in change.places:
-            above = self._moving_above(place)
+        for path in change.paths:
+            above = self._moving_above(path)
             if above is not None:
                 return above
         if change.moving:
             prefix = change.moving + "/"
             for other in self._files.values():
-                if any(place.startswith(prefix) for place in other.places):
+                if any(path.startswith(prefix) for path in other.paths):
                     return other
         return None
 
-    def _moving_above(self, place: str) -> Change | None:
+    def _moving_above(self, path: str) -> Change | None:
         for moving, change in self._moving.items():
-            if place.startswith(moving + "/"):
+            if path.startswith(moving + "/"):
                 return change
         return None
 
@@ -162,8 +162,8 @@ class Changes:
             return True
         if max(self._ended.get(key, 0) for key in (file.identity, file.created_in) if key) > began:
             return True
-        later = [place for place, moment in self._moved.items() if moment > began]
-        return bool(later) and file.absolute_path.startswith(tuple(place + "/" for place in later))
+        later = [path for path, moment in self._moved.items() if moment > began]
+        return bool(later) and file.absolute_path.startswith(tuple(path + "/" for path in later))
 
     def flight(self) -> Flight:
         """A CREATE that is about to leave for a worker, for the length of a block."""

@@ -49,13 +49,13 @@ class Link:
         """How many opens keep the name from being removed."""
         return len(self.opens) + len(self.streams)
 
-    def doom(self, *, doomed: bool = True) -> None:
-        """Mark for deletion, or take the mark off; watchers of a doomed directory are told."""
-        self.state.doomed += doomed - self.delete_pending
-        self.delete_pending = doomed
-        for held in self.opens if doomed else ():
-            if held.notify is not None:
-                held.notify.end(NtStatus.DELETE_PENDING)
+    def set_delete_pending(self, *, pending: bool = True) -> None:
+        """Set Link.IsDeleted, or clear it; watchers of a directory are told that it is set."""
+        self.state.pending_deletions += pending - self.delete_pending
+        self.delete_pending = pending
+        for one in self.opens if pending else ():
+            if one.notify is not None:
+                one.notify.end(NtStatus.DELETE_PENDING)
 
     def renamed(self, moved: File) -> None:
         """The name is another now, for all opens that came by it.
@@ -86,7 +86,7 @@ class FileState:
     locks: ByteRangeLocks = field(default_factory=ByteRangeLocks)
     links: list[Link] = field(default_factory=list)
     modes: ShareModes = field(default_factory=ShareModes)
-    doomed: int = 0  # how many of the links are marked for deletion
+    pending_deletions: int = 0  # of its links
     writers: int = 0  # the opens that could write, counted as they came
 
     @property
@@ -112,7 +112,7 @@ class FileState:
 
     def links_that_go(self) -> int:
         """How many of the file's hard links are marked for deletion."""
-        if not self.doomed:
+        if not self.pending_deletions:
             return 0
         return sum(link.delete_pending and not link.file.is_symlink for link in self.links)
 
@@ -145,7 +145,7 @@ class FileState:
 
     def check_deletion(self, file: File) -> None:
         """DELETE_PENDING for the name by which a file was opened, or its stream."""
-        if self.doomed:
+        if self.pending_deletions:
             link = self.link_of(file)
             if link is not None and link.delete_pending:
                 raise NtError(NtStatus.DELETE_PENDING)
@@ -154,7 +154,7 @@ class FileState:
         """Two names have become one."""
         self.links.remove(link)
         self.names.leave(link)
-        self.doomed -= link.delete_pending
+        self.pending_deletions -= link.delete_pending
         into.opens |= link.opens
         into.streams |= link.streams
         for held in link.opens:
@@ -170,6 +170,6 @@ def _follow(file: File, moved: File) -> None:
     if file.root is moved.root:
         file.path = moved.path
         return
-    place, prefix = moved.absolute_path, file.root.absolute_path + "/"
-    if place.startswith(prefix):
-        file.path = place.removeprefix(prefix)
+    path, prefix = moved.absolute_path, file.root.absolute_path + "/"
+    if path.startswith(prefix):
+        file.path = path.removeprefix(prefix)

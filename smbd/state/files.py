@@ -182,16 +182,16 @@ class FileTable:
         assert link is not None, "it was added"
         self._uncount(open_, link.state)
         if open_.delete_on_close:
-            link.doom()
-        doomed = self._left(link, open_.file)
+            link.set_delete_pending()
+        deleted = self._left(link, open_.file)
         if base is None:
-            return doomed
+            return deleted
         del base.streams[open_]
         whole = self._left(base, open_.file.described)
         if whole is None:
-            return doomed
-        if doomed is not None:  # it goes with its file
-            self.forget(doomed)
+            return deleted
+        if deleted is not None:  # it goes with its file
+            self.forget(deleted)
         return whole
 
     def _uncount(self, open_: Open, state: FileState) -> None:
@@ -220,7 +220,7 @@ class FileTable:
         if link.file.is_directory:
             self.directories.leave(link.file)
         state.links.remove(link)
-        state.doomed -= link.delete_pending
+        state.pending_deletions -= link.delete_pending
         if not state.links:
             del self._files[state.key]
             if self.on_forget is not None:

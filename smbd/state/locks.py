@@ -111,7 +111,7 @@ class ByteRangeLocks:
         return wait
 
     def take_over(self, wait: LockWait) -> None:
-        """It repeats one that waits, if there is such, and gets its place in the queue."""
+        """It repeats a LOCK that waits, if there is such, and takes over its entry in the queue."""
         for before in self.waits:
             same = before.sequence == wait.sequence and before.wanted.owner is wait.wanted.owner
             if same and before is not wait:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.event_log import Event, EventLog, EventMemory
-from smbd.state.waits import Place
+from smbd.state.waits import QueueEntry
 from smbd.vfs import File, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
@@ -42,7 +42,8 @@ class ChangeNotifyEntry:
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
     is_local: bool = False  # whether it is told of what other processes do: LocalChanges
-    waits: deque[Place] = field(default_factory=deque)  # the first is answered with all there is
+    # The first of these requests is answered with all there is.
+    waits: deque[QueueEntry] = field(default_factory=deque)
     _log: EventLog = field(default_factory=EventLog)
     _position: tuple[int, int] = (0, 0)  # how far it has read
     _left: list[Event] | None = field(default_factory=list)  # unread when it ended; None: too much
@@ -72,20 +73,20 @@ class ChangeNotifyEntry:
 
     def end(self, status: int) -> None:
         """Answer all that wait with this, but the one that has been woken for events."""
-        for place in tuple(self.waits):
-            place.end(status)
+        for entry in tuple(self.waits):
+            entry.end(status)
 
-    def wait(self) -> Place:
-        """Take the last place in the queue for what comes."""
-        place = Place(queue=self)
-        self.waits.append(place)
+    def wait(self) -> QueueEntry:
+        """Queue a request for the events that come."""
+        entry = QueueEntry(queue=self)
+        self.waits.append(entry)
         self.wake()
-        return place
+        return entry
 
-    def left(self, place: Place) -> None:
-        """For Place.give_up."""
-        if place in self.waits:
-            self.waits.remove(place)
+    def remove(self, entry: QueueEntry) -> None:
+        """For QueueEntry.give_up."""
+        if entry in self.waits:
+            self.waits.remove(entry)
             self.wake()
             self._log.go_on()
 

@@ -175,7 +175,7 @@ class Open:
                 self.lock_sequences = bytearray(_LOCK_SEQUENCES + 1)
             self.lock_sequences[index] = number + 1
 
-    def hold(self) -> Self:
+    def use(self) -> Self:
         """Count one more operation in flight; a CLOSE counts itself too."""
         self.users += 1
         return self

@@ -68,14 +68,14 @@ class OpenNames:
 
     def any_below(self, directory: File) -> bool:
         """Whether a name is inside a directory."""
-        place = directory.absolute_path
-        return any(self._hold(place)) or any(
-            link.file.absolute_path.startswith(place + "/") for link in self._crossed
+        above = directory.absolute_path
+        return any(self._hold(above)) or any(
+            link.file.absolute_path.startswith(above + "/") for link in self._crossed
         )
 
-    def _hold(self, place: str) -> Iterator[bool]:
-        """Of each directory whether its names are inside; each share's own place is asked once."""
-        prefix = place + "/"
+    def _hold(self, above: str) -> Iterator[bool]:
+        """Of each directory whether its names are inside; each share's own path is asked once."""
+        prefix = above + "/"
         shares: dict[Root, str] = {}
         for root, path in self._directories:
             share = shares.get(root)
@@ -85,4 +85,4 @@ class OpenNames:
                 yield share.startswith(prefix)
             else:
                 holder = f"{share}/{path}" if path else share
-                yield holder == place or holder.startswith(prefix)
+                yield holder == above or holder.startswith(prefix)

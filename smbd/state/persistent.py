@@ -116,7 +116,7 @@ def restore(
     open_.creation = Creation((client_guid, guid), record.action, 0)
     tables.creations.succeed(open_)
     if record.delete_pending and open_.link is not None:
-        open_.link.doom()
+        open_.link.set_delete_pending()
     if not tables.park(open_, now):
         tables.leave(open_)
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)

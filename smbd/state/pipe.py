@@ -7,7 +7,7 @@ from typing import Protocol
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.holder import Holder
-from smbd.state.waits import Place
+from smbd.state.waits import QueueEntry
 
 
 class MessagePipe(Protocol):
@@ -44,7 +44,8 @@ class PipeOpen:
     name: str
     granted_access: int
     pipe: MessagePipe
-    readers: deque[Place] = field(default_factory=deque)  # READs, each for a message of its own
+    # READs, each for a message of its own.
+    readers: deque[QueueEntry] = field(default_factory=deque)
     memory: Holding = field(default_factory=Holding)
     closed: bool = False
 
@@ -67,25 +68,25 @@ class PipeOpen:
         finally:
             self._wake()
 
-    def wait(self) -> Place:
-        """Take the last place in the queue of READs: its turn comes with a message."""
-        place = Place(queue=self)
-        self.readers.append(place)
+    def wait(self) -> QueueEntry:
+        """Queue a READ, which goes on when it is the first and there is a message."""
+        entry = QueueEntry(queue=self)
+        self.readers.append(entry)
         self._wake()
-        return place
+        return entry
 
-    def left(self, place: Place) -> None:
-        """For Place.give_up."""
-        if place in self.readers:
-            self.readers.remove(place)
+    def remove(self, entry: QueueEntry) -> None:
+        """For QueueEntry.give_up."""
+        if entry in self.readers:
+            self.readers.remove(entry)
             self._wake()
 
     def close(self) -> None:
         """All that wait hear that nothing will come."""
         self.closed = True
         self.memory.end()
-        for place in tuple(self.readers):
-            place.end(NtStatus.PIPE_BROKEN)
+        for entry in tuple(self.readers):
+            entry.end(NtStatus.PIPE_BROKEN)
 
     def _wake(self) -> None:
         if self.readers and self.pipe.is_readable:

@@ -1,40 +1,40 @@
-"""Queues: requests for the same thing are carried out one after the other."""
+"""Queues: requests for the same key are carried out one after the other."""
 
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from smbd.state.waits import Place
+from smbd.state.waits import QueueEntry
 
 
 @dataclass(slots=True)
 class Queues:
-    """A queue for each thing that requests work on, as long as there are any."""
+    """A queue for each key that requests work on, as long as there are any."""
 
-    _queues: dict[Hashable, deque[Place]] = field(default_factory=dict)
+    _queues: dict[Hashable, deque[QueueEntry]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
-    def __contains__(self, thing: Hashable) -> bool:
-        return thing in self._queues
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._queues
 
-    def join(self, thing: Hashable) -> Place:
-        """Take the last place; its turn comes when all before it are given up."""
-        queue = self._queues.get(thing)
+    def join(self, key: Hashable) -> QueueEntry:
+        """Queue a request, which goes on when all before it are given up."""
+        queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[thing] = deque()
-        place = Place(over=not queue, for_others=False, queue=self, thing=thing)
-        queue.append(place)
-        return place
+            queue = self._queues[key] = deque()
+        entry = QueueEntry(over=not queue, for_others=False, queue=self, key=key)
+        queue.append(entry)
+        return entry
 
-    def left(self, place: Place) -> None:
-        """For Place.give_up."""
-        queue = self._queues.get(place.thing)
-        if queue is None or place not in queue:
+    def remove(self, entry: QueueEntry) -> None:
+        """For QueueEntry.give_up."""
+        queue = self._queues.get(entry.key)
+        if queue is None or entry not in queue:
             return
-        queue.remove(place)
+        queue.remove(entry)
         if queue:
             queue[0].end()
         else:
-            del self._queues[place.thing]
+            del self._queues[entry.key]

@@ -31,20 +31,20 @@ class Wait:
         self.end(NtStatus.CANCELLED)
 
 
-class HasPlaces(Protocol):
-    """Something that its places come to one after the other."""
+class Queue(Protocol):
+    """A queue of requests, which go on one after the other."""
 
-    def left(self, place: "Place") -> None:
-        """A place is given up; again does nothing."""
+    def remove(self, entry: "QueueEntry") -> None:
+        """An entry is given up; again does nothing."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Place(Wait):
-    """A place in a queue: over when its turn has come, and kept until it is given up."""
+class QueueEntry(Wait):
+    """A request in a queue: over when the queue lets it go on, and in it until it is given up."""
 
-    queue: HasPlaces
-    thing: Hashable = None  # which one of several queues
+    queue: Queue
+    key: Hashable = None  # which one of several queues
 
     def give_up(self) -> None:
         """Leave the queue, done or not: the next one has its turn."""
-        self.queue.left(self)
+        self.queue.remove(self)

@@ -23,12 +23,12 @@ def file(key=A, path="a", folder=None):
         ({"files": [A], "folders": [FOLDER]}, {"files": [FOLDER]}, True),
         (
             {"files": [FOLDER], "moving": "/share/d"},
-            {"files": [A], "places": ("/share/d/e/a",)},
+            {"files": [A], "paths": ("/share/d/e/a",)},
             True,
         ),
         (
             {"files": [FOLDER], "moving": "/share/d"},
-            {"files": [A], "places": ("/share/da",)},
+            {"files": [A], "paths": ("/share/da",)},
             False,
         ),
     ],

@@ -22,10 +22,10 @@ def test_delete_on_close_of_the_only_open_takes_the_file_with_it():
     table.add(only)
     assert table.goes_with(only)
     assert status_of_an_open(table, file) == 0, "until it closes others may come"
-    doomed = table.remove(only)
-    assert doomed is not None
+    deleted = table.remove(only)
+    assert deleted is not None
     assert status_of_an_open(table, file) == NtStatus.DELETE_PENDING
-    table.forget(doomed)
+    table.forget(deleted)
     assert status_of_an_open(table, file) == 0
     assert table.of(file) is None
 
@@ -56,10 +56,10 @@ def test_a_mark_for_deletion_can_be_taken_off_again():
     table, file = FileTable(), PaperFile()
     only = an_open(file)
     link = table.add(only)
-    link.doom()
+    link.set_delete_pending()
     assert status_of_an_open(table, file) == NtStatus.DELETE_PENDING
     assert table.goes_with(only)
-    link.doom(doomed=False)
+    link.set_delete_pending(pending=False)
     assert status_of_an_open(table, file) == 0
     assert not table.goes_with(only)
     assert table.remove(only) is None
@@ -67,7 +67,7 @@ def test_a_mark_for_deletion_can_be_taken_off_again():
 
 def test_delete_pending_is_told_before_a_sharing_violation():
     table, file = FileTable(), PaperFile()
-    table.add(an_open(file, sharing=0)).doom()
+    table.add(an_open(file, sharing=0)).set_delete_pending()
     with pytest.raises(NtError) as caught:
         table.check(file, Access.FILE_READ_DATA, ALL_SHARED)
     assert caught.value.status == NtStatus.DELETE_PENDING
@@ -107,14 +107,14 @@ def two_names():
 
 def test_a_deletion_is_of_the_name_that_was_opened_and_waits_for_no_other():
     table, one, two = two_names()
-    one.link.doom()
+    one.link.set_delete_pending()
     assert status_of_an_open(table, one.file) == NtStatus.DELETE_PENDING
     assert status_of_an_open(table, two.file) == 0
     assert table.goes_with(one)
     assert not table.goes_with(two)
-    doomed = table.remove(one)
-    assert doomed.file is one.file
-    table.forget(doomed)
+    deleted = table.remove(one)
+    assert deleted.file is one.file
+    table.forget(deleted)
     assert status_of_an_open(table, PaperFile(path="one", names=2)) == 0
     assert table.remove(two) is None
     assert table.of(two.file) is None
@@ -130,7 +130,7 @@ def test_delete_on_close_goes_with_the_last_open_of_its_own_name():
     assert not two.link.delete_pending
     assert table.remove(one) is one.link
     table.forget(one.link)
-    assert table.of(two.file).doomed == 0
+    assert table.of(two.file).pending_deletions == 0
 
 
 def test_share_modes_are_of_the_file_by_whatever_name():
@@ -148,12 +148,12 @@ def test_links_marked_for_deletion_are_counted_but_symbolic_ones_are_no_links_of
     table.add(symbolic)
     state = table.of(one.file)
     assert state.links_that_go() == 0
-    symbolic.link.doom()
+    symbolic.link.set_delete_pending()
     assert state.links_that_go() == 0
-    one.link.doom()
-    two.link.doom()
+    one.link.set_delete_pending()
+    two.link.set_delete_pending()
     assert state.links_that_go() == 2
-    two.link.doom(doomed=False)
+    two.link.set_delete_pending(pending=False)
     assert state.links_that_go() == 1
 
 
@@ -163,7 +163,7 @@ def test_a_name_renamed_onto_another_of_its_file_becomes_that_one():
     one.link.renamed(one.file)
     assert one.link is two.link
     assert [one.file.path, two.file.path] == ["two", "two"]
-    two.link.doom()
+    two.link.set_delete_pending()
     assert table.remove(two) is None
     assert table.remove(one) is one.link
     table.forget(one.link)
@@ -172,9 +172,9 @@ def test_a_name_renamed_onto_another_of_its_file_becomes_that_one():
 
 def test_a_mark_set_twice_is_taken_off_once():
     table, one, _ = two_names()
-    for doomed in (True, True, False, False):
-        one.link.doom(doomed=doomed)
-    assert table.of(one.file).doomed == 0
+    for deleted in (True, True, False, False):
+        one.link.set_delete_pending(pending=deleted)
+    assert table.of(one.file).pending_deletions == 0
 
 
 def test_a_folder_knows_whether_something_in_it_is_open():

@@ -95,7 +95,7 @@ def test_behind_a_link_to_a_directory_the_kernel_says_where_a_file_is():
 def test_a_name_that_is_being_deleted_keeps_no_directory():
     table = FileTable()
     held = opened(table, "folder/a")
-    held.link.doom()
+    held.link.set_delete_pending()
     going = table.remove(held)
     assert below(table) is False
     table.forget(going)

@@ -36,7 +36,7 @@ def test_a_persistent_id_is_neither_reserved_nor_that_of_an_open(monkeypatch):
 
 def test_a_copy_from_an_open_hinders_no_replay():
     one = an_open()
-    one.hold()  # as FSCTL_SRV_COPYCHUNK of another Open does
+    one.use()  # as FSCTL_SRV_COPYCHUNK of another Open does
     assert one.follow_sequence(1, replay=False)
     assert one.follow_sequence(1, replay=True)
 
@@ -58,12 +58,12 @@ def test_a_full_table_takes_no_more_until_something_closes():
 
 def test_the_last_operation_of_a_closed_open_hears_that_it_is_the_last():
     one = an_open()
-    one.hold()
-    one.hold()
+    one.use()
+    one.use()
     assert not one.leave()
     assert not one.leave(), "not closed by the client"
-    one.hold()
-    one.hold()
+    one.use()
+    one.use()
     one.closed = True
     assert not one.leave()
     assert one.leave()

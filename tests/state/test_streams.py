@@ -51,7 +51,7 @@ def test_a_file_is_opened_for_deletion_as_its_streams_allow():
 def test_a_file_that_waits_for_deletion_says_so_whatever_its_streams_share():
     table = FileTable()
     added(table, stream(), sharing=BUT_DELETE)
-    added(table, FILE).link.doom()
+    added(table, FILE).link.set_delete_pending()
     for operation in (Operation.OPEN, Operation.OVERWRITE):
         assert status(table, FILE, Access.DELETE, operation=operation) == NtStatus.DELETE_PENDING
 
@@ -70,11 +70,11 @@ def test_a_file_that_waits_for_deletion_lets_no_stream_be_opened():
     for file in (FILE, stream(), stream("two")):
         assert status(table, file) == NtStatus.DELETE_PENDING
     assert table.goes_with(held)
-    doomed = table.remove(held)
-    assert doomed is not None
-    assert not doomed.state.is_stream
+    deleted = table.remove(held)
+    assert deleted is not None
+    assert not deleted.state.is_stream
     assert status(table, stream()) == NtStatus.DELETE_PENDING, "a worker unlinks"
-    table.forget(doomed)
+    table.forget(deleted)
     assert table.of(FILE) is None
     assert table.of(stream()) is None
 
@@ -83,12 +83,12 @@ def test_a_deleted_stream_leaves_its_file():
     table = FileTable()
     file, held = added(table, FILE), added(table, stream(), delete_on_close=True)
     assert table.goes_with(held)
-    doomed = table.remove(held)
-    assert doomed is not None
-    assert doomed.state.is_stream
+    deleted = table.remove(held)
+    assert deleted is not None
+    assert deleted.state.is_stream
     assert status(table, stream()) == NtStatus.DELETE_PENDING
     assert status(table, FILE) == status(table, stream("two")) == 0
-    table.forget(doomed)
+    table.forget(deleted)
     assert table.remove(file) is None
 
 
@@ -96,11 +96,11 @@ def test_a_stream_that_is_deleted_goes_with_its_file():
     table = FileTable()
     held = added(table, stream(), delete_on_close=True)
     table.remove(added(table, FILE, delete_on_close=True))
-    doomed = table.remove(held)
-    assert doomed is not None
-    assert not doomed.state.is_stream
+    deleted = table.remove(held)
+    assert deleted is not None
+    assert not deleted.state.is_stream
     assert table.of(stream()) is None
-    table.forget(doomed)
+    table.forget(deleted)
 
 
 def test_a_file_is_in_use_by_its_streams():

@@ -101,7 +101,7 @@ def test_an_open_that_is_refused_leaves_every_table_as_it_was(status, limit, mem
 def test_nothing_is_entered_that_was_made_in_a_folder_which_waits_for_its_deletion():
     tables = tables_for()
     enter(tables, folder := an_open(PaperFile(inode=9)), a_holder())
-    folder.link.doom()
+    folder.link.set_delete_pending()
     holder, made = a_holder(2), an_open(PaperFile(inode=2, created_in=(1, 9)), number=2)
     assert status_of(enter, tables, made, holder) == NtStatus.DELETE_PENDING
     assert nothing_has_changed(tables, holder, made)

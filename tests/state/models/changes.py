@@ -14,7 +14,7 @@ KEYS = tuple((1, number) for number in range(5))
 SOME = st.sets(st.sampled_from(KEYS), max_size=2)
 AT_LEAST_ONE = st.sets(st.sampled_from(KEYS), min_size=1, max_size=2)
 PATHS = ("d", "d/a", "d/e", "d/e/a", "da", "a")
-PLACES = st.sets(st.sampled_from(PATHS), max_size=2)
+SOME_PATHS = st.sets(st.sampled_from(PATHS), max_size=2)
 FOLDERS_AT = {"d": 3, "d/e": 4}  # in KEYS
 FOLDERS = st.sampled_from(("", "", "d", "d/e"))
 
@@ -33,7 +33,7 @@ class Reserved:
 
     files: set
     folders: set
-    places: set
+    paths: set
     moving: str
     real: Change | None = None
     waits: list = field(default_factory=list)
@@ -44,8 +44,8 @@ class Reserved:
             self.files & other.files
             or self.files & other.folders
             or self.folders & other.files
-            or any(lies_below(place, self.moving) for place in other.places)
-            or any(lies_below(place, other.moving) for place in self.places)
+            or any(lies_below(path, self.moving) for path in other.paths)
+            or any(lies_below(path, other.moving) for path in self.paths)
         )
 
     def meets(self, file):
@@ -74,13 +74,13 @@ class ChangesMachine(RuleBasedStateMachine):
         self.reserved: list[Reserved] = []
         self.away: list[Away] = []
 
-    @rule(files=AT_LEAST_ONE, folders=SOME, places=PLACES, moving=FOLDERS)
-    def begin(self, files, folders, places, moving):
-        one = Reserved(files, folders, set(map(absolute, places)), absolute(moving))
+    @rule(files=AT_LEAST_ONE, folders=SOME, paths=SOME_PATHS, moving=FOLDERS)
+    def begin(self, files, folders, paths, moving):
+        one = Reserved(files, folders, set(map(absolute, paths)), absolute(moving))
         if moving:
             # Only a directory moves, which nothing else may do meanwhile.
             one.files = one.files | {KEYS[FOLDERS_AT[moving]]}
-        made = self.changes.begin(one.files, one.folders, tuple(one.places), one.moving)
+        made = self.changes.begin(one.files, one.folders, tuple(one.paths), one.moving)
         hindering = [other for other in self.reserved if other.hinders(one)]
         if hindering:
             self._waits_for_one_of(hindering, made)

@@ -240,7 +240,7 @@ class FilesMachine(RuleBasedStateMachine):
     def mark_for_deletion(self, number, pending):
         one = self.opens[number % len(self.opens)]
         one.thing.pending = pending
-        one.real.link.doom(doomed=pending)
+        one.real.link.set_delete_pending(pending=pending)
 
     def _may_come_to(self, one, path):
         """What is at a path goes, unless it is open or being deleted."""

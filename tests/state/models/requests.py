@@ -57,7 +57,7 @@ class RequestsMachine(RuleBasedStateMachine):
         else:
             assert may
         if stays and (may or not modifies):
-            self.open.hold()
+            self.open.use()
             self.in_flight.append(InFlight(sequence, late, self.open.begin_request(sequence)))
 
     @precondition(lambda self: self.in_flight)
@@ -72,7 +72,7 @@ class RequestsMachine(RuleBasedStateMachine):
     @rule()
     def another_operation_begins(self):
         self.others += 1
-        self.open.hold()
+        self.open.use()
 
     @precondition(lambda self: self.others)
     @rule()
