@@ -191,7 +191,7 @@ async def end_tree(service: Service, tree: Tree) -> None:
     await _close_all(service, lambda: list(tree.opened.values()))
 
 
-async def lose_channel(service: Service, channel: Channel) -> None:
+async def lose_channel(service: Service, channel: Channel, *, preserve: bool = True) -> None:
     """A connection has ended, and nothing of it is in work any more ([MS-SMB2] 3.3.7.1).
 
     A session goes on with its other channels, and ends with its last one: but for its durable
@@ -204,11 +204,13 @@ async def lose_channel(service: Service, channel: Channel) -> None:
             extra = about("ended", client=channel.client, user=session.user)
             text = "%s: the session of %s ends: no other connection has room for what it holds"
             _log.warning(text, channel.client, session.user, extra=extra)
-        await end_session(service, session, preserve=True)
+        await end_session(service, session, preserve=preserve)
     session.listeners.lost(channel)
 
 
-async def lose_connection(service: Service, connection: Connection) -> None:
+async def lose_connection(
+    service: Service, connection: Connection, *, preserve: bool = True
+) -> None:
     """The same for all its channels; then nothing more can be told over it.
 
     What was told and not acknowledged is told again over another connection of the same client, and
@@ -218,7 +220,7 @@ async def lose_connection(service: Service, connection: Connection) -> None:
     while channels:
         channel = next(iter(channels.values()))
         with wall(f"{connection.client}: the end of a channel"):
-            await lose_channel(service, channel)
+            await lose_channel(service, channel, preserve=preserve)
         channels.pop(channel.session.session_id, None)
     client, connection.lease_client = connection.lease_client, None
     if client is not None:

@@ -53,6 +53,7 @@ class ClientConnection:
         self._hearing = trio.CancelScope()  # cancelled: no more requests are taken
         self._scope = trio.CancelScope()
         self._why = ""
+        self._preserve = True
         self._level = logging.WARNING  # of the log's line that says so
 
     @property
@@ -86,9 +87,10 @@ class ClientConnection:
         level = self._level if self._why else logging.INFO
         self.connection.tell(level, "disconnected", "%s", self._why or "left")
 
-    def end(self, why: str = "") -> None:
-        """End it now."""
+    def end(self, why: str = "", *, preserve: bool = True) -> None:
+        """End it now; without `preserve` its durable handles too."""
         self._why = self._why or why
+        self._preserve = self._preserve and preserve
         self._scope.cancel()
 
     async def _converse(self) -> None:
@@ -197,7 +199,7 @@ class ClientConnection:
         while bindings:
             bindings.popitem()[1].end()
         with wall(f"{self.name}: the loss of the connection"):
-            await lose_connection(self._service, self.connection)
+            await lose_connection(self._service, self.connection, preserve=self._preserve)
         self._admission.leave(self.connection.address, unauthenticated=self._unauthenticated)
 
 

@@ -150,7 +150,7 @@ class Server:
         async with trio.open_nursery() as nursery:  # the end of one may wait for a disk
             for client in self._clients:
                 if who == client.name or network_of(who) == client.connection.network:
-                    client.end(_ENDED_BY_HAND)
+                    client.end(_ENDED_BY_HAND, preserve=False)
                     ended.append(f"the connection of {client.name}")
                     continue
                 for session in status.logged_in(client):
@@ -158,6 +158,9 @@ class Server:
                     if who.casefold() in {hex(session.session_id), user.casefold()}:
                         ended.append(f"{user} on {client.name}")
                         nursery.start_soon(self._end_session, client, session)
+        parked = self.service.tables.durable.end_those_of(who)
+        if parked:
+            ended.append(f"{who}, for whom files were kept: {parked}")
         return ended
 
     async def _end_session(self, client: ClientConnection, session: Session) -> None:

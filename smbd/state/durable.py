@@ -120,6 +120,13 @@ class DurableOpens:
             self._ended.append(open_)
             self.wake()
 
+    def end_those_of(self, user: str) -> int:
+        """A user is to have nothing any more; how many there were."""
+        ended = [one for one in self._parked if _user_of(one) == user.casefold()]
+        for open_ in ended:
+            self.end(open_)
+        return len(ended)
+
     def end_all(self) -> None:
         """The server ends."""
         for open_ in list(self._parked):

@@ -3,6 +3,7 @@
 import pytest
 
 from smbd.ntstatus import NtStatus
+from smbd.state import Durability
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import (
@@ -226,6 +227,16 @@ async def test_a_lock_that_had_to_wait_is_known_too(tmp_path, mock_clock):
         stage.ask(LOCK, messages.lock(other, (0, 10, UNLOCK)))
         assert [each.status for each in await stage.answers()] == [0, 0]
         assert await replayed(stage, one, (1, 1), *element) == 0
+
+
+async def test_of_2_1_a_durable_handle_knows_lock_sequences(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        stage.settle(dialect=0x0210)
+        file_id = await stage.open("a")
+        [opened] = stage.service.tables.opens
+        opened.durable = Durability(stage.session.identity, 60.0)
+        for _ in range(2):
+            assert await replayed(stage, file_id, (1, 1), 0, 10, EXCLUSIVE | NOW) == 0
 
 
 async def test_before_3_0_a_lock_sequence_means_nothing(tmp_path, mock_clock):

@@ -302,12 +302,27 @@ async def test_logoff_and_a_login_in_its_place_park_and_the_end_of_the_tree_clos
     assert (await gets_back(third, reconnect(answer.file_id))).status == MISSING
 
 
-async def test_whoever_is_ended_by_hand_keeps_nothing(stage):
+@pytest.mark.parametrize("by", ["user", "address"])
+async def test_a_client_that_is_ended_by_hand_keeps_nothing(stage, by):
     server, new_client = stage
     ann = await new_client().connect()
     await ann.open("file", oplock=BATCH, contexts=[durable()])
-    await server.server.disconnect("test")
-    assert not server.server.document()["opens"]
+    [session] = server.server.document()["sessions"]
+    await server.server.disconnect("test" if by == "user" else session["client"])
+    while server.server.document()["opens"]:
+        await trio.lowlevel.checkpoint()
+    assert parked(server) == 0
+
+
+async def test_a_user_that_is_ended_by_hand_loses_its_parked_handles_too(stage):
+    server, new_client = stage
+    client = new_client()
+    ann = await client.connect()
+    await ann.open("file", oplock=BATCH, contexts=[durable()])
+    await vanish(server, client, ann)
+    assert await server.server.disconnect("TEST") == ["TEST, for whom files were kept: 1"]
+    while server.server.document()["opens"]:
+        await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize(
@@ -450,3 +465,16 @@ async def test_a_folder_is_renamed_although_a_handle_in_it_is_parked(stage, tmp_
     assert (await bob.set_info(folder, 10, pack("<B15xI", 0, len(name)) + name)).status == 0
     assert (tmp_path / "moved" / "file").exists()
     assert parked(server) == 0
+
+
+async def test_a_replay_by_another_user_does_not_get_a_parked_handle(tmp_path, mock_clock):
+    async with serve(tmp_path, users=USERS) as server, clients(server) as new_client:
+        client = new_client()
+        ann = await client.connect(user="ann", password="a")
+        asks = messages.create("file", oplock=BATCH, contexts=[durable_v2(GUID)])
+        assert (await ann.ask(CREATE, asks)).status == 0
+        await vanish(server, client, ann)
+        bob = await client.connect(user="bob", password="b")
+        refused = await bob.ask(CREATE, asks, flags=REPLAY)
+        assert refused.status == NtStatus.ACCESS_DENIED
+        assert parked(server) == 1
