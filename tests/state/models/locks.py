@@ -62,6 +62,7 @@ class LocksMachine(RuleBasedStateMachine):
         self.files = [PlainFile(ByteRangeLocks(self.budget)) for _ in range(2)]
         self.ended = []  # (range, status) of waits, as they really ended
         self.expected = []  # ... and as they should
+        self.asked = 0
 
     @initialize(most=st.sampled_from(BUDGETS))
     def begin(self, most):
@@ -115,9 +116,27 @@ class LocksMachine(RuleBasedStateMachine):
                 file.held.append(wanted)
             return
         assert not file.real.try_lock(wanted)
-        wait = file.real.wait(wanted)
+        self.asked += 1
+        file.waits.append((wanted, self._wait(file, wanted, (1, self.asked))))
+
+    def _wait(self, file, wanted, sequence):
+        wait = file.real.wait(wanted, sequence)
         wait.wake = lambda: self.ended.append((wanted, wait.status))
-        file.waits.append((wanted, wait))
+        return wait
+
+    @precondition(lambda self: any(file.waits for file in self.files))
+    @rule(number=NUMBER)
+    def repeat_one_that_waits(self, number):
+        """Its connection is lost: the replay waits in its stead."""
+        file = (
+            self.files[number % 2] if self.files[number % 2].waits else self.files[1 - number % 2]
+        )
+        at = number % len(file.waits)
+        wanted, before = file.waits[at]
+        again = self._wait(file, wanted, before.sequence)
+        file.real.take_over(again)
+        file.waits[at] = wanted, again
+        self.expected.append((wanted, NtStatus.CANCELLED))
 
     @rule(number=FILE, owner=OWNER, ranges=RANGES)
     def unlock(self, number, owner, ranges):
@@ -183,7 +202,7 @@ class LocksMachine(RuleBasedStateMachine):
         assert self.budget.left == self._room()
         for file in self.files:
             assert file.real.held == len(file.held)
-            assert [one.wanted for one in file.real.waits] == [one for one, _ in file.waits]
+            assert list(file.real.waits) == [wait for _, wait in file.waits]
             for owner in "abc":
                 mine = [one for one in file.held if one.owner == owner]
                 assert Counter(file.real.of(owner)) == Counter(mine)
