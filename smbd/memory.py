@@ -13,7 +13,8 @@ from smbd.ntstatus import NtError, NtStatus
 # Bytes of Python's objects, with what the allocator adds (`python -m tests.campaign held`).
 OPEN = 2816  # with its file's state
 PIPE = 4096 + (128 << 10)  # with the calls that may be written before answers are read
-SESSION = 2048  # with its keys and its first channel
+SESSION = 2048  # with its first channel
+KEYS = 8192  # of a session: most of it is OpenSSL's, for signing and for sealing
 CHANNEL = 1024  # each further one, with its key
 TREE = 256
 LOCK = 448

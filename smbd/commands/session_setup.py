@@ -15,7 +15,7 @@ from smbd.commands.logins import (
 from smbd.commands.reply import later
 from smbd.commands.tree_connect import may_enter
 from smbd.crypto import Sealer, derive_keys, make_signer
-from smbd.memory import SESSION, Holding
+from smbd.memory import KEYS, SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import ConnectionView, Reply, Request
 from smbd.session import Channel, Session
@@ -120,6 +120,11 @@ async def _begin(
         _check_alive(connection, channel)
     _establish(connection, channel, message, identity)
     connection.logged_in(session)
+    if session.has_key:  # counted only now, as a connection may hold little before its first login
+        if not connection.memory.has_room(KEYS):
+            await end_session(service, session)
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        session.memory.grow(KEYS)
     name = _name(identity)
     connection.tell(logging.INFO, "logged in", "%s logged in", name, user=name)
 

@@ -26,7 +26,7 @@ from tests.core.messages import (
     SESSION_SETUP,
     WRITE,
 )
-from tests.scripted import MORE_PROCESSING, connected
+from tests.scripted import MORE_PROCESSING, WINDOWS, connected
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -386,6 +386,23 @@ async def test_opens_and_locks_and_watches_count_until_they_end(tmp_path):
         await client.answer()  # NOTIFY_CLEANUP
         await wait_all_tasks_blocked()
         assert memory.held == before
+
+
+async def test_sessions_count_with_their_keys_until_they_end(tmp_path):
+    """A session takes 9 KiB, most of it its keys'."""
+    async with (
+        smbd.testing.serve(tmp_path, limits=Limits(memory=MIB)) as server,
+        connected(server, WINDOWS) as client,
+    ):
+        await client.connect()
+        sessions, answer = [], await client.log_in()
+        while answer.status == 0:
+            sessions.append(client.session)
+            answer = await client.log_in()
+        assert answer.status == NtStatus.INSUFFICIENT_RESOURCES
+        assert 50 < len(sessions) < MIB * 3 // 4 / (9 * KIB)
+        assert (await client.ask(messages.LOGOFF, session=sessions.pop())).status == 0
+        assert (await client.log_in()).status == 0
 
 
 async def test_a_connection_that_holds_all_it_may_can_still_let_go(tmp_path):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
 from typing import TypeAlias
 
-from smbd.memory import CACHING, LOCK, OPEN, REQUEST, TASK, WATCH
+from smbd.memory import CACHING, KEYS, LOCK, OPEN, REQUEST, SESSION, TASK, WATCH
 from smbd.ntstatus import NtStatus
 from tests.core import messages
 from tests.core.messages import (
@@ -19,7 +19,7 @@ from tests.core.messages import (
     FILE_OPEN,
     QUERY_DIRECTORY,
 )
-from tests.scripted import Connection, caching, connected, frames
+from tests.scripted import WINDOWS, Connection, caching, connected, frames
 from tests.scripted.offer import plain
 
 from ..campaign import Campaign, Play
@@ -54,6 +54,7 @@ async def play(play: Play) -> None:
                 for _ in range(20):
                     await client.ask(ECHO, asked=400)
             await _warm_up(cacher)
+            await _sessions(play, server)
             taken, *watches = await _hold(server, holder, cacher, count)
             for what, (bytes_, bar, counted) in taken.items():
                 play.note(f"{what}: memory", bytes_, "B", bar=bar)
@@ -99,6 +100,22 @@ async def _hold(
     waiting = (server.proportional() - start) / _WATCHES
     taken["a notification that waits"] = waiting, 8192.0, WATCH + TASK + REQUEST
     return taken, watched, asked
+
+
+async def _sessions(play: Play, server: Served) -> None:
+    """Sessions of one connection, as many as it may have."""
+    count = play.size(900, 200)
+    async with connected(server, WINDOWS) as client:
+        await client.connect()
+        for _ in range(20):
+            await client.ask(ECHO, asked=400)
+        start = server.proportional()
+        for _ in range(count):
+            assert (await client.log_in()).status == 0
+        taken = (server.proportional() - start) / count
+    play.note("a session: memory", taken, "B")
+    beyond = max(0.0, taken - SESSION - KEYS)
+    play.note("a session: beyond what is counted", beyond, "B", bar=0, timed=True)
 
 
 async def _watch_all(client: Connection, watched: Sequence[bytes]) -> list[int]:
