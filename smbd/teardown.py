@@ -196,7 +196,7 @@ async def lose_channel(service: Service, channel: Channel, *, preserve: bool = T
 
     A session goes on with its other channels, and ends with its last one: but for its durable
     opens.  What was told over the channel comes last.  An open whose caching is being broken is not
-    preserved, and whoever waits for that must not look again before it is closed.
+    preserved, and requests that wait for that must not look again before it is closed.
     """
     session = channel.session
     if not session.lose(channel):
@@ -322,7 +322,7 @@ async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
                 one.holder.leave(one)
                 one.close()
             elif one.closed:
-                continue  # by somebody else, meanwhile
+                continue  # by another task, meanwhile
             elif closes_at_once(service, one):
                 close_at_once(service, one)
             else:

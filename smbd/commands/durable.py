@@ -181,7 +181,7 @@ def grant(
     """Let a new Open outlive its connection, and the server, as far as it may."""
     version_2, identity = durability.version_2, request.live_session().identity
     if identity is None or not identity.is_account:
-        return  # of guests nobody could say which one comes back
+        return  # a guest that comes back cannot be told from others
     keeps_handle = _keeps_handle(message, asked, open_)
     persistent = asks_for_persistence(request, durability) and open_.file.stream is None
     persistent = persistent and not open_.file.is_directory

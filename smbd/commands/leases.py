@@ -15,7 +15,7 @@ from smbd.request import Request
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
-# Longer than the kernel lets a holder keep a lease that somebody wants.
+# Longer than the kernel lets a holder keep a lease that another process breaks.
 _PATIENCE = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 

@@ -67,7 +67,7 @@ def end_login(channel: Channel) -> None:
 
 
 async def _hold_back(request: Request, delay: float) -> None:
-    """Wait before a login is answered, good or bad alike: the wait tells nobody which one comes.
+    """Wait before a login is answered, good or bad alike: the wait does not tell which one comes.
 
     The answers of one connection leave one after the other.  Otherwise a thousand guesses that
     are sent together would all be answered after one delay.

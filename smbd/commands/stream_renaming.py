@@ -50,8 +50,8 @@ def _check(open_: Open) -> None:
 async def _make_data(request: Request, open_: Open, file: StreamFile, replace: bool) -> None:
     """Rename to "::$DATA": the content takes the place of the file's, which must be empty.
 
-    What others do by this handle goes to the one or the other: it must be nothing, and nobody else
-    have a handle on either.
+    Other requests of this handle would go to the one or the other: there must be none, and no
+    other open of either.
     """
     files, engine = request.tables.files, open_.share.engine
     if not replace:

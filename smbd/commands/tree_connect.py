@@ -38,7 +38,7 @@ def try_now(request: Request) -> Reply | None:
 
 
 async def run(request: Request) -> Reply:
-    """Open the folder of the share, unless somebody else has it open, and connect to it."""
+    """Open the folder of the share, unless it is open already, and connect to it."""
     session = request.live_session()
     while True:
         share = _find(request)

@@ -1,5 +1,5 @@
-"""What [MS-FSA] has a file do, as a worker does it: no request, no reply, no event loop.
+"""The operations of [MS-FSA] on a file, as a worker carries them out: no request, no event loop.
 
-What must hold between the opens of a file is state's; when something is done, and who waits for
-it, is the commands'.
+smbd.state has what must hold between the opens of a file.  smbd.commands says when something is
+done, and what waits for it.
 """

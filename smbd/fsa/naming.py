@@ -1,7 +1,7 @@
 """New names for an open file, as storage has them: [MS-FSA] 2.1.5.15.6 and 2.1.5.15.11.
 
-Where a name is to be is looked at first, without it; who has open what stands there is checked in
-the event loop; the act looks again, and does nothing if it sees something else.
+A worker looks at the destination first.  The event loop checks the opens of a file that is there.
+Then a worker acts: it looks again, and does nothing if it sees something else.
 """
 
 from contextlib import ExitStack
@@ -27,11 +27,11 @@ class NewName:
 
 @dataclass(slots=True)
 class Destination:
-    """Where a new name is to be, and what has it already; open as long as they are asked about."""
+    """The folder of a new name, and the file that has it already; both stay open meanwhile."""
 
     folder: File
-    standing: tuple[int, int] | None = None  # the identity of the name's entry, maybe a symlink ...
-    there: File | None = None  # ... and what it leads to, if to anything
+    standing: tuple[int, int] | None = None  # identity of the directory entry, maybe a symlink's
+    there: File | None = None  # the file that it leads to, if to any
     replaceable: bool = False
 
     def is_as(self, other: "Destination") -> bool:
@@ -54,7 +54,7 @@ class Destination:
 
 
 def look(file: File, target: str, token: Token) -> Destination:
-    """Look where a file's new name is to be, and what has it already.  Blocks.
+    """Look at the destination of a file's new name.  Blocks.
 
     Raises NtError: OBJECT_PATH_NOT_FOUND, ACCESS_DENIED if nothing may be added.
     """
@@ -90,9 +90,9 @@ def _look_there(destination: Destination, target: str, token: Token) -> None:
 
 
 def act(file: File, name: NewName, seen: Destination, token: Token) -> bool:
-    """Give the name; False if what was looked at is not there any more.  Blocks.
+    """Give the name; False if the destination is not as it was seen.  Blocks.
 
-    Raises NtError as `look` does, ACCESS_DENIED for what is READONLY by now; OSError.
+    Raises NtError as `look` does, ACCESS_DENIED for a file that is READONLY by now; OSError.
     """
     give = file.root.rename if name.moves else file.root.link
     if seen.standing is None:

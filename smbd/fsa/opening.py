@@ -23,7 +23,7 @@ Opened = TypeVar("Opened", File, File | None)
 READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
 WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
 # [MS-FSA] 2.1.5.1.2.1: what MAXIMUM_ALLOWED does not bring.  MxAc tells it all the same: READONLY
-# is an attribute, which who may write attributes can take away again.
+# is an attribute: an open with FILE_WRITE_ATTRIBUTES can take it away again.
 _NOT_IF_READONLY = WRITES | Access.FILE_DELETE_CHILD
 TRUNCATES = frozenset(
     (CreateDisposition.SUPERSEDE, CreateDisposition.OVERWRITE, CreateDisposition.OVERWRITE_IF)
@@ -38,7 +38,7 @@ CREATES = frozenset(
         CreateDisposition.OVERWRITE_IF,
     )
 )
-# Between "not there" and "there already" somebody else may make or remove the name: a loop that
+# Between "not there" and "there already" another process may make or remove the name: a loop that
 # goes round more often than this has met an attacker, not a race.
 _TRIES = 100
 
@@ -177,7 +177,7 @@ def _check_kind(file: File, wanted: Wanted) -> None:
 def _check_attributes(file: File, information: FileInformation, wanted: Wanted) -> None:
     """READONLY hinders writing and deleting; HIDDEN and SYSTEM must be repeated to overwrite.
 
-    But a HIDDEN that only the name says was set by nobody who could repeat it.
+    But where the name alone says HIDDEN no client has set it, and none could repeat it.
     """
     attributes = information.attributes
     if attributes & FileAttribute.READONLY and not information.is_directory:

@@ -146,7 +146,8 @@ class Teller(Protocol):
 class Caching:
     """What one lease key of a client, or one open, may cache of one file.
 
-    `held` is what the client has until it acknowledges, and `kept` what it will be left with then.
+    `held` (Lease.LeaseState) is what the client has until it acknowledges, and `kept` what it will
+    be left with then (Lease.BreakToLeaseState).
     """
 
     file: CachedFile
@@ -282,7 +283,7 @@ class Caching:
     def _end_parked(self) -> bool:
         """End those of its opens that are parked; whether those are all.
 
-        If so there is nobody to be told, and what is held goes with the last of them.
+        If so no client can be told, and the state goes with the last of them.
         """
         for end in list(self.parked.values()):
             end()

@@ -40,7 +40,7 @@ class CachingWait(Wait):
 
 
 _Some: TypeAlias = dict[Caching, None]
-# Nothing is ever put in: most files are cached by nobody.
+# Nothing is ever put in: no client caches most files.
 _NOBODY: _Some = {}
 _NO_WAITS: dict[CachingWait, None] = {}
 
@@ -69,7 +69,7 @@ class Cachings:
     """All that is cached of one file.
 
     Each right has those that keep it and those that still hold it: an operation costs what it
-    breaks, and 1,000 leases whose breaks nobody acknowledges delay no WRITE.  READ is in whatever
+    breaks, and 1,000 leases with unacknowledged breaks delay no WRITE.  READ is in whatever
     anybody has, and WRITE is one's alone.
     """
 

@@ -1,7 +1,7 @@
-"""Durable opens that have lost their connection, and who may have one back.
+"""Durable opens that have lost their connection, and the reconnects that get them back.
 
 [MS-SMB2] 3.3.5.9.7 and 3.3.5.9.12 (reconnect), 3.3.7.1 (loss of a connection), 3.3.6.2 (the Durable
-Open Scavenger Timer).  A parked Open yields at once to whoever wants what it has cached, as on
+Open Scavenger Timer).  A parked Open yields at once to a request that breaks its caching, as on
 Windows: no client is there to be asked.
 """
 
@@ -22,7 +22,7 @@ from smbd.vfs import Root, fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a reconnect says ([MS-SMB2] 2.2.13.2.4, 2.2.13.2.12), and who says it."""
+    """A reconnect ([MS-SMB2] 2.2.13.2.4, 2.2.13.2.12), its user and its connection."""
 
     persistent_id: int
     user: Identity | None
@@ -96,7 +96,7 @@ class DurableOpens:
         )
 
     def add(self, open_: Open, now: float) -> None:
-        """An Open is parked: it ends when its time is over or somebody wants what it caches."""
+        """An Open is parked: it ends when its time is over or a request breaks its caching."""
         durable, caching = open_.durable, open_.caching
         assert durable is not None, "it is durable"
         due = now + durable.timeout
@@ -106,15 +106,15 @@ class DurableOpens:
             caching.parked[open_] = lambda: self.end(open_)
 
     def remove(self, open_: Open) -> None:
-        """It is not parked: somebody has it again, or it is closed.  Again does nothing."""
+        """It is not parked any more: a session has it, or it is closed.  Again does nothing."""
         self._discount(open_)
         if open_.caching is not None:
             open_.caching.parked.pop(open_, None)
 
     def end(self, open_: Open) -> None:
-        """Nobody may have it back; it is closed by what calls `take_ended`.
+        """No reconnect gets it back; the caller of `take_ended` closes it.
 
-        Until then its share modes and what it caches are in the way.
+        Until then its share mode and its caching are in the way.
         """
         if self._discount(open_):
             self._ended.append(open_)
@@ -133,7 +133,7 @@ class DurableOpens:
             self.end(open_)
 
     def take_ended(self) -> list[Open]:
-        """Those that are to be closed now."""
+        """The opens that are to be closed now."""
         ended, self._ended = self._ended, []
         return ended
 

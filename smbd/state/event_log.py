@@ -62,7 +62,7 @@ class EventLog:
     _bytes: int = 0  # the same, on the wire; but not of one that repeats the one before it
     _kept: int = 0  # bytes of those in _events, on the wire ...
     _held: int = 0  # ... and in memory
-    _unread: bool = False  # whether nobody has read the last event yet
+    _unread: bool = False  # whether no reader has read the last event yet
 
     def add(self, action: int, name: str) -> None:
         """Write an event down; one that only says again what the last one said is nothing new."""

@@ -42,7 +42,7 @@ class FileTable:
     directories: DirectoryLeases = field(default_factory=DirectoryLeases)
     caching: CachingFigures = field(default_factory=CachingFigures)
     names: OpenNames = field(default_factory=OpenNames)
-    on_forget: Callable[[File], None] | None = None  # told of a file that nobody has open any more
+    on_forget: Callable[[File], None] | None = None  # told of a file whose last open is closed
     _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
@@ -140,7 +140,7 @@ class FileTable:
         self._files[state.key] = state
 
     def has_become_data(self, open_: Open) -> None:
-        """The only open of a stream is one of its file's data now, which nobody else has open."""
+        """The only open of a stream becomes the only open of its file's data."""
         link, base = open_.link, open_.base
         assert link is not None, "it was entered"
         assert base is not None, "it was a stream"

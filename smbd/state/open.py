@@ -84,8 +84,8 @@ class Open:
     notify: ChangeNotifyEntry | None = None  # of a directory that is watched
     unreported: int = 0  # CompletionFilter of what WRITE did, which CLOSE and FLUSH report
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
-    writers_then: int = 0  # ... while FileState.writers says that nobody else could write
-    claimants: Sequence[str] = ()  # for whom it counts in the table: OpenTable.check
+    writers_then: int = 0  # ... while FileState.writers says that no other open could write
+    claimants: Sequence[str] = ()  # it counts for these in the table: OpenTable.check
     memory: Holding = field(default_factory=Holding)
     users: int = 0
     channel_sequence: int = 0  # ChannelSequence; 0 before 3.0; UNUSED while nothing has used it

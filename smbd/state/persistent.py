@@ -75,8 +75,8 @@ def restore(
     """Park an Open of before the restart, in the state in which it was recorded.
 
     `alone`: no other record is of this file.  What a client caches may have been broken since the
-    record: READ and HANDLE harm nobody, and WRITE only others that have the file open.  NtError if
-    it cannot be one of its file's.
+    record: READ and HANDLE harm no client, and WRITE only others that have the file open.
+    NtError if it cannot be one of its file's.
     """
     guid = bytes.fromhex(record.create_guid)
     client_guid = bytes.fromhex(record.client_guid)

@@ -11,6 +11,7 @@ from .files import FilesMachine
 from .locks import LocksMachine
 from .notify import NotifyMachine
 from .opens import OpensMachine
+from .replays import ReplaysMachine
 from .requests import RequestsMachine
 
 MACHINES = {
@@ -21,5 +22,6 @@ MACHINES = {
     "locks": LocksMachine,
     "notify": NotifyMachine,
     "opens": OpensMachine,
+    "replays": ReplaysMachine,
     "requests": RequestsMachine,
 }
