@@ -248,7 +248,8 @@ class Watching:
 
     def _find(self, watched: Watched, below: str, found: _Found, top: int) -> None:
         """Mark the directories of a tree, in a worker."""
-        room = _MOST_MARKS - len(self._local)
+        most = _MOST_MARKS * 3 // 4  # a client's large tree leaves marks for what others cache
+        room = most - len(self._local)
 
         def wanted() -> bool:
             return not self._over and watched.users > 0 and len(found) < room
@@ -259,7 +260,7 @@ class Watching:
                 if not watched.deep:
                     break
             if len(found) >= room:
-                raise OSError(errno.ENOSPC, f"more than {_MOST_MARKS} folders to watch")
+                raise OSError(errno.ENOSPC, f"more than {most} folders to watch")
         except OSError as error:
             self._tell_refusal(watched.where, error)
 

@@ -297,7 +297,7 @@ async def test_a_share_that_a_reload_brings_is_watched(tmp_path, kind):
 
 
 def test_more_directories_than_may_be_marked_are_said_in_the_log(folder, kind, monkeypatch, caplog):
-    monkeypatch.setattr("smbd.server.watching._MOST_MARKS", 3)
+    monkeypatch.setattr("smbd.server.watching._MOST_MARKS", 4)
     locally(folder, "mkdir a b c d e")
     with serve_in_thread(folder, watch=True) as server, PypiClient(server) as client:
         opened = watched(client)
