@@ -6,10 +6,11 @@ from smbd.commands.create_response import granted_level, respond
 from smbd.commands.durable import (
     AskedDurability,
     asked_durability,
-    asks_for_persistence,
+    end_other_instances,
     grant,
     in_creation,
     make_eligible_for_replay,
+    waits,
 )
 from smbd.commands.durable import answers as durability_answers
 from smbd.commands.entering import check_limits, enter, entered, leased_by
@@ -67,7 +68,7 @@ def try_now(request: Request) -> Reply | None:
         again = reopening.at_once(request, message, durability)
         if again is not None or durability.reconnect is not None:
             return again
-    if message.create_disposition not in _OPENS or asks_for_persistence(request, durability):
+    if message.create_disposition not in _OPENS or waits(request, durability):
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
@@ -120,6 +121,7 @@ async def run(request: Request) -> Reply:
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
     with in_creation(request, durability):
+        await end_other_instances(request, message, durability)
         open_, found = await _create(request, message, asked, wanted)
         if found.action == CreateAction.CREATED:
             named = found.file if found.made is None else found.made

@@ -18,7 +18,9 @@ from smbd.commands.tree_connect import is_continuous
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Request
 from smbd.state import Claim, Creation, Durability, Open, timeout_of
+from smbd.state.durable import is_named
 from smbd.state.replay import Key
+from smbd.teardown import end_open
 from smbd.vfs import parse_name
 from smbd.wire.create import CreateRequest, OplockLevel
 from smbd.wire.create_contexts import (
@@ -29,6 +31,7 @@ from smbd.wire.create_contexts import (
     LeaseState,
     pack_durable_response,
     pack_durable_v2_response,
+    parse_app_instance_id,
     parse_durable_reconnect,
     parse_durable_request,
     parse_durable_v2_reconnect,
@@ -37,6 +40,7 @@ from smbd.wire.create_contexts import (
 from smbd.wire.header import Dialect, Flags
 
 _OLD = (ContextName.DURABLE_REQUEST, ContextName.DURABLE_RECONNECT)
+_INSTANCE = ContextName.APP_INSTANCE_ID
 _NEW = (ContextName.DURABLE_REQUEST_V2, ContextName.DURABLE_RECONNECT_V2)
 
 
@@ -48,6 +52,7 @@ class AskedDurability:
     version_2: DurableV2 | None = None
     version_1: bool = False
     is_v2: bool = False  # whether `reconnect` says a CreateGuid
+    app_instance_id: bytes = b""  # beside `version_2`
 
 
 def asked_durability(request: Request, message: CreateRequest) -> AskedDurability | None:
@@ -63,7 +68,9 @@ def asked_durability(request: Request, message: CreateRequest) -> AskedDurabilit
     if len(found) > 1 and any(name in found for name in _NEW):
         raise NtError(NtStatus.INVALID_PARAMETER)
     if (data := found.get(ContextName.DURABLE_REQUEST_V2)) is not None:
-        return AskedDurability(version_2=parse_durable_v2_request(data))
+        version_2, instance = parse_durable_v2_request(data), dict(message.contexts).get(_INSTANCE)
+        app_instance_id = b"" if instance is None else parse_app_instance_id(instance)
+        return AskedDurability(version_2=version_2, app_instance_id=app_instance_id)
     if (data := found.get(ContextName.DURABLE_RECONNECT_V2)) is not None:
         return AskedDurability(parse_durable_v2_reconnect(data), is_v2=True)
     if (data := found.get(ContextName.DURABLE_RECONNECT)) is not None:
@@ -88,6 +95,13 @@ def asks_for_persistence(request: Request, durability: AskedDurability | None) -
         and durability.version_2 is not None
         and bool(durability.version_2.flags & DurableFlags.PERSISTENT)
         and is_continuous(request.service, share, request.connection.negotiated.dialect)
+    )
+
+
+def waits(request: Request, durability: AskedDurability | None) -> bool:
+    """Whether a CREATE asks for what has to wait for a disk, or for the end of another open."""
+    return durability is not None and bool(
+        durability.app_instance_id or asks_for_persistence(request, durability)
     )
 
 
@@ -207,6 +221,29 @@ def make_eligible_for_replay(
     if key is not None:
         open_.creation = Creation(key, action, open_.channel_sequence)
         request.tables.creations.succeed(open_)
+    identity = request.live_session().identity
+    if key is not None and durability is not None and durability.app_instance_id:
+        assert identity is not None, "the row of CREATE needs a session"
+        request.tables.instances.add(open_, durability.app_instance_id, key[0], identity)
+
+
+async def end_other_instances(
+    request: Request, message: CreateRequest, durability: AskedDurability | None
+) -> None:
+    """Close the file for the client on which the same application ran before (3.3.5.9.13).
+
+    It moved to this one, as in a cluster, and waits for no timeout.  The specification lets every
+    user do so that may read the file; here it is the account that opened it.
+    """
+    identity = request.live_session().identity
+    if durability is None or not durability.app_instance_id or identity is None:
+        return
+    share, name = request.live_share(), parse_name(message.name)
+    client_guid = request.connection.negotiated.client_guid
+    instances = request.tables.instances
+    for open_ in instances.of_others(durability.app_instance_id, client_guid, identity):
+        if open_.share is share and is_named(open_, name):
+            await end_open(request.service, open_)
 
 
 def answers(

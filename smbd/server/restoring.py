@@ -44,7 +44,7 @@ async def restore_handles(service: Service) -> None:
             with wall(f"the restoring of {record.share}: {record.path}"):
                 restored += await _restore(service, records, record, alone=alone)
         if restored:
-            text, extra = "%d handles of before wait for their clients", about("restored")
+            text, extra = "handles of before that wait for their clients: %d", about("restored")
             _log.info(text, restored, extra=extra)
 
 

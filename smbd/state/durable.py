@@ -159,7 +159,7 @@ class DurableOpens:
         if open_ is None or not self._is_claimable(open_, claim):
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         leased = claim.lease_key is not None
-        if leased and _folded(claim.name) != _folded((open_.file.path, open_.file.stream)):
+        if leased and not is_named(open_, claim.name):
             raise NtError(NtStatus.INVALID_PARAMETER)
         assert open_.durable is not None, "it is parked"
         if claim.user is None or not claim.user.is_same_account(open_.durable.owner):
@@ -191,9 +191,11 @@ def _has_caching(caching: Caching | None, claim: Claim, *, needed: bool) -> bool
     return not needed or bool(caching.kept & H)
 
 
-def _folded(name: tuple[str, str | None]) -> tuple[str, str]:
+def is_named(open_: Open, name: tuple[str, str | None]) -> bool:
+    """Whether a (path, stream) means the name by which a file is open."""
     path, stream = name
-    return fold(path), fold(stream or "")
+    file = open_.file
+    return (fold(path), fold(stream or "")) == (fold(file.path), fold(file.stream or ""))
 
 
 def _user_of(open_: Open) -> str:

@@ -1,7 +1,11 @@
-"""CREATEs that a client may send again, having lost the response ([MS-SMB2] 3.3.5.9.10)."""
+"""CREATEs that come again: a client has lost the response, or an application has moved.
+
+[MS-SMB2] 3.3.5.9.10 and 3.3.5.9.13.
+"""
 
 from dataclasses import dataclass, field
 
+from smbd.auth import Identity
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.open import UNUSED, Open
 
@@ -59,3 +63,34 @@ class Creations:
         if open_.session_id not in {0, session_id}:
             raise NtError(NtStatus.DUPLICATE_OBJECTID)
         return open_
+
+
+@dataclass(slots=True)
+class Instances:
+    """The Opens of applications that may move to another client (Open.AppInstanceId)."""
+
+    _opens: dict[bytes, dict[Open, tuple[bytes, Identity]]] = field(default_factory=dict)
+    _ids: dict[Open, bytes] = field(default_factory=dict)
+
+    def add(self, open_: Open, app_instance_id: bytes, client_guid: bytes, user: Identity) -> None:
+        """An application has opened a file."""
+        self._ids[open_] = app_instance_id
+        self._opens.setdefault(app_instance_id, {})[open_] = client_guid, user
+
+    def forget(self, open_: Open) -> None:
+        """It is closed."""
+        app_instance_id = self._ids.pop(open_, None)
+        if app_instance_id is not None:
+            opens = self._opens[app_instance_id]
+            del opens[open_]
+            if not opens:
+                del self._opens[app_instance_id]
+
+    def of_others(self, app_instance_id: bytes, client_guid: bytes, user: Identity) -> list[Open]:
+        """What the same application has open on other clients, as the same account."""
+        opens = self._opens.get(app_instance_id, {})
+        return [
+            open_
+            for open_, (guid, owner) in opens.items()
+            if guid != client_guid and owner.is_same_account(user)
+        ]

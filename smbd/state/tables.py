@@ -22,7 +22,7 @@ from smbd.state.local import LocalChanges
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
-from smbd.state.replay import Creations
+from smbd.state.replay import Creations, Instances
 from smbd.state.waits import Wait
 from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter, FileAction
@@ -42,6 +42,7 @@ class Tables:
     local: LocalChanges = field(init=False)
     durable: DurableOpens = field(init=False)
     creations: Creations = field(default_factory=Creations)
+    instances: Instances = field(default_factory=Instances)
 
     def __post_init__(self) -> None:
         self.files = FileTable(self.deadlines)
@@ -108,6 +109,7 @@ class Tables:
         open_.memory.end()
         self.opens.remove(open_)
         self.creations.forget(open_)
+        self.instances.forget(open_)
         self.durable.leave(open_)
         if open_.holder is not None:
             open_.holder.leave(open_)

@@ -261,3 +261,19 @@ class DurableV2Reconnect:
 def parse_durable_v2_reconnect(data: memoryview) -> DurableV2Reconnect:
     """[MS-SMB2] 2.2.13.2.12."""
     return DurableV2Reconnect(*unpack_payload(_DURABLE_V2_RECONNECT, data))
+
+
+_APP_INSTANCE_ID = Struct(
+    "<"
+    "H"    # StructureSize, always 20
+    "2x"   # Reserved
+    "16s"  # AppInstanceId
+)  # fmt: skip
+
+
+def parse_app_instance_id(data: memoryview) -> bytes:
+    """[MS-SMB2] 2.2.13.2.13."""
+    size, app_instance_id = unpack_payload(_APP_INSTANCE_ID, data)
+    if size != _APP_INSTANCE_ID.size:
+        raise NtError(NtStatus.INVALID_PARAMETER)
+    return bytes(app_instance_id)

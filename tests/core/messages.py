@@ -125,8 +125,9 @@ def create(
 def chain_contexts(contexts):
     out = bytearray()
     for number, (name, data) in enumerate(contexts, 1):
-        one = pack("<IHHHHI", 0, 16, len(name), 0, 24 if data else 0, len(data))
-        one += name.ljust(8, b"\0") + data
+        padded = name + bytes(-len(name) % 8)
+        at = 16 + len(padded) if data else 0
+        one = pack("<IHHHHI", 0, 16, len(name), 0, at, len(data)) + padded + data
         if number < len(contexts):
             one += bytes(-len(one) % 8)
             one = pack("<I", len(one)) + one[4:]

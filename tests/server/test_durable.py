@@ -478,3 +478,49 @@ async def test_a_replay_by_another_user_does_not_get_a_parked_handle(tmp_path, m
         refused = await bob.ask(CREATE, asks, flags=REPLAY)
         assert refused.status == NtStatus.ACCESS_DENIED
         assert parked(server) == 1
+
+
+APPLICATION = b"an application 1"
+
+
+def moved(create_guid, application=APPLICATION):
+    """DH2Q, and the context that says which application asks ([MS-SMB2] 2.2.13.2.13)."""
+    instance = ContextName.APP_INSTANCE_ID, pack("<H2x16s", 20, application)
+    return {"oplock": BATCH, "share": 0, "contexts": [durable_v2(create_guid), instance]}
+
+
+async def test_an_application_that_moves_to_another_client_takes_its_file_along(stage):
+    _, new_client = stage
+    ann, again = await new_client().connect(), await new_client().connect()
+    before = await ann.open("file", **moved(GUID))
+    answer = await again.create("file", **moved(OTHER_GUID))
+    assert (answer.status, answer.oplock) == (0, BATCH)
+    assert (await ann.close(before)).status == NtStatus.FILE_CLOSED
+    assert await ann.was_told_nothing()
+
+
+async def test_another_application_user_client_or_file_moves_nothing(tmp_path):
+    async with serve(tmp_path, users=USERS) as server, clients(server) as new_client:
+        client = new_client()
+        ann = await client.connect(user="ann", password="a")
+        kept = await ann.open("file", **moved(GUID))
+        second = await client.connect(user="ann", password="a")
+        bob = await new_client().connect(user="bob", password="b")
+        third = await new_client().connect(user="ann", password="a")
+        for other, name, application in (
+            (second, "file", APPLICATION),
+            (bob, "file", APPLICATION),
+            (third, "file", b"another one 16 b"),
+            (third, "another", APPLICATION),
+        ):
+            await other.begin(CREATE, messages.create(name, **moved(OTHER_GUID, application)))
+        assert (await ann.write(kept, b"still here")).status == 0
+
+
+async def test_an_application_instance_that_is_malformed_is_refused(stage):
+    _, new_client = stage
+    ann = await new_client().connect()
+    for data in (b"", bytes(20), pack("<H2x16s", 20, APPLICATION)[:-1]):
+        contexts = [durable_v2(GUID), (ContextName.APP_INSTANCE_ID, data)]
+        answer = await ann.create("file", contexts=contexts)
+        assert answer.status == NtStatus.INVALID_PARAMETER

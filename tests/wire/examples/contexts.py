@@ -132,6 +132,16 @@ CREATE_CONTEXTS = [
         create_contexts.DurableV2Reconnect(1, 2, GUID, 2),
     ),
     Example(
+        "AppInstanceId",
+        create_contexts.parse_app_instance_id,
+        payload("""
+            14 00                     # StructureSize: 20
+            00 00                     # Reserved
+            00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
+        """),
+        GUID,
+    ),
+    Example(
         "AAPL, a server query",
         aapl.parse_aapl,
         payload("""
