@@ -182,6 +182,14 @@ def test_what_is_heard_of_other_programs_is_shown_where_a_share_is_watched() -> 
     assert "watched" not in report({"shares": [share], "local_changes": {"by": "", **counts}})
 
 
+def test_a_file_kept_for_a_client_that_is_gone_shows_for_how_long() -> None:
+    opened = {"share": "a", "path": "b", "user": "ann", "access": "rw"}
+    shown = report({**DOCUMENT, "opens": [opened, {**opened, "path": "c", "parked": 42.0}]})
+    assert "kept for" in shown
+    assert "42" in shown
+    assert "kept for" not in report({**DOCUMENT, "opens": [opened]})
+
+
 def test_everything_fits_80_columns() -> None:
     session = {**DOCUMENT["sessions"][0], "signing": "AES-GMAC", "opens": 16384}
     session |= {"id": "0xffffffff", "user": "somebody@example.org", "since": 3e5}

@@ -9,6 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from smbd.config import UserConfig
 from smbd.ntstatus import NtStatus
+from smbd.server.metrics import text as metrics_text
 from smbd.testing import serve
 from smbd.wire.create_contexts import ContextName
 from tests.core import messages
@@ -229,6 +230,7 @@ async def test_a_handle_ends_when_its_time_is_over(stage, mock_clock, tmp_path):
     await vanish(server, client, ann)
     [row] = server.server.document()["opens"]
     assert (row["user"], row["parked"]) == ("test", 5.0)
+    assert "smbd_parked 1" in metrics_text(await server.server.figures())
     mock_clock.jump(4.9)
     await wait_all_tasks_blocked()
     assert parked(server) == 1
