@@ -82,6 +82,27 @@ class Client(Listeners):
         if not (len(self) or self.leases):
             self.forget()
 
+    def is_heir_of(self, caching: Caching) -> bool:
+        """Whether a lease may go on as one of this client's.
+
+        Clients are told apart by who logged in first on a connection: of several users of one
+        machine it may be another one after the connection was lost.
+        """
+        before = caching.teller
+        if before is self:
+            return True
+        same = isinstance(before, Client) and any(self.guid) and before.guid == self.guid
+        return same and caching.key not in self.leases
+
+    def inherit(self, caching: Caching) -> None:
+        """A lease is this client's from now on."""
+        before = caching.teller
+        if before is not self:
+            before.settled(caching)
+            before.ended(caching)
+            caching.teller = self
+            self.leases[caching.key] = caching
+
     def lease(self, key: bytes) -> Caching:
         """The lease that an acknowledgment means; OBJECT_NAME_NOT_FOUND if there is none."""
         lease = self.leases.get(key)

@@ -13,7 +13,8 @@ from smbd.auth import Identity
 from smbd.memory import MemoryAccount
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
-from smbd.state.caching import Caching, H, Teller
+from smbd.state.caching import Caching, H
+from smbd.state.client import Client
 from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
@@ -31,7 +32,7 @@ class Claim:
     name: tuple[str, str | None]  # path and stream
     create_guid: bytes | None = None  # None: by version 1
     persistent: bool = False
-    client: Teller | None = None  # of the connection's ClientGuid
+    client: Client | None = None  # of the connection's ClientGuid
     lease_key: bytes | None = None  # None: without a lease context
 
 
@@ -186,7 +187,11 @@ def _has_caching(caching: Caching | None, claim: Claim, *, needed: bool) -> bool
         return False
     if caching is None:
         return not needed
-    if is_leased and (caching.key != claim.lease_key or caching.teller is not claim.client):
+    if is_leased and (
+        claim.client is None
+        or caching.key != claim.lease_key
+        or not claim.client.is_heir_of(caching)
+    ):
         return False
     return not needed or bool(caching.kept & H)
 

@@ -140,6 +140,8 @@ class Tables:
         """
         open_ = self.durable.find(self.opens, claim)
         self.rehome(open_, holder)
+        if claim.lease_key is not None and claim.client is not None and open_.caching is not None:
+            claim.client.inherit(open_.caching)
         return open_
 
     def rehome(self, open_: Open, holder: Holder[Open]) -> None:

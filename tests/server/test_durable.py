@@ -526,3 +526,22 @@ async def test_an_application_instance_that_is_malformed_is_refused(stage):
         contexts = [durable_v2(GUID), (ContextName.APP_INSTANCE_ID, data)]
         answer = await ann.create("file", contexts=contexts)
         assert answer.status == NtStatus.INVALID_PARAMETER
+
+
+async def test_two_users_of_one_machine_get_back_what_is_theirs_in_any_order(tmp_path, mock_clock):
+    async with serve(tmp_path, users=USERS) as server, clients(server) as new_client:
+        client = new_client()
+        connection = await client.connect(user="ann", password="a")
+        assert (await connection.log_in("bob", "b")).status == 0
+        assert (await connection.enter()).status == 0
+        asks = [lease(KEY, R | W | H), durable_v2(GUID)]
+        before = await connection.open("file", oplock=BY_LEASE, contexts=asks)
+        await vanish(server, client, connection)
+        bob = await client.connect(user="bob", password="b")
+        answer = await gets_back(bob, reconnect_v2(before, GUID), lease(KEY, 0))
+        assert (answer.status, caching.granted_lease(answer).state) == (0, R | W | H)
+        third = await new_client().connect(user="ann", password="a")
+        waits = await third.begin(CREATE, messages.create("file"))
+        assert caching.parse_break(await bob.notification()).key == KEY
+        assert (await bob.acknowledge_lease(KEY, R | H)).status == 0
+        assert (await third.reply(waits)).status == 0

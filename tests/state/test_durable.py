@@ -118,7 +118,8 @@ def test_a_parked_open_goes_back_to_whom_it_was_granted(lease):
         ({"persistent": True}, MISSING),
         ({"share": None}, MISSING),
         ({"root": None}, MISSING),
-        ({"client": Client(guid=b"c" * 16)}, MISSING),
+        ({"client": Client(guid=b"d" * 16)}, MISSING),
+        ({"client": None}, MISSING),
         ({"lease_key": None}, MISSING),
         ({"lease_key": b"x" * 16}, MISSING),
         ({"name": ("another", None)}, NtStatus.INVALID_PARAMETER),
@@ -141,6 +142,33 @@ def test_a_client_may_come_back_for_an_oplock_with_another_guid_and_name_but_wit
     one = scene.parked()
     assert scene.status(one, lease_key=KEY) == MISSING
     assert scene.status(one, client=None, name=("", None)) == 0
+
+
+def test_a_lease_goes_on_with_its_client_whoever_logs_in_first_on_the_next_connection():
+    scene = Scene()
+    one = scene.parked(lease=R | H)
+    next_ = Client(guid=scene.client.guid)
+    assert scene.status(one, client=next_) == 0
+    assert one.caching.teller is next_
+    assert next_.leases == {KEY: one.caching}
+    assert not scene.client.leases
+    scene.close(one)
+    assert not next_.leases
+
+
+def test_a_lease_key_that_the_client_uses_again_meanwhile_is_of_one_file():
+    scene = Scene()
+    one, before = scene.parked(lease=R | H), scene.client
+    scene.client = Client(guid=before.guid)
+    scene.opened(lease=R | H)
+    assert scene.status(one) == MISSING
+
+
+def test_clients_that_say_no_guid_are_as_many_as_their_connections():
+    scene = Scene()
+    scene.client = Client()
+    one = scene.parked(lease=R | H)
+    assert scene.status(one, client=Client()) == MISSING
 
 
 def test_version_1_says_no_create_guid():
