@@ -6,7 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from .models import MACHINES
 
-_SHORT = settings(max_examples=10, stateful_step_count=25, deadline=None)
+_SHORT = settings(max_examples=4, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
