@@ -1,5 +1,6 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, in agreement with its other opens."""
 
+from smbd import vfs
 from smbd.commands import aapl, create_contexts, reopening
 from smbd.commands.create_contexts import Asked
 from smbd.commands.create_response import granted_level, respond
@@ -191,9 +192,24 @@ async def _try(
         open_ = await entered(request, message, asked, found, flight)
     if isinstance(open_, Wait):
         return open_
-    if wanted.truncates and found.action != CreateAction.CREATED:
-        await _truncate(request, open_, found, wanted)
+    if found.action != CreateAction.CREATED:
+        if wanted.truncates:
+            await _truncate(request, open_, found, wanted)
+        elif open_.caching is not None:
+            await _look_again(request, open_, found)
     return open_, found
+
+
+async def _look_again(request: Request, open_: Open, found: Found) -> None:
+    """The client caches the file as it is from now on, and believes the size in the answer.
+
+    Others may have written since a worker looked: they had nothing to break.
+    """
+    async with closed_on_error(request.service, open_):
+        if found.file.asks_others:
+            found.information = await request.blocking(vfs.information, found.file)
+        else:
+            found.information = vfs.information(found.file)
 
 
 async def _truncate(request: Request, open_: Open, found: Found, wanted: Wanted) -> None:

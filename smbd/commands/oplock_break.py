@@ -1,11 +1,13 @@
 """OPLOCK_BREAK acknowledgments ([MS-SMB2] 3.3.5.22): a client has given up what it had cached."""
 
+from typing import TypeAlias
+
 import trio
 
-from smbd.commands.reply import never
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import OPLOCKS, Caching, level_of
+from smbd.waiting import until
 from smbd.wire.create import OplockLevel
 from smbd.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -15,16 +17,41 @@ from smbd.wire.oplock_break import (
     parse_oplock_break_acknowledgment,
 )
 
+Message: TypeAlias = OplockBreakAcknowledgment | LeaseBreakAcknowledgment
+
 
 def try_now(request: Request) -> Reply | None:
-    """The requests that wait for the file look again; this one waits for nothing."""
+    """The requests that wait for the file look again.
+
+    What the client had cached counts as given up when it is written.  cifs.ko (6.1) sends its
+    WRITEs and the acknowledgment behind them, and waits for no answer in between: if a worker
+    still had one of them, the CREATE that waits would be told the size of before.
+    """
     message = parse_oplock_break_acknowledgment(request.frame)
+    caching, queues = _broken(request, message), request.tables.files.queues
+    if caching is not None and caching in queues:
+        request.waits_for(queues.join(caching))
+        return None
+    return _acknowledge(request, message)
+
+
+async def run(request: Request) -> Reply:
+    """Acknowledge behind the WRITEs that came before."""
+    await until(request.live_wait())
+    return _acknowledge(request, parse_oplock_break_acknowledgment(request.frame))
+
+
+def _broken(request: Request, message: Message) -> Caching | None:
+    if isinstance(message, OplockBreakAcknowledgment):
+        return request.find_open(message).caching
+    client = request.connection.lease_client
+    return None if client is None else client.leases.get(message.lease_key)
+
+
+def _acknowledge(request: Request, message: Message) -> Reply:
     if isinstance(message, OplockBreakAcknowledgment):
         return _oplock(request, message)
     return _lease(request, message)
-
-
-run = never
 
 
 def _oplock(request: Request, message: OplockBreakAcknowledgment) -> Reply:

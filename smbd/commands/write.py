@@ -21,12 +21,15 @@ def try_now(request: Request) -> Reply | None:
     open_ = _prepare(request, message)
     if not open_.granted_access & Access.FILE_WRITE_DATA:
         # The next one begins where this one ends: they are carried out as they came.
-        request.waits_for(request.tables.files.queues.join(open_))
+        request.waits_for(request.tables.files.queues.join(open_.caching or open_))
         return None
-    if _through(open_, message):
-        return None
-    count = open_.share.engine.try_write(open_.file.fd, message.data, message.offset)
+    count = None
+    if not _through(open_, message):
+        count = open_.share.engine.try_write(open_.file.fd, message.data, message.offset)
     if count is None:
+        if open_.caching is not None:
+            # An acknowledgment behind it comes into force when this is written; it waits for none.
+            request.waits_for(request.tables.files.queues.join(open_.caching))
         return None
     return _finish(open_, message, count)
 

@@ -53,3 +53,36 @@ async def test_a_waiting_create_does_not_keep_the_client_from_being_read(tmp_pat
         assert stage.wire.in_work == 0
         stage.ask(OPLOCK_BREAK, messages.oplock_break(opened, NONE))
         assert [one.status for one in await stage.answers() if one.status != PENDING] == [0, 0]
+
+
+async def test_an_acknowledgment_comes_into_force_behind_the_writes_that_came_before_it(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        opened = await stage.open("file", oplock=BATCH)
+        stage.ask(CREATE, messages.create("file"))
+        assert await breaks(stage) == [OplockBreak(LEVEL_II, opened)]
+
+        stage.ask(WRITE, messages.write(opened, b"cached"))
+        stage.ask(OPLOCK_BREAK, messages.oplock_break(opened, LEVEL_II))
+        stage.ask(WRITE, messages.write(opened, b"a later one"))
+        assert [one for one in await stage.answers() if one.status != PENDING] == []
+
+        stage.engine.held[0].finish(6)
+        commands = [one.command for one in await stage.answers()]
+        assert (commands[:2], commands[-1]) == ([WRITE, OPLOCK_BREAK], CREATE)
+        stage.engine.held[1].finish(11)
+        assert (await stage.answer()).status == 0
+
+
+async def test_who_may_cache_a_file_is_told_its_size_of_that_moment(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        opened = await stage.open("file", oplock=BATCH)
+        stage.calls.holding = stage.calls.early = True
+        stage.ask(CREATE, messages.create("file", oplock=BATCH))
+        stage.ask(OPLOCK_BREAK, messages.oplock_break(opened, LEVEL_II))
+        await stage.answers()
+        (tmp_path / "file").write_bytes(b"written since a worker looked")
+
+        stage.calls.held[-1].finish()
+
+        answer = await stage.answer()
+        assert (answer.oplock, answer.end_of_file) == (LEVEL_II, 29)

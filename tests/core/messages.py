@@ -235,6 +235,11 @@ class Answer:
         return self.raw[66]
 
     @property
+    def end_of_file(self):
+        """Of a CREATE response."""
+        return unpack_from("<Q", self.raw, 64 + 48)[0]
+
+    @property
     def data(self):
         """Of a READ response."""
         length = unpack_from("<I", self.raw, 68)[0]

@@ -4,7 +4,8 @@
   python -m tests.conformance.kernel.many_files --files 300 --rounds 5 --options nosharesock
 
 One guest mounts both, and does the same on each, round after round; the figure is the ratio of the
-medians. It needs Samba (package samba). It decides nothing unless --bar says how much is too much.
+medians. CPU is the server's; what all wait for is the guest and the machine. It needs Samba
+(package samba). It decides nothing unless --bar says how much is too much.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import tempfile
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
+
+from tests.bench.measure import usage
 
 from ..servers import CannotStartError, choose
 from . import guest
@@ -80,7 +83,13 @@ def main() -> int:
                 ports = {445 + place: server.port for place, server in enumerate(servers)}
                 variables = environment(servers[0].folder, Mount(arguments.vers, arguments.options))
                 command = job(".many_files", [str(arguments.files), str(arguments.rounds)])
-                ended = guest.run(command, ports, variables, arguments.timeout, print)
+                used: list[list[float]] = []
+
+                def say(line: str) -> None:
+                    used.append([usage(server.pid).cpu for server in servers])
+                    print(line, flush=True)
+
+                ended = guest.run(command, ports, variables, arguments.timeout, say)
         except CannotStartError as error:
             print(error, file=sys.stderr)
             return 2
@@ -91,6 +100,11 @@ def main() -> int:
     by, table = ratio([(name, float(make), float(remove)) for _, name, make, remove in lines])
     print(f"{'':8}{arguments.servers[0]:>10} {arguments.servers[1]:>10} {'ratio':>8}")
     print(*table, sep="\n")
+    count = arguments.files * arguments.rounds
+    each = [
+        1000 * (after - before) / count for before, after in zip(used[0], used[-1], strict=True)
+    ]
+    print(f"{'CPU':8}{each[0]:7.2f} ms{each[1]:8.2f} ms{each[0] / each[1]:9.2f}  a file")
     print(f"machine load {os.getloadavg()[0]:.1f}")
     return int(arguments.bar is not None and by > arguments.bar)
 

@@ -192,16 +192,22 @@ class Fsx:
         self._allocate(number, at, data, _FALLOC_KEEP_SIZE | _FALLOC_ZERO_RANGE)
 
     def copy(self, number: int, at: int, data: bytes) -> None:
-        """Let the server copy from one file to the next."""
+        """Let the server copy from one file to the next.
+
+        The client copies as far as it knows the source to go, so it has to ask for that first.
+        """
         at, data = self._inside(number, at, data)
         target = (number + 1) % _FILES
         kept = target in self._fds
+        os.fstat(self.fd(number))
         done = 0
         with optional():
             while done < len(data):
-                done += os.copy_file_range(
+                count = os.copy_file_range(
                     self.fd(number), self.fd(target), len(data) - done, at + done, at + done
                 )
+                assert count, f"nothing was copied after {done} bytes"
+                done += count
         if not kept:
             self._close(target)
 

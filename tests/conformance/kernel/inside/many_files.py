@@ -1,7 +1,7 @@
 """Make and remove many small files on two servers in turns, and say how long that took.
 
-`FILES ROUNDS`: one line "round NAME MAKE REMOVE" (seconds) for each server and round. The first
-server is at SMB_HOST's port 445, the second at 446.
+`FILES ROUNDS`: a line "mounted", then one line "round NAME MAKE REMOVE" (seconds) for each server
+and round. The first server is at SMB_HOST's port 445, the second at 446.
 """
 
 import os
@@ -39,6 +39,7 @@ def main() -> int:
     except OSError as error:
         print(f"# mount: {error}")
         return NO_MOUNT
+    print("mounted", flush=True)
     order = list(_PORTS)
     for number in range(rounds):
         for name in order:
