@@ -3,6 +3,7 @@
 from .campaign import Campaign
 from .plays import (
     bursts,
+    channels,
     conversations,
     ends,
     held,
@@ -21,6 +22,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     one.name: one
     for one in (
         bursts.CAMPAIGN,
+        channels.CAMPAIGN,
         conversations.CAMPAIGN,
         ends.CAMPAIGN,
         held.CAMPAIGN,
