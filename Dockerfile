@@ -38,6 +38,7 @@ RUN groupadd --gid 1000 smbd \
     && printf '%s\n' \
         '[server]' \
         'listen = ["0.0.0.0:4450"]' \
+        'interfaces = []' \
         '[users.smbd]' \
         'password_file = "/run/secrets/smbd_password"' \
         '[shares.share]' \
