@@ -2,6 +2,7 @@
 
 import argparse
 from ipaddress import ip_address
+from pathlib import Path
 
 from smbd.cli import complain
 from smbd.config import (
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(_multichannel(config.server))
     for user in config.users:
         print(f"user {user.name}: {_login(user)}")
-    served = [_report(share) for share in config.shares]
+    served = [_report(share, config.server.state_directory) for share in config.shares]
     print("\nKernel and engines:")
     for line in _offers():
         print(f"  {line}")
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(served) else 1
 
 
-def _report(share: ShareConfig) -> bool:
+def _report(share: ShareConfig, state_directory: Path | None) -> bool:
     """Print all about one share; return whether it can be served."""
     problem = directory_problem(share)
     warning = directory_warning(share) if problem is None and share.path.exists() else None
@@ -49,7 +50,7 @@ def _report(share: ShareConfig) -> bool:
         print("  the first start makes this folder")
         return True
     try:
-        lines = _engine(share)
+        lines = [*_engine(share), *_beside_the_data(share, state_directory)]
     except OSError as error:
         print(f"  ERROR: {error.strerror}")
         return False
@@ -114,17 +115,24 @@ def _engine(share: ShareConfig) -> list[str]:
         f"engine {description.engine} on {description.file_system}",
         f"reads: {description.reads}",
         f"writes: {description.writes}",
-        *_watched(share),
     ]
 
 
-def _watched(share: ShareConfig) -> list[str]:
-    """Say how this share's clients would hear of other programs' changes, if they should."""
-    if not share.watch:
-        return []
+def _beside_the_data(share: ShareConfig, state_directory: Path | None) -> list[str]:
+    """Say what its clients lack, and what comes of the keys that ask for more."""
+    from smbd.vfs.volume import has_user_attributes  # noqa: PLC0415 -- as above
     from smbd.vfs.watches import describe  # noqa: PLC0415 -- as above
 
-    return [f"other programs' changes: {describe(share.path)}"]
+    lines = []
+    if not has_user_attributes(str(share.path)):
+        lines.append("no named streams, EAs and access lists: no extended attributes here")
+    if not share.leases:
+        lines.append("clients cache nothing")
+    if share.watch:
+        lines.append(f"other programs' changes: {describe(share.path)}")
+    if share.continuous:
+        lines.append(f"open files outlive a restart, by records in {state_directory}")
+    return lines
 
 
 def _offers() -> list[str]:

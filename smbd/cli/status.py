@@ -93,7 +93,8 @@ def report(document: Mapping[str, Any]) -> str:
 def _headline(document: Mapping[str, Any]) -> str:
     listen = ", ".join(document.get("listen", ()))
     uptime = in_seconds(document.get("uptime", 0))
-    return f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
+    line = f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
+    return _wrapped(line)
 
 
 def _local_changes(document: Mapping[str, Any]) -> Sequence[str]:
@@ -102,12 +103,16 @@ def _local_changes(document: Mapping[str, Any]) -> Sequence[str]:
     if not local.get("by"):
         return ()
     shares = ", ".join(share["name"] for share in document["shares"] if share.get("watch"))
-    told = (
-        f"watched for other programs' changes, by {local['by']}: {shares or 'no share'}\n"
+    first = f"watched for other programs' changes, by {local['by']}: {shares or 'no share'}"
+    second = (
         f"  {local['marks']} files and folders, {local['events']} changes told, "
         f"{local['ours']} of them smbd's own, {local['overflows']} overflows"
     )
-    return (told,)
+    return (f"{_wrapped(first)}\n{_wrapped(second)}",)
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def served(document: Mapping[str, Any]) -> str:

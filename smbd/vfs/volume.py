@@ -61,7 +61,7 @@ def _attributes(fd: int, *, read_only: bool, streams: bool) -> int:
         attributes |= FileSystemAttribute.READ_ONLY_VOLUME
     if kernel.file_system_type(fd) not in _WITHOUT_HARD_LINKS:
         attributes |= FileSystemAttribute.SUPPORTS_HARD_LINKS
-    if _has_user_attributes(fd):
+    if has_user_attributes(f"{PROC_FDS}/{fd}"):
         # Sparseness too is a bit that has to be stored (dosattrib.py), and so is a descriptor
         # (acl/).
         attributes |= FileSystemAttribute.SUPPORTS_EXTENDED_ATTRIBUTES
@@ -72,9 +72,10 @@ def _attributes(fd: int, *, read_only: bool, streams: bool) -> int:
     return attributes
 
 
-def _has_user_attributes(fd: int) -> bool:
+def has_user_attributes(path: str) -> bool:
+    """Whether a file system has extended attributes for users, by a file of it.  Blocks."""
     try:
-        os.getxattr(f"{PROC_FDS}/{fd}", dosattrib.NAME)
+        os.getxattr(path, dosattrib.NAME)
     except OSError as error:
         return error.errno != errno.EOPNOTSUPP  # ENODATA; EACCES for a file that we may not read
     return True

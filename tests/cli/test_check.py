@@ -58,6 +58,19 @@ def test_a_share_that_is_watched_says_by_what(
     assert lines.count(f"  other programs' changes: as {tmp_path} can") == 1
 
 
+def test_a_share_says_what_its_clients_lack_and_what_outlives_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbd.vfs.volume.has_user_attributes", lambda _: False)
+    shares = "[shares.a]\npath = '.'\nleases = false\n[shares.b]\npath = '.'\ncontinuous = true\n"
+    text = f"[server]\nstate_directory = 'state'\n[users.ann]\npassword = 'x'\n{shares}"
+    assert check(tmp_path, text) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("  no named streams, EAs and access lists: ") == 2
+    assert shown.count("  clients cache nothing\n") == 1
+    assert shown.count(f"  open files outlive a restart, by records in {tmp_path}/state\n") == 1
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

@@ -198,7 +198,12 @@ def test_everything_fits_80_columns() -> None:
     opened = {"share": "music", "path": "p" * 500 + "/the-end", "user": "ann", "access": "rwd"}
     share = {"name": "m", "engine": "nowait+threads", "engine_notes": "uring: no io_uring; " * 9}
     share |= {field.name: 10**15 for field in fields(Stats)}
-    shown = report({**DOCUMENT, "shares": [share], "sessions": [session], "opens": [opened]})
+    opened |= {"caching": "oplock batch", "parked": 299.9}
+    local = {"by": "fanotify, inotify", **dict.fromkeys(("marks", "events", "ours"), 10**9)}
+    shares = [share, *({"name": f"share-{number}", "watch": True} for number in range(20))]
+    document = {**DOCUMENT, "local_changes": {**local, "overflows": 10**6}, "shares": shares}
+    document["listen"] = [f"[2001:db8::{number}]:445" for number in range(9)]
+    shown = report({**document, "sessions": [session], "opens": [opened]})
     assert max(map(len, shown.splitlines())) <= 80
     assert "/the-end" in shown, "the middle is cut"
     for what in ("0xffffffff", "reads and writes beyond the inline limit"):
