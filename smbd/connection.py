@@ -312,11 +312,10 @@ class Connection:
         parts: list[Buffer] = []
         total = 0
         for number, (request, reply) in enumerate(answers, 1):
-            next_command = 0
-            if number < len(answers):
-                # Its padding belongs to a message: the signature covers it.
-                reply.frame += bytes(-(len(reply.frame) - 4) % 8)
-                next_command = len(reply.frame) - 4
+            # Its padding belongs to a message, the last one's too ([MS-SMB2] 3.3.4.1.3): the
+            # signature covers it.
+            reply.frame += bytes(-(len(reply.frame) - 4) % 8)
+            next_command = len(reply.frame) - 4 if number < len(answers) else 0
             self._fill_header(request, reply, next_command)
             protect(request, reply)
             message = memoryview(reply.frame)[4:]

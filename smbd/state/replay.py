@@ -50,7 +50,7 @@ class Creations:
         """The Open of the CREATE that this one repeats; None if it is the first one.
 
         NtError: DUPLICATE_OBJECTID for what does not say that it repeats one, or comes by another
-        session than that which holds the Open; ACCESS_DENIED while the first one is under way.
+        session than that which holds the Open; FILE_NOT_AVAILABLE while the first one is under way.
         """
         if key not in self._opens:
             return None
@@ -58,8 +58,9 @@ class Creations:
         if not replay:
             raise NtError(NtStatus.DUPLICATE_OBJECTID)
         if open_ is None:
-            # As Windows; Samba has FILE_NOT_AVAILABLE.  The specification knows no such case.
-            raise NtError(NtStatus.ACCESS_DENIED)
+            # The specification knows no such case.  Windows' server has ACCESS_DENIED, which its
+            # client hands to the program; this one makes the client ask again (3.2.5.1, note).
+            raise NtError(NtStatus.FILE_NOT_AVAILABLE)
         if open_.session_id not in {0, session_id}:
             raise NtError(NtStatus.DUPLICATE_OBJECTID)
         return open_

@@ -162,6 +162,9 @@ def ours(
     # smb2.ioctl.bug14788 connects to a share in whose folder nobody may do anything.
     barred = work / "noperm"
     barred.mkdir(mode=0, exist_ok=True)
+    # smb2.session.reauth2 becomes anonymous, which a server allows that has something for guests.
+    guests = work / "guests"
+    guests.mkdir(exist_ok=True)
     configuration = work / "shares.toml"
     configuration.write_text(
         f"""\
@@ -178,6 +181,9 @@ path = "{folder}"
 engine = "{engine}"
 [shares.noperm]
 path = "{barred}"
+[shares.guests]
+path = "{guests}"
+guest = true
 """
     )
     configuration.chmod(0o600)

@@ -49,7 +49,8 @@ def test_a_compound_of_any_bodies_is_aligned_and_comes_apart_again(bodies):
     for answer, body in zip(got, bodies, strict=True):
         assert answer.body[: len(body)] == body
         assert not any(answer.body[len(body) :])
-    assert got[-1].body == bodies[-1], "the last is not padded"
+    padded = -(-len(bodies[-1]) // 8) * 8 if len(bodies) > 1 else len(bodies[-1])
+    assert len(got[-1].body) == padded, "the last is padded too, but not one that is alone"
     assert all(one.flags & RELATED for one in got[1:])
 
 

@@ -46,10 +46,10 @@ def test_a_replay_by_another_session_than_the_holder_is_a_duplicate():
     assert status_of(creations, session_id=8) is one, "it is parked: whose it is is asked next"
 
 
-def test_while_the_first_create_is_under_way_another_is_refused():
+def test_while_the_first_create_is_under_way_its_replay_is_to_come_again():
     creations = Creations()
     creations.begin(KEY)
-    assert status_of(creations) == NtStatus.ACCESS_DENIED
+    assert status_of(creations) == NtStatus.FILE_NOT_AVAILABLE
     assert status_of(creations, replay=False) == NtStatus.DUPLICATE_OBJECTID
     creations.fail(KEY)
     assert status_of(creations) is None

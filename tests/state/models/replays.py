@@ -53,7 +53,7 @@ class ReplaysMachine(RuleBasedStateMachine):
         if not replay:
             status = NtStatus.DUPLICATE_OBJECTID
         elif before.open is None:
-            status = NtStatus.ACCESS_DENIED
+            status = NtStatus.FILE_NOT_AVAILABLE
         elif before.open.holder is not None and before.session != session:
             status = NtStatus.DUPLICATE_OBJECTID
         if not status:
