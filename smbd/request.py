@@ -320,6 +320,11 @@ class Request:
         assert self.waiting is not None
         return self.waiting
 
+    def leave_waiting(self, wake: Callable[[], None]) -> None:
+        """It is cancelled, but what it waits for goes on: `wake` is called when that is over."""
+        wait, self.waiting = self.live_wait(), None
+        wait.wake = wake
+
     @property
     def waits_for_others(self) -> bool:
         """Whether it waits for what may never come."""

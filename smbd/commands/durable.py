@@ -107,16 +107,26 @@ def waits(request: Request, durability: AskedDurability | None) -> bool:
 
 @contextmanager
 def in_creation(request: Request, durability: AskedDurability | None) -> Iterator[None]:
-    """A block in which a CREATE is carried out, so that its replay is told so."""
+    """A block in which a CREATE is carried out, so that its replay is told so.
+
+    So is the replay of one that lost its channel, of several, and was cancelled as it waited for
+    others (3.3.7.1), until that is over: it would wait for the same.  No more of it is left.
+    """
     key, creations = creation_key(request, durability), request.tables.creations
     if key is None:
         yield
         return
+    over = partial(creations.fail, key)  # unless it has succeeded
     creations.begin(key)
     try:
         yield
-    finally:
-        creations.fail(key)  # unless it has succeeded
+    except BaseException as error:
+        lost = isinstance(error, trio.Cancelled) and len(request.live_session().channels) > 1
+        if lost and request.waits_for_others:
+            request.leave_waiting(over)
+        else:
+            over()
+        raise
 
 
 def open_again(

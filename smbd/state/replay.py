@@ -50,7 +50,8 @@ class Creations:
         """The Open of the CREATE that this one repeats; None if it is the first one.
 
         NtError: DUPLICATE_OBJECTID for what does not say that it repeats one, or comes by another
-        session than that which holds the Open; FILE_NOT_AVAILABLE while the first one is under way.
+        session than that which holds the Open; FILE_NOT_AVAILABLE while the first one is under way,
+        or what it waited for is.
         """
         if key not in self._opens:
             return None

@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from smbd.vfs.acl import stored
+from smbd.wire.dtyp import Ace, AceFlags, AceType, Control, SecurityDescriptor
+
 USER, PASSWORD = "test", "test"
 SECOND_USER, SECOND_PASSWORD = "second", "second"
 SHARE = "share"
@@ -25,6 +28,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 _START_WITHIN = 20.0  # seconds; ours answers within 0.5, Samba within 2
 _STOP_WITHIN = 5.0
+
+# Shares of ours beside "share", with what makes each of them another kind.
+_OTHERS = {
+    "guests": "guest = true\n",  # a server with something for guests has anonymous sessions
+    "plain": "streams = false\n",
+    "continuous": "continuous = true\n",
+    "lists": "",  # what is made there belongs to its maker: see `_pass_on`
+}
 
 _SMB_CONF = """\
 [global]
@@ -74,6 +85,7 @@ class Server:
     folder: Path
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Path] = field(default_factory=dict)  # shares of another kind, by name
     checkout: Path = CHECKOUT
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -129,12 +141,13 @@ class Server:
         return self.log.read_text(errors="replace")[-2000:].strip()
 
     def empty(self) -> None:
-        """Remove everything in the shared folder."""
-        for entry in os.scandir(self.folder):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry)
-            else:
-                Path(entry).unlink()
+        """Remove everything in the shared folders."""
+        for folder in (self.folder, *self.others.values()):
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry)
+                else:
+                    Path(entry).unlink()
 
     def __enter__(self) -> Self:
         self.start()
@@ -144,10 +157,19 @@ class Server:
         self.stop()
 
 
-def _shared_folder(work: Path) -> Path:
-    folder = work / "share"
+def _shared_folder(work: Path, name: str = SHARE) -> Path:
+    folder = work / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _pass_on(folder: Path) -> None:
+    """Give a share's folder a list that is passed on: everybody may do everything."""
+    flags = AceFlags.OBJECT_INHERIT | AceFlags.CONTAINER_INHERIT
+    entry = Ace(AceType.ACCESS_ALLOWED, flags, 0x1F01FF, "S-1-1-0")
+    owner = f"S-1-22-1-{os.geteuid()}"
+    descriptor = SecurityDescriptor(owner, None, [entry], control=Control.DACL_PRESENT)
+    os.setxattr(folder, stored.NAME, stored.pack(descriptor))
 
 
 def ours(
@@ -162,9 +184,12 @@ def ours(
     # smb2.ioctl.bug14788 connects to a share in whose folder nobody may do anything.
     barred = work / "noperm"
     barred.mkdir(mode=0, exist_ok=True)
-    # smb2.session.reauth2 becomes anonymous, which a server allows that has something for guests.
-    guests = work / "guests"
-    guests.mkdir(exist_ok=True)
+    others = {name: _shared_folder(work, name) for name in _OTHERS} if checkout == CHECKOUT else {}
+    kept = ""
+    if others:
+        _pass_on(others["lists"])
+        (work / "state").mkdir(mode=0o700, exist_ok=True)
+        kept = f'state_directory = "{work / "state"}"\n'
     configuration = work / "shares.toml"
     configuration.write_text(
         f"""\
@@ -172,7 +197,7 @@ def ours(
 interfaces = ["lo"]
 listen = ["127.0.0.1:{port}"]
 signing = "{signing}"
-[users.{USER}]
+{kept}[users.{USER}]
 password = "{PASSWORD}"
 [users.{SECOND_USER}]
 password = "{SECOND_PASSWORD}"
@@ -181,16 +206,17 @@ path = "{folder}"
 engine = "{engine}"
 [shares.noperm]
 path = "{barred}"
-[shares.guests]
-path = "{guests}"
-guest = true
 """
+        + "".join(
+            f'[shares.{name}]\npath = "{path}"\n{_OTHERS[name]}' for name, path in others.items()
+        )
     )
     configuration.chmod(0o600)
     python = sys.executable if checkout == CHECKOUT else str(checkout / ".venv/bin/python")
     command = [python, "-m", "smbd", "serve", "--config", str(configuration)]
     name = "smbd" if engine == "nowait" else f"smbd {engine}"
-    return Server(name, command, port, folder, work / "smbd.log", checkout=checkout)
+    log = work / "smbd.log"
+    return Server(name, command, port, folder, log, others=others, checkout=checkout)
 
 
 def samba(work: Path) -> Server:

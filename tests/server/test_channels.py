@@ -13,7 +13,16 @@ from smbd.memory import CHANNEL, OPEN
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve
 from tests.core import messages
-from tests.core.messages import CHANGE_NOTIFY, ECHO, LOCK, LOGOFF, REPLAY, SESSION_SETUP, WRITE
+from tests.core.messages import (
+    CHANGE_NOTIFY,
+    CREATE,
+    ECHO,
+    LOCK,
+    LOGOFF,
+    REPLAY,
+    SESSION_SETUP,
+    WRITE,
+)
 from tests.scripted import MORE_PROCESSING, SUCCESS, Session, caching, clients
 from tests.scripted.offer import windows_contexts
 from tests.server.test_memory import served_connection
@@ -565,6 +574,43 @@ async def test_a_lock_is_repeated_while_the_first_one_waits_still(anna):
     assert (await second.reply(again)).status == 0, "in its place, before the one behind it"
     assert (await second.lock(waiter, (0, 10, messages.UNLOCK))).status == 0
     assert (await second.reply(behind)).status == 0
+
+
+async def test_a_create_that_waited_on_a_lost_connection_is_to_come_again_once_that_is_over(
+    server, anna, new_client
+):
+    other = await new_client().connect()
+    holder = await other.open("file", oplock=caching.BATCH)
+    first = await anna.connect()
+    second = await bound(anna, first.session)
+    wanted = {"oplock": caching.BATCH, "contexts": [caching.durable_v2(b"create guid 16 b")]}
+    body = messages.create("file", **wanted)
+    await first.interim(await first.begin(CREATE, body))
+    assert caching.parse_break(await other.notification()).file_id == holder
+    await lose(server, anna, first)
+    for _ in range(2):
+        again = await second.ask(CREATE, body, flags=REPLAY)
+        assert again.status == NtStatus.FILE_NOT_AVAILABLE
+    assert (await second.ask(CREATE, body)).status == NtStatus.DUPLICATE_OBJECTID
+    assert (await other.close(holder)).status == 0
+    again = await second.ask(CREATE, body, flags=REPLAY)
+    assert again.status == 0
+    assert len(session_of(server, second).opens) == 1
+
+
+async def test_a_create_that_waited_is_gone_with_the_last_connection(server, anna, new_client):
+    other = await new_client().connect()
+    holder = await other.open("file", oplock=caching.BATCH)
+    only = await anna.connect()
+    wanted = {"oplock": caching.BATCH, "contexts": [caching.durable_v2(b"create guid 16 b")]}
+    body = messages.create("file", **wanted)
+    await only.interim(await only.begin(CREATE, body))
+    await other.notification()
+    await lose(server, anna, only)
+    again = await anna.connect()
+    await again.interim(waits := await again.begin(CREATE, body, flags=REPLAY))
+    assert (await other.close(holder)).status == 0
+    assert (await again.reply(waits)).status == 0
 
 
 async def test_a_lock_whose_reply_was_lost_is_not_taken_twice(server, anna):

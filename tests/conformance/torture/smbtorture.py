@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from smbd.vfs.acl import stored
+
 from ..servers import PASSWORD, SECOND_PASSWORD, SECOND_USER, SHARE, USER, Server
 from .expected import Case, Outcome, Result
 
@@ -23,6 +25,12 @@ _NO_TESTS = re.compile(
     r"smb2\.(bench|scan|hold-|check-sharemode|set-sparse-ioctl|zero-data-ioctl|create\.bench"
     r"|rename\.rename_dir_bench|maxfid)"
 )
+# Cases that are about a share of another kind, by their beginnings.
+_SHARES = {
+    "smb2.acls.": "lists",
+    "smb2.create_no_streams.": "plain",
+    "smb2.replay.replay5": "continuous",
+}
 _OUTCOME_LINE = re.compile(r"(success|skip|xfail|uxsuccess|failure|error): .*?(\[?)$")
 _OUTCOMES: dict[str, Outcome] = {"success": "pass", "skip": "skip"}  # all others: fail
 _WORST: list[Outcome] = ["pass", "skip", "fail"]
@@ -63,7 +71,10 @@ def _command(server: Server, test: str) -> list[str]:
         "user2name": SECOND_USER,
         "user2password": SECOND_PASSWORD,
         "smburl": f"smb://127.0.0.1:{server.port}/{SHARE}/",
+        "localdir": str(server.folder),
+        "acl_xattr_name": stored.NAME.removeprefix("user."),  # as an EA's name
     }
+    share = next((of for head, of in _SHARES.items() if test.startswith(head)), SHARE)
     return [
         _PROGRAM,
         *("-s", "/dev/null"),  # no smb.conf of this machine's
@@ -71,7 +82,7 @@ def _command(server: Server, test: str) -> list[str]:
         f"-U{USER}%{PASSWORD}",
         "--seed=1",
         *(f"--option=torture:{name}={value}" for name, value in options.items()),
-        f"//127.0.0.1/{SHARE}",
+        f"//127.0.0.1/{share if share in server.others else SHARE}",
         re.sub(r"([*?\[])", r"[\1]", test),  # it takes patterns
     ]
 
