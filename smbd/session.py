@@ -113,7 +113,7 @@ class Channel:
     def tell_break(self, notification: Break) -> None:
         """Send the client that an oplock is broken ([MS-SMB2] 3.3.4.6)."""
         session = self.session
-        seals = session.encrypt or any(tree.encrypt for tree in session.trees.values())
+        seals = session.encrypt or session.encrypted_trees
         body = pack_break(notification)
         self.notify(body, session.session_id, session if seals else None)
 
@@ -139,6 +139,7 @@ class Session:
     sealer: Sealer | None = None
     application_key: bytes = b""
     trees: dict[int, Tree] = field(default_factory=dict)
+    encrypted_trees: int = 0  # those with `encrypt`: one request may break 1,024 oplocks
     opens: dict[int, Open] = field(default_factory=dict)  # by the volatile half of FileId
     pipes: dict[int, PipeOpen] = field(default_factory=dict)
     next_tree_id: int = 1
@@ -222,6 +223,7 @@ class Session:
         tree = Tree(self.next_tree_id, share, maximal_access, self, encrypt, root)
         self.next_tree_id += 1
         self.trees[tree.tree_id] = tree
+        self.encrypted_trees += encrypt
         if share is not None:
             share.trees += 1
         return tree
@@ -230,6 +232,7 @@ class Session:
         """Take a tree connect out; a second time does nothing."""
         if self.trees.pop(tree.tree_id, None) is not None:
             self.memory.grow(-TREE)
+            self.encrypted_trees -= tree.encrypt
             if tree.share is not None:
                 tree.share.trees -= 1
 

@@ -1,6 +1,6 @@
 """A client as [MS-SMB2] 3.3.1.11 has it, by its ClientGuid, and how it is told of breaks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,12 +46,17 @@ class Listeners:
             return True
         return False
 
-    def lost(self, listener: Listener) -> None:
-        """A connection has ended."""
+    def lost(self, listener: Listener) -> Iterator[None]:
+        """A connection has ended.
+
+        What was told over it is told again, or given up, one with each step: it may be thousands.
+        """
         self._listeners.pop(listener, None)
         for caching in [one for one, over in self._told.items() if over is listener]:
-            if not self.tell(caching.notification):
+            # Acknowledged meanwhile, it is told no more.
+            if self._told.get(caching) is listener and not self.tell(caching.notification):
                 caching.give_way()
+            yield
 
     def settled(self, caching: Caching) -> None:
         """No acknowledgment is due any more."""
@@ -68,9 +73,9 @@ class Client(Listeners):
     guid: bytes = bytes(16)
     forget: Callable[[], None] = lambda: None  # takes it out of the table
 
-    def lost(self, listener: Listener) -> None:
+    def lost(self, listener: Listener) -> Iterator[None]:
         """A connection has ended."""
-        Listeners.lost(self, listener)
+        yield from Listeners.lost(self, listener)
         self._forget_if_idle()
 
     def ended(self, caching: Caching) -> None:

@@ -82,13 +82,14 @@ class Deadlines:
             self._cancelled -= 1
         return heap[0].due if heap else inf
 
-    def pass_(self, now: float) -> None:
+    def pass_(self, now: float, most: int | None = None) -> None:
         """Do all that is due at `now`; what an act adds is for the next pass, due or not.
 
-        What an act raises ends the pass; those behind it are for the next one.
+        What an act raises ends the pass; those behind it are for the next one, and so are those
+        beyond `most`.
         """
         due: deque[Deadline] = deque()
-        while self.next <= now:
+        while self.next <= now and len(due) != most:
             due.append(heappop(self._heap))
             due[-1].deadlines = None
         try:

@@ -83,6 +83,11 @@ class Scene:
     def wire(self, client, number=0):
         return list(self.client(client)._listeners)[number]
 
+    def lose(self, client, wire):
+        """Its connection ends, and what was told over it is told again."""
+        for _ in self.client(client).lost(wire):
+            pass
+
     def told(self):
         """What was heard since the last time."""
         heard, self.heard = self.heard, []

@@ -8,7 +8,7 @@ from smbd.memory import CACHING
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state import Wait
 from smbd.state.caching import PATIENCE, RULES, Caching, Operation
-from smbd.state.cachings import MOST_KEEPERS
+from smbd.state.cachings import MOST_KEEPERS, Cachings
 from smbd.wire.access import Access
 
 from .caching_scene import (
@@ -461,12 +461,12 @@ def test_a_break_is_told_again_when_its_connection_is_lost_before_the_acknowledg
     wait = scene.create("B")
     assert scene.told() == ["A: a RWH>RH!"]
 
-    scene.client("A").lost(scene.wire("A"))
+    scene.lose("A", scene.wire("A"))
 
     assert scene.told() == ["A2: a RWH>RH!"]
     assert is_waiting(wait)
     scene.acknowledge(writer, "RH")
-    scene.client("A").lost(second)
+    scene.lose("A", second)
     assert scene.told() == [], "it was acknowledged"
 
 
@@ -476,7 +476,7 @@ def test_a_break_told_again_has_no_more_time_than_the_first():
     scene.create("A", "a", "RHW")
     wait = scene.create("B")
     scene.later(PATIENCE - 1)
-    scene.client("A").lost(scene.wire("A"))
+    scene.lose("A", scene.wire("A"))
 
     scene.later(1)
 
@@ -486,7 +486,7 @@ def test_a_break_told_again_has_no_more_time_than_the_first():
 def test_a_client_that_is_gone_gives_way_at_once():
     scene = Scene()
     holder = scene.create("A", "a", "RHW")
-    scene.client("A").lost(scene.wire("A"))
+    scene.lose("A", scene.wire("A"))
 
     assert scene.create("B", "b", "RHW").has == "RH"
     assert holder.has == "RH", "what it would have been left with"
@@ -498,7 +498,7 @@ def test_a_client_that_goes_while_its_break_is_under_way_gives_way_then():
     holder = scene.create("A", "a", "RHW")
     wait = scene.create("B", operation=Operation.OVERWRITE)
 
-    scene.client("A").lost(scene.wire("A"))
+    scene.lose("A", scene.wire("A"))
 
     assert wait.over
     assert holder.has == ""
@@ -530,6 +530,48 @@ def test_a_thousand_leases_break_once_and_delay_no_later_write(monkeypatch):
     monkeypatch.setattr(Caching, "break_to", lambda self, *_: looked_at.append(self))
     scene.change(writer)
     assert scene.told() == looked_at == []
+
+
+def test_what_many_leases_keep_many_requests_from_is_looked_at_once(monkeypatch):
+    scene = Scene()
+    holders = [scene.create("A", f"k{number}", "RH") for number in range(30)]
+    waits = [scene.create("B", operation=Operation.COLLISION) for _ in range(30)]
+    own = scene.file.contend(Operation.REMOVE, holders[0].caching, scene.now)
+    looked_at = []
+    hinderers = scene.file._hinderers
+    monkeypatch.setattr(
+        Cachings, "_hinderers", lambda _, *of, **how: looked_at.append(of) or hinderers(*of, **how)
+    )
+
+    for holder in reversed(holders[1:]):
+        assert not own.over
+        scene.acknowledge(holder, "R")
+
+    assert own.over, "its own lease hinders no request"
+    assert not any(wait.over for wait in waits)
+    scene.acknowledge(holders[0], "R")
+    assert all(wait.over for wait in waits)
+    assert len(looked_at) == len(holders), "as often as one is given up, not once for each request"
+    assert not scene.file.waits
+
+
+def test_thousands_of_breaks_are_told_again_one_by_one():
+    scene = Scene()
+    client, second = scene.client("A"), scene.connect("A", "A2")
+    first = scene.wire("A")
+    keys = [f"k{number}" for number in range(3)]
+    holders = [scene.create("A", key, "RH") for key in keys]
+    scene.change(scene.create("B"))
+    scene.told()
+
+    lost = client.lost(first)
+    next(lost)
+    assert scene.told() == ["A2: k0 RH>!"]
+    scene.acknowledge(holders[1], "")
+    list(lost)
+    assert scene.told() == ["A2: k2 RH>!"], "what was acknowledged meanwhile is not told again"
+    scene.lose("A", second)
+    assert [holder.has for holder in holders] == ["", "", ""]
 
 
 def test_a_request_that_waits_for_many_looks_once_when_the_last_has_given_up():

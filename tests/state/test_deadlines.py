@@ -1,5 +1,6 @@
 """What is due is done in its order, at the time that the caller says it is."""
 
+from functools import partial
 from itertools import pairwise
 from math import inf
 from random import Random
@@ -98,6 +99,19 @@ def test_what_an_act_adds_is_for_the_next_pass():
     story.deadlines.pass_(1.0)
     assert story.done == ["again"]
     assert story.deadlines.next == 0.0
+
+
+def test_of_many_that_are_due_together_some_are_left_for_the_next_pass():
+    deadlines, done = Deadlines(), []
+    for number in range(5):
+        deadlines.at(1.0, partial(done.append, number))
+    deadlines.pass_(1.0, 2)
+    assert done == [0, 1]
+    assert deadlines.next == 1.0
+    deadlines.pass_(1.0, 2)
+    deadlines.pass_(1.0, 2)
+    assert done == [0, 1, 2, 3, 4]
+    assert not len(deadlines)
 
 
 def test_an_act_that_fails_keeps_no_other_from_its_turn():

@@ -211,7 +211,7 @@ class CachingMachine(RuleBasedStateMachine):
         """Leases outlive it: as those of durable opens do."""
         listeners = list(self.scene.client(client)._listeners)
         if listeners:
-            self.scene.client(client).lost(listeners[number % len(listeners)])
+            self.scene.lose(client, listeners[number % len(listeners)])
 
     # --- what must hold ---
 
@@ -247,7 +247,8 @@ class CachingMachine(RuleBasedStateMachine):
     @invariant()
     def who_waits_waits_for_somebody(self):
         self.waits = [wait for wait in self.waits if not wait.over]
-        assert set(self.scene.file.waits) == set(self.waits)
+        waits = [wait for some in self.scene.file.waits.values() for wait in some]
+        assert set(waits) == set(self.waits)
         breaking = [one for one in self.beliefs if one.is_breaking]
         assert not self.waits or breaking
         assert len(self.scene.deadlines) == len(breaking)
