@@ -8,6 +8,7 @@ from smbd.events import about
 from smbd.request import Request
 from smbd.state import Open
 from smbd.state.persistent import record_of
+from smbd.teardown import in_use
 from smbd.waiting import queued
 
 _log = logging.getLogger("smbd")
@@ -23,7 +24,10 @@ async def remember(request: Request, open_: Open) -> None:
         return
     records, queues = service.records, request.tables.files.queues
     with trio.CancelScope(shield=True):
-        async with queued(queues.join(("record", open_.persistent_id))):
+        # It may be another client's, which closes it meanwhile: the record goes after that.
+        async with in_use(open_), queued(queues.join(("record", open_.persistent_id))):
+            if open_.closed:
+                return
             try:
                 await request.blocking(records.save, record_of(open_))
             except OSError as error:

@@ -128,11 +128,19 @@ async def run(request: Request) -> Reply:
             named = found.file if found.made is None else found.made
             stream = modified(CompletionFilter.STREAM_NAME)
             request.changed(open_, ADDED if named.stream is None else stream)
+        _check_open(open_)
         if durability is not None:
             grant(request, message, asked, durability, open_, found.action)
             async with closed_on_error(request.service, open_):
                 await remember(request, open_)
+            _check_open(open_)
         return _finish(request, message, asked, durability, open_, found)
+
+
+def _check_open(open_: Open) -> None:
+    """What the end of its session has closed meanwhile gets into no table again."""
+    if open_.closed:
+        raise NtError(NtStatus.FILE_CLOSED)
 
 
 def _finish(

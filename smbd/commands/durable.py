@@ -21,6 +21,7 @@ from smbd.state import Claim, Creation, Durability, Open, timeout_of
 from smbd.state.durable import is_named
 from smbd.state.replay import Key
 from smbd.teardown import end_open
+from smbd.turns import Turn
 from smbd.vfs import parse_name
 from smbd.wire.create import CreateRequest, OplockLevel
 from smbd.wire.create_contexts import (
@@ -161,7 +162,7 @@ def _reclaimed(
     )
     open_ = request.tables.reclaim(claim, tree)
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
-        open_.channel_sequence = request.sequence & 0xFFFF
+        open_.restart_sequence(request.sequence & 0xFFFF)
     if open_.caching is not None and open_.caching.is_breaking:
         # Behind the answer, which tells the client what it has.
         trio.lowlevel.current_trio_token().run_sync_soon(open_.caching.tell_again)
@@ -250,8 +251,10 @@ async def end_other_instances(
         return
     share, name = request.live_share(), parse_name(message.name)
     client_guid = request.connection.negotiated.client_guid
-    instances = request.tables.instances
+    instances, turn = request.tables.instances, Turn(request.service.turns)
+    turn.begin()
     for open_ in instances.of_others(durability.app_instance_id, client_guid, identity):
+        await turn.pause()
         if open_.share is share and is_named(open_, name):
             await end_open(request.service, open_)
 

@@ -9,7 +9,7 @@ from smbd.commands.durable import AskedDurability, answers, open_again
 from smbd.fsa.opening import Found
 from smbd.request import Reply, Request
 from smbd.state import OPLOCKS, Open, level_of
-from smbd.teardown import closed_on_error
+from smbd.teardown import closed_on_error, in_use
 from smbd.vfs import information
 from smbd.wire.create import CreateAction, CreateRequest
 from smbd.wire.fscc import FileInformation
@@ -41,7 +41,8 @@ async def later(
 async def _known(request: Request, open_: Open, *, replayed: bool) -> FileInformation:
     """What is known of the file of an Open that is given back; without it, it is closed."""
     if replayed:
-        return await request.blocking(information, open_.file)
+        async with in_use(open_):
+            return await request.blocking(information, open_.file)
     async with closed_on_error(request.service, open_):
         return await request.blocking(information, open_.file)
 

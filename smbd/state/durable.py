@@ -67,14 +67,26 @@ class DurableOpens:
         return True
 
     def make_merely_durable(self, open_: Open) -> None:
-        """It is not to outlive the process any more."""
-        self.leave(open_)
+        """It is not to outlive the process any more.
+
+        One that is parked stays so as far as a durable Open may, and yields as one.
+        """
+        self._forget_persistent(open_)
         if open_.durable is not None:
             open_.durable.persistent = False
+        if open_ not in self._parked:
+            return
+        if open_.caching is not None:
+            open_.caching.parked[open_] = lambda: self.end(open_)
+        if not open_.is_preserved:
+            self.end(open_)
 
     def leave(self, open_: Open) -> None:
         """It is closed: neither parked nor persistent.  Again does nothing."""
         self.remove(open_)
+        self._forget_persistent(open_)
+
+    def _forget_persistent(self, open_: Open) -> None:
         if self._persistent.pop(open_, open_) is None and open_.caching is not None:
             open_.caching.persistent -= 1
 

@@ -151,13 +151,17 @@ class ByteRangeLocks:
 
     def drop(self, owner: object) -> None:
         """Give up all locks of an Open that closes, and refuse those that it waits for."""
-        if self.waits:
-            for one in [one for one in self.waits if one.wanted.owner is owner]:
-                one.end(NtStatus.RANGE_NOT_LOCKED)
+        self.refuse(owner, NtStatus.RANGE_NOT_LOCKED)
         if self.held:
             freed = self._locks.drop(owner)
             self._count(-len(freed))
             self._grant(freed)
+
+    def refuse(self, owner: object, status: int) -> None:
+        """An Open waits for no lock any more."""
+        if self.waits:
+            for one in [one for one in self.waits if one.wanted.owner is owner]:
+                one.end(status)
 
     def of(self, owner: object) -> list[ByteRange]:
         """The locks that an Open holds, for people."""

@@ -136,6 +136,16 @@ class Open:
             self.channel_sequence = sequence
         return not (replay and self.earlier_requests)
 
+    def restart_sequence(self, sequence: int) -> None:
+        """A reconnect begins with this ChannelSequence ([MS-SMB2] 3.3.5.9.7, 3.3.5.9.12).
+
+        Requests of the session that had it before may be in work still, and came earlier.
+        """
+        if sequence != self.channel_sequence:
+            self.earlier_requests += self.requests
+            self.requests = 0
+            self.channel_sequence = sequence
+
     def begin_request(self, sequence: int) -> bool:
         """Count a request in flight; False for one that came late: it hinders no replay."""
         if sequence != self.channel_sequence:

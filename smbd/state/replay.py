@@ -3,6 +3,7 @@
 [MS-SMB2] 3.3.5.9.10 and 3.3.5.9.13.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smbd.auth import Identity
@@ -88,11 +89,13 @@ class Instances:
             if not opens:
                 del self._opens[app_instance_id]
 
-    def of_others(self, app_instance_id: bytes, client_guid: bytes, user: Identity) -> list[Open]:
-        """What the same application has open on other clients, as the same account."""
-        opens = self._opens.get(app_instance_id, {})
-        return [
-            open_
-            for open_, (guid, owner) in opens.items()
-            if guid != client_guid and owner.is_same_account(user)
-        ]
+    def of_others(
+        self, app_instance_id: bytes, client_guid: bytes, user: Identity
+    ) -> Iterator[Open]:
+        """What the same application has open on other clients, as the same account, one by one.
+
+        There may be thousands, and some may close meanwhile.
+        """
+        for open_, (guid, owner) in list(self._opens.get(app_instance_id, {}).items()):
+            if guid != client_guid and owner.is_same_account(user):
+                yield open_

@@ -124,6 +124,9 @@ class Tables:
         if not open_.is_preserved or not self.durable.has_room_for(open_):
             return False
         assert open_.holder is not None, "it is held"
+        # A LOCK that waits may come from a connection that goes on: its client would have a lock
+        # of which no answer tells the session that takes the Open over.
+        open_.locks.refuse(open_, NtStatus.CANCELLED)
         open_.memory.move(self.durable.account)
         if open_.caching is not None:
             open_.caching.memory.move(self.durable.account)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smbd.auth import Identity
 from smbd.commands import create
 from smbd.ntstatus import NtStatus
 from smbd.teardown import end_session
@@ -13,6 +14,7 @@ from tests.commands.stage import on_stage
 from tests.commands.story import DIRECTORY, OPEN, client
 from tests.core import messages
 from tests.core.messages import CANCEL, CLOSE, CREATE, SET_INFO, TREE_DISCONNECT
+from tests.scripted.caching import BATCH, durable_v2
 
 DISPOSITION, RENAME = 13, 10  # FileDispositionInformation, FileRenameInformation
 OVERWRITE_IF = 5
@@ -108,6 +110,27 @@ async def test_a_create_whose_session_ends_while_it_truncates(tmp_path, mock_clo
         truncating.finish(OSError(errno.EIO, "too late"))
         await stage.answer()
         assert not list(stage.service.tables.opens)
+        assert descriptors() == before
+
+
+async def test_what_the_end_of_a_session_has_closed_is_in_no_table_again(tmp_path, mock_clock):
+    (tmp_path / "a").write_bytes(b"data")
+    async with on_stage(tmp_path) as stage:
+        stage.session.identity = stage.session.first_identity = Identity("ann", "", b"")
+        before = descriptors()
+        stage.calls.holding = True
+        asks = {"oplock": BATCH, "contexts": [durable_v2(b"create guid 16 b")]}
+        stage.ask(CREATE, messages.create("a", disposition=OVERWRITE_IF, **asks))
+        await stage.answers()
+        stage.calls.held[0].finish()
+        await stage.answers()
+        await end_session(stage.service, stage.session, preserve=True)
+        stage.calls.holding = False
+        stage.calls.held[1].finish()
+        assert (await stage.answer()).status == NtStatus.FILE_CLOSED
+        tables = stage.service.tables
+        assert not tables.creations._opens, "its replay would be given a closed file"
+        assert not tables.durable.persistent
         assert descriptors() == before
 
 

@@ -18,6 +18,7 @@ from tests.core.messages import (
     EXCLUSIVE,
     FAIL_IMMEDIATELY,
     FILE_OPEN,
+    LOCK,
     LOGOFF,
     REPLAY,
     TREE_DISCONNECT,
@@ -302,6 +303,25 @@ async def test_logoff_and_a_login_in_its_place_park_and_the_end_of_the_tree_clos
     assert parked(server) == 0
     assert (await third.enter()).status == 0
     assert (await gets_back(third, reconnect(answer.file_id))).status == MISSING
+
+
+async def test_a_lock_that_the_lost_session_waited_for_is_not_taken_later(stage):
+    server, new_client = stage
+    client = new_client()
+    ann, bob = await client.connect(), await new_client().connect()
+    asks = {"oplock": BY_LEASE, "contexts": [lease(KEY, R | H), durable()], "share": 7}
+    behind, its = 1 << 40, await bob.open("file")  # behind the file's end, where no lease minds it
+    assert (await bob.lock(its, (behind, 10, EXCLUSIVE | FAIL_IMMEDIATELY))).status == 0
+    before = await ann.open("file", **asks)
+    waits = await ann.begin(LOCK, messages.lock(before, (behind, 10, EXCLUSIVE)))
+    await ann.interim(waits)
+    second = await client.connection()
+    await second.negotiate()
+    assert (await second.log_in(previous=ann.session.session_id)).status == 0
+    assert (await ann.reply(waits)).status == NtStatus.CANCELLED
+    assert parked(server) == 1
+    assert (await bob.lock(its, (behind, 10, UNLOCK))).status == 0
+    assert not server.server.document()["locks"]
 
 
 @pytest.mark.parametrize("by", ["user", "address"])

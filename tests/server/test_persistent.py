@@ -227,6 +227,30 @@ async def test_a_handle_that_cannot_be_recorded_is_merely_durable(place, caplog,
     assert "will not outlive a restart" in caplog.text
 
 
+async def test_another_clients_rename_on_a_full_disk_costs_no_handle_that_is_waited_for(
+    place, caplog, monkeypatch, mock_clock
+):
+    async with place.served() as (server, new_client):
+        client = new_client()
+        ann, bob = await client.connect(), await new_client().connect()
+        asks = [durable_v2(GUID, timeout=5000, flags=PERSISTENT)]
+        before = await ann.open("file", oplock=BY_LEASE, contexts=[lease(KEY, R), *asks])
+        its = await bob.open("file", disposition=FILE_OPEN)
+        await client.lose(ann)
+        while not parked(server):
+            await trio.lowlevel.checkpoint()
+        records = server.server.service.records
+        monkeypatch.setattr(type(records), "save", _disk_full)
+        name = "renamed".encode("utf-16-le")
+        assert (await bob.set_info(its, RENAME, pack("<B7xQI", 0, 0, len(name)) + name)).status == 0
+        mock_clock.jump(5.1)
+        while len(server.server.document()["opens"]) > 1:
+            await trio.lowlevel.checkpoint()
+        ann = await client.connect()
+        assert (await gets_back(ann, before, lease(KEY, 0), name="renamed")).status == MISSING
+        assert not place.records
+
+
 def _disk_full(_records, _record):
     raise OSError(28, "No space left on device")
 

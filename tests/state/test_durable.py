@@ -320,3 +320,31 @@ def test_when_the_server_ends_all_parked_opens_do():
 )
 def test_a_timeout_is_what_a_client_asks_for_up_to_five_minutes(asked, granted):
     assert timeout_of(asked) == granted
+
+
+@pytest.mark.parametrize(("lease", "stays"), [(R | H, True), (R, False)])
+def test_a_parked_open_that_cannot_be_recorded_any_more_stays_as_a_durable_one(lease, stays):
+    scene = Scene()
+    durable = scene.tables.durable
+    one = scene.opened(lease=lease)
+    assert durable.make_persistent(one)
+    assert scene.tables.park(one, 0.0)
+    durable.make_merely_durable(one)
+    assert (durable.due(one) is not None) == stays
+    if stays:
+        writer = an_open(one.file, number=99, sharing=0)
+        assert scene.tables.enter(writer, scene.holder("bob"), WantedCaching(), 1.0)
+    assert scene.ended() == [one], "it yields, or its time is over at once"
+    scene.close(one)
+    assert not durable.persistent
+    assert not len(scene.tables.deadlines)
+
+
+def test_what_the_lost_session_has_in_work_came_before_what_the_next_one_sends():
+    one = Scene().opened()
+    assert one.begin_request(0)
+    one.restart_sequence(1)
+    assert not one.follow_sequence(1, replay=True), "what it repeats may be under way"
+    one.end_request(0)
+    assert one.follow_sequence(1, replay=True)
+    assert (one.requests, one.earlier_requests) == (0, 0)
