@@ -65,6 +65,10 @@ def _apply(
         if getattr(config.server, key) != getattr(running, key):
             text = "server.%s: a change counts from the next start on"
             _log.warning(text, key, extra=about("restart needed"))
+    continuous = [share.name for share in config.shares if share.continuous]
+    if continuous and not any(share.continuous for share in service.config.shares):
+        share, text = continuous[0], "shares.%s.continuous: a change counts from the next start on"
+        _log.warning(text, share, extra=about("restart needed", share=share))
     service.config = replace(config, server=_with_fixed(config.server, running))
     service.authenticator = users
     service.tables.opens.limit = most_opens(config)

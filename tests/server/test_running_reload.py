@@ -216,6 +216,15 @@ async def test_what_counts_from_the_next_start_on_is_said(tmp_path, caplog):
             assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
 
 
+async def test_a_share_becomes_continuous_by_the_next_start(tmp_path, caplog):
+    async with running(tmp_path) as server:
+        folder = f"state_directory = '{tmp_path}/state'\n"
+        server.write(ONE_SHARE + "continuous = true\n", server=folder)
+        assert await server.reload()
+        text = "shares.share.continuous: a change counts from the next start on"
+        assert ("restart needed", text) in [(one.event, one.message) for one in caplog.records]
+
+
 async def test_the_log_says_what_changed(tmp_path, caplog):
     async with running(tmp_path, ONE_SHARE + TWO) as server:
         server.write("[shares.three]\npath = 'two'\n" + TWO.replace("'two'", "'one'"))
