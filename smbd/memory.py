@@ -111,16 +111,17 @@ class Holding:
         """Hold `size` bytes in all; INSUFFICIENT_RESOURCES beyond the bound."""
         self.grow(size - self.size)
 
-    def move(self, account: Account | None) -> None:
-        """Hold the same in another account, or in nobody's; INSUFFICIENT_RESOURCES, and as before.
+    def move(self, account: Account | None) -> Account | None:
+        """Hold the same in another account, or in nobody's; which one it was in before.
 
-        Not after `end`.
+        INSUFFICIENT_RESOURCES, and as before.  Not after `end`.
         """
         if account is not None:
             account.hold(self.size)
         before, self._account = self._account, account
         if before is not None:
             before.hold(-self.size)
+        return before
 
     def end(self) -> None:
         """Hold nothing any more; again is harmless."""

@@ -7,7 +7,7 @@ known to an engine.  Each step of its life changes them all together, or none of
 from dataclasses import dataclass, field
 from sys import getsizeof
 
-from smbd.memory import OPEN, Holding
+from smbd.memory import OPEN, Account, Holding
 from smbd.ntstatus import NtStatus
 from smbd.state.caching import Operation
 from smbd.state.client import ClientTable, WantedCaching
@@ -154,15 +154,15 @@ class Tables:
         or its client has too much, and the Open stays parked.
         """
         assert open_.holder is None, "it is parked"
-        caching, moved = open_.caching, list[Holding]()
+        caching, moved = open_.caching, list[tuple[Holding, Account | None]]()
         try:
             for held in (open_.memory, caching.memory if caching is not None else Holding()):
-                held.move(holder.account)
-                moved.append(held)
+                moved.append((held, held.move(holder.account)))
             self.opens.claim(open_, holder.claimants)
         except BaseException:
-            for held in moved:
-                held.move(self.durable.account)
+            # The lease may be in the account of a session that has another Open of it already.
+            for held, before in moved:
+                held.move(before)
             raise
         self.durable.remove(open_)
         open_.volatile_id = self.opens.new_volatile_id()

@@ -348,3 +348,18 @@ def test_what_the_lost_session_has_in_work_came_before_what_the_next_one_sends()
     one.end_request(0)
     assert one.follow_sequence(1, replay=True)
     assert (one.requests, one.earlier_requests) == (0, 0)
+
+
+def test_a_refused_reconnect_leaves_the_lease_in_the_account_of_the_session_that_has_it():
+    scene, file = Scene(limit=5), PaperFile(inode=7, path="shared")
+    first, second = (scene.parked(lease=R | H, file=file) for _ in range(2))
+    home, full = scene.holder(), scene.holder()
+    scene.tables.reclaim(scene.claim(first), home)
+    held = home.account.held
+    for number in (98, 99):
+        other = an_open(PaperFile(inode=number), number=number, claimants=full.claimants)
+        scene.tables.opens.add(other)
+    with pytest.raises(NtError):
+        scene.tables.reclaim(scene.claim(second), full)
+    assert home.account.held == held
+    assert full.account.held == 0
