@@ -39,7 +39,7 @@ async def remember(request: Request, open_: Open) -> None:
 
 
 async def remember_names(request: Request, open_: Open) -> None:
-    """The same for all persistent opens by the name of this one, which may be another now."""
+    """As `remember`, for all persistent opens by the name of this one, which may be another now."""
     if request.service.records is not None and open_.link is not None:
         for one in list(open_.link.opens):
             if isinstance(one, Open):

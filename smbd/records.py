@@ -113,12 +113,12 @@ class Records:
         self._sync_names()
 
     def forget(self, persistent_id: int) -> None:
-        """A handle is closed."""
+        """Remove the record of a handle that is closed."""
         if not self.kept:
             self._path(persistent_id).unlink(missing_ok=True)
 
     def load(self) -> Iterator[tuple[Path, Record | DamagedError]]:
-        """What there is, in the order of the names; leftovers of an interrupted `save` go."""
+        """All records, in the order of their names; leftovers of an interrupted `save` go."""
         for path in sorted(self.directory.iterdir()):
             if path.suffix == ".new":
                 path.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ class Service:
         self.dispose_unused()
 
     def dispose_unused(self) -> None:
-        """Whoever ends a tree connect, a session or an open that outlives them calls this."""
+        """Dispose of retired shares that nobody uses; called at each end of a tree or open."""
         unused = [share for share in self.retired if not (share.trees or share.opens)]
         if unused:
             self.retired = [share for share in self.retired if share.trees or share.opens]

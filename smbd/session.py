@@ -56,7 +56,7 @@ class Tree:
 
     @property
     def session_id(self) -> int:
-        """Of its session."""
+        """The id of its session."""
         return self.session.session_id
 
     @property
@@ -171,7 +171,7 @@ class Session:
         return f"session {self.session_id}", user, self.network
 
     def join(self, channel: Channel) -> None:
-        """It has one channel more.  INSUFFICIENT_RESOURCES beyond as many as Windows allows."""
+        """Add a channel; INSUFFICIENT_RESOURCES if there are as many as Windows allows."""
         if self.channels:
             if len(self.channels) >= MOST_CHANNELS:
                 raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
@@ -179,7 +179,7 @@ class Session:
         self.channels.append(channel)
 
     def lose(self, channel: Channel) -> bool:
-        """One channel's connection has ended; whether the session goes on with the others.
+        """Take out a channel whose connection has ended; whether the session goes on by others.
 
         Not with the last one.  Nor where no other connection has room for what the session holds:
         a client could otherwise hold the more the more connections it gives up.
@@ -204,9 +204,9 @@ class Session:
         return False
 
     def forget(self) -> None:
-        """It has ended: no connection knows it any more; a second time does nothing.
+        """Let no connection know the session any more, which has ended; a second call does nothing.
 
-        Requests of its that came before find it suspended.
+        Its requests that came before find it suspended.
         """
         self.suspended = True
         while self.channels:

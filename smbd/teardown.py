@@ -211,7 +211,7 @@ async def lose_channel(service: Service, channel: Channel, *, preserve: bool = T
 async def lose_connection(
     service: Service, connection: Connection, *, preserve: bool = True
 ) -> None:
-    """The same for all its channels; then nothing more can be told over it.
+    """As `lose_channel` for all channels of a connection; then nothing more can be told over it.
 
     What was told and not acknowledged is told again over another connection of the same client, and
     the client gives way if it has none.
@@ -271,7 +271,7 @@ async def _park(service: Service, session: Session) -> list[Open]:
 
 
 async def _put_back_streams(parked: list[Open]) -> None:
-    """They may wait for their client for minutes, and a kill must not cost what it has written."""
+    """Put back parked streams: they may wait for minutes, and a kill must not cost their data."""
     with trio.CancelScope(shield=True):
         for open_ in parked:
             with wall("putting back a stream"):

@@ -25,7 +25,7 @@ from smbd.wire.session_setup import (
 
 
 async def bind(request: Request, message: SessionSetupRequest) -> Reply:
-    """One round.
+    """One round of a binding: its reply, or NtError.
 
     The user of the session proves itself once more, on another connection.  Until that is done the
     session's key signs both ways; what follows is signed by the channel's, which the new login

@@ -28,6 +28,6 @@ def ask_for_handles(request: Request, open_: Open) -> Wait | None:
 
 
 async def await_handles(request: Request, open_: Open) -> None:
-    """The same, and wait."""
+    """As `ask_for_handles`, and wait until they have."""
     while (wait := ask_for_handles(request, open_)) is not None:
         await until(request.waits_for(wait))

@@ -138,7 +138,7 @@ async def run(request: Request) -> Reply:
 
 
 def _check_open(open_: Open) -> None:
-    """What the end of its session has closed meanwhile gets into no table again."""
+    """FILE_CLOSED for an Open that ended meanwhile with its session: it enters no table again."""
     if open_.closed:
         raise NtError(NtStatus.FILE_CLOSED)
 

@@ -47,7 +47,7 @@ _NEW = (ContextName.DURABLE_REQUEST_V2, ContextName.DURABLE_RECONNECT_V2)
 
 @dataclass(slots=True)
 class AskedDurability:
-    """One of its fields is set."""
+    """The durable contexts of a CREATE: one of the first three fields is set."""
 
     reconnect: DurableV2Reconnect | None = None  # of either version
     version_2: DurableV2 | None = None

@@ -67,7 +67,7 @@ def _listens(listen: Iterable[Address], address: IPv4Address | IPv6Address) -> b
 
 
 def _name_of(index: int) -> str:
-    """Of an interface; "" if it has gone meanwhile."""
+    """The name of an interface; "" if it has gone meanwhile."""
     try:
         return socket.if_indextoname(index)
     except OSError:
@@ -124,7 +124,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _address(body: bytes) -> Iterator[tuple[int, IPv4Address | IPv6Address]]:
-    """That of one RTM_NEWADDR: on a point-to-point link IFA_ADDRESS is the other end's."""
+    """The address of one RTM_NEWADDR: on a point-to-point link IFA_ADDRESS is the other end's."""
     family, _, flags, _, index = _OF_ADDRESS.unpack_from(body)
     if family not in _LENGTHS or flags & _TENTATIVE:
         return

@@ -1,4 +1,4 @@
-"""What nobody needs any more in the stores of large streams is removed, now and then."""
+"""Removes, now and then, the large streams that no file refers to any more."""
 
 import contextlib
 import logging

@@ -1,7 +1,7 @@
 """Changes of which it is not known yet whether the server itself has made them.
 
 inotify does not say.  What the server does is in the queue of events before it is reported, so the
-report takes its own events out of here; what nobody reports in time was done by another process.
+report takes its own events out of here; one that no report claims in time was another process's.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Aside:
-    """They wait in the order in which they came."""
+    """Events that wait for a report of the server's own, in the order in which they came."""
 
     _waiting: deque[tuple[float, Told]] = field(default_factory=deque)
 
@@ -39,7 +39,7 @@ class Aside:
         return self._waiting[0][0] if self._waiting else None
 
     def put(self, told: Told, due: float) -> None:
-        """Keep it until then."""
+        """Keep an event until `due`, in seconds of the server's clock."""
         self._waiting.append((due, told))
 
     def ours(self, action: int, where: str) -> list[Told]:
@@ -63,10 +63,10 @@ class Aside:
         return before
 
     def pop(self, now: float) -> Iterator[Told]:
-        """Those that nobody has reported in time."""
+        """Give out, and forget, the events that no report has claimed by `now`."""
         while self._waiting and self._waiting[0][0] <= now:
             yield self._waiting.popleft()[1]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all events."""
         self._waiting.clear()

@@ -74,7 +74,7 @@ def only_looks(access: int) -> bool:
 
 
 def spares_leases(access: int) -> bool:
-    """The same where nothing but leases is held."""
+    """Whether an open for `access` also leaves leases alone, where no oplock is held."""
     return not access & ~_SPARES_LEASES
 
 
@@ -105,10 +105,10 @@ class CachedFile(Protocol):
     figures: CachingFigures
 
     def put(self, caching: "Caching", held: int, kept: int) -> None:
-        """What it holds and keeps from now on."""
+        """Record what a caching holds and keeps from now on."""
 
     def wake(self) -> None:
-        """All that wait for the file look again."""
+        """Let the requests that wait for the file look again."""
 
 
 class Owner(Protocol):
@@ -124,7 +124,7 @@ class Owner(Protocol):
 
     @property
     def session_id(self) -> int:
-        """Of the session that holds it."""
+        """The id of the session that holds it."""
 
 
 class Teller(Protocol):
@@ -136,10 +136,10 @@ class Teller(Protocol):
         """Send it; whether there was a connection to send it over."""
 
     def settled(self, caching: "Caching") -> None:
-        """No acknowledgment is due any more."""
+        """Forget the break of a caching: no acknowledgment is due any more."""
 
     def ended(self, caching: "Caching") -> None:
-        """Its last open is closed."""
+        """Forget a caching: its last open is closed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -257,7 +257,7 @@ class Caching:
             self.settle(self.kept)
 
     def settle(self, state: int) -> None:
-        """No break is under way any more; the requests that wait for the file look again."""
+        """End the break, with `state` left; the requests that wait for the file look again."""
         self._stop()
         self.file.put(self, state, state)
         self.file.wake()

@@ -36,7 +36,7 @@ class CachingWait(Wait):
     leases: bool
 
     def give_up(self) -> None:
-        """Nothing waits any more."""
+        """Take the request out of those that wait for the file."""
         self.file.forget(self)
 
 
@@ -48,7 +48,7 @@ _NO_WAITS: _Waits = {}
 
 
 def _with(some: _Some, caching: Caching, alone: _Some, is_in: int) -> _Some:
-    """Those and `caching`, or without it, as `is_in` says.
+    """The set `some` with `caching`, or without it, as `is_in` says.
 
     Where there is one, as for nearly every file, several sets are the same dict, `alone`: 230 bytes
     instead of 930.  So a set of one is never changed.
@@ -112,7 +112,7 @@ class Cachings:
     def contend_open(
         self, operation: Operation, by: Caching | None, access: int, now: float
     ) -> Wait | None:
-        """The same for a CREATE that wants `access`, which may be for a look only."""
+        """As `contend`, for a CREATE that wants `access`: one that only looks breaks nothing."""
         if operation is Operation.OPEN and only_looks(access):
             return None
         leases = operation is not Operation.OPEN or not spares_leases(access)
@@ -187,7 +187,7 @@ class Cachings:
                 caching.end()
 
     def put(self, caching: Caching, held: int, kept: int) -> None:
-        """For Caching: what it holds and keeps from now on."""
+        """For Caching: record what it holds and keeps from now on."""
         caching.held, caching.kept = held, kept
         alone = {caching: None} if held or kept else _NOBODY
         self._holders = _with(self._holders, caching, alone, held)

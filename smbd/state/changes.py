@@ -46,7 +46,7 @@ class Change:
         return self._waits[-1]
 
     def end(self) -> None:
-        """It is done, or could not be."""
+        """End the change, done or not; what waits for it looks again."""
         self.changes.ended(self)
         for wait in self._waits:
             wait.end()

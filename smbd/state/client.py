@@ -34,7 +34,7 @@ class Listeners:
         return len(self._listeners)
 
     def join(self, listener: Listener) -> None:
-        """One more connection."""
+        """Add a connection, behind those that there are."""
         self._listeners[listener] = None
 
     def tell(self, notification: Break) -> bool:
@@ -59,11 +59,11 @@ class Listeners:
             yield
 
     def settled(self, caching: Caching) -> None:
-        """No acknowledgment is due any more."""
+        """Forget the break of a caching: no acknowledgment is due any more."""
         self._told.pop(caching, None)
 
     def ended(self, caching: Caching) -> None:
-        """Its last open is closed."""
+        """An oplock has ended; a session keeps no table of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +79,7 @@ class Client(Listeners):
         self._forget_if_idle()
 
     def ended(self, caching: Caching) -> None:
-        """The last open with a lease key is closed."""
+        """Forget a lease whose last open is closed."""
         self.leases.pop(caching.key, None)
         self._forget_if_idle()
 
@@ -121,7 +121,7 @@ class Caches(Protocol):
 
     @property
     def account(self) -> Account:
-        """What caching takes of memory is counted there."""
+        """The memory account that leases and oplocks count for."""
 
     @property
     def teller(self) -> Teller:

@@ -23,7 +23,7 @@ class DirectoryLeases:
         self._leased[where_of(file)] = cachings
 
     def leave(self, file: File) -> None:
-        """It is open by this name no more."""
+        """Forget a directory that is open by this name no more."""
         if self._leased:
             self._leased.pop(where_of(file), None)
 

@@ -1,4 +1,4 @@
-"""What makes an Open more than its connection's: [MS-SMB2] 3.3.1.10, what starts with IsDurable."""
+"""How long an Open outlives its connection: [MS-SMB2] 3.3.1.10, the fields from IsDurable on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NO_GUID = bytes(16)
 
 
 def _nothing() -> None:
-    """There is no record."""
+    """Do nothing: there is no record."""
 
 
 @dataclass(slots=True, eq=False)

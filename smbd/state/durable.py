@@ -51,11 +51,11 @@ class DurableOpens:
 
     @property
     def persistent(self) -> list[Open]:
-        """Those that are to outlive the process."""
+        """The opens that are to outlive the process, parked or not."""
         return list(self._persistent)
 
     def make_persistent(self, open_: Open) -> bool:
-        """Whether one more may be persistent; it is then."""
+        """Make a durable Open persistent; False if there are too many."""
         durable = open_.durable
         assert durable is not None, "it is durable"
         if len(self._persistent) >= self.limit:
@@ -82,7 +82,7 @@ class DurableOpens:
             self.end(open_)
 
     def leave(self, open_: Open) -> None:
-        """It is closed: neither parked nor persistent.  Again does nothing."""
+        """Forget an Open that is closed, parked or persistent.  A second call does nothing."""
         self.remove(open_)
         self._forget_persistent(open_)
 
@@ -119,13 +119,13 @@ class DurableOpens:
             caching.parked[open_] = lambda: self.end(open_)
 
     def remove(self, open_: Open) -> None:
-        """It is not parked any more: a session has it, or it is closed.  Again does nothing."""
+        """Take out an Open that a session has again, or that is closed.  Again does nothing."""
         self._discount(open_)
         if open_.caching is not None:
             open_.caching.parked.pop(open_, None)
 
     def end(self, open_: Open) -> None:
-        """No reconnect gets it back; the caller of `take_ended` closes it.
+        """End a parked Open: no reconnect gets it back, and the caller of `take_ended` closes it.
 
         Until then its share mode and its caching are in the way.
         """
@@ -134,14 +134,14 @@ class DurableOpens:
             self.wake()
 
     def end_those_of(self, user: str) -> int:
-        """A user is to have nothing any more; how many there were."""
+        """End the parked opens of a user; how many there were."""
         ended = [one for one in self._parked if _user_of(one) == user.casefold()]
         for open_ in ended:
             self.end(open_)
         return len(ended)
 
     def end_all(self) -> None:
-        """The server ends."""
+        """End all parked opens, with the server."""
         for open_ in list(self._parked):
             self.end(open_)
 

@@ -104,7 +104,7 @@ class EventLog:
             most -= reader.wake()
 
     def forget(self, reader: Reader) -> None:
-        """It reads no more."""
+        """Forget a reader."""
         for readers in (self.readers, self.waiting, self._due):
             readers.pop(reader, None)
 

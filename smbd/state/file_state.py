@@ -129,7 +129,7 @@ class FileState:
     def meet(
         self, open_: Linked, access: int, operation: Operation, own: Caching | None, now: float
     ) -> Wait | None:
-        """The same for an open that `operation` says more of, and what others cache is broken.
+        """As `check` for an open that does `operation`, and break what others cache against it.
 
         Gives the Wait for a break, if there is one: the caller asks again when it is over.  `own`
         is the lease that the open will share.

@@ -55,7 +55,7 @@ class FileTable:
         return self._files.get(file.key)
 
     def by_key(self, key: Key) -> FileState | None:
-        """The same by File.key."""
+        """The state of a file or stream by its File.key."""
         return self._files.get(key)
 
     def check(self, file: File, access: int, sharing: int) -> None:
@@ -69,7 +69,7 @@ class FileTable:
     def meet(
         self, open_: Open, access: int, operation: Operation, own: Caching | None, now: float
     ) -> Wait | None:
-        """The same for an open, as FileState.meet; and its file's streams must let it be."""
+        """As FileState.meet, and as the streams of the file let it be opened."""
         file = open_.file
         state = self.of(file)
         if file.stream is not None:

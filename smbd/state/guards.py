@@ -2,7 +2,7 @@
 
 A share with `watch = true` lets a client cache a file only once the kernel is asked to tell of what
 others do to it, with certainty that it was not the server.  By then the file may have been changed
-since the server looked at it last: whoever has it guarded looks again.
+since the server looked at it last: the caller of `guard` looks again.
 """
 
 from collections.abc import Hashable
@@ -69,7 +69,7 @@ class Guards:
         return True
 
     def drop_unused(self, file: File) -> None:
-        """A file was guarded for an open that there is not, after all."""
+        """End the guard of a file that has no open, since its CREATE was refused."""
         if file.key in self._marks and self.files.of(file) is None:
             self._forget(file)
 
@@ -82,7 +82,7 @@ class Guards:
                 self.guardian.unguard(mark, file)
 
     def heard(self, seen: Seen, now: float) -> None:
-        """Another process has done something."""
+        """Break what clients cache of a file that another process has changed."""
         subject = self._keys.get(seen.subject)
         if subject is not None:
             if seen.mask & _CHANGES:
@@ -95,7 +95,7 @@ class Guards:
                 self._break(directory, Operation.CHANGE, now)
 
     def lost(self, now: float) -> None:
-        """The kernel has lost events: all may have changed."""
+        """Break all caching of guarded files: the kernel has lost events."""
         for key in self._marks:
             self._break(key, Operation.CHANGE, now)
 

@@ -17,7 +17,7 @@ class Holder(Protocol[T_contra]):
 
     @property
     def session_id(self) -> int:
-        """Of the session."""
+        """The id of the session."""
 
     @property
     def claimants(self) -> Sequence[str]:
@@ -25,14 +25,14 @@ class Holder(Protocol[T_contra]):
 
     @property
     def account(self) -> Account:
-        """What an Open takes of memory is counted there."""
+        """The memory account that an Open counts for."""
 
     @property
     def teller(self) -> Teller:
         """Tells the session's client that an oplock is broken."""
 
     def enter(self, opened: T_contra, /) -> None:
-        """The session finds an Open or a pipe by its volatile id, until `leave`."""
+        """Let the session find an Open or a pipe by its volatile id, until `leave`."""
 
     def leave(self, opened: T_contra, /) -> None:
-        """It finds it no more; a second time does nothing."""
+        """Let the session find it no more; a second call does nothing."""

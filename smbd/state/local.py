@@ -1,4 +1,4 @@
-"""Changes made on the machine itself: what the kernel tells of them, and who has to hear of it.
+"""Changes made on the machine itself: what the kernel tells of them, and the watchers to be told.
 
 Each directory that a client watches has a mark, and with WATCH_TREE each one below it.  A mark
 knows the places of its directory: its paths on disk, as the watchers have them.
@@ -81,7 +81,7 @@ class Marker(Protocol):
         """
 
     def end(self, watched: Watched) -> None:
-        """Nobody watches it any more."""
+        """Forget a directory that nobody watches any more."""
 
     def unmark(self, mark: Mark, place: str) -> None:
         """Remove a mark some time, unless it `is_marked` by then; `place` is where it was last."""
@@ -132,7 +132,7 @@ class LocalChanges:
             self.marker.begin(watched, entry.directory)
 
     def unwatch(self, entry: ChangeNotifyEntry) -> None:
-        """The watcher has ended."""
+        """Look no more after the directory of a watcher that has ended."""
         watched = self._watched.get(entry.where)
         if not entry.is_local or watched is None or self.marker is None:
             return
@@ -161,7 +161,7 @@ class LocalChanges:
         return None
 
     def put(self, place: str, key: Key, watches: Watches) -> None:
-        """What lies at a place is marked."""
+        """Note the mark of the directory that lies at a place."""
         mark = self._marks.get(key)
         if mark is None:
             mark = self._marks[key] = Mark(key, watches)
@@ -208,7 +208,7 @@ class LocalChanges:
     # --- what has happened ---
 
     def heard(self, seen: Seen, watches: Watches, now: float) -> None:
-        """The kernel tells of something."""
+        """Take in one event of the kernel's: tell watchers, and break leases."""
         self.counts.events += 1
         self.counts.ours += seen.ours
         if seen.mask & kernel.IN_Q_OVERFLOW:

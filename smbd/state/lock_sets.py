@@ -56,7 +56,7 @@ class LockSet(Protocol):
         """How many of the exclusive ones that meet a range are the owner's."""
 
     def of(self, owner: object) -> list[ByteRange]:
-        """Those of an owner."""
+        """The locks of one owner."""
 
     def drop(self, owner: object) -> list[ByteRange]:
         """Give up all of an owner; which they were."""
@@ -111,7 +111,7 @@ class FewLocks:
         return count
 
     def of(self, owner: object) -> list[ByteRange]:
-        """Those of an owner."""
+        """The locks of one owner."""
         return [one for one in self._locks if one.owner is owner]
 
     def drop(self, owner: object) -> list[ByteRange]:
@@ -211,7 +211,7 @@ class ManyLocks:
         return 0 if mine is None else mine.own(owner, offset, length)
 
     def of(self, owner: object) -> list[ByteRange]:
-        """Those of an owner."""
+        """The locks of one owner."""
         mine = self._owned.get(owner)
         return [] if mine is None else list(mine.all())
 

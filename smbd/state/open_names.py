@@ -38,7 +38,7 @@ class OpenNames:
     _crossed: dict[Named, None] = field(default_factory=dict)
 
     def enter(self, link: Named) -> None:
-        """One more name."""
+        """Count a name in."""
         file = link.file
         if file.crossed and not file.is_symlink:
             self._crossed[link] = None
@@ -51,7 +51,7 @@ class OpenNames:
         link.directory = directory
 
     def leave(self, link: Named) -> None:
-        """One less; a second time does nothing."""
+        """Count a name out; a second call does nothing."""
         directory, link.directory = link.directory, None
         if directory is None:
             self._crossed.pop(link, None)
@@ -61,7 +61,7 @@ class OpenNames:
             del self._directories[directory.root, directory.path]
 
     def moved(self, link: Named) -> None:
-        """It is another name now; one that counts no more stays so."""
+        """Count a link by its new name; one that counts no more stays so."""
         if link.directory is not None or link in self._crossed:
             self.leave(link)
             self.enter(link)

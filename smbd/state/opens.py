@@ -52,11 +52,11 @@ class OpenTable:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
 
     def new_volatile_id(self) -> int:
-        """One that no Open and no pipe has had."""
+        """A volatile id that no Open and no pipe has had."""
         return next(self._volatile_ids)
 
     def new_persistent_id(self) -> int:
-        """One that no Open has.  It cannot be guessed: it is half a claim to a parked Open.
+        """A persistent id that no Open has.  It cannot be guessed: it is half of a claim.
 
         Drawn from 64 bits, so that the id of a closed Open does not come back either.
         """
@@ -84,13 +84,13 @@ class OpenTable:
             self._discount(open_)
 
     def release(self, open_: Open) -> None:
-        """Its session is gone: it goes on to count for its user and network alone."""
+        """Count an Open, whose session is gone, for its user and network alone."""
         self._discount(open_)
         open_.claimants = open_.claimants[1:]
         self._counts.update(open_.claimants)
 
     def claim(self, open_: Open, claimants: Sequence[str]) -> None:
-        """It counts for others now; INSUFFICIENT_RESOURCES as if it were one more, and as before.
+        """Count an Open for others; INSUFFICIENT_RESOURCES as if it were one more, and as before.
 
         It was counted for its user already, which must not keep its user from having it back.
         """

@@ -63,10 +63,10 @@ class _NoSession:
     teller: Listeners = field(default_factory=Listeners)
 
     def enter(self, opened: Open, /) -> None:
-        """No session finds it."""
+        """Do nothing: no session finds a restored Open yet."""
 
     def leave(self, opened: Open, /) -> None:
-        """No session finds it."""
+        """Do nothing: no session finds a restored Open yet."""
 
 
 def restore(

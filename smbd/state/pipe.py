@@ -82,7 +82,7 @@ class PipeOpen:
             self._wake()
 
     def close(self) -> None:
-        """All that wait hear that nothing will come."""
+        """End the requests that wait for data: none will come."""
         self.closed = True
         self.memory.end()
         for entry in tuple(self.readers):

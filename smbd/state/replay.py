@@ -20,16 +20,16 @@ class Creations:
     _opens: dict[Key, Open | None] = field(default_factory=dict)
 
     def begin(self, key: Key) -> None:
-        """A CREATE is carried out."""
+        """Note that a CREATE is carried out."""
         self._opens[key] = None
 
     def fail(self, key: Key) -> None:
-        """It gave no Open."""
+        """Forget a CREATE that gave no Open."""
         if self._opens.get(key, self) is None:
             del self._opens[key]
 
     def succeed(self, open_: Open) -> None:
-        """It gave an Open, whose `creation` says how it is known."""
+        """Note the Open that a CREATE gave; its `creation` has the key."""
         assert open_.creation is not None, "it is eligible"
         self._opens[open_.creation.key] = open_
         open_.channel_sequence = UNUSED
@@ -42,7 +42,7 @@ class Creations:
                 self.forget(open_)
 
     def forget(self, open_: Open) -> None:
-        """It is not eligible any more: it is closed, or has been used."""
+        """Forget an Open that is closed, or has been used: it is not eligible any more."""
         creation, open_.creation = open_.creation, None
         if creation is not None and self._opens.get(creation.key) is open_:
             del self._opens[creation.key]
@@ -76,12 +76,12 @@ class Instances:
     _ids: dict[Open, bytes] = field(default_factory=dict)
 
     def add(self, open_: Open, app_instance_id: bytes, client_guid: bytes, user: Identity) -> None:
-        """An application has opened a file."""
+        """Note that an application has opened a file."""
         self._ids[open_] = app_instance_id
         self._opens.setdefault(app_instance_id, {})[open_] = client_guid, user
 
     def forget(self, open_: Open) -> None:
-        """It is closed."""
+        """Forget an Open that is closed."""
         app_instance_id = self._ids.pop(open_, None)
         if app_instance_id is not None:
             opens = self._opens[app_instance_id]

@@ -9,9 +9,9 @@ from smbd.ntstatus import NtStatus
 
 @dataclass(slots=True, eq=False)
 class Wait:
-    """It is over once, with a status; `wake` is called then, once.
+    """Something to wait for: over once, with a status, and `wake` is called then, once.
 
-    What waits for it sets `wake` and looks at `over`, in one step: smbd.waiting.until.
+    smbd.waiting.until awaits it: it looks at `over` and sets `wake` in one step.
     """
 
     over: bool = False
@@ -21,13 +21,13 @@ class Wait:
     for_others: bool = True
 
     def end(self, status: int = 0) -> None:
-        """It is over; a second end does nothing."""
+        """End it, with the status that refuses the request, or 0; a second call does nothing."""
         if not self.over:
             self.over, self.status = True, status
             self.wake()
 
     def give_up(self) -> None:
-        """Nothing waits for it any more."""
+        """End it as CANCELLED: no request waits for it any more."""
         self.end(NtStatus.CANCELLED)
 
 
