@@ -13,6 +13,7 @@ from aio.mounted import Look
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
 from smbd.vfs.index import Index
+from smbd.vfs.names import is_store
 
 PROC_FDS = "/proc/self/fd"
 
@@ -117,16 +118,29 @@ class Lookup:
 
     def _exact(self, path: str) -> confine.Finding:
         try:
-            return self._finder(self.fd, path)
+            found = self._finder(self.fd, path)
         except OSError as error:
             if error.errno in {errno.EXDEV, errno.ELOOP}:
                 raise NtError(NtStatus.ACCESS_DENIED) from error
             raise
+        if found[1] and self._is_in_store(found[0]):
+            os.close(found[0])
+            raise NtError(NtStatus.ACCESS_DENIED)
+        return found
+
+    def _is_in_store(self, fd: int) -> bool:
+        """Whether a symbolic link leads to the streams of files, which no list of theirs guards."""
+        return any(map(is_store, self.current_path(fd).split("/")))
 
     def cached(self, path: str) -> Found | None:
         """As `find`, for a name as spelled, if that waits for nothing; None if it might."""
         found = confine.find_cached(self.fd, path) if self.has_cache else None
-        return None if found is None else Found(found[0], path, found[1])
+        if found is None:
+            return None
+        if found[1] and self._is_in_store(found[0]):
+            os.close(found[0])
+            return None  # `find` refuses it
+        return Found(found[0], path, found[1])
 
     def is_symlink(self, path: str) -> bool:
         """Whether `path` itself names a symbolic link; OSError."""

@@ -93,6 +93,18 @@ def test_symlinks_that_stay_inside_are_followed(root: vfs.Root, share: Path) -> 
         assert (share / "a" / "b" / "new").exists()
 
 
+def test_no_symlink_leads_to_the_streams_of_other_files(root: vfs.Root, share: Path) -> None:
+    (share / ".smbd-streams").mkdir()
+    (share / ".smbd-streams" / "0").write_text("of a file whose access list is not asked here")
+    (share / "sub").mkdir()
+    (share / "sub" / "way").symlink_to("../.smbd-streams")
+    (share / "direct").symlink_to("sub/way/0")
+    for path in ("sub/way", "sub/way/0", "direct"):
+        assert root.lookup.cached(path) is None
+        with refused(NtStatus.ACCESS_DENIED):
+            read(root, path)
+
+
 def test_links_without_end_and_deep_chains(root: vfs.Root, share: Path) -> None:
     (share / "link0").write_text("end")
     for number in range(60):
