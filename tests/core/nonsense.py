@@ -1,5 +1,6 @@
 """Requests that are nearly right."""
 
+from smbd.wire.create_contexts import ContextName
 from tests.core import messages
 from tests.core.messages import (
     CHANGE_NOTIFY,
@@ -17,9 +18,35 @@ from tests.core.messages import (
     TREE_CONNECT,
     WRITE,
 )
+from tests.scripted import caching
 
 EDGES = (0, 1, 7, 8, 0x7F, 0x80, 0xFF)
-NAMES = ("a", "d", "d\\b", "A", "", "..", "a:stream", "*")
+NAMES = (
+    *("a", "d", "d\\b", "A", "", "..", "*"),
+    *("a:stream", "a:stream:$DATA", "d:stream", ":stream", "a::$DATA", "a::$INDEX_ALLOCATION"),
+    *("a:", ":", "a:\ud800", "b:" + 255 * "n", ".smbd-streams", ".smbd-streams\\a"),
+)
+# A few of each, so that clients meet: keys of leases, CreateGuids, AppInstanceIds.
+_SIXTEEN = tuple(bytes([number]) * 16 for number in range(3))
+_LEVELS = (0, 0, 1, 8, 9, 0xFF, 0xFF)
+
+
+def contexts(random, file_id):
+    """Create contexts: often none, else some that may not go together."""
+    guid, flags = random.choice(_SIXTEEN), random.choice((0, 0, 2))
+    # A handle is kept for some milliseconds at most: none is left when its client has gone.
+    timeout = random.randrange(1, 50)
+    some = (
+        caching.lease(guid, random.randrange(8), version=1 + random.randrange(2), parent=guid),
+        caching.lease(random.choice(_SIXTEEN), 7),
+        caching.durable_v2(guid, timeout=timeout, flags=flags),
+        caching.reconnect(file_id),
+        caching.reconnect_v2(file_id, guid, flags=flags),
+        (ContextName.APP_INSTANCE_ID, b"\x14\0\0\0" + random.choice(_SIXTEEN)),
+        (ContextName.AAPL, b"\1\0\0\0\0\0\0\0" + b"\7" + bytes(7) + b"\7" + bytes(7)),
+        (ContextName.MAXIMAL_ACCESS, b""),
+    )
+    return random.sample(some, random.choice((0, 0, 1, 2, 3)))
 
 
 def bodies(random, file_id):
@@ -31,9 +58,11 @@ def bodies(random, file_id):
         "disposition": random.randrange(6),
         "options": random.choice((0, 1, 0x40, 0x1000, 0x1001, 0x200000)),
         "attributes": random.choice((0, 1, 2, 0x80, 0x20)),
+        "oplock": random.choice(_LEVELS),
+        "contexts": contexts(random, file_id),
     }
     times = random.choice((bytes(32), b"\1" * 32, b"\xff" * 32)) + random.randbytes(4) + bytes(4)
-    new_name = random.choice(NAMES).encode("utf-16-le")
+    new_name = random.choice(NAMES).encode("utf-16-le", "surrogatepass")
     rename = bytes([random.randrange(2)]) + bytes(15) + len(new_name).to_bytes(4, "little")
     return (
         (CREATE, messages.create(name, **wanted)),
@@ -52,7 +81,8 @@ def bodies(random, file_id):
         (SET_INFO, messages.set_info(file_id, random.choice((14, 16, 20)), bytes(8))),
         (IOCTL, messages.ioctl(file_id, random.choice(messages.FSCTLS), random.randbytes(24))),
         (CHANGE_NOTIFY, messages.change_notify(file_id)),
-        (OPLOCK_BREAK, b"\x18\0" + bytes(6) + file_id),
+        (OPLOCK_BREAK, messages.oplock_break(file_id, random.choice(_LEVELS))),
+        (OPLOCK_BREAK, messages.lease_break(random.choice(_SIXTEEN), random.randrange(8))),
         (TREE_CONNECT, messages.tree_connect("\\\\box\\share")),
         (ECHO, messages.EMPTY),
     )

@@ -34,6 +34,7 @@ class Talk:
         self.server = server
         self.random = random
         self.files = [pack("<QQ", 1, 1)]
+        self.sessions = [1]
         self.requests = self.answers = self.internal_errors = 0
 
     async def hold(self, requests: int) -> None:
@@ -48,6 +49,7 @@ class Talk:
             dialect = self.random.choice(_DIALECTS)
             async with connected(self.server, plain(dialect)) as client:
                 await client.connect()
+                self.sessions = [*self.sessions[-10:], client.peer.session.session_id]
                 with trio.CancelScope() as scope:
                     await _Speaker(self, client, scope).speak(self.random.randrange(5, 120))
 
@@ -151,9 +153,13 @@ class _Speaker:
         return {name: random.choice(values)}
 
     def _end_of_something(self) -> bytes:
-        """Of a session or a tree connect; or a login begins, of this session or of a new one."""
+        """Of a session or a tree connect; or a login begins: of this session, of a new one, or one
+        that binds a session, maybe another connection's.
+        """
         random, peer = self._talk.random, self._client.peer
-        token = messages.session_setup(Impacket("test", "test").negotiate())
+        begun = Impacket("test", "test").negotiate()
+        other = random.choice(self._talk.sessions)
+        token, binds = messages.session_setup(begun), messages.session_setup(begun, flags=1)
         return random.choice(
             (
                 lambda: peer.request(LOGOFF),
@@ -161,6 +167,8 @@ class _Speaker:
                 peer.tree_connect,
                 lambda: peer.request(SESSION_SETUP, token),
                 lambda: peer.request(SESSION_SETUP, token, session_id=0),
+                lambda: peer.request(SESSION_SETUP, binds, session_id=other),
+                lambda: peer.request(SESSION_SETUP, token, session_id=other),
             )
         )()
 
