@@ -171,6 +171,8 @@ class Dispatch:
             wait.end(NtStatus.CANCELLED)
         elif request.row.never_async:
             return  # bounded: a login that is held back
+        elif request.row.waits_last and request is not chain.requests[-1]:
+            wait.end(NtStatus.INTERNAL_ERROR)
         elif chain.flight and not self._connection.memory.has_room(TASK + REQUEST):
             wait.end(NtStatus.INSUFFICIENT_RESOURCES)
         else:

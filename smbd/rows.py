@@ -35,6 +35,10 @@ class Row:
     # answer to a tree connect says the TreeId where the AsyncId would stand.
     never_async: bool = False
     async_in_compound: bool = False  # also where it is not the last one
+    # In the middle of a compound it is refused where it would wait for others: its client could
+    # not be told that it waits, maybe for ever, nor be given the other answers.  [MS-SMB2]
+    # 3.3.5.2.7 leaves the choice; Windows and Samba have INTERNAL_ERROR.
+    waits_last: bool = False
 
 
 _NEGOTIATE = Row(
@@ -83,6 +87,7 @@ ROWS: dict[int, Row] = {
         file_id_at=72,
         of_directory=NtStatus.INVALID_PARAMETER,
         while_suspended=True,
+        waits_last=True,
     ),
     Command.IOCTL: Row(
         name="IOCTL",
@@ -106,6 +111,7 @@ ROWS: dict[int, Row] = {
         file_id_at=72,
         of_file=NtStatus.INVALID_PARAMETER,
         limit="max_transact",
+        waits_last=True,
     ),
     Command.QUERY_INFO: Row(
         name="QUERY_INFO", file_id_at=88, limit="max_transact", moves_data=True

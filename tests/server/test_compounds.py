@@ -4,9 +4,12 @@ import pytest
 from smbprotocol.open import Open
 
 from smbd.ntstatus import NtStatus
-from smbd.testing import serve_in_thread
+from smbd.testing import serve, serve_in_thread
 from smbd.wire.access import Access
 from smbd.wire.create import CreateDisposition
+from tests.core import messages
+from tests.core.messages import CHANGE_NOTIFY, ECHO, LOCK
+from tests.scripted import connected
 from tests.server.clients import PypiClient
 from tests.server.clients.refusals import REFUSALS
 
@@ -83,3 +86,23 @@ def test_with_every_engine(folder, engine):
         opened = Open(pypi.tree, "file")
         _, data, _ = chain(pypi, opened, opened.read(0, 100, send=False), opened.close(send=False))
     assert data == b"contents"
+
+
+async def test_what_may_wait_for_ever_is_refused_in_the_middle_of_a_compound(tmp_path):
+    """Its client could not be told that it waits, and would never get the other answers."""
+    whole = messages.EXCLUSIVE
+    async with serve(tmp_path) as started, connected(started) as client:
+        await client.connect()
+        holder, waiter = await client.open("file"), await client.open("file")
+        folder = await client.open("", options=1)
+        assert (await client.lock(holder, (0, 10, whole))).status == 0
+        for command, body in (
+            (LOCK, messages.lock(waiter, (0, 10, whole))),
+            (CHANGE_NOTIFY, messages.change_notify(folder)),
+        ):
+            ids = await client.begin_compound((command, body), (ECHO, messages.EMPTY), flags=0)
+            answers = [(await client.reply(one)).status for one in ids]
+            assert answers == [NtStatus.INTERNAL_ERROR, 0]
+            ids = await client.begin_compound((ECHO, messages.EMPTY), (command, body), flags=0)
+            await client.interim(ids[1])
+            assert (await client.reply(ids[0])).status == 0, "the last one waits"

@@ -27,6 +27,7 @@ from tests.core.messages import (
     WRITE,
 )
 from tests.scripted import MORE_PROCESSING, WINDOWS, connected
+from tests.scripted.caching import BATCH
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -64,18 +65,19 @@ async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
 
 
 async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
-    async with smbd.testing.serve(tmp_path) as server, connected(server) as client:
+    async with (
+        smbd.testing.serve(tmp_path) as server,
+        connected(server) as holder,
+        connected(server) as client,
+    ):
+        await holder.connect()
+        await holder.open("a", oplock=BATCH)
         await client.connect()
         await client.ask(ECHO, asked=4000)
-        holder = await client.open("a")
-        waiter = await client.open("a")
-        whole = (0, 100, messages.EXCLUSIVE)
-        assert (await client.ask(LOCK, messages.lock(holder, whole))).status == 0
-        write = (WRITE, messages.write(waiter, bytes(30 * KIB), 1000))
+        opened = await client.open("b")
+        write = (WRITE, messages.write(opened, bytes(30 * KIB), 1000))
         await client.send(
-            client.peer.compound(
-                (ECHO, messages.EMPTY), (LOCK, messages.lock(waiter, whole)), write
-            )
+            client.peer.compound((ECHO, messages.EMPTY), (CREATE, messages.create("a")), write)
         )
         served = served_connection(server, client)
         while not (running := served.connection.running()):

@@ -31,6 +31,8 @@ _SHARES = {
     "smb2.create_no_streams.": "plain",
     "smb2.replay.replay5": "continuous",
 }
+# The same of libsmbclient, which takes a URL: all shares, a file.
+_URLS = {"libsmbclient.list_shares": "", "libsmbclient.utimes": f"{SHARE}/utimes"}
 _OUTCOME_LINE = re.compile(r"(success|skip|xfail|uxsuccess|failure|error): .*?(\[?)$")
 _OUTCOMES: dict[str, Outcome] = {"success": "pass", "skip": "skip"}  # all others: fail
 _WORST: list[Outcome] = ["pass", "skip", "fail"]
@@ -70,7 +72,7 @@ def _command(server: Server, test: str) -> list[str]:
     options = {
         "user2name": SECOND_USER,
         "user2password": SECOND_PASSWORD,
-        "smburl": f"smb://127.0.0.1:{server.port}/{SHARE}/",
+        "smburl": f"smb://127.0.0.1:{server.port}/{_URLS.get(test, f'{SHARE}/')}",
         "localdir": str(server.folder),
         "acl_xattr_name": stored.NAME.removeprefix("user."),  # as an EA's name
     }
