@@ -74,7 +74,7 @@ async def test_an_acknowledgment_comes_into_force_behind_the_writes_that_came_be
         assert commands[:2] == [WRITE, OPLOCK_BREAK]
 
 
-async def test_who_may_cache_a_file_is_told_its_size_of_that_moment(tmp_path):
+async def test_a_client_that_may_cache_a_file_is_told_its_size_of_that_moment(tmp_path):
     async with on_stage(tmp_path) as stage:
         opened = await stage.open("file", oplock=BATCH)
         stage.calls.holding = stage.calls.early = True

@@ -31,7 +31,7 @@ def _time(folder: Path, files: int) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Mount both, and work on one after the other; who is the first changes each round."""
+    """Mount both, and work on one after the other; each round begins with the other one."""
     files, rounds = int(sys.argv[1]), int(sys.argv[2])
     try:
         for name, port in _PORTS.items():
