@@ -172,7 +172,7 @@ class Dispatch:
         elif request.row.never_async:
             return  # bounded: a login that is held back
         elif request.row.waits_last and request is not chain.requests[-1]:
-            wait.end(NtStatus.INTERNAL_ERROR)
+            wait.end(NtStatus.NOT_SUPPORTED)
         elif chain.flight and not self._connection.memory.has_room(TASK + REQUEST):
             wait.end(NtStatus.INSUFFICIENT_RESOURCES)
         else:

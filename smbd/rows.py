@@ -37,7 +37,7 @@ class Row:
     async_in_compound: bool = False  # also where it is not the last one
     # In the middle of a compound it is refused where it would wait for others: its client could
     # not be told that it waits, maybe for ever, nor be given the other answers.  [MS-SMB2]
-    # 3.3.5.2.7 leaves the choice; Windows and Samba have INTERNAL_ERROR.
+    # 3.3.5.2.7 leaves the choice.  Windows and Samba have INTERNAL_ERROR, which is for bugs here.
     waits_last: bool = False
 
 
