@@ -17,16 +17,12 @@ from smbd.vfs.eas import find_eas, list_eas, set_eas
 from smbd.vfs.file import File, Key
 from smbd.vfs.information import (
     Ownership,
-    entries,
-    entry,
     examine,
-    find_name,
     hidden_by_name,
     information,
-    is_empty,
-    list_names,
     ownership,
 )
+from smbd.vfs.listing import entries, entry, find_name, is_empty, list_names
 from smbd.vfs.names import (
     MAXIMUM_COMPONENT,
     fold,

@@ -9,22 +9,17 @@ SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a mode
 
 import contextlib
 import errno
-import itertools
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aio import kernel
 from aio.mounted import look_at
-from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import change_time as change_times
 from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
-from smbd.vfs.lookup import PROC_FDS, closed_after, join
-from smbd.vfs.names import MAXIMUM_COMPONENT, STREAM_STORE, is_store, to_disk
 from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
@@ -45,13 +40,11 @@ STORED_ATTRIBUTES = (
 _LEAST_HOLE = 65_536
 BLOCK = 512  # st_blocks counts these, whatever the file system's own
 
-_WANTED = (  # the number that a mount has where look_at takes it from
+WANTED = (  # the number that a mount has where look_at takes it from
     kernel.STATX_BASIC_STATS | kernel.STATX_BTIME | kernel.STATX_MNT_ID | kernel.STATX_MNT_ID_UNIQUE
 )
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
-_LINKS_OF_EMPTY = 2  # of a directory: its own name, and "." in it
-_READ_AT_ONCE = 1024
 _USER = "user."
 # Clients neither see nor break the records that servers keep in extended attributes.
 _HIDDEN_EAS = (
@@ -139,7 +132,7 @@ def ownership(file: File) -> Ownership:
 
 
 def _status(fd: int) -> kernel.Statx:
-    return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=_WANTED)
+    return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=WANTED)
 
 
 def _file_system(file: File, status: kernel.Statx) -> FileSystem:
@@ -280,40 +273,6 @@ def _names(target: int | str, *, follow_symlinks: bool) -> list[str] | None:
     return there
 
 
-# -- directories -----------------------------------------------------------------------------------
-
-
-def list_names(directory: File) -> Iterator[list[str]]:
-    """The names on disk in a directory, "." and ".." left out, in the file system's order; OSError.
-
-    Some at a time: a million of them in one list take 100 MB.  A snapshot as far as readdir(3) is
-    one: `entry` finds out about later changes.
-    """
-    with closed_after(_read_directory(directory)) as fd, os.scandir(fd) as found:
-        while some := [one.name for one in itertools.islice(found, _READ_AT_ONCE)]:
-            if STREAM_STORE in some:
-                some.remove(STREAM_STORE)
-            yield some
-
-
-def find_name(directory: File, name: str) -> str | None:
-    """The name on disk of the entry that a client means by `name` (one component); None if none.
-
-    As spelled, or else in any other spelling, as when it is opened.  OSError.
-    """
-    if "/" in name or "\0" in name:
-        return None
-    on_disk = to_disk(name)
-    if len(os.fsencode(on_disk)) > MAXIMUM_COMPONENT or is_store(on_disk):
-        return None
-    try:
-        os.stat(on_disk, dir_fd=directory.fd, follow_symlinks=False)
-    except FileNotFoundError:
-        with directory.root.lookup.index.of(directory.fd) as names:
-            return names.find(on_disk)
-    return on_disk
-
-
 def hidden_by_name(file: File) -> bool:
     """Whether a file is HIDDEN only because its name begins with a dot; OSError."""
     file = file.described
@@ -323,73 +282,11 @@ def hidden_by_name(file: File) -> bool:
     return not _stored(record, is_directory=file.is_directory) & FileAttribute.HIDDEN
 
 
-def is_empty(directory: File) -> bool:
-    """Whether a directory could be removed: entries that SMB is not shown count; OSError.
+def information_at(
+    status: kernel.Statx, target: str, name: str, file_system: FileSystem
+) -> FileInformation:
+    """The metadata of a directory entry that is not open; `status` is statx's with WANTED.
 
-    Of one that may not be read it is only known whether it has subdirectories (where they are links
-    of it): its removal will tell, which takes no right to read it.
+    `target` is a path that leads to it; a symbolic link there is not followed.
     """
-    try:
-        reading = _read_directory(directory)
-    except PermissionError:
-        return os.fstat(directory.fd).st_nlink <= _LINKS_OF_EMPTY
-    with closed_after(reading) as fd, os.scandir(fd) as entries_:
-        return next(entries_, None) is None
-
-
-def _read_directory(directory: File) -> int:
-    """A descriptor of our own: two listings through one would share its position."""
-    if not directory.is_directory:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory.fd)
-
-
-def entries(directory: File, names: list[str]) -> list[FileInformation | None]:
-    """`entry` for each of many names."""
-    return [entry(directory, name) for name in names]
-
-
-def entry(directory: File, name: str) -> FileInformation | None:
-    """The metadata of one entry of a directory, by its name on disk, or "." or "..".
-
-    None if it is gone, or is nothing that SMB can serve: a FIFO, socket or device, a symlink that
-    dangles or leads out of the share.  A symlink that stays inside is shown as its target.
-    """
-    if name in {".", ".."}:
-        return _dot_entry(directory, name)
-    if not directory.root.lookup.has_proc:
-        return _opened_entry(directory, name)
-    try:
-        flags = kernel.AT_SYMLINK_NOFOLLOW
-        status = kernel.statx(name, dir_fd=directory.fd, flags=flags, mask=_WANTED)
-    except OSError:
-        return None
-    if stat.S_ISLNK(status.mode):
-        return _opened_entry(directory, name)
-    if not stat.S_ISREG(status.mode) and not stat.S_ISDIR(status.mode):
-        return None
-    known = directory.root.file_systems.known(status.dev, status.mnt_id)
-    if known is None:
-        return _opened_entry(directory, name)
-    target = f"{PROC_FDS}/{directory.fd}/{name}"
-    return _describe(status, _from_attributes(target, follow_symlinks=False), name, known)
-
-
-def _opened_entry(directory: File, name: str) -> FileInformation | None:
-    try:
-        with directory.root.open(join(directory.path, name), read=False, write=False) as file:
-            return information(file)
-    except (OSError, NtError):
-        return None
-
-
-def _dot_entry(directory: File, name: str) -> FileInformation | None:
-    """The root's parent is the root itself: clients see nothing above a share."""
-    if name == "." or not directory.path:
-        return information(directory)
-    parent, _, _ = directory.path.rpartition("/")
-    try:
-        with directory.root.open(parent, read=False, write=False) as file:
-            return information(file)
-    except (OSError, NtError):
-        return None
+    return _describe(status, _from_attributes(target, follow_symlinks=False), name, file_system)
