@@ -35,7 +35,7 @@ _Found = list[tuple[str, Key, Watches, bool]]
 
 
 class Watching:
-    """The marks of a running server (smbd.state.Marker), and the tasks that hear of them."""
+    """The marks of a running server (smbd.state.marks.Marker), and the tasks that hear of them."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -119,7 +119,7 @@ class Watching:
             self._read(watches)
         self._local.ours(action, where)
 
-    # --- what is marked: smbd.state.Marker ---
+    # --- what is marked: smbd.state.marks.Marker ---
 
     def begin(self, watched: Watched, directory: File) -> None:
         """Mark an open directory, and with `watched.deep` all below it."""

@@ -13,9 +13,10 @@ from smbd.state.files import FileTable
 from smbd.state.guards import Guards
 from smbd.state.holder import Holder
 from smbd.state.listing import Listing
-from smbd.state.local import LocalChanges, Mark, Watched
+from smbd.state.local import LocalChanges
 from smbd.state.lock_sets import ByteRange
 from smbd.state.locks import ByteRangeLocks, LockWait
+from smbd.state.marks import Mark, Watched
 from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
 from smbd.state.open import UNUSED, Enumeration, Open
 from smbd.state.opens import OpenTable

@@ -5,13 +5,13 @@ knows the places of its directory: its paths on disk, as the watchers have them.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from aio import kernel
 from smbd.share import Workers
 from smbd.state.aside import PATIENCE, Aside, Told
 from smbd.state.deadlines import Deadlines
 from smbd.state.guards import Guards
+from smbd.state.marks import Counts, Mark, Marker, Watched
 from smbd.state.notify import (
     RENAMED_FILE,
     WRITTEN,
@@ -21,7 +21,6 @@ from smbd.state.notify import (
     where_of,
 )
 from smbd.state.opens import OpenTable
-from smbd.vfs import File
 from smbd.vfs.names import is_store
 from smbd.vfs.watches import Key, Seen, Watches
 from smbd.wire.change_notify import CompletionFilter, FileAction
@@ -38,53 +37,6 @@ _ATTRIBUTES = (
     | CompletionFilter.EA
     | CompletionFilter.SECURITY
 )
-
-
-@dataclass(slots=True, eq=False)
-class Mark:
-    """An inode of which events are told."""
-
-    key: Key
-    watches: Watches
-    places: dict[str, None] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Watched:
-    """A directory that clients watch: alone, or with all that lies below it."""
-
-    where: str
-    workers: Workers  # of the share
-    users: int = 0
-    deep: int = 0  # those of the users that watch all
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the kernel has told so far."""
-
-    events: int = 0
-    ours: int = 0  # those of the events that the server itself has caused
-    overflows: int = 0
-
-
-class Marker(Protocol):
-    """Opens directories and marks them, which state does not."""
-
-    def begin(self, watched: Watched, directory: File) -> None:
-        """Mark an open directory, and with `watched.deep` all below it; `put` is told of each."""
-
-    def look(self, watched: Watched, place: str, *, fresh: bool) -> None:
-        """Mark the directory that has come to a place below `watched`, and all below that.
-
-        `fresh`: something may lie in it already that nobody has heard of.
-        """
-
-    def end(self, watched: Watched) -> None:
-        """Forget a directory that nobody watches any more."""
-
-    def unmark(self, mark: Mark, place: str) -> None:
-        """Remove a mark some time, unless it `is_marked` by then; `place` is where it was last."""
 
 
 @dataclass(slots=True)

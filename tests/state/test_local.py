@@ -42,7 +42,7 @@ class Scene:
         self.local = self.tables.local
         self.local.marker = self
 
-    # As smbd.state.local.Marker.
+    # As smbd.state.marks.Marker.
 
     def begin(self, watched, _directory):
         self.mark(watched.where)
