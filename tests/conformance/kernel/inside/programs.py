@@ -1,6 +1,6 @@
 """Checks of whole programs: git, a compiler and make, tar, rsync. What they leave must be right.
 
-`--large` gives them this checkout and the system's headers to work on, not just a little.
+`--large` gives them this checkout and all of smbd to work on, not just a little.
 """
 
 import os
@@ -39,7 +39,7 @@ def _source() -> Path:
     source = _HOME / "source"
     if not source.exists():
         source.parent.mkdir(exist_ok=True)
-        origin = Path("/usr/include/linux") if _large() else _CHECKOUT / "tests/conformance/kernel"
+        origin = _CHECKOUT / ("smbd" if _large() else "tests/conformance/kernel")
         shutil.copytree(origin, source, ignore=shutil.ignore_patterns("__pycache__"))
         (source / "empty").touch()
         (source / "large").write_bytes(os.urandom(3_000_001))
