@@ -103,24 +103,27 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
 
 
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
-    """The same with flags ([MS-FSCC] 2.4.12); a client that is refused one does without."""
+    """As `_disposition`, with flags ([MS-FSCC] 2.4.12): DELETE alone, NOT_SUPPORTED for others."""
     if value & ~DispositionFlags.DELETE:
         raise NtError(NtStatus.NOT_SUPPORTED)
     await _disposition(request, open_, bool(value & DispositionFlags.DELETE))
 
 
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
-    _require_file(open_)
-    tell_change(request, open_)
-    await request.blocking_long(vfs.set_end_of_file, open_.file, value)
-    tell_change(request, open_)
-    request.changed(open_, modified(CompletionFilter.SIZE))
+    await _resize(request, open_, vfs.set_end_of_file, value)
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
+    await _resize(request, open_, vfs.allocate, value)
+
+
+async def _resize(
+    request: Request, open_: Open, resize: Callable[[vfs.File, int], None], size: int
+) -> None:
+    """Have a worker give a file another size; what others cache of it goes before and after."""
     _require_file(open_)
     tell_change(request, open_)
-    await request.blocking_long(vfs.allocate, open_.file, value)
+    await request.blocking_long(resize, open_.file, size)
     tell_change(request, open_)
     request.changed(open_, modified(CompletionFilter.SIZE))
 
