@@ -23,6 +23,7 @@ from smbd.checking import (
     follow,
     largest_payload,
 )
+from smbd.closing import close_unused
 from smbd.commands import NO_REPLY, TABLE, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
@@ -31,7 +32,6 @@ from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.rows import UNKNOWN
 from smbd.state import Wait
-from smbd.teardown import close_unused
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
 from smbd.wire.header import Command

@@ -4,11 +4,11 @@ import logging
 
 import trio
 
+from smbd.closing import in_use
 from smbd.events import about
 from smbd.request import Request
 from smbd.state import Open
 from smbd.state.persistent import record_of
-from smbd.teardown import in_use
 from smbd.waiting import queued
 
 _log = logging.getLogger("smbd")

@@ -1,4 +1,4 @@
-"""The ends of things: an Open, a tree connect, a session, with all that hangs on them.
+"""The ends of tree connects, channels, connections and sessions, with the opens that hang on them.
 
 Several tasks may end the same thing: a CLOSE, a LOGOFF, `smbd disconnect` and the loss of the
 connection, each with an await in the middle.  So the first of them makes the end, once; it goes
@@ -6,183 +6,29 @@ on whatever one of its steps raises; and it is not cancelled half-way, because a
 taken out of its table no other task would find.
 """
 
-import contextlib
 import logging
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
 import trio
 
+from smbd.closing import (
+    close_at_once,
+    close_unused,
+    closes_at_once,
+    delete,
+    drop_open,
+    in_use,
+)
 from smbd.connection import Connection
 from smbd.events import about
-from smbd.fsa import write_time
-from smbd.ntstatus import NtError
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
-from smbd.state import REMOVED, Link, Open, Operation, PipeOpen, modified
+from smbd.state import Link, Open, PipeOpen
 from smbd.turns import Turn
-from smbd.vfs.closes import close_may_wait
-from smbd.waiting import begun
 from smbd.wall import wall
-from smbd.wire.change_notify import CompletionFilter
-from smbd.wire.filetime import filetime_from_unix
 
 _log = logging.getLogger("smbd")
-
-
-def drop_open(service: Service, open_: Open) -> Link | None:
-    """Take an Open out of every table; the link that is to be deleted with it, if any.
-
-    A second call does nothing.
-    """
-    if open_.closed:
-        return None
-    if open_.delete_on_close and open_.cachings.keepers:
-        # What others keep open for no program would keep the name from going.
-        wait = open_.cachings.contend(Operation.REMOVE, open_.caching, service.clock())
-        if wait is not None:
-            wait.give_up()
-    open_.kept_write_time = write_time.kept(service.tables.files, open_)
-    open_.closed_at = filetime_from_unix(time.time_ns())
-    link = service.tables.leave(open_)
-    with wall("telling of a closed file"):
-        service.tables.report_end(open_, service.clock())
-    return link
-
-
-async def end_open(service: Service, open_: Open) -> None:
-    """Close an Open, and delete the link that waited for its last open to close.
-
-    A second call does nothing.  OSError of close(2): written data may be lost.
-    """
-    if open_.closed:
-        return
-    with trio.CancelScope(shield=True):
-        open_.use()
-        try:
-            link = drop_open(service, open_)
-            if link is not None:
-                await _delete(service, open_, link)
-        finally:
-            if open_.leave():
-                await close_descriptor(open_)
-
-
-def closes_at_once(service: Service, open_: Open) -> bool:
-    """Whether closing an Open waits for nothing: there is no name to delete, no disk to ask.
-
-    OSError: EBADF.
-    """
-    return not service.tables.files.goes_with(open_) and (open_.users > 0 or not _may_wait(open_))
-
-
-def close_at_once(service: Service, open_: Open) -> None:
-    """Close an Open of which `closes_at_once` says that it can be.  OSError as `end_open`."""
-    open_.use()
-    try:
-        drop_open(service, open_)
-    finally:
-        if open_.leave():
-            open_.share.engine.detach(open_.file.fd)
-            open_.file.close()
-
-
-def _may_wait(open_: Open) -> bool:
-    durable, is_stream = open_.durable, open_.file.stream is not None
-    is_recorded = durable is not None and durable.recorded
-    if open_.kept_write_time is not None or is_stream or is_recorded:
-        return True
-    link = open_.link
-    return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
-
-
-async def close_descriptor(open_: Open) -> None:
-    """Close a descriptor that no operation uses: in a worker, if that may wait.  OSError of close.
-
-    It cannot be cancelled: that would leave the close to the event loop.
-    """
-    open_.share.engine.detach(open_.file.fd)
-    try:
-        if _may_wait(open_):
-            workers, turn = open_.share.workers, open_.session_id
-            with trio.CancelScope(shield=True):
-                await workers.run_long(turn, _close_file, open_)
-    finally:
-        open_.file.close()  # if it is not closed by now
-
-
-def _close_file(open_: Open) -> None:
-    """Close the descriptor; what the file's writer wanted to have as its time comes back.  Blocks.
-
-    Others may open the file and write to it since the handle was closed: their time stays.
-    """
-    if open_.kept_write_time is not None:
-        write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
-    if open_.durable is not None:
-        open_.durable.forget()
-    try:
-        open_.file.settle()
-    finally:
-        open_.file.close()
-
-
-async def close_unused(open_: Open) -> None:
-    """Close the descriptor of a closed Open that no operation uses any more.
-
-    Its client is told no more; the operator must know if data is lost.
-    """
-    try:
-        await close_descriptor(open_)
-    except OSError as error:
-        share, path = open_.share.name, open_.file.path
-        extra = about("close failed", share=share)
-        _log.error("%s: %s: while it was closed: %s", share, path, error.strerror, extra=extra)
-
-
-@asynccontextmanager
-async def in_use(open_: Open) -> AsyncIterator[None]:
-    """Count one more operation in flight for as long as the block lasts."""
-    open_.use()
-    try:
-        yield
-    finally:
-        if open_.leave():
-            await close_unused(open_)
-
-
-async def _delete(service: Service, open_: Open, deleted: Link) -> None:
-    """Delete what waited for an Open's end: its stream, or the name by which its file was opened.
-
-    After whatever else is done to it.
-    """
-    file, changes = open_.file, service.tables.files.changes
-    event = modified(CompletionFilter.STREAM_NAME)
-    if not deleted.state.is_stream:
-        file, event = file.described, REMOVED
-    with await begun(lambda: changes.begin([file.identity], paths=(file.absolute_path,))):
-        try:
-            # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
-            # filled meanwhile stays, as on Windows.
-            with contextlib.suppress(NtError, OSError):
-                await open_.share.workers.run_long(open_.session_id, file.remove)
-                service.tables.changed(open_, event, service.clock())
-        finally:
-            service.tables.files.forget(deleted)
-
-
-@asynccontextmanager
-async def closed_on_error(service: Service, open_: Open) -> AsyncIterator[None]:
-    """Close an Open again if the rest of its CREATE fails; its file stays."""
-    async with in_use(open_):
-        try:
-            yield
-        except BaseException:
-            if not open_.closed:  # by the end of its session, meanwhile
-                open_.delete_on_close = False
-                await end_open(service, open_)
-            raise
 
 
 async def end_tree(service: Service, tree: Tree) -> None:
@@ -341,7 +187,7 @@ async def _close_each(service: Service, opened: list[Open | PipeOpen]) -> None:
     while deletions:
         one, link = deletions.popleft()
         with wall("deleting a closed file"):
-            await _delete(service, one, link)
+            await delete(service, one, link)
     while in_worker:
         await turn.pause()
         one = in_worker.popleft()

@@ -2,17 +2,12 @@
 
 import contextlib
 
+from smbd.closing import close_at_once, close_descriptor, closes_at_once, end_open
 from smbd.commands.caching import await_handles
 from smbd.commands.write_time import restore
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
-from smbd.teardown import (
-    close_at_once,
-    close_descriptor,
-    closes_at_once,
-    end_open,
-)
 from smbd.vfs import information
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.fscc import FileInformation

@@ -3,12 +3,12 @@
 from struct import Struct
 
 from smbd import vfs
+from smbd.closing import in_use
 from smbd.commands.caching import tell_change
 from smbd.commands.reply import ioctl_reply
 from smbd.ntstatus import NtError, NtStatus, status_of_oserror
 from smbd.request import Reply, Request
 from smbd.state import WRITTEN, Open
-from smbd.teardown import in_use
 from smbd.wire.access import Access
 from smbd.wire.fsctl import (
     MOST_CHUNKS,

@@ -1,6 +1,7 @@
 """CREATE ([MS-SMB2] 3.3.5.9): open or make a file, in agreement with its other opens."""
 
 from smbd import vfs
+from smbd.closing import closed_on_error
 from smbd.commands import aapl, create_contexts, reopening
 from smbd.commands.create_contexts import Asked
 from smbd.commands.create_response import granted_level, respond
@@ -30,7 +31,6 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.persistence import remember
 from smbd.request import Reply, Request
 from smbd.state import ADDED, WRITTEN, Change, Open, Operation, Wait, modified
-from smbd.teardown import closed_on_error
 from smbd.vfs import fold, parse_name
 from smbd.waiting import queued, until
 from smbd.wire.access import Access, map_generic

@@ -11,6 +11,7 @@ from functools import partial
 
 import trio
 
+from smbd.closing import end_open
 from smbd.commands import create_contexts
 from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_ended, leased_by
@@ -20,7 +21,6 @@ from smbd.request import Request
 from smbd.state import Claim, Creation, Durability, Open, timeout_of
 from smbd.state.durable import is_named
 from smbd.state.replay import Key
-from smbd.teardown import end_open
 from smbd.turns import Turn
 from smbd.vfs import parse_name
 from smbd.wire.create import CreateRequest, OplockLevel

@@ -3,13 +3,13 @@
 [MS-SMB2] 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12.
 """
 
+from smbd.closing import closed_on_error, in_use
 from smbd.commands import create_contexts
 from smbd.commands.create_response import granted_level, respond
 from smbd.commands.durable import AskedDurability, answers, open_again
 from smbd.fsa.opening import Found
 from smbd.request import Reply, Request
 from smbd.state import OPLOCKS, Open, level_of
-from smbd.teardown import closed_on_error, in_use
 from smbd.vfs import information
 from smbd.wire.create import CreateAction, CreateRequest
 from smbd.wire.fscc import FileInformation

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import trio
 
+from smbd.closing import in_use
 from smbd.events import about
 from smbd.service import Service
 from smbd.share import Share
 from smbd.state import Open
-from smbd.teardown import in_use
 from smbd.vfs import Key
 from smbd.wall import wall
 

@@ -12,9 +12,9 @@ The life of an Open:
   (Tables.reclaim).  It ends by DurableOpenTimeout, or for an operation of other clients that breaks
   its caching (DurableOpens.end), and server.tending has it closed.
 * Closed: a CLOSE, the end of its tree connect or session, or that of its time takes it out of all
-  tables, once (teardown.drop_open, Tables.leave).  With the last open of a link whose deletion is
-  pending the name goes (teardown.end_open).  The descriptor closes with the last operation that
-  uses it: the caller for which `leave` returns True closes it (teardown.close_descriptor).
+  tables, once (closing.drop_open, Tables.leave).  With the last open of a link whose deletion is
+  pending the name goes (closing.end_open).  The descriptor closes with the last operation that
+  uses it: the caller for which `leave` returns True closes it (closing.close_descriptor).
 
 Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its link's at its close.
 """

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from smbd import teardown
+from smbd import closing
 from smbd.ntstatus import NtStatus
 from smbd.vfs import root
 from tests.commands.stage import on_stage
@@ -148,9 +148,9 @@ async def test_a_close_that_fails_after_its_answer_is_told_to_the_operator(monke
     async def failing(_open):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(teardown, "close_descriptor", failing)
+    monkeypatch.setattr(closing, "close_descriptor", failing)
     one = SimpleNamespace(share=SimpleNamespace(name="share"), file=SimpleNamespace(path="a"))
-    await teardown.close_unused(one)
+    await closing.close_unused(one)
     [told] = caplog.records
     assert (told.event, told.share) == ("close failed", "share")
     assert told.message == "share: a: while it was closed: Input/output error"

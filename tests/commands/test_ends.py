@@ -6,9 +6,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smbd.closing import end_open
 from smbd.ntstatus import NtStatus
 from smbd.state import Durability
-from smbd.teardown import end_open, end_session
+from smbd.teardown import end_session
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import (
