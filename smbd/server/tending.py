@@ -69,6 +69,7 @@ async def close_parked(service: Service) -> None:
             if ended:
                 what = "the end of parked opens"
                 nursery.start_soon(behind_wall, what, end_parked, service, ended)
+                del ended  # no closed file keeps its share's folder open, and its disk mounted
             else:
                 await more.wait()
 

@@ -268,6 +268,7 @@ class Caching:
         self.teller.ended(self)
         self.memory.end()
         self._count(-1)
+        self.owner = None  # in a cycle an Open would keep its share's folder, and so the disk
 
     def _tell(self, left: int, now: float) -> None:
         self.file.figures.breaks += 1

@@ -265,6 +265,20 @@ async def test_a_parked_handle_to_be_deleted_takes_its_file_with_it_when_it_yiel
     assert (await bob.create("file", disposition=FILE_OPEN)).status == MISSING
 
 
+async def test_when_its_time_is_over_a_handle_keeps_no_folder_open(stage, mock_clock):
+    server, new_client = stage
+    client = new_client()
+    ann = await client.connect()
+    await ann.open("file", oplock=BATCH, contexts=[durable()])
+    await vanish(server, client, ann)
+    share = server.server.service.shares["share"]
+    assert share.root is not None
+    mock_clock.jump(60.1)
+    with trio.fail_after(1e9):
+        while share.root is not None:
+            await trio.lowlevel.checkpoint()
+
+
 async def test_locks_of_a_parked_handle_stay(stage):
     server, new_client = stage
     client = new_client()
