@@ -10,7 +10,6 @@ from struct import pack
 import trio
 
 from smbd.ntstatus import NtStatus
-from smbd.wire.header import Command
 from tests.auth.peers import Impacket
 from tests.core import messages
 from tests.core.messages import CANCEL, CREATE, LOGOFF, PREVIOUS_FILE, RELATED, SESSION_SETUP
@@ -26,10 +25,6 @@ _MOST_IN_FLIGHT = 30  # the login brought 64 credits
 _PENDING = 0x103
 _DIALECTS = (0x0202, 0x0210, 0x0302)
 _RESIDENT = 24.0  # MiB: what an allocator keeps, and no more however long it goes on
-
-# Where they would wait in the middle of a compound they are refused with INTERNAL_ERROR; that it
-# was a bug the log would tell.
-_WAIT_LAST = frozenset((Command.LOCK, Command.CHANGE_NOTIFY))
 
 
 class Talk:
@@ -101,8 +96,7 @@ class _Speaker:
 
     def _heard(self, answer: messages.Answer) -> None:
         talk = self._talk
-        if answer.command not in _WAIT_LAST:
-            talk.internal_errors += answer.status == NtStatus.INTERNAL_ERROR
+        talk.internal_errors += answer.status == NtStatus.INTERNAL_ERROR
         if answer.status == _PENDING:
             return
         talk.answers += 1
