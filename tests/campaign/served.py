@@ -170,6 +170,14 @@ path = "{folder}"
     return port
 
 
+def _accepts(path: Path) -> bool:
+    """Whether a server listens there: the name comes earlier."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as control:
+        control.connect(str(path))
+        return True
+    return False
+
+
 def _start(state: Path, folder: Path, port: int) -> Served:
     (state / "turns").touch()
     words = [sys.executable, "-m", "tests.campaign.turning", str(state)]
@@ -183,7 +191,7 @@ def _start(state: Path, folder: Path, port: int) -> Served:
         )
     running = Served(folder, port, state, process)
     give_up = time.monotonic() + _START_WITHIN
-    while not (running.alive() and (state / "control").exists()):
+    while not (running.alive() and _accepts(state / "control")):
         if process.poll() is not None or time.monotonic() > give_up:
             running.stop()
             raise RuntimeError(f"the server did not start: {running.log()[-2000:]}")

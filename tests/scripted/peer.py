@@ -125,6 +125,10 @@ class Peer:
                 self._verify(one)
         return found
 
+    def expect_the_end_of(self, session_id):
+        """A login that fails ends its session before it is answered: others lack their key then."""
+        self._over.add(session_id)
+
     def _verify(self, answer):
         """[MS-SMB2] 3.3.4.1.1: of a login, only its good end is signed by the channel's key."""
         session = self.sessions.get(answer.session_id)

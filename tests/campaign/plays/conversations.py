@@ -160,15 +160,21 @@ class _Speaker:
         begun = Impacket("test", "test").negotiate()
         other = random.choice(self._talk.sessions)
         token, binds = messages.session_setup(begun), messages.session_setup(begun, flags=1)
+        if random.random() < 0.5:
+            peer.expect_the_end_of(peer.session.session_id)
+            return random.choice(
+                (
+                    lambda: peer.request(SESSION_SETUP, token),
+                    lambda: peer.request(SESSION_SETUP, binds, session_id=other),
+                    lambda: peer.request(SESSION_SETUP, token, session_id=other),
+                )
+            )()
         return random.choice(
             (
                 lambda: peer.request(LOGOFF),
                 lambda: peer.request(DISCONNECT),
                 peer.tree_connect,
-                lambda: peer.request(SESSION_SETUP, token),
                 lambda: peer.request(SESSION_SETUP, token, session_id=0),
-                lambda: peer.request(SESSION_SETUP, binds, session_id=other),
-                lambda: peer.request(SESSION_SETUP, token, session_id=other),
             )
         )()
 
