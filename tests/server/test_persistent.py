@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +250,37 @@ async def test_another_clients_rename_on_a_full_disk_costs_no_handle_that_is_wai
         ann = await client.connect()
         assert (await gets_back(ann, before, lease(KEY, 0), name="renamed")).status == MISSING
         assert not place.records
+
+
+async def test_a_handle_that_closes_while_it_is_recorded_leaves_no_record(place, monkeypatch):
+    async with place.served() as (server, new_client):
+        ann, bob = await new_client().connect(), await new_client().connect()
+        asks = [durable_v2(GUID, flags=PERSISTENT)]
+        its = await ann.open("file", oplock=BY_LEASE, contexts=[lease(KEY, R), *asks])
+        renamed = await bob.open("file", disposition=FILE_OPEN)
+        records = type(server.server.service.records)
+        begun, go_on = threading.Event(), threading.Event()
+        save = records.save
+
+        def save_later(self, record):
+            begun.set()
+            go_on.wait()
+            save(self, record)
+
+        monkeypatch.setattr(records, "save", save_later)
+        name = "renamed".encode("utf-16-le")
+        target = messages.set_info(renamed, RENAME, pack("<B7xQI", 0, 0, len(name)) + name)
+        renaming = await bob.begin(messages.SET_INFO, target)
+        while not begun.is_set():
+            await trio.lowlevel.checkpoint()
+        closing = await ann.begin(messages.CLOSE, messages.close(its))
+        while server.server.service.tables.opens.find(unpack_from("<Q", its)[0]):
+            await trio.lowlevel.checkpoint()
+        go_on.set()
+        assert (await bob.reply(renaming)).status == 0
+        assert (await ann.reply(closing)).status == 0
+        while place.records:
+            await trio.lowlevel.checkpoint()
 
 
 def _disk_full(_records, _record):
