@@ -48,6 +48,7 @@ class DurableOpens:
     _of_user: Counter[str] = field(default_factory=Counter)
     _ended: list[Open] = field(default_factory=list)
     _persistent: dict[Open, None] = field(default_factory=dict)  # parked or not
+    _persistent_of: Counter[str] = field(default_factory=Counter)
 
     @property
     def persistent(self) -> list[Open]:
@@ -58,9 +59,11 @@ class DurableOpens:
         """Make a durable Open persistent; False if there are too many."""
         durable = open_.durable
         assert durable is not None, "it is durable"
-        if len(self._persistent) >= self.limit:
+        user = _user_of(open_)
+        if len(self._persistent) >= self.limit or 2 * self._persistent_of[user] >= self.limit:
             return False
         self._persistent[open_] = None
+        self._persistent_of[user] += 1
         durable.persistent = True
         if open_.caching is not None:
             open_.caching.persistent += 1
@@ -87,7 +90,13 @@ class DurableOpens:
         self._forget_persistent(open_)
 
     def _forget_persistent(self, open_: Open) -> None:
-        if self._persistent.pop(open_, open_) is None and open_.caching is not None:
+        if self._persistent.pop(open_, open_) is not None:
+            return
+        user = _user_of(open_)
+        self._persistent_of[user] -= 1
+        if not self._persistent_of[user]:
+            del self._persistent_of[user]
+        if open_.caching is not None:
             open_.caching.persistent -= 1
 
     def __len__(self) -> int:

@@ -292,6 +292,20 @@ def test_one_user_has_half_of_the_parked_opens_at_most():
     assert not scene.tables.park(scene.opened(owner=Identity("eve", "", b"")), 0.0)
 
 
+def test_one_user_has_half_of_the_persistent_opens_at_most():
+    scene = Scene()
+    durable = scene.tables.durable
+    durable.limit = 10
+    hers = [scene.opened() for _ in range(6)]
+    assert [durable.make_persistent(one) for one in hers] == [True] * 5 + [False]
+    assert durable.make_persistent(scene.opened(owner=BOB))
+    scene.close(hers[0])
+    assert durable.make_persistent(hers[5])
+    for one in durable.persistent:
+        scene.close(one)
+    assert not durable._persistent_of
+
+
 def test_handles_of_clients_that_vanish_are_bounded_by_count_and_by_memory():
     scene = Scene()
     scene.tables.durable.limit = 100
