@@ -85,7 +85,10 @@ def close_at_once(service: Service, open_: Open) -> None:
 def _may_wait(open_: Open) -> bool:
     durable, is_stream = open_.durable, open_.file.stream is not None
     is_recorded = durable is not None and durable.recorded
-    if open_.kept_write_time is not None or is_stream or is_recorded:
+    if is_stream or is_recorded:
+        return True
+    kept = open_.kept_write_time
+    if kept is not None and write_time.is_to_put_back(open_.file, kept):
         return True
     link = open_.link
     return close_may_wait(open_.file, written=link is None or link.state.writers > 0)

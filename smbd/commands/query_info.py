@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from smbd import vfs
 from smbd.commands.write_time import restore
+from smbd.fsa.write_time import is_to_put_back
 from smbd.fsa import security
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
@@ -31,7 +32,8 @@ def try_now(request: Request) -> Reply | None:
     if message.info_type != InfoType.FILE or message.info_class in _SLOW_CLASSES:
         return None
     # To put back a kept time may wait for the journal, whatever asks others for all that it says.
-    if open_.file.asks_others or open_.kept_write_time is not None:
+    kept = open_.kept_write_time
+    if open_.file.asks_others or (kept is not None and is_to_put_back(open_.file, kept)):
         return None
     if message.info_class == FileClass.STREAM and vfs.has_streams(open_.file):
         return None  # their sizes may be on the disk

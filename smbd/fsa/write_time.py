@@ -37,6 +37,11 @@ def kept(files: FileTable, open_: Open) -> int | None:
     return open_.kept_write_time
 
 
+def is_to_put_back(file: File, write_time: int) -> bool:
+    """Whether `put_back` may have something to do; a local file tells that without a wait."""
+    return file.asks_others or vfs.information(file).last_write_time != write_time
+
+
 def put_back(file: File, write_time: int, latest: int | None = None) -> None:
     """Make `write_time` (FILETIME) a file's, unless it was written after `latest`.  Blocks."""
     with contextlib.suppress(OSError):  # neither a query nor CLOSE could say that it failed

@@ -21,9 +21,15 @@ async def test_an_open_of_a_known_name_needs_no_worker(tmp_path, mock_clock):
     async with client(tmp_path) as me:
         if not me.stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
-        (tmp_path / "known").stat()  # now it is in the dentry cache
-        assert asked(me, "known") is not None
-        assert asked(me, "known", disposition=3) is not None
+        for disposition in (OPEN, 3):
+            for _ in range(100):
+                (tmp_path / "known").stat()  # now it is in the dentry cache
+                if asked(me, "known", disposition=disposition) is not None:
+                    break
+                # The kernel gives up where a name changes at this moment, anywhere on the machine.
+                await me.stage.answer()
+            else:
+                pytest.fail("each was a worker's")
 
 
 @pytest.mark.parametrize("disposition", [CREATE_NEW, OVERWRITE])

@@ -6,10 +6,13 @@ from struct import pack, unpack_from
 import pytest
 
 from tests.commands.story import BASIC, client
+from tests.core import messages
+from tests.core.messages import CLOSE, QUERY_INFO
 
 STOP, RESUME = -1, -2
 LONG_AGO = 132_000_000_000_000_000
 POSTQUERY = 1  # CLOSE's flag
+READ_AND_SET = 0x120189  # data and attributes to read, attributes to write
 
 
 def basic(creation=0, access=0, write=0, change=0, attributes=0):
@@ -56,6 +59,22 @@ async def test_a_write_time_that_was_set_stays_until_it_is_let_go(tmp_path, mock
         assert (await times(me, file))[2] == kept
         write_through(tmp_path / "a")
         assert (await times(me, file))[2] != kept
+
+
+async def test_a_time_that_nothing_has_changed_costs_neither_query_nor_close_a_worker(
+    tmp_path, mock_clock
+):
+    async with client(tmp_path) as me:
+        await me.touch("a")
+        file = await me.open("a", access=READ_AND_SET)
+        await me.set(file, BASIC, basic(write=LONG_AGO))
+        for command, body in (
+            (QUERY_INFO, messages.query_info(file, BASIC)),
+            (CLOSE, messages.close(file, POSTQUERY)),
+        ):
+            me.stage.ask(command, body)
+            assert len(me.stage.wire.frames) == 1
+            assert (await me.stage.answer()).status == 0
 
 
 async def test_a_close_puts_the_time_back_that_its_handle_keeps(tmp_path, mock_clock):
