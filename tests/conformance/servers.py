@@ -185,19 +185,18 @@ def ours(
     barred = work / "noperm"
     barred.mkdir(mode=0, exist_ok=True)
     others = {name: _shared_folder(work, name) for name in _OTHERS} if checkout == CHECKOUT else {}
-    kept = ""
+    keys = ""  # that an older checkout may not know
     if others:
         _pass_on(others["lists"])
         (work / "state").mkdir(mode=0o700, exist_ok=True)
-        kept = f'state_directory = "{work / "state"}"\n'
+        keys = f'interfaces = ["lo"]\nstate_directory = "{work / "state"}"\n'
     configuration = work / "shares.toml"
     configuration.write_text(
         f"""\
 [server]
-interfaces = ["lo"]
 listen = ["127.0.0.1:{port}"]
 signing = "{signing}"
-{kept}[users.{USER}]
+{keys}[users.{USER}]
 password = "{PASSWORD}"
 [users.{SECOND_USER}]
 password = "{SECOND_PASSWORD}"
