@@ -204,7 +204,9 @@ class OpensMachine(RuleBasedStateMachine):
         one.guid = guid
         one.real.durable = Durability(USERS[one.user], 60.0, guid)
         if persistent and one.real.caching is None:
-            room = sum(other.persistent for other in self.opens) < MOST_PARKED
+            persistent_ones = [other for other in self.opens if other.persistent]
+            of_user = sum(other.user == one.user for other in persistent_ones)
+            room = len(persistent_ones) < MOST_PARKED and 2 * of_user < MOST_PARKED
             assert self.tables.durable.make_persistent(one.real) is room
             one.persistent = room
 
