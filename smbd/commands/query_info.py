@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from smbd import vfs
 from smbd.commands.write_time import restore
-from smbd.fsa.write_time import is_to_put_back
 from smbd.fsa import security
+from smbd.fsa.write_time import is_to_put_back
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
