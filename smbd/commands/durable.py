@@ -23,6 +23,7 @@ from smbd.state.durable import is_named
 from smbd.state.replay import Key
 from smbd.turns import Turn
 from smbd.vfs import parse_name
+from smbd.waiting import behind_the_answer
 from smbd.wire.create import CreateRequest, OplockLevel
 from smbd.wire.create_contexts import (
     ContextName,
@@ -164,8 +165,7 @@ def _reclaimed(
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
         open_.restart_sequence(request.sequence & 0xFFFF)
     if open_.caching is not None and open_.caching.is_breaking:
-        # Behind the answer, which tells the client what it has.
-        trio.lowlevel.current_trio_token().run_sync_soon(open_.caching.tell_again)
+        behind_the_answer(open_.caching.tell_again)  # the answer tells the client what it has
     return open_
 
 

@@ -2,12 +2,10 @@
 
 from typing import TypeAlias
 
-import trio
-
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import OPLOCKS, Caching, level_of
-from smbd.waiting import until
+from smbd.waiting import behind_the_answer, until
 from smbd.wire.create import OplockLevel
 from smbd.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -88,8 +86,7 @@ def _lease(request: Request, message: LeaseBreakAcknowledgment) -> Reply:
 
 def _go_on_behind_the_answer(request: Request, caching: Caching) -> None:
     """A further break is sent behind the answer to the acknowledgment, as Windows does."""
-    token = trio.lowlevel.current_trio_token()
-    token.run_sync_soon(caching.go_on, request.connection.now)
+    behind_the_answer(caching.go_on, request.connection.now)
 
 
 # What a client may say that it keeps.

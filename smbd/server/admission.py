@@ -1,10 +1,10 @@
 """Admission: limits on connections, on those of one address, and on unauthenticated ones."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from smbd.config import Limits
 from smbd.network import network_of
+from smbd.tally import Tally
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class Admission:
     total: int = 0
     refused: int = 0
     unauthenticated: int = 0  # connections on which nobody has logged in yet
-    by_network: Counter[str] = field(default_factory=Counter)
+    by_network: Tally = field(default_factory=Tally)
 
     def admit(self, address: str) -> str:
         """Count a connection in; the reason if it may not come in, else ''."""
@@ -42,7 +42,4 @@ class Admission:
         """Count a connection out."""
         self.total -= 1
         self.unauthenticated -= unauthenticated
-        network = network_of(address)
-        self.by_network[network] -= 1
-        if not self.by_network[network]:
-            del self.by_network[network]
+        self.by_network.less(network_of(address))

@@ -5,7 +5,6 @@ Open Scavenger Timer).  A parked Open yields at once to a request that breaks it
 Windows: no client is there to be asked.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +17,7 @@ from smbd.state.client import Client
 from smbd.state.deadlines import Deadline, Deadlines
 from smbd.state.open import Open
 from smbd.state.opens import OpenTable
+from smbd.tally import Tally
 from smbd.vfs import Root, fold
 
 
@@ -45,10 +45,10 @@ class DurableOpens:
     account: MemoryAccount = field(default_factory=MemoryAccount)  # of all of them together
     wake: Callable[[], None] = lambda: None  # called when take_ended has more to give
     _parked: dict[Open, Deadline] = field(default_factory=dict)
-    _of_user: Counter[str] = field(default_factory=Counter)
+    _of_user: Tally = field(default_factory=Tally)
     _ended: list[Open] = field(default_factory=list)
     _persistent: dict[Open, None] = field(default_factory=dict)  # parked or not
-    _persistent_of: Counter[str] = field(default_factory=Counter)
+    _persistent_of: Tally = field(default_factory=Tally)
 
     @property
     def persistent(self) -> list[Open]:
@@ -92,10 +92,7 @@ class DurableOpens:
     def _forget_persistent(self, open_: Open) -> None:
         if self._persistent.pop(open_, open_) is not None:
             return
-        user = _user_of(open_)
-        self._persistent_of[user] -= 1
-        if not self._persistent_of[user]:
-            del self._persistent_of[user]
+        self._persistent_of.less(_user_of(open_))
         if open_.caching is not None:
             open_.caching.persistent -= 1
 
@@ -164,10 +161,7 @@ class DurableOpens:
         if deadline is None:
             return False
         deadline.cancel()
-        user = _user_of(open_)
-        self._of_user[user] -= 1
-        if not self._of_user[user]:
-            del self._of_user[user]
+        self._of_user.less(_user_of(open_))
         return True
 
     def find(self, opens: OpenTable, claim: Claim) -> Open:

@@ -1,13 +1,13 @@
 """GlobalOpenTable: all opens of the server, and how many anybody may have."""
 
 import secrets
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.open import Open
+from smbd.tally import Tally
 
 # FileIds that mean something else: no file, and "that of the request before" (3.3.5.2.7.2).
 _RESERVED = frozenset((0, 0xFFFFFFFFFFFFFFFF))
@@ -25,7 +25,7 @@ class OpenTable:
     limit: int
     _further: int = 0  # descriptors beside one for each open
     _opens: dict[int, Open] = field(default_factory=dict)
-    _counts: Counter[str] = field(default_factory=Counter)  # by claimant
+    _counts: Tally = field(default_factory=Tally)  # by claimant
     # Volatile ids are never used twice: a stale one can only miss.
     _volatile_ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -103,9 +103,7 @@ class OpenTable:
 
     def _discount(self, open_: Open) -> None:
         for claimant in open_.claimants:
-            self._counts[claimant] -= 1
-            if not self._counts[claimant]:
-                del self._counts[claimant]
+            self._counts.less(claimant)
 
 
 def _further(open_: Open) -> int:
