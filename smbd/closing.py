@@ -84,7 +84,7 @@ def close_at_once(service: Service, open_: Open) -> None:
 
 def _may_wait(open_: Open) -> bool:
     durable, is_stream = open_.durable, open_.file.stream is not None
-    is_recorded = durable is not None and durable.recorded
+    is_recorded = durable is not None and durable.forget is not None
     if is_stream or is_recorded:
         return True
     kept = open_.kept_write_time
@@ -116,7 +116,7 @@ def _close_file(open_: Open) -> None:
     """
     if open_.kept_write_time is not None:
         write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
-    if open_.durable is not None:
+    if open_.durable is not None and open_.durable.forget is not None:
         open_.durable.forget()
     try:
         open_.file.settle()

@@ -218,7 +218,6 @@ def grant(
     if key is not None:
         open_.durable.client_guid, open_.durable.create_guid = key
     if persistent and records is not None and request.tables.durable.make_persistent(open_):
-        open_.durable.recorded = True
         open_.durable.forget = partial(records.forget, open_.persistent_id)
     elif not keeps_handle:
         open_.durable = None

@@ -87,7 +87,6 @@ async def _restore(service: Service, records: Records, record: Record, *, alone:
         await service.blocking(records.forget, record.persistent_id)
         return False
     assert open_.durable is not None, "it is persistent"
-    open_.durable.recorded = True
     open_.durable.forget = partial(records.forget, record.persistent_id)
     return True
 

@@ -10,10 +10,6 @@ LONGEST_TIMEOUT = 300.0  # the same
 NO_GUID = bytes(16)
 
 
-def _nothing() -> None:
-    """Do nothing: there is no record."""
-
-
 @dataclass(slots=True, eq=False)
 class Durability:
     """How a durable Open is claimed again, and for how long."""
@@ -24,8 +20,7 @@ class Durability:
     persistent: bool = False  # IsPersistent: it outlives the process, too ...
     client_guid: bytes = NO_GUID
     action: int = 0  # CreateAction
-    recorded: bool = False  # ... by a record on the disk, ...
-    forget: Callable[[], None] = _nothing  # ... which goes so; blocks
+    forget: Callable[[], None] | None = None  # ... by a record on the disk, which goes so; blocks
 
 
 @dataclass(slots=True, eq=False)
