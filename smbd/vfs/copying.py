@@ -19,17 +19,16 @@ def copy_range(source: File, target: File, start: int, target_start: int, length
     if os.fstat(source.fd).st_size < start + length:
         return 0
     with busy(source.fd), busy(target.fd):  # blocks are shared under the locks of both
-        return _copy(source, target, start, target_start, length)
+        return copy_between(source.fd, target.fd, start, target_start, length)
 
 
-def _copy(source: File, target: File, start: int, target_start: int, length: int) -> int:
+def copy_between(source: int, target: int, start: int, target_start: int, length: int) -> int:
+    """Copy between descriptors: all bytes, or those before the end of the source.  OSError."""
     done = 0
     while done < length:
         rest = length - done
         try:
-            count = os.copy_file_range(
-                source.fd, target.fd, rest, start + done, target_start + done
-            )
+            count = os.copy_file_range(source, target, rest, start + done, target_start + done)
         except OSError as error:
             if error.errno not in _CANNOT:
                 raise
@@ -40,17 +39,17 @@ def _copy(source: File, target: File, start: int, target_start: int, length: int
     return done
 
 
-def _by_memory(source: File, target: File, start: int, target_start: int, length: int) -> int:
+def _by_memory(source: int, target: int, start: int, target_start: int, length: int) -> int:
     """All is read before any is written, so that overlapping ranges come out right."""
     data = bytearray(length)
     with memoryview(data) as view:
         done = 0
         while done < length:
-            count = os.preadv(source.fd, [view[done:]], start + done)
+            count = os.preadv(source, [view[done:]], start + done)
             if not count:
                 break
             done += count
         written = 0
         while written < done:
-            written += os.pwrite(target.fd, view[written:done], target_start + written)
+            written += os.pwrite(target, view[written:done], target_start + written)
     return done

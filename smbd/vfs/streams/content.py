@@ -20,6 +20,7 @@ from typing import Protocol
 from aio import kernel
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import storage
+from smbd.vfs.copying import copy_between
 from smbd.vfs.file import File, Key
 from smbd.vfs.lookup import PROC_FDS, closed_after
 from smbd.vfs.names import fold
@@ -31,7 +32,7 @@ from smbd.vfs.streams.attribute import Reference
 _MOST_IN_ATTRIBUTE, _MOST_IN_BLOCK = 16_384, 2_048
 _LARGEST_ATTRIBUTE = 65_536  # XATTR_SIZE_MAX
 _WITH_ONE_BLOCK = frozenset((0xEF53,))  # ext2, ext3, ext4: statfs's f_type
-_COPIED_AT_ONCE = 1 << 30
+_COPIED_AT_ONCE = 16 << 20  # where no blocks can be shared they are in memory meanwhile
 _MEMORY_FILE = 4096  # bytes of an empty memfd, about
 
 _lock = threading.Lock()  # held for no system call that may wait
@@ -356,18 +357,7 @@ def _write(fd: int, value: bytes) -> None:
 def _copy(source: int, target: int) -> None:
     """All of one file into an empty one; blocks are shared where the file system can."""
     done, size = 0, os.fstat(source).st_size
-    while done < size:
-        try:
-            some = min(size - done, _COPIED_AT_ONCE)
-            count = os.copy_file_range(source, target, some, done, done)
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
-                raise
-            chunk = os.pread(source, 1 << 20, done)
-            os.pwrite(target, chunk, done)
-            count = len(chunk)
-        if not count:
-            return
+    while count := copy_between(source, target, done, done, min(size - done, _COPIED_AT_ONCE)):
         done += count
 
 
