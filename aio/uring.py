@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Any
 
-from aio._uring.build import load
+from aio._uring import RING
 from aio.dontcache import DontCache
 from aio.kernel import Address
 from aio.kernel.libc import ffi
@@ -52,7 +52,7 @@ class UringQueue:
 
     def __init__(self, depth: int) -> None:
         """OSError with the reason: it cannot be built here, or the kernel or seccomp refuses it."""
-        module = load()
+        module = RING.load()
         self._lib: Any = module.lib
         self._unpack = module.ffi.unpack
         self._ring = module.ffi.new("struct ring *")

@@ -17,16 +17,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # At the end of the process: for a reader that is slow, not for one that is not there.
 _LAST_WORDS = 0.5
 # The log of other packages goes the same way: logging's last resort would wait for a reader.
-_LOGGERS = ("smbd", "asyncio", "trio", "zeroconf")
+_LOGGERS = {
+    "smbd": logging.INFO,
+    "aio": logging.INFO,
+    "asyncio": logging.WARNING,
+    "trio": logging.WARNING,
+    "zeroconf": logging.WARNING,
+}
 
 
 def start_logging(log_format: LogFormat) -> None:
     """Send the server's log to stderr, and never wait for it."""
     handler = OutletHandler(JsonFormatter() if log_format == "json" else TextFormatter())
-    for name in _LOGGERS:
+    for name, level in _LOGGERS.items():
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
-        logger.setLevel(logging.INFO if name == "smbd" else logging.WARNING)
+        logger.setLevel(level)
         logger.propagate = False
 
 

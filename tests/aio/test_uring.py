@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aio._uring import build
+from aio import compiled
+from aio._uring import RING
 from aio.opening import unavailable
 from aio.uring import _REFUSALS, UringQueue
 
@@ -22,9 +23,9 @@ ROOT = Path(__file__).parents[2]
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing was built yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    build.load.cache_clear()
+    RING.forget()
     yield tmp_path / "aio"
-    build.load.cache_clear()
+    RING.forget()
 
 
 def why() -> str:
@@ -72,32 +73,40 @@ def test_what_a_compiler_cannot_build_is_told_in_its_words(
     assert why().endswith("cc cannot build it: ring.c:10: fatal error: linux/io_uring.h")
     compiler.write_text("#!/bin/sh\nexit 3\n")
     assert why().endswith("cc cannot build it: exit status 3")
-    monkeypatch.setattr(build, "_PATIENCE", 0.01)
+    monkeypatch.setattr(compiled, "_PATIENCE", 0.01)
     compiler.write_text("#!/bin/sh\nexec sleep 60\n")
     assert why().endswith("cc took longer than 0.01 s")
     assert list(empty_cache.iterdir()) == []
 
 
-def test_what_was_built_is_used_again(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_built_is_used_again(
+    empty_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("INFO")
     try:
-        build.load()
+        RING.load()
     except OSError as error:
         pytest.skip(f"not to be built here: {error.strerror}")
+    assert caplog.messages == ["building aio._uring.ring, once for this version of it"]
+    assert capsys.readouterr().out == ""
     [built] = empty_cache.iterdir()
     assert empty_cache.stat().st_mode & 0o777 == 0o700
-    build.load.cache_clear()
+    RING.forget()
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    build.load()
-    monkeypatch.setattr(build, "_DECLARATIONS", "another version")
-    build.load.cache_clear()
+    RING.load()
+    assert len(caplog.messages) == 1
+    monkeypatch.setattr(RING, "declarations", RING.declarations + "\n")
+    RING.forget()
     assert "no C compiler" in why()
     built.unlink()
 
 
 def test_what_cannot_be_loaded_says_so(empty_cache: Path) -> None:
     empty_cache.mkdir(mode=0o700)
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    (empty_cache / f"ring-{build._fingerprint()}{suffix}").write_bytes(b"no library")
+    RING.path.write_bytes(b"no library")
     assert "cannot be loaded" in why()
 
 
@@ -160,11 +169,11 @@ def test_every_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, number: int) -> None:
             self.ring_open = lambda *_: -number
 
-    module = build.load()
+    module = RING.load()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for number, text in {**_REFUSALS, errno.EMFILE: "Too many open files"}.items():
         answer = type("Module", (), {"lib": Refusing(number), "ffi": module.ffi})
-        monkeypatch.setattr("aio.uring.load", lambda answer=answer: answer)
+        monkeypatch.setattr(RING, "load", lambda answer=answer: answer)
         assert why() == text
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
