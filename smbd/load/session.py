@@ -12,11 +12,14 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-Signing = Literal["off", "gmac", "cmac"]
+from smbd.load.sealing import CIPHER, ClientSealer
+
+Signing = Literal["off", "gmac", "cmac", "sealed"]
 
 NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, READ, WRITE = 0, 1, 3, 5, 8, 9
 SUCCESS, PENDING = 0, 0x103
@@ -36,9 +39,15 @@ HEADER = struct.Struct("<4sHHIHHIIQIIQ16s")
 SIGNATURE_AT = FRAME.size + 48
 _NO_SIGNATURE = bytes(16)
 _DIALECT = 0x0311
-_PREAUTH_CONTEXT, _SIGNING_CONTEXT = 1, 8
+_PREAUTH_CONTEXT, _ENCRYPTION_CONTEXT, _SIGNING_CONTEXT = 1, 2, 8
+_LARGE_MTU, _ENCRYPTION = 0x04, 0x40
 _GMAC, _CMAC = 2, 1
-_OFFERS: dict[Signing, list[int]] = {"off": [_GMAC, _CMAC], "gmac": [_GMAC], "cmac": [_CMAC]}
+_OFFERS: dict[Signing, list[int]] = {
+    "off": [_GMAC, _CMAC],
+    "gmac": [_GMAC],
+    "cmac": [_CMAC],
+    "sealed": [_GMAC, _CMAC],
+}
 _READ_WRITE = 0x0012019F
 _SHARE_ALL = 7
 _OPEN_IF = 3
@@ -88,9 +97,9 @@ def cmac(key: bytes) -> Signer:
     return sign
 
 
-def signing_key(session_key: bytes, preauth_hash: bytes) -> bytes:
-    """Derive the 3.1.1 signing key ([MS-SMB2] 3.1.4.2): SP800-108, HMAC-SHA256, one block."""
-    message = struct.pack(">I", 1) + b"SMBSigningKey\0" + b"\0" + preauth_hash
+def derived_key(label: bytes, session_key: bytes, preauth_hash: bytes) -> bytes:
+    """Derive a 3.1.1 key of 128 bits ([MS-SMB2] 3.1.4.2): SP800-108, HMAC-SHA256, one block."""
+    message = struct.pack(">I", 1) + label + b"\0\0" + preauth_hash
     return hmac.digest(session_key, message + struct.pack(">I", 128), "sha256")[:16]
 
 
@@ -124,6 +133,7 @@ class Session:
         self.message_id = self.session_id = self.tree_id = 0
         self.credits = 1
         self.signer: Signer | None = None
+        self.sealer: ClientSealer | None = None
         self._preauth = bytes(64)
         try:
             self._log_in(self._negotiate())
@@ -156,7 +166,12 @@ class Session:
             (_PREAUTH_CONTEXT, struct.pack("<HHH", 1, 32, 1) + os.urandom(32)),
             (_SIGNING_CONTEXT, struct.pack(f"<H{len(offers)}H", len(offers), *offers)),
         ]
-        fixed = struct.pack("<HHHHI16sIHHHxx", 36, 1, 1, 0, 4, os.urandom(16), 104, 2, 0, _DIALECT)
+        capabilities = _LARGE_MTU
+        if self.signing == "sealed":
+            capabilities |= _ENCRYPTION  # Samba 4.17 wants it in 3.1.1 too
+            contexts.append((_ENCRYPTION_CONTEXT, struct.pack("<HH", 1, CIPHER)))
+        numbers = (36, 1, 1, 0, capabilities, os.urandom(16), 104, len(contexts), 0, _DIALECT)
+        fixed = struct.pack("<HHHHI16sIHHHxx", *numbers)
         reply = self._call(NEGOTIATE, fixed + b"".join(_context(*c) for c in contexts), charge=0)
         dialect, count = struct.unpack_from("<HH", reply.message, 68)
         if dialect != _DIALECT:
@@ -183,7 +198,14 @@ class Session:
         last, key = _answer(first, challenge, self.target)
         self._session_setup(last, SUCCESS)
         sign = gmac if algorithm == _GMAC else cmac
-        self.signer = sign(signing_key(key, self._preauth))
+        self.signer = sign(derived_key(b"SMBSigningKey", key, self._preauth))
+        if self.signing == "sealed":
+            self.sealer = ClientSealer(
+                self.session_id,
+                derived_key(b"SMBC2SCipherKey", key, self._preauth),
+                derived_key(b"SMBS2CCipherKey", key, self._preauth),
+            )
+            self.signer = None
         path = f"\\\\{self.target.host}\\{self.target.share}".encode("utf-16-le")
         tree = self._call(TREE_CONNECT, struct.pack("<HHHH", 9, 0, 72, len(path)) + path)
         self.tree_id = tree.tree_id
@@ -203,8 +225,10 @@ class Session:
         message = HEADER.pack(*fields, *rest, _NO_SIGNATURE) + body
         if self.signer:
             message = message[:48] + self.signer(message, message_id) + message[64:]
-        self.sock.sendall(FRAME.pack(len(message)) + message)
         self._hash(command, message)
+        if self.sealer:
+            message = self.sealer.seal(message)
+        self.sock.sendall(FRAME.pack(len(message)) + message)
         reply = self._receive()
         while reply.status == PENDING:
             reply = self._receive()
@@ -221,7 +245,13 @@ class Session:
 
     def _receive(self) -> Reply:
         (size,) = FRAME.unpack(self._exactly(FRAME.size))
-        reply = Reply.of(self._exactly(size))
+        message = self._exactly(size)
+        if self.sealer is not None:
+            try:
+                message = self.sealer.open(message)
+            except InvalidTag:
+                raise LoadError("a reply that is not sealed as agreed") from None
+        reply = Reply.of(message)
         self.credits += reply.credits - (reply.status != PENDING)
         return reply
 

@@ -10,6 +10,7 @@ from socket import MSG_DONTWAIT
 from struct import Struct
 from time import perf_counter
 
+from smbd.load.sealing import SIZE as TRANSFORM_SIZE
 from smbd.load.session import (
     CLOSED,
     CREDITS_ASKED,
@@ -32,6 +33,7 @@ _JOINED = 70000  # frames up to this size, with 64 KiB in them, leave in one sen
 _BURST = 1 << 16  # requests: more than any depth
 _BUFFER = 1 << 18
 _HEAD = FRAME.size + 72  # of a reply: up to the count that READ and WRITE have at the same place
+_SEALED_HEAD = TRANSFORM_SIZE + _HEAD
 _REPLY = Struct("<12xI2xH8xQ36xI")  # Status, Credit, MessageId, DataLength or Count
 _READ_BODY = Struct("<HBBIQ16sIIIHHB")
 _WRITE_BODY = Struct("<HHIQ16sIIHHI")
@@ -56,6 +58,7 @@ class Stream:
         self._charge = (work.size - 1) // _CREDIT + 1
         self._frame = self._first_frame()
         self._burst = _BURST if len(self._frame) <= _JOINED else 1
+        self._head = _HEAD if session.sealer is None else _SEALED_HEAD
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
         self._held = 0  # bytes of a reply's head that wait at the buffer's beginning for their rest
@@ -123,7 +126,7 @@ class Stream:
         now = perf_counter()
         return b"".join([bytes(self._request(offset, now)) for offset in offsets])
 
-    def _request(self, offset: int, now: float) -> bytearray:
+    def _request(self, offset: int, now: float) -> bytearray | bytes:
         """The frame, overwritten for each request: a payload stays where it is."""
         session, frame = self._session, self._frame
         message_id = session.message_id
@@ -137,6 +140,9 @@ class Stream:
             frame[signed] = _NO_SIGNATURE
             with memoryview(frame) as view:
                 frame[signed] = session.signer(view[FRAME.size :], message_id)
+        elif session.sealer is not None:
+            sealed = session.sealer.seal(memoryview(frame)[FRAME.size :])
+            return FRAME.pack(len(sealed)) + sealed
         return frame
 
     def _send(self, data: bytearray | bytes | memoryview) -> None:
@@ -168,8 +174,8 @@ class Stream:
             self._missing -= at
             if not self._missing:
                 self._answered(now, *self._long_reply)
-        while end - at >= _HEAD:
-            reply = _REPLY.unpack_from(self._buffer, at)
+        while end - at >= self._head:
+            reply = self._head_of_reply(at)
             at += FRAME.size + FRAME.unpack_from(self._buffer, at)[0]
             if at > end:
                 self._missing, self._long_reply = at - end, reply
@@ -178,6 +184,14 @@ class Stream:
                 self._answered(now, *reply)
         self._held = end - at
         self._buffer[: self._held] = self._buffer[at:end]
+
+    def _head_of_reply(self, at: int) -> tuple[int, int, int, int]:
+        """Status, credits, message id and count of the reply that begins there in the buffer."""
+        sealer = self._session.sealer
+        if sealer is None:
+            return _REPLY.unpack_from(self._buffer, at)
+        plain = sealer.peek(self._view[at + FRAME.size : at + _SEALED_HEAD], _HEAD - FRAME.size)
+        return _REPLY.unpack(bytes(FRAME.size) + plain)
 
     def _answered(self, now: float, status: int, credit: int, message_id: int, count: int) -> None:
         self._session.credits += credit

@@ -57,6 +57,7 @@ SERVERS: dict[str, Callable[[Path], Server]] = {
     "smbd-threads": lambda work: ours(work, engine="threads"),
     "samba": samba,
 }
+_PROTECTION = {"off": "unsigned", "sealed": "sealed by AES-128-GCM"}
 _COLUMNS = {
     "ops_per_s": ("ops/s", "{:.0f}"),
     "mb_per_s": ("MB/s", "{:.1f}"),
@@ -115,7 +116,7 @@ def table(found: Rounds) -> str:
     for (task, signing, server), rounds in found.items():
         if group != (task, signing):
             group = (task, signing)
-            lines.append(f"{task}, {'unsigned' if signing == 'off' else 'signed by ' + signing}")
+            lines.append(f"{task}, {_PROTECTION.get(signing, 'signed by ' + signing)}")
         figures = medians(rounds)
         cells = "".join(f"{form.format(figures[n]):>11}" for n, (_, form) in _COLUMNS.items())
         lines.append(f"  {server:12}{cells}")
@@ -131,7 +132,7 @@ def main() -> int:
     )
     add = parser.add_argument
     add("--servers", nargs="+", choices=SERVERS, default=["smbd", "samba"], help="(default: both)")
-    add("--signing", nargs="+", choices=("off", "gmac", "cmac"), default=["off", "gmac"])
+    add("--signing", nargs="+", choices=("off", "gmac", "cmac", "sealed"), default=["off", "gmac"])
     add("--only", default="*", metavar="PATTERN", help="of the works' names, e.g. '4 KiB*depth 16'")
     add("--rounds", type=int, default=3, help="(default: 3)")
     add("--seconds", type=float, default=1, help="of one run (default: 1)")

@@ -46,7 +46,9 @@ def main() -> int:
     add("--size", type=size, default="4K", help="of one operation (default: 4K)")
     add("--depth", type=int, default=16, help="in flight on each connection (default: 16)")
     add("--connections", type=int, default=1, help="(default: 1)")
-    add("--signing", choices=("off", "gmac", "cmac"), default="off", help="(default: off)")
+    add(
+        "--signing", choices=("off", "gmac", "cmac", "sealed"), default="off", help="(default: off)"
+    )
     add("--seconds", type=float, default=4, help="(default: 4)")
     add("--pid", type=int, help="the server's process")
     a = parser.parse_args()

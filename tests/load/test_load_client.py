@@ -34,7 +34,7 @@ def work(operation: Operation, size: int, *offsets: int) -> Work:
     return Work(operation, size, depth=4, offsets=lambda: iter(offsets))
 
 
-@pytest.mark.parametrize("signing", ["off", "cmac", "gmac"])
+@pytest.mark.parametrize("signing", ["off", "cmac", "gmac", "sealed"])
 def test_a_load_of_reads_is_served_and_counted(target: Target, signing: Signing) -> None:
     with LoadClient(target, [Group(READS, "load.bin", connections=2)], signing) as client:
         client.fill(SIZE)
@@ -47,7 +47,7 @@ def test_a_load_of_reads_is_served_and_counted(target: Target, signing: Signing)
     assert 0 < min(outcome.latencies) <= max(outcome.latencies) < outcome.seconds
 
 
-@pytest.mark.parametrize("signing", ["off", "cmac", "gmac"])
+@pytest.mark.parametrize("signing", ["off", "cmac", "gmac", "sealed"])
 def test_what_a_load_of_writes_sends_is_in_the_file(
     target: Target, tmp_path: Path, signing: Signing
 ) -> None:

@@ -47,7 +47,7 @@ class Ends:
 
     def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
         self.session: Any = SimpleNamespace(
-            sock=ours, signer=None, tree_id=5, session_id=7, message_id=10, credits=100
+            sock=ours, signer=None, sealer=None, tree_id=5, session_id=7, message_id=10, credits=100
         )
         self.peer = Peer(theirs)
 
