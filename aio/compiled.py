@@ -36,6 +36,7 @@ class Extension:
         self._stem = name.rpartition(".")[2]
         self._lock = threading.Lock()  # the loading of one extension, by any thread
         self._loaded: ModuleType | None = None
+        self._begun = False  # by `at_hand`
 
     def load(self) -> ModuleType:
         """The extension: cffi's `lib` and `ffi`.  OSError says why it cannot be built or loaded.
@@ -47,9 +48,27 @@ class Extension:
                 self._loaded = self._load()
             return self._loaded
 
+    def at_hand(self) -> ModuleType | None:
+        """`load`'s result, if that is known by now; what can do without waits for nothing.
+
+        The first call begins to load, in a thread of its own.  None also where it cannot be had, or
+        where the environment has AIO_EXTENSIONS=off.
+        """
+        if self._loaded is None and not self._begun:
+            self._begun = True
+            if os.environ.get("AIO_EXTENSIONS") != "off":
+                threading.Thread(target=self._try, name=self._name, daemon=True).start()
+        return self._loaded
+
+    def _try(self) -> None:
+        try:
+            self.load()
+        except OSError as error:
+            _log.info("%s does without its extension: %s", self._name, error)
+
     def forget(self) -> None:
         """Load it anew the next time: for tests."""
-        self._loaded = None
+        self._loaded, self._begun = None, False
 
     @property
     def path(self) -> Path:

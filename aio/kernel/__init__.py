@@ -83,11 +83,14 @@ from aio.kernel.status import (
     STATX_DIOALIGN,
     STATX_MNT_ID,
     STATX_MNT_ID_UNIQUE,
+    STATX_SIZE,
     STATX_TYPE_AND_INODE,
     Statx,
     file_system_type,
+    fill_statx,
     identify,
     statx,
+    unpack_statx,
 )
 from aio.kernel.times import set_times
 from aio.kernel.transfer import read_at, write_at
@@ -141,6 +144,7 @@ __all__ = [
     "STATX_DIOALIGN",
     "STATX_MNT_ID",
     "STATX_MNT_ID_UNIQUE",
+    "STATX_SIZE",
     "STATX_TYPE_AND_INODE",
     "Address",
     "CacheStat",
@@ -155,6 +159,7 @@ __all__ = [
     "fanotify_init",
     "fanotify_remove_mark",
     "file_system_type",
+    "fill_statx",
     "handle_of",
     "identify",
     "inotify_add_watch",
@@ -176,6 +181,7 @@ __all__ = [
     "trim_heap",
     "unmap_pages",
     "unmount",
+    "unpack_statx",
     "unshare_mounts",
     "write_at",
 ]

@@ -29,6 +29,7 @@ ffi.cdef(
     int fstatfs(int fd, void *buffer);
     int futimens(int fd, const int64_t *times);
     int utimensat(int dir_fd, const char *path, const int64_t *times, int flags);
+    ssize_t llistxattr(const char *path, char *list, size_t size);
     int malloc_trim(size_t pad);
     int unshare(int flags);
     int mount(const char *source, const char *target, const char *kind, unsigned long flags,

@@ -1,6 +1,7 @@
 """statx: birth time and direct-I/O alignment beside what stat says; and a file system's type."""
 
 import os
+from collections.abc import Iterator
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -48,7 +49,8 @@ _F_TYPE = Struct("=q")  # struct statfs begins with its f_type, a long
 _F_FSID = slice(56, 64)
 _STATFS_SIZE = 256  # struct statfs has 120 bytes on both machines
 
-_statx = system_call("statx", "int, const char *, int, unsigned int, unsigned char *")
+# statx(dir_fd, name, flags, mask, where to), by bytes and addresses; 0, or errno is set.
+fill_statx = system_call("statx", "int, const char *, int, unsigned int, unsigned char *")
 
 
 class Statx(NamedTuple):
@@ -85,6 +87,11 @@ class Statx(NamedTuple):
     dio_offset_align: int
 
     @property
+    def times(self) -> tuple[int, ...]:
+        """Access, birth, change and modification time: seconds and nanoseconds of each."""
+        return self[11:19]
+
+    @property
     def atime_ns(self) -> int:
         """Access time, ns of Unix time."""
         return self.atime * _SECOND + self.atime_nsec
@@ -112,6 +119,14 @@ class Statx(NamedTuple):
         return os.makedev(self.dev_major, self.dev_minor)
 
 
+STATX_SIZE = _STATX.size  # bytes of a struct statx
+
+
+def unpack_statx(statuses: bytearray) -> Iterator[Statx]:
+    """What lies in a buffer that `fill_statx` has filled, one behind the other."""
+    return map(Statx._make, _STATX.iter_unpack(statuses))
+
+
 # Buffers not in use: wrapping one for cffi costs a quarter of the call, and since the call drops
 # the GIL two threads never share one.
 _buffers: list[tuple[bytearray, Any]] = []
@@ -131,7 +146,7 @@ def statx(
         out = bytearray(_STATX.size)
         pointer = ffi.from_buffer("unsigned char[]", out)
     name = path if isinstance(path, bytes) else os.fsencode(path)
-    if _statx(dir_fd, name, flags, mask, pointer):
+    if fill_statx(dir_fd, name, flags, mask, pointer):
         check(-1, path)
     found = Statx._make(_STATX.unpack(out))
     _buffers.append((out, pointer))
@@ -148,7 +163,7 @@ def identify(fd: int) -> tuple[int, int, int, int, int, int]:
     except IndexError:
         out = bytearray(_STATX.size)
         pointer = ffi.from_buffer("unsigned char[]", out)
-    if _statx(fd, b"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, _IDENTITY_WANTED, pointer):
+    if fill_statx(fd, b"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, _IDENTITY_WANTED, pointer):
         check(-1)
     found = _IDENTITY.unpack_from(out)
     _buffers.append((out, pointer))

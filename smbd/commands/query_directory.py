@@ -1,7 +1,7 @@
 """QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18): a listing, batch by batch."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from sys import getsizeof
 from typing import Any, TypeAlias
@@ -30,7 +30,6 @@ _RESTARTS = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
 _BATCH = 128
 # The shortest entry of most classes: no more are looked up than an answer could hold, give or take.
 _ENTRY_SIZE = 96
-_DOTS = (".", "..")
 # How entries are looked up and packed; the second has what the first gives.
 _Described: TypeAlias = tuple[
     Callable[[File, list[str]], list[Any]],
@@ -101,21 +100,26 @@ def _listing(directory: File, pattern: str) -> Listing:
 
 def _matching(directory: File, pattern: str) -> Iterator[str]:
     """The names of a directory that match, with the two that every directory has.  Blocks."""
-    if not vfs.has_wildcards(pattern) and pattern not in _DOTS:
+    if not vfs.has_wildcards(pattern) and pattern not in vfs.DOTS:
         # How Windows asks whether there is a file: no reason to read all of a large folder.
         found = vfs.find_name(directory, pattern)
         if found is not None:
             yield found
         return
     matches = vfs.matcher(pattern)
-    for names in itertools.chain([list(_DOTS)], vfs.list_names(directory)):
+    for names in itertools.chain([list(vfs.DOTS)], vfs.list_names(directory)):
         yield from names if matches is None else _those(names, matches)
 
 
 def _those(names: list[str], matches: vfs.Matcher) -> list[str]:
     """The names that match."""
     matching: list[str] = []
-    in_slices(lambda some: matching.extend(name for name in some if matches(_shown(name))), names)
+
+    def match(some: Sequence[str]) -> None:
+        shown = vfs.all_to_wire(some)
+        matching.extend(name for name, said in zip(some, shown, strict=True) if matches(said))
+
+    in_slices(match, names)
     return matching
 
 
@@ -170,13 +174,9 @@ def _entries(
     place = enumeration.next
     while names := enumeration.names.some(place, batch):
         give_way()
-        for name, known in zip(names, look(directory, names), strict=True):
+        shown = vfs.all_to_wire(names)
+        for name, known in zip(shown, look(directory, names), strict=True):
             place += 1
             if known is not None:
                 places.append(place)
-                yield _shown(name), known, 0
-
-
-def _shown(name: str) -> str:
-    """A name as SMB sees it; the two that every directory has are not mapped."""
-    return name if name in _DOTS else vfs.to_wire(name)
+                yield name, known, 0

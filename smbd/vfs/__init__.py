@@ -22,9 +22,11 @@ from smbd.vfs.information import (
     information,
     ownership,
 )
-from smbd.vfs.listing import entries, entry, find_name, is_empty, list_names
+from smbd.vfs.listing import entries, find_name, is_empty, list_names
 from smbd.vfs.names import (
+    DOTS,
     MAXIMUM_COMPONENT,
+    all_to_wire,
     fold,
     name_to_path,
     parse_name,
@@ -63,6 +65,7 @@ from smbd.vfs.undo import all_or_nothing
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
+    "DOTS",
     "MAXIMUM_COMPONENT",
     "SETTABLE_ATTRIBUTES",
     "File",
@@ -74,6 +77,7 @@ __all__ = [
     "StreamFile",
     "Sweep",
     "all_or_nothing",
+    "all_to_wire",
     "allocate",
     "allocated_ranges",
     "append",
@@ -81,7 +85,6 @@ __all__ = [
     "create_stream",
     "end_of_file",
     "entries",
-    "entry",
     "examine",
     "find_eas",
     "find_name",

@@ -21,7 +21,7 @@ from smbd.vfs.acl import stored
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
 from smbd.wire.dtyp import SecurityDescriptor
-from smbd.wire.filetime import filetime_from_timespec, filetime_from_unix
+from smbd.wire.filetime import filetimes_from_timespecs
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
 
 # The attributes that a client may set ([MS-FSCC] 2.6), and SPARSE_FILE, which has its own FSCTL.
@@ -119,7 +119,7 @@ def known_attributes(file: File) -> Attributes:
     return Attributes(
         shown=_attributes(status, record, name),
         stored=_stored(record, is_directory=file.is_directory),
-        computed=_computed(status, name),
+        computed=_computed(status, name, is_directory=file.is_directory),
         cleared=record.cleared if record else 0,
         creation_time=record.creation_time if record else None,
     )
@@ -143,23 +143,25 @@ def _file_system(file: File, status: kernel.Statx) -> FileSystem:
 def _describe(
     status: kernel.Statx, kept: "_Kept", name: str, file_system: FileSystem
 ) -> FileInformation:
+    access_time, creation_time, change_time, write_time = filetimes_from_timespecs(status.times)
+    if not status.mask & kernel.STATX_BTIME:
+        # Without a birth time the oldest time there is, as Samba has it.
+        creation_time = min(write_time, change_time, access_time)
     record = kept.record
-    creation_time = record.creation_time if record else None
-    access_time = filetime_from_timespec(status.atime, status.atime_nsec)
-    write_time = filetime_from_timespec(status.mtime, status.mtime_nsec)
-    change_time = None
+    if record is not None:
+        creation_time = record.creation_time or creation_time
     if kept.change_time:
-        change_time = change_times.still_valid(kept.change_time, status.ctime_ns)
+        change_time = change_times.still_valid(kept.change_time, status.ctime_ns) or change_time
         others = change_times.kept(kept.change_time)
         if others is not None:
             access_time = others.access if others.atime_ns == status.atime_ns else access_time
             write_time = others.write if others.mtime_ns == status.mtime_ns else write_time
     is_directory = stat.S_ISDIR(status.mode)
     return FileInformation(  # by position: by name it takes half as long again
-        creation_time or _birth(status),
+        creation_time,
         access_time,
         write_time,
-        change_time or filetime_from_timespec(status.ctime, status.ctime_nsec),
+        change_time,
         0 if is_directory else min(status.blocks * BLOCK, _LARGEST),
         0 if is_directory else min(status.size, _LARGEST),
         _attributes(status, record, name),
@@ -171,16 +173,10 @@ def _describe(
     )
 
 
-def _birth(status: kernel.Statx) -> int:
-    """Without a birth time the oldest time there is, as Samba has it."""
-    if status.mask & kernel.STATX_BTIME:
-        return filetime_from_timespec(status.btime, status.btime_nsec)
-    return filetime_from_unix(min(status.mtime_ns, status.ctime_ns, status.atime_ns))
-
-
 def _attributes(status: kernel.Statx, record: dosattrib.Record | None, name: str) -> int:
     is_directory = stat.S_ISDIR(status.mode)
-    attributes = _stored(record, is_directory=is_directory) | _computed(status, name)
+    attributes = _computed(status, name, is_directory=is_directory)
+    attributes |= _stored(record, is_directory=is_directory)
     if record is not None:
         attributes &= ~record.cleared
     if is_directory:
@@ -194,9 +190,9 @@ def _stored(record: dosattrib.Record | None, *, is_directory: bool) -> int:
     return record.attributes & STORED_ATTRIBUTES
 
 
-def _computed(status: kernel.Statx, name: str) -> int:
-    attributes = FileAttribute.HIDDEN if name.startswith(".") else 0
-    if stat.S_ISDIR(status.mode):
+def _computed(status: kernel.Statx, name: str, *, is_directory: bool) -> int:
+    attributes = FileAttribute.HIDDEN if name[:1] == "." else 0
+    if is_directory:
         return attributes
     if not status.mode & stat.S_IWUSR:
         attributes |= FileAttribute.READONLY
@@ -283,10 +279,12 @@ def hidden_by_name(file: File) -> bool:
 
 
 def information_at(
-    status: kernel.Statx, target: str, name: str, file_system: FileSystem
+    status: kernel.Statx, target: str | None, name: str, file_system: FileSystem
 ) -> FileInformation:
     """The metadata of a directory entry that is not open; `status` is statx's with WANTED.
 
-    `target` is a path that leads to it; a symbolic link there is not followed.
+    `target` is a path that leads to it, where a symbolic link is not followed; None if it is known
+    to have no extended attributes.
     """
-    return _describe(status, _from_attributes(target, follow_symlinks=False), name, file_system)
+    kept = _NOTHING if target is None else _from_attributes(target, follow_symlinks=False)
+    return _describe(status, kept, name, file_system)

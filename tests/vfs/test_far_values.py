@@ -57,7 +57,7 @@ def test_a_file_of_extremes_is_listed_opened_and_closed(
 
     monkeypatch.setattr(kernel, "statx", odd)
     with root.open("", read=True, write=False) as top:
-        entry = vfs.entry(top, "odd")
+        entry = vfs.entries(top, ["odd"])[0]
     with stat_of(root, "odd") as file:
         opened = vfs.information(file)
     assert entry is not None

@@ -37,7 +37,7 @@ def told(root: vfs.Root, path: str) -> FileInformation:
         opened = vfs.information(file)
     parent, _, name = path.rpartition("/")
     with root.open(parent, read=True, write=False) as folder:
-        listed = vfs.entry(folder, name)
+        listed = vfs.entries(folder, [name])[0]
     assert listed is not None
     assert (listed.index_number, listed.volume_id) == (opened.index_number, opened.volume_id)
     return opened

@@ -200,7 +200,7 @@ class Files:
 
     def _root_shows(self, path: str) -> None:
         with self._root.open("", read=False, write=False) as folder:
-            known = vfs.entry(folder, path)
+            known = vfs.entries(folder, [path])[0]
         assert known is not None
         for number in DIRECTORY_CLASSES:
             pack_directory_entries(number, [(path, known, 0)], 65536)
