@@ -17,7 +17,7 @@ from smbd.memory import Holding, MemoryAccount
 from smbd.negotiated import Negotiated
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
-from smbd.protection import Buffer, check_signature, protect, seal
+from smbd.protection import Buffer, check_signature, protect, seal, seal_frame
 from smbd.request import HEADROOM, Reply, Request
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
@@ -284,11 +284,10 @@ class Connection:
             session_id,
             _NO_SIGNATURE,
         )
-        message = memoryview(frame)[4:]
         if sealed_for is not None:
-            self.emit(seal(sealed_for, [message]))
+            self.emit(seal_frame(sealed_for, frame))
         else:
-            frame[0:4] = len(message).to_bytes(4, "big")
+            frame[0:4] = (len(frame) - 4).to_bytes(4, "big")
             self.emit([frame])
 
     def tell_break(self, notification: Break) -> None:
@@ -301,7 +300,7 @@ class Connection:
         protect(request, reply)
         frame = reply.frame
         if request.sealed and request.session is not None:
-            return seal(request.session, [memoryview(frame)[4:]])
+            return seal_frame(request.session, frame)
         frame[0:4] = (len(frame) - 4).to_bytes(4, "big")
         return [frame]
 

@@ -133,8 +133,9 @@ class Reply:
 class Request:
     """One SMB2 request, checked as far as that needs no command.
 
-    `frame` is this message alone, header included, a view into the receive buffer (or of what
-    was sealed).  `refusal` is the status it is to be answered with in place of being carried out.
+    `frame` is this message alone, header included, a view into the receive buffer (or, read-only,
+    of what was unsealed from it).  `refusal` is the status it is to be answered with in place of
+    being carried out.
     """
 
     connection: ConnectionView
@@ -216,7 +217,7 @@ class Request:
         if 2 * len(self.frame) < self.kept:
             self.frame = memoryview(bytes(self.frame))
             return False
-        return not self.sealed
+        return not self.frame.readonly  # what was unsealed elsewhere is in an object of its own
 
     @property
     def kept(self) -> int:
