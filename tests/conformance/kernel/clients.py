@@ -1,14 +1,15 @@
 """Two Linux kernels mount one share and work in it at once; what each finds must be right.
 
-  python -m tests.conformance.kernel.clients                        fsx and stress, 10 s each
+  python -m tests.conformance.kernel.clients                        all loads, 10 s each
   python -m tests.conformance.kernel.clients fsx --seconds 600
   python -m tests.conformance.kernel.clients --second cache=loose   the second client's options
   python -m tests.conformance.kernel.clients --server samba
 
 fsx: the two take turns on the same files, by handles that they keep; each knows what it must read.
 stress: processes on both create, write, rename, link and remove at once, names of their own in
-common directories and, in one more, everybody's. At the end both clients and the disk must have the
-same. The exit status is 1 if anything is wrong.
+common directories and, in one more, everybody's.
+contest: the same few names of everybody's, all the time.
+At the end both clients and the disk must have the same. The exit status is 1 if anything is wrong.
 """
 
 import argparse
@@ -30,13 +31,13 @@ from .inside.tree import Tree, differences, tree
 from .meeting import Meeting
 from .rig import Mount, environment, job
 
-LOADS = ("fsx", "stress")
+LOADS = ("fsx", "stress", "contest")
 _BESIDES = 120  # seconds for the guests to come up, and to verify at the end
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the two clients do: fsx or stress, for so long, by so many processes of each."""
+    """What the two clients do: one of LOADS, for so long, by so many processes of each."""
 
     kind: str
     seconds: float
@@ -93,7 +94,7 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("loads", nargs="*", metavar="LOAD", choices=[*LOADS, []], help="fsx, stress (both)")
+    add("loads", nargs="*", metavar="LOAD", choices=[*LOADS, []], help="fsx, stress, contest (all)")
     add("--seconds", type=float, default=10, metavar="S", help="of each load (default: 10)")
     add("--vers", default="3.1.1", help="(default: 3.1.1)")
     add("--first", default="cache=strict", metavar="OPTIONS", help="(default: cache=strict)")

@@ -1,4 +1,4 @@
-"""One of two clients under load: `LOAD ME SEED PROCESSES`, with LOAD fsx or stress and ME 0 or 1.
+"""One of two clients under load: `LOAD ME SEED PROCESSES`, LOAD fsx, stress or contest, ME 0 or 1.
 
 It writes what its processes did, a line "ok LOAD" or "FAIL LOAD why", and what it finds below the
 load's folder at the end, as "tree JSON": {path: [kind, size, MD5]}.
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import NO_MOUNT, fsx, stress
@@ -32,16 +33,26 @@ def _fsx(folder: Path, me: int, seed: str, processes: int) -> list[Callable[[], 
     return [job(number) for number in range(processes)]
 
 
-def _stress(folder: Path, me: int, seed: str, processes: int) -> list[Callable[[], None]]:
+def _stress(
+    folder: Path, me: int, seed: str, processes: int, *, contest: bool = False
+) -> list[Callable[[], None]]:
     names = [f"{seed}w{guest}{number}" for guest in "01" for number in range(processes)]
 
     def job(name: str) -> Callable[[], None]:
         def run() -> None:
-            print(f"# {me}: stress {name}: {stress.play(folder, name, names)}", flush=True)
+            done = stress.play(folder, name, names, contest=contest)
+            print(f"# {me}: {folder.name} {name}: {done}", flush=True)
 
         return run
 
     return [job(name) for name in names if name.startswith(f"{seed}w{me}")]
+
+
+_LOADS: dict[str, Callable[[Path, int, str, int], list[Callable[[], None]]]] = {
+    "fsx": _fsx,
+    "stress": _stress,
+    "contest": partial(_stress, contest=True),
+}
 
 
 def main() -> int:
@@ -57,7 +68,7 @@ def main() -> int:
         return NO_MOUNT
     folder = MOUNT / load
     folder.mkdir(exist_ok=True)
-    jobs = (_fsx if load == "fsx" else _stress)(folder, me, seed, processes)
+    jobs = _LOADS[load](folder, me, seed, processes)
     report(load, lambda: at_once(*jobs))
     fresh()
     print("tree", json.dumps(tree(folder)), flush=True)

@@ -3,7 +3,7 @@
 Each process has names of its own in directories that all share, and knows what must be there. Some
 of its files stay under their names, and all others read these; the rest come and go. In one more
 directory everybody does anything: what must hold there is that both clients find at the end what
-the server has.
+the server has.  `contest` is that alone, on fewer names.
 """
 
 import errno
@@ -22,6 +22,7 @@ _DIRECTORIES = 4
 _NAMES = 24
 _STABLE = 4
 _CONTESTED = 12
+_FEW = 3
 _BLOCK = 16 << 10
 _AT_ONCE = 50  # operations between two looks at the clock, which all have in common
 # What another's operation at the same moment may make of one on a contested name.
@@ -34,8 +35,8 @@ _CONTEST = {
 class Stress:
     """One process's names, {path: content}; hard links share a content."""
 
-    def __init__(self, folder: Path, name: str, others: list[str]) -> None:
-        self._folder, self._name = folder, name
+    def __init__(self, folder: Path, name: str, others: list[str], contested: int) -> None:
+        self._folder, self._name, self._contested = folder, name, contested
         self._others = [other for other in others if other != name]
         self._random = random.Random(str(folder) + name)
         self._files: dict[Path, bytearray] = {}
@@ -49,10 +50,10 @@ class Stress:
         for number in range(_STABLE):
             self._create(self._stable(name, number))
 
-    def some(self) -> None:
+    def some(self, acts: "list[Callable[[Stress], None]]") -> None:
         """Do a few operations."""
         for _ in range(_AT_ONCE):
-            act = self._random.choice(_ACTS)
+            act = self._random.choice(acts)
             began = time.monotonic()
             try:
                 act(self)
@@ -216,7 +217,7 @@ class Stress:
 
     def contest(self) -> None:
         first, second = (
-            self._folder / "contested" / f"c{self._random.randrange(_CONTESTED)}" for _ in "12"
+            self._folder / "contested" / f"c{self._random.randrange(self._contested)}" for _ in "12"
         )
         acts: list[Callable[[], object]] = [
             lambda: first.write_bytes(self._data()),
@@ -248,12 +249,13 @@ _ACTS: list[Callable[[Stress], None]] = [
 ]  # fmt: skip
 
 
-def play(folder: Path, name: str, others: list[str]) -> str:
+def play(folder: Path, name: str, others: list[str], *, contest: bool = False) -> str:
     """Work until the meeting is over; return what was done, and what the contests met."""
-    stress = Stress(folder, name, others)
+    acts, names = ([Stress.contest], _FEW) if contest else (_ACTS, _CONTESTED)
+    stress = Stress(folder, name, others, names)
     with Arriving("stress") as meeting:
         while meeting.go_on():
-            stress.some()
+            stress.some(acts)
         os.sync()
         meeting.go_on()
         fresh()
