@@ -210,7 +210,6 @@ class Caching:
         if self.parked and self._end_parked():
             return
         if not self.is_breaking:
-            self._count_epoch()
             self._tell(kept, now)
 
     def acknowledge(self, state: int) -> int:
@@ -271,6 +270,13 @@ class Caching:
         self.owner = None  # in a cycle an Open would keep its share's folder, and so the disk
 
     def _tell(self, left: int, now: float) -> None:
+        """Each notification counts the epoch ([MS-SMB2] 3.3.4.7), also the next step of a break.
+
+        Windows does not count the steps.  But cifs.ko (6.1) does nothing on a notification whose
+        NewEpoch is no newer: it went on reading old data from its cache (3 plays of 3), or
+        acknowledged more than it was offered, and all waited for 35 s.
+        """
+        self._count_epoch()
         self.file.figures.breaks += 1
         told = self.teller.tell(Break(self, self.held, left, bool(self.held & (H | W))))
         if not told and not self.persistent:
