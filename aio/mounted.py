@@ -12,12 +12,13 @@ from aio.kernel import (
     STATX_MNT_ID,
     STATX_MNT_ID_UNIQUE,
     STATX_TYPE_AND_INODE,
+    Statx,
     file_system_type,
     identify,
     statx,
 )
 
-_WANTED = STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE
+SEEN = STATX_TYPE_AND_INODE | STATX_MNT_ID | STATX_MNT_ID_UNIQUE  # the mask of what a Look has
 _MOST_MOUNTS = 4096  # the table is emptied then
 
 
@@ -31,6 +32,12 @@ class Look(NamedTuple):
     unique: bool  # whether no later mount gets this number (Linux 6.8)
 
 
+def look_of(status: Statx) -> Look:
+    """The same of a statx that has asked for SEEN, and more maybe."""
+    unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
+    return Look(status.mode, status.dev, status.ino, status.mnt_id, unique)
+
+
 _types: dict[tuple[int, int], int] = {}  # (device, mount) -> statfs's f_type
 
 
@@ -42,9 +49,7 @@ def look_at(fd: int) -> Look:
 
 def look_for(path: str | os.PathLike[str]) -> Look:
     """Look at the file of a path.  The folders on the way may have to be read; OSError."""
-    status = statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=_WANTED)
-    unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
-    return Look(status.mode, status.dev, status.ino, status.mnt_id, unique)
+    return look_of(statx(os.fsencode(path), flags=AT_STATX_DONT_SYNC, mask=SEEN))
 
 
 def known_type(look: Look) -> int | None:

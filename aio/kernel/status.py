@@ -127,6 +127,8 @@ def unpack_statx(statuses: bytearray) -> Iterator[Statx]:
     return map(Statx._make, _STATX.iter_unpack(statuses))
 
 
+_new = tuple.__new__  # Statx._make counts the fields again, which takes as long as making it
+
 # Buffers not in use: wrapping one for cffi costs a quarter of the call, and since the call drops
 # the GIL two threads never share one.
 _buffers: list[tuple[bytearray, Any]] = []
@@ -148,7 +150,7 @@ def statx(
     name = path if isinstance(path, bytes) else os.fsencode(path)
     if fill_statx(dir_fd, name, flags, mask, pointer):
         check(-1, path)
-    found = Statx._make(_STATX.unpack(out))
+    found = _new(Statx, _STATX.unpack(out))
     _buffers.append((out, pointer))
     return found
 

@@ -38,6 +38,7 @@ class File:
         "path",
         "readable",
         "root",
+        "seen",
         "target",
         "writable",
     )
@@ -58,6 +59,8 @@ class File:
         self.crossed = False  # a symbolic link was on the way
         self.created_in: tuple[int, int] | None = None  # the identity of the directory
         self.is_symlink = False  # the name by which it was opened is a symbolic link
+        # How the kernel has described it as it was opened, until `examine` has taken that.
+        self.seen: kernel.Statx | None = None
         self.fd = fd
         self.is_directory = stat.S_ISDIR(look.st_mode)
         self.device = look.st_dev

@@ -101,9 +101,12 @@ def _of_stream(known: FileInformation, file: File) -> FileInformation:
 
 
 def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
-    """`information`, and the descriptor that is stored with the file, if there is one; OSError."""
+    """`information`, and the descriptor that is stored with the file, if there is one; OSError.
+
+    Of a file that was opened this moment it is what the open has seen.
+    """
     of = file.described
-    status = _status(of.fd)
+    status, of.seen = of.seen or _status(of.fd), None
     kept = _from_attributes(of.target, follow_symlinks=True)
     descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
     known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))

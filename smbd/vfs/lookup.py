@@ -137,10 +137,11 @@ class Lookup:
         found = confine.find_cached(self.fd, path) if self.has_cache else None
         if found is None:
             return None
-        if found[1] and self._is_in_store(found[0]):
-            os.close(found[0])
+        fd, crossed = found
+        if crossed and self._is_in_store(fd):
+            os.close(fd)
             return None  # `find` refuses it
-        return Found(found[0], path, found[1])
+        return Found(fd, path, crossed)
 
     def is_symlink(self, path: str) -> bool:
         """Whether `path` itself names a symbolic link; OSError."""

@@ -12,11 +12,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
+from aio import kernel
 from aio.inodes import busy
-from aio.mounted import Look, look_at, look_for
+from aio.mounted import Look, look_at, look_for, look_of
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
-from smbd.vfs.blocking import open_may_wait
+from smbd.vfs.blocking import open_may_wait, shows_others
 from smbd.vfs.changes import (
     Entry,
     check_entry,
@@ -26,6 +27,7 @@ from smbd.vfs.changes import (
 )
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystems
+from smbd.vfs.information import WANTED
 from smbd.vfs.lookup import (
     Found,
     Lookup,
@@ -44,6 +46,8 @@ from smbd.wire.fscc import Volume
 _SLOW = 0.002
 # So often at most the loop looks whether something was mounted over a share.
 _SIGHT = 0.1
+# Of a local file nothing is known better than without asking.
+_AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
@@ -171,8 +175,12 @@ class Root:
         found = self.lookup.cached(path)
         if found is None:
             return None
-        with closed_on_error(found.fd):
-            look = look_at(found.fd)
+        try:
+            seen = kernel.statx(b"", dir_fd=found.fd, flags=_AS_KNOWN, mask=WANTED)
+        except BaseException:
+            os.close(found.fd)
+            raise
+        look = look_of(seen)
         known = self.file_systems.known(look.st_dev, look.mount)
         if known is None or open_may_wait(look, write=write):
             os.close(found.fd)
@@ -181,6 +189,8 @@ class Root:
             file = self._opened(found, look, read=read, write=write)
         except BlockingIOError:
             return None
+        if not shows_others(look):
+            file.seen = seen
         if monotonic() - began < _SLOW:
             self._pause = _FIRST_PAUSE
         else:
@@ -193,15 +203,18 @@ class Root:
         fd, path, crossed = found
         if not self.lookup.has_proc:
             read = True  # where metadata cannot be reached through O_PATH
-        with closed_on_error(fd):
+        opened = fd
+        try:
             is_symlink = crossed and self.lookup.is_symlink(path)
             write = _is_regular(look.st_mode) and write
             if write:
                 self.check_writable()
-            opened = fd
             if read or write:
                 flags = (os.O_RDWR if read else os.O_WRONLY) if write else os.O_RDONLY
                 opened = self.lookup.reopen(fd, path, flags, look, wait=False)
+        except BaseException:
+            os.close(fd)
+            raise
         if opened != fd:
             os.close(fd)
         file = File(self, path, opened, look, read=read, write=write)
@@ -387,6 +400,8 @@ def _is_regular(mode: int) -> bool:
 
     A FIFO would block its open and a device could do anything at all: they are not even tried.
     """
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+    if stat.S_ISREG(mode):
+        return True
+    if not stat.S_ISDIR(mode):
         raise NtError(NtStatus.ACCESS_DENIED)
-    return stat.S_ISREG(mode)
+    return False

@@ -8,6 +8,7 @@ import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from aio import mounted, open_engine
+from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
 from tests.commands.stage import on_stage
@@ -120,6 +121,23 @@ async def test_overlayfs_copies_up_in_a_worker(tmp_path, mock_clock, monkeypatch
         body = messages.create("known", access=access, disposition=OPEN)
         names, _ = await in_workers(stage, CREATE, body)
         assert bool(names) == waits
+
+
+@pytest.mark.parametrize(("kind", "trusts"), [(0xEF53, True), (OVERLAYFS, False)])
+async def test_what_an_open_has_seen_is_asked_again_where_it_may_be_of_yesterday(
+    tmp_path, mock_clock, monkeypatch, kind, trusts
+):
+    (tmp_path / "known").touch()
+    pretend(monkeypatch, tmp_path, kind)
+    async with on_stage(tmp_path) as stage:
+        if not stage.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        (tmp_path / "known").stat()
+        with stage.root.open_cached("known", read=True, write=False) as file:
+            assert (file.seen is not None) == trusts
+            (tmp_path / "known").write_bytes(b"data")
+            assert (vfs.examine(file)[0].end_of_file == 0) == trusts
+            assert vfs.examine(file)[0].end_of_file == 4
 
 
 async def test_a_time_that_a_handle_keeps_is_put_back_in_a_worker(tmp_path, mock_clock):
