@@ -25,10 +25,10 @@ STALL = 0.008
 _WAIT, _WAIT_A_BYTE = 0.0005, 0.5e-9
 # After a stall, writes stay away from the loop for this many times its length, so that stalls take
 # at most a twentieth of the loop's time however long the device is behind.
-_AWAY, _AWAY_AT_MOST = 20, 5.0
+AWAY, AWAY_AT_MOST = 20, 5.0
 # A file system that nobody has written to for so long may have been frozen since.  A writer that
 # does not pause so long never pays for a canary (85 us); within it, a freeze stops the loop.
-_QUIET = 0.02
+QUIET = 0.02
 # The look costs 25 us: a thousandth of the loop's time.
 _LOOK_AGAIN = 0.02
 _LOOK_AWAY = 0.05  # while it is close to the limit
@@ -68,7 +68,7 @@ class Gate:
         """Whether a write may be made in the loop, after `open_until`.  OSError: EBADF."""
         if now < self._away_until:
             return False
-        if now - self.quick_at > _QUIET:
+        if now - self.quick_at > QUIET:
             if not (self._flying or self._stalled):
                 self._send_canary(fd)
             return False
@@ -97,7 +97,7 @@ class Gate:
             return False
         self._waited.clear()
         self._stalled = True
-        self._away_until = now + min(_AWAY * waited, _AWAY_AT_MOST)
+        self._away_until = now + min(AWAY * waited, AWAY_AT_MOST)
         self.open_until = 0.0
         return True
 

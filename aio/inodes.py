@@ -16,28 +16,44 @@ from weakref import WeakValueDictionary
 class Inode:
     """The calls at work on one file, away from the loop; any thread may count."""
 
-    __slots__ = ("__weakref__", "exclusive", "working")
+    __slots__ = ("__weakref__", "_device", "exclusive", "working")
 
-    def __init__(self) -> None:
+    def __init__(self, device: int) -> None:
+        self._device = device
         self.exclusive = 0  # calls that may keep readers out
         self.working = 0  # those, and calls that may keep writers alone out
 
     @contextmanager
-    def at_work(self, *, exclusive: bool) -> Iterator[None]:
-        """Count a call for as long as it lasts."""
+    def at_work(self, *, exclusive: bool, strains: bool = False) -> Iterator[None]:
+        """Count a call for as long as it lasts; `strains`: see `is_strained`."""
         with _lock:
             self.exclusive += exclusive
             self.working += 1
+            if strains:
+                _strains[self._device] = _strains.get(self._device, 0) + 1
         try:
             yield
         finally:
             with _lock:
                 self.exclusive -= exclusive
                 self.working -= 1
+                if strains:
+                    _strains[self._device] -= 1
+                    if not _strains[self._device]:
+                        del _strains[self._device]
 
 
 _lock = threading.Lock()
 _inodes: WeakValueDictionary[tuple[int, int], Inode] = WeakValueDictionary()
+_strains: dict[int, int] = {}  # st_dev -> the calls at work there that strain it
+
+
+def is_strained(device: int) -> bool:
+    """Whether a call is at work, away from the loop, that keeps a file system's journal busy.
+
+    A flush, a copy, a truncation or an allocation: a change of names may wait until it is done.
+    """
+    return device in _strains
 
 
 def inode_of(device: int, number: int) -> Inode:
@@ -45,16 +61,17 @@ def inode_of(device: int, number: int) -> Inode:
     with _lock:
         inode = _inodes.get((device, number))
         if inode is None:
-            inode = _inodes[device, number] = Inode()
+            inode = _inodes[device, number] = Inode(device)
         return inode
 
 
 @contextmanager
-def busy(fd: int) -> Iterator[None]:
+def busy(fd: int, *, strains: bool = False) -> Iterator[None]:
     """While this lasts, in any thread, no engine tries this file in its loop.  OSError: EBADF.
 
-    For system calls on an open file that may hold its inode's lock for long.
+    For system calls on an open file that may hold its inode's lock for long, and maybe strain the
+    file system.
     """
     status = os.fstat(fd)
-    with inode_of(status.st_dev, status.st_ino).at_work(exclusive=True):
+    with inode_of(status.st_dev, status.st_ino).at_work(exclusive=True, strains=strains):
         yield

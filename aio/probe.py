@@ -273,7 +273,7 @@ class Probe:
         if file is None:
             await self._engine.fsync(fd)
             return
-        with file.inode.at_work(exclusive=True):
+        with file.inode.at_work(exclusive=True, strains=True):
             await self._engine.fsync(fd)
 
     def _known(self, fd: int) -> OpenFile | None:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter
 
 import trio
 
@@ -15,8 +16,9 @@ from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
-from smbd.state import REMOVED, Link, Open, Operation, modified
-from smbd.vfs.closes import close_may_wait
+from smbd.state import REMOVED, Change, Link, Open, Operation, modified
+from smbd.vfs import Place
+from smbd.vfs.closes import close_may_wait, place_of_small
 from smbd.waiting import begun
 from smbd.wall import wall
 from smbd.wire.change_notify import CompletionFilter
@@ -78,8 +80,54 @@ def close_at_once(service: Service, open_: Open) -> None:
         drop_open(service, open_)
     finally:
         if open_.leave():
-            open_.share.engine.detach(open_.file.fd)
-            open_.file.close()
+            _close_now(open_)
+
+
+def _close_now(open_: Open) -> None:
+    at_once, began = open_.file.at_once, perf_counter()
+    open_.share.engine.detach(open_.file.fd)
+    open_.file.close()
+    if at_once is not None:
+        at_once.made(began)
+
+
+def place_to_delete(service: Service, open_: Open) -> Place | None:
+    """Where the file of an Open is to be removed with it, if that waits for nothing; taken.
+
+    None for one that has more to it, or that others have in work.  OSError: EBADF.
+    """
+    link, file = open_.link, open_.file
+    if link is None or open_.users or open_.base is not None or link.streams:
+        return None
+    if open_.durable is not None and open_.durable.forget is not None:
+        return None
+    keepers = open_.cachings.keepers
+    if keepers and (len(keepers) > 1 or open_.caching not in keepers):
+        return None
+    if service.tables.files.has_open_streams(file) or service.tables.files.changes.meet(file):
+        return None
+    return place_of_small(file)
+
+
+def delete_at_once(service: Service, open_: Open, place: Place) -> None:
+    """Close an Open, and remove its file, of which it is the last open.  OSError as `end_open`."""
+    file, files = open_.file, service.tables.files
+    open_.use()
+    try:
+        link = drop_open(service, open_)
+        assert link is not None, "it goes with its last open"
+        change = files.changes.begin([file.identity], paths=(file.absolute_path,))
+        assert isinstance(change, Change), "nothing was in its way"
+        with change:
+            try:
+                with contextlib.suppress(NtError, OSError):
+                    place.remove_at_once()
+                    service.tables.changed(open_, REMOVED, service.clock())
+            finally:
+                files.forget(link)
+    finally:
+        if open_.leave():
+            _close_now(open_)
 
 
 def _may_wait(open_: Open) -> bool:
@@ -118,10 +166,13 @@ def _close_file(open_: Open) -> None:
         write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
     if open_.durable is not None and open_.durable.forget is not None:
         open_.durable.forget()
+    at_once, began = open_.file.at_once, perf_counter()
     try:
         open_.file.settle()
     finally:
         open_.file.close()
+    if at_once is not None:
+        at_once.returned(began)
 
 
 async def close_unused(open_: Open) -> None:

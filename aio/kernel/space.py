@@ -17,7 +17,7 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     EINTR is retried: allocating large ranges can be interrupted.  It counts as work on
     the file (aio.inodes).
     """
-    with busy(fd):
+    with busy(fd, strains=True):
         while True:
             try:
                 check(libc.fallocate(fd, mode, offset, length))

@@ -2,7 +2,14 @@
 
 import contextlib
 
-from smbd.closing import close_at_once, close_descriptor, closes_at_once, end_open
+from smbd.closing import (
+    close_at_once,
+    close_descriptor,
+    closes_at_once,
+    delete_at_once,
+    end_open,
+    place_to_delete,
+)
 from smbd.commands.caching import await_handles
 from smbd.commands.write_time import restore
 from smbd.ntstatus import NtError, NtStatus
@@ -18,12 +25,27 @@ def try_now(request: Request) -> Reply | None:
     message = parse_close_request(request.frame)
     open_ = request.find_open(message)
     asked = message.flags & CloseFlags.POSTQUERY_ATTRIB
+    if request.tables.files.goes_with(open_):
+        return _delete_now(request, open_, asked=bool(asked))
     if open_.delete_on_close and open_.cachings.keepers:
         return None
     if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
         return None
     known = information(open_.file) if asked else None
     close_at_once(request.service, open_)
+    return Reply(pack_close_response(known))
+
+
+def _delete_now(request: Request, open_: Open, *, asked: bool) -> Reply | None:
+    """Delete a small file with its last open, if that waits for nothing."""
+    place = place_to_delete(request.service, open_)
+    if place is None:
+        return None
+    with place:
+        if asked and open_.kept_write_time is not None:
+            return None
+        known = information(open_.file) if asked else None
+        delete_at_once(request.service, open_, place)
     return Reply(pack_close_response(known))
 
 

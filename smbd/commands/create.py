@@ -17,8 +17,10 @@ from smbd.commands.durable import (
 from smbd.commands.durable import answers as durability_answers
 from smbd.commands.entering import check_limits, enter, entered, leased_by
 from smbd.commands.leases import opened
+from smbd.commands.making import make_now
 from smbd.fsa import security
 from smbd.fsa.opening import (
+    CREATES,
     TRUNCATES,
     Found,
     Wanted,
@@ -59,6 +61,7 @@ _NO_ACCESS = 0x0CE0FE00  # [MS-FSA] 2.1.5.1: rights that there are not
 _TRIES = 100
 # What opens an existing file as it is, and nothing else.
 _OPENS = (CreateDisposition.OPEN, CreateDisposition.OPEN_IF)
+_AT_ONCE = CREATES | {*_OPENS}
 
 
 def try_now(request: Request) -> Reply | None:
@@ -69,11 +72,17 @@ def try_now(request: Request) -> Reply | None:
         again = reopening.at_once(request, message, durability)
         if again is not None or durability.reconnect is not None:
             return again
-    if message.create_disposition not in _OPENS or waits(request, durability):
+    disposition = message.create_disposition
+    if disposition not in _AT_ONCE or waits(request, durability):
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    entered_ = _enter_cached(request, message, asked)
+    wanted = _wanted(request, message, asked)
+    entered_ = None
+    if disposition in _OPENS:
+        entered_ = _enter_cached(request, message, asked, wanted)
+    if entered_ is None and disposition in CREATES:
+        entered_ = make_now(request, message, asked, wanted)
     if entered_ is None:
         return None
     open_, found = entered_
@@ -83,10 +92,10 @@ def try_now(request: Request) -> Reply | None:
 
 
 def _enter_cached(
-    request: Request, message: CreateRequest, asked: Asked
+    request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
 ) -> tuple[Open, Found] | None:
     """The Open of what the kernel has in its caches; None if that, or others, may have to wait."""
-    wanted, root = _wanted(request, message, asked), request.live_root()
+    root = request.live_root()
     if wanted.stream:
         return None  # its content has to be brought first
     files = request.tables.files

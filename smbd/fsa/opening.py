@@ -11,7 +11,7 @@ from typing import TypeVar
 from smbd import vfs
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Root, acl
+from smbd.vfs import File, Place, Root, acl
 from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
@@ -38,6 +38,8 @@ CREATES = frozenset(
         CreateDisposition.OVERWRITE_IF,
     )
 )
+# Extended attributes that the loop gives a new file: few, and short ones.
+_FEW_EAS, _SMALL = 4, 4096
 # Between "not there" and "there already" another process may make or remove the name: a loop that
 # goes round more often than this has met an attacker, not a race.
 _TRIES = 100
@@ -60,6 +62,11 @@ class Wanted:
     eas: Sequence[ExtendedAttribute] = ()  # ExtA
     allocation: int = 0  # AlSi
     made_refusal: int = 0  # the status of a CREATE that would have to make the file
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether a directory is wanted."""
+        return bool(self.options & CreateOptions.DIRECTORY_FILE)
 
     @property
     def truncates(self) -> bool:
@@ -218,23 +225,58 @@ def grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
 
 def create(root: Root, wanted: Wanted) -> Found:
     """Make what is not there; NtError(OBJECT_NAME_COLLISION) if it is.  Blocks."""
+    _check_making(wanted)
+    with root.place(wanted.path) as place:
+        granted, descriptor = _rights_of_new(place, wanted)
+        file = place.create(directory=wanted.is_directory)
+    return _made(file, wanted, granted, descriptor)
+
+
+def place_at_once(root: Root, wanted: Wanted) -> Place | None:
+    """Where the event loop may make what is not there now; None if a worker is to."""
+    if (
+        wanted.allocation
+        or len(wanted.eas) > _FEW_EAS
+        or sum(len(ea.value) for ea in wanted.eas) > _SMALL
+    ):
+        return None
+    return root.place_at_once(wanted.path)
+
+
+def create_at_once(place: Place, wanted: Wanted) -> Found | None:
+    """As `create`, without waiting; None if it is there already, or its directory is to be read."""
+    _check_making(wanted)
+    granted, descriptor = _rights_of_new(place, wanted)
+    file = place.create_at_once(directory=wanted.is_directory)
+    return None if file is None else _made(file, wanted, granted, descriptor)
+
+
+def _check_making(wanted: Wanted) -> None:
     readonly = wanted.attributes & FileAttribute.READONLY
     if readonly and wanted.options & CreateOptions.DELETE_ON_CLOSE:
         raise NtError(NtStatus.CANNOT_DELETE)
-    directory = bool(wanted.options & CreateOptions.DIRECTORY_FILE)
-    above = rights.of_folder(root, wanted.path)
-    needed = Access.FILE_ADD_SUBDIRECTORY if directory else Access.FILE_ADD_FILE
+
+
+def _rights_of_new(place: Place, wanted: Wanted) -> tuple[int, SecurityDescriptor | None]:
+    """What the CREATE is granted, and the descriptor of the new file."""
+    above = acl.load(place.directory)
+    needed = Access.FILE_ADD_SUBDIRECTORY if wanted.is_directory else Access.FILE_ADD_FILE
     in_folder = FILE_ALL_ACCESS if above is None else acl.allowed(above, wanted.token)
     if not in_folder & wanted.share_maximum & needed:
         raise NtError(NtStatus.ACCESS_DENIED)
-    descriptor = acl.of_new(above, wanted.security, wanted.token, directory=directory)
+    descriptor = acl.of_new(above, wanted.security, wanted.token, directory=wanted.is_directory)
     # The client that makes a file gets all access that it asks for, whatever others will get.
-    granted = grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum)
-    file = root.create(wanted.path, directory)
-    found = Found(file, CreateAction.CREATED, vfs.information(file), granted, FILE_ALL_ACCESS)
+    return grant(wanted, FILE_ALL_ACCESS & wanted.share_maximum), descriptor
+
+
+def _made(file: File, wanted: Wanted, granted: int, descriptor: SecurityDescriptor | None) -> Found:
+    """Give a new file what its CREATE came with; what fails is told where it can be removed."""
+    information = vfs.information_of_new(file)
+    found = Found(file, CreateAction.CREATED, information, granted, FILE_ALL_ACCESS)
     found.made = file
     try:
-        found.information = _equip(file, wanted, descriptor)
+        if _equip(file, wanted, descriptor):
+            found.information = vfs.information(file)
         if wanted.tells_maximum:
             everything = FILE_ALL_ACCESS & wanted.share_maximum
             found.maximal = rights.of(file, descriptor, wanted.token, everything)
@@ -243,8 +285,8 @@ def create(root: Root, wanted: Wanted) -> Found:
     return found
 
 
-def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) -> FileInformation:
-    """Give a new file what its CREATE came with."""
+def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) -> bool:
+    """Give a new file what its CREATE came with; whether that was anything."""
     # A new file is to be archived, and shows so without a record of its own.
     kept = wanted.attributes & vfs.SETTABLE_ATTRIBUTES & ~FileAttribute.ARCHIVE
     if kept:
@@ -252,12 +294,13 @@ def _equip(file: File, wanted: Wanted, descriptor: SecurityDescriptor | None) ->
         vfs.give_attributes(file, kept)
     if wanted.eas:
         vfs.set_eas(file, wanted.eas)
-    if wanted.allocation and not file.is_directory:
+    allocates = wanted.allocation and not file.is_directory
+    if allocates:
         vfs.allocate(file, wanted.allocation)
     if descriptor is not None:
         # Where there is no place for it the volume says so, and it is let be, as on Windows' FAT.
         acl.store(file, descriptor)
-    return vfs.information(file)
+    return bool(kept or wanted.eas or allocates or descriptor is not None)
 
 
 def truncate(file: File, wanted: Wanted) -> FileInformation:

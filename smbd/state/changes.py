@@ -154,6 +154,15 @@ class Changes:
             change = self._moving_above(file.absolute_path)
         return None if change is None else change.wait()
 
+    def hinders(self, directory: File) -> bool:
+        """Whether nothing may be made in a directory now: it is about to change, or one above."""
+        if not self._files:
+            return False
+        return (
+            directory.identity in self._files
+            or self._moving_above(directory.absolute_path + "/") is not None
+        )
+
     def ended_since(self, began: int, file: File) -> bool:
         """Whether a change of this file, or of a folder above it, has ended since a moment."""
         if self.moment == began:

@@ -20,6 +20,7 @@ from smbd.vfs.information import (
     examine,
     hidden_by_name,
     information,
+    information_of_new,
     ownership,
 )
 from smbd.vfs.listing import entries, find_name, is_empty, list_names
@@ -36,6 +37,7 @@ from smbd.vfs.names import (
     to_wire,
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
+from smbd.vfs.place import Place
 from smbd.vfs.root import Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
@@ -73,6 +75,7 @@ __all__ = [
     "Matcher",
     "MovedError",
     "Ownership",
+    "Place",
     "Root",
     "StreamFile",
     "Sweep",
@@ -95,6 +98,7 @@ __all__ = [
     "has_wildcards",
     "hidden_by_name",
     "information",
+    "information_of_new",
     "is_empty",
     "know_share",
     "list_eas",

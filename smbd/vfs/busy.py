@@ -26,6 +26,17 @@ def holds_inode(function: Callable[Concatenate[File, P], R]) -> Callable[Concate
     return counted
 
 
+def strains(function: Callable[Concatenate[File, P], R]) -> Callable[Concatenate[File, P], R]:
+    """The same for a call that may keep the journal of its file system busy as well."""
+
+    @wraps(function)
+    def counted(file: File, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with busy(file.fd, strains=True):
+            return function(file, *args, **kwargs)
+
+    return counted
+
+
 def changes_records(
     function: Callable[Concatenate[File, P], R],
 ) -> Callable[Concatenate[File, P], R]:

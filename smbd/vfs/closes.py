@@ -7,8 +7,14 @@ anew, and give back what they had set aside for it.  A file system of another ma
 """
 
 import os
+from time import perf_counter
 
 from smbd.vfs.file import File
+from smbd.vfs.information import BLOCK
+from smbd.vfs.place import Place
+
+# So much is freed, or its writing begun, in less time than a change of names takes.
+_SMALL = 1 << 20
 
 
 def close_may_wait(file: File, *, written: bool) -> bool:
@@ -16,7 +22,34 @@ def close_may_wait(file: File, *, written: bool) -> bool:
 
     OSError: EBADF.
     """
-    if written or file.asks_others:
+    if file.asks_others:
         return True
     # Of another process too, which may have removed it.  Here an fstat waits for nothing.
-    return not os.fstat(file.fd).st_nlink
+    status = os.fstat(file.fd)
+    if not written and status.st_nlink:
+        return False
+    at_once = file.at_once
+    return (
+        at_once is None
+        or status.st_blocks * BLOCK > _SMALL
+        or not at_once.admits(file.fd, perf_counter())
+    )
+
+
+def place_of_small(file: File) -> Place | None:
+    """The place of a small file, taken, where the loop may remove it now, and close it.
+
+    None if it is not the only name of it, or a worker is to look.
+    """
+    if file.asks_others or file.crossed or file.is_directory or file.stream is not None:
+        return None
+    status = os.fstat(file.fd)
+    if status.st_nlink != 1 or status.st_blocks * BLOCK > _SMALL:
+        return None
+    place = file.root.place_at_once(file.path)
+    if place is None:
+        return None
+    if place.holds(file):
+        return place
+    place.leave()
+    return None

@@ -18,7 +18,10 @@ def copy_range(source: File, target: File, start: int, target_start: int, length
     """
     if os.fstat(source.fd).st_size < start + length:
         return 0
-    with busy(source.fd), busy(target.fd):  # blocks are shared under the locks of both
+    with (
+        busy(source.fd),
+        busy(target.fd, strains=True),
+    ):  # blocks are shared under the locks of both
         return copy_between(source.fd, target.fd, start, target_start, length)
 
 

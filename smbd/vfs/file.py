@@ -5,7 +5,9 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from aio import kernel
+from aio.inodes import busy
 from aio.mounted import Look
+from smbd.vfs.at_once import AtOnce
 from smbd.vfs.blocking import asks_others
 from smbd.vfs.lookup import PROC_FDS, absolute_path_of
 from smbd.vfs.names import path_to_name
@@ -75,6 +77,11 @@ class File:
         return self.device, self.inode
 
     @property
+    def at_once(self) -> AtOnce | None:
+        """Whether the loop may change what belongs to it; None: never."""
+        return self.root.file_systems.at_once(self.device)
+
+    @property
     def key(self) -> Key:
         """What is equal for every open of the same data: (device, inode), or also a stream."""
         return self.device, self.inode
@@ -111,7 +118,8 @@ class File:
 
     def flush(self) -> None:
         """Have what was written on the disk.  Blocks; OSError."""
-        os.fsync(self.fd)
+        with busy(self.fd, strains=True):
+            os.fsync(self.fd)
 
     def remove(self) -> None:
         """Remove the name by which it was opened, or a stream.  Blocks; errors as Root.remove."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from aio import kernel
 from aio.mounted import Look, learn_type, look_at
+from smbd.vfs.at_once import AtOnce, at_once_on
 from smbd.vfs.lookup import absolute_path_of
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")  # blanks and backslashes in mountinfo
@@ -55,14 +56,21 @@ class FileSystems:
         self._own = self._make(0, b"")
         self.device = look_at(root).st_dev
         self._known: dict[tuple[int, int], FileSystem] = {}
+        self._at_once: dict[int, AtOnce | None] = {}
 
     def known(self, device: int, mount: int) -> FileSystem | None:
         """The one of these numbers, if it was met before.  Waits for nothing."""
         return self._own if device == self.device else self._known.get((device, mount))
 
+    def at_once(self, device: int) -> AtOnce | None:
+        """Whether the loop may change something there; None: never, or not as far as is known."""
+        return self._at_once.get(device)
+
     def learn(self, fd: int, look: Look) -> FileSystem:
         """The one that an open file is on.  May wait; OSError."""
         kind = learn_type(fd, look)
+        if look.st_dev not in self._at_once:
+            self._at_once[look.st_dev] = at_once_on(look.st_dev, kind)
         found = self.known(look.st_dev, look.mount) if look.unique else None
         if found is None:
             found = self._own if look.st_dev == self.device else self._identify(fd, look, kind)

@@ -34,6 +34,9 @@ _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
 _READ_AT_ONCE = 1024
+# Directories that the loop reads again itself: of so many bytes (1,000 names or so), if a scan took
+# so many seconds, and was so lately that the kernel has it in its caches still.
+_SMALL, _SHORT_SCAN, _LATELY = 65_536, 0.001, 1.0
 
 
 class DirectoryIndex:
@@ -41,7 +44,9 @@ class DirectoryIndex:
 
     __slots__ = (
         "_doubted_at",
+        "_is_small",
         "_names",
+        "_read_at",
         "_scan_seconds",
         "_version",
         "counted",
@@ -59,6 +64,8 @@ class DirectoryIndex:
         self._version = (0, 0)
         self._doubted_at = math.inf
         self._scan_seconds = 0.0
+        self._read_at = -math.inf
+        self._is_small = False  # whether to read it again takes no time
 
     @property
     def size(self) -> int:
@@ -95,25 +102,47 @@ class DirectoryIndex:
             self._names.remove(name)
             self._follow()
 
-    def check(self) -> None:
-        """Forget names that others have changed: to be called before a change of our own."""
-        if self._names is not None and not self._is_current():
+    def is_free_now(self, name: str) -> bool:
+        """Whether it is known, without long work, that a client means no entry by it.
+
+        A small directory that was read lately is read again.
+        """
+        if self._names is None and self._is_small:
+            self._refresh()
+        names = self._names
+        return (
+            names is not None
+            and names.has_room
+            and not names.equal(name)
+            and not could_be_short(name)
+        )
+
+    def begin(self, fd: int, status: os.stat_result) -> None:
+        """The holder has the directory open as `fd`: forget names that others have changed."""
+        self.fd = fd
+        self._is_small = (
+            status.st_size <= _SMALL
+            and self._scan_seconds <= _SHORT_SCAN
+            and time.monotonic() < self._read_at + _LATELY
+        )
+        if self._names is not None and not self._is_current(status):
             self._names = None
 
-    def _is_current(self) -> bool:
-        return self._version == _version(self.fd) and time.monotonic() < self._doubted_at
+    def _is_current(self, status: os.stat_result) -> bool:
+        return self._version == _version(status) and time.monotonic() < self._doubted_at
 
     def _follow(self) -> None:
-        self._version = _version(self.fd)
+        self._version = _version(os.fstat(self.fd))
         self._doubted_at = min(self._doubted_at, self._next_doubt())
 
     def _next_doubt(self) -> float:
         return time.monotonic() + max(_DOUBT_SECONDS, _DOUBT_SCANS * self._scan_seconds)
 
     def _refresh(self) -> None:
-        if self._names is not None and self._is_current():
-            return
-        self._names = None
+        if self._names is not None:
+            if self._is_current(os.fstat(self.fd)):
+                return
+            self._names = None
         began = time.monotonic()
         began_ns = time.time_ns()
         try:
@@ -121,19 +150,19 @@ class DirectoryIndex:
         except PermissionError:
             return
         try:
-            version = _version(self.fd)
+            version = _version(os.fstat(readable))
             names = _read(readable)
         finally:
             os.close(readable)
         self._names = names
         self._version = version
+        self._read_at = began
         self._scan_seconds = time.monotonic() - began
         settled = began_ns - version[1] > _TICK_NS  # mtime can be set to anything
         self._doubted_at = math.inf if settled else self._next_doubt()
 
 
-def _version(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
+def _version(status: os.stat_result) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -157,54 +186,83 @@ class Index:
     @contextmanager
     def of(self, fd: int) -> Iterator[DirectoryIndex]:
         """The directory open as `fd`, for this thread alone."""
-        with self.of_both(fd, fd) as (index, _):
-            yield index
+        status = os.fstat(fd)
+        index = self._take(status)
+        try:
+            with index.lock:
+                index.begin(fd, status)
+                yield index
+        finally:
+            self._give_back(index)
 
     @contextmanager
     def of_both(self, one: int, other: int) -> Iterator[tuple[DirectoryIndex, DirectoryIndex]]:
         """Two directories (maybe the same) for this thread alone; all threads lock in one order."""
-        keys = [_key(one), _key(other)]
-        indexes = [self._take(key) for key in keys]
-        ordered = sorted(zip(keys, indexes, (one, other), strict=True), key=lambda item: item[0])
-        try:
-            with ordered[0][1].lock, ordered[1][1].lock:
-                for _, index, fd in ordered:
-                    index.fd = fd
-                    index.check()
-                yield indexes[0], indexes[1]
-        finally:
-            self._give_back(indexes)
+        some = [(_key(status), fd, status) for fd in (one, other) for status in [os.fstat(fd)]]
+        first, second = sorted(some, key=lambda item: item[0])
+        with self.of(first[1]) as lower, self.of(second[1]) as upper:
+            yield (lower, upper) if first is some[0] else (upper, lower)
 
-    def _take(self, key: tuple[int, int]) -> DirectoryIndex:
-        with self._lock:
-            index = self._directories.get(key)
-            if index is None:
-                index = self._directories[key] = DirectoryIndex()
+    def take_now(self, fd: int) -> DirectoryIndex | None:
+        """As `of`, for a caller that cannot wait, until `give_back_now`; None if others have it."""
+        status = os.fstat(fd)
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            index = self._entered(status)
+            if not index.lock.acquire(blocking=False):
+                return None
             index.users += 1
-            self._directories.move_to_end(key)
+        finally:
+            self._lock.release()
+        index.begin(fd, status)
+        return index
+
+    def give_back_now(self, index: DirectoryIndex) -> None:
+        """The caller of `take_now` is done; what is too much the next worker drops."""
+        index.lock.release()
+        with self._lock:
+            self._leave(index)
+
+    def _take(self, status: os.stat_result) -> DirectoryIndex:
+        with self._lock:
+            index = self._entered(status)
+            index.users += 1
             return index
 
-    def _give_back(self, indexes: list[DirectoryIndex]) -> None:
+    def _entered(self, status: os.stat_result) -> DirectoryIndex:
+        key = _key(status)
+        index = self._directories.get(key)
+        if index is None:
+            index = self._directories[key] = DirectoryIndex()
+        self._directories.move_to_end(key)
+        return index
+
+    def _give_back(self, index: DirectoryIndex) -> None:
         with self._lock:
-            for index in indexes:
-                index.users -= 1
-                size = index.size
-                self._size += size - index.counted
-                index.counted = size
+            self._leave(index)
             if self._size > self._maximum:
                 self._drop_oldest()
 
+    def _leave(self, index: DirectoryIndex) -> None:
+        index.users -= 1
+        size = index.size
+        self._size += size - index.counted
+        index.counted = size
+
     def _drop_oldest(self) -> None:
-        *older, _last = self._directories.items()
-        for key, index in older:
+        last = next(reversed(self._directories))
+        dropped: list[tuple[int, int]] = []
+        for key, index in self._directories.items():
             # One in use stays: its holder's change would be unseen by a second index of it.
-            if not index.users:
+            if not index.users and key != last:
                 self._size -= index.counted
-                del self._directories[key]
+                dropped.append(key)
             if self._size <= self._maximum:
-                return
+                break
+        for key in dropped:
+            del self._directories[key]
 
 
-def _key(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
+def _key(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino

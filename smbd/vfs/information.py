@@ -91,6 +91,12 @@ def information(file: File) -> FileInformation:
     return known if of is file else _of_stream(known, file)
 
 
+def information_of_new(file: File) -> FileInformation:
+    """The metadata of a file or directory that was just made: it has no records yet; OSError."""
+    status = _status(file.fd)
+    return _describe(status, _NOTHING, file.path.rpartition("/")[2], _file_system(file, status))
+
+
 def _of_stream(known: FileInformation, file: File) -> FileInformation:
     """[MS-FSA] 2.1.5.12: a stream's are its size and allocation, and it is no directory."""
     status = os.fstat(file.fd)

@@ -158,15 +158,15 @@ class Lookup:
             return self._found(path)
         except (FileNotFoundError, NotADirectoryError):
             parent, _, name = path.rpartition("/")
-        found = self._find_component(self._find_directory(parent), name)
+        found = self._find_component(self.find_directory(parent), name)
         if found is None:
             raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
         return found
 
     @contextlib.contextmanager
     def directory(self, path: str) -> Iterator[tuple[int, str]]:
-        """As `find`, for the length of a block and for a parent: OBJECT_PATH_NOT_FOUND if none."""
-        found = self._find_directory(path)
+        """The same for the length of a block."""
+        found = self.find_directory(path)
         with closed_after(found.fd):
             yield found.fd, found.path
 
@@ -174,8 +174,11 @@ class Lookup:
         fd, crossed = self._exact(path)
         return Found(fd, path, crossed)
 
-    def _find_directory(self, path: str) -> Found:
-        """From the deepest part that is there as spelled, down by the directories' indexes."""
+    def find_directory(self, path: str) -> Found:
+        """As `find`, for a parent: OBJECT_PATH_NOT_FOUND if there is no such directory.
+
+        From the deepest part that is there as spelled, down by the directories' indexes.
+        """
         found, missing = self._deepest(path)
         while True:
             if not stat.S_ISDIR(os.fstat(found.fd).st_mode):

@@ -43,9 +43,14 @@ class NameSet:
         if name not in self._buckets[self._bucket(comparison_key(name))].split("/"):
             self._put_new([name])
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `make_room` has nothing to do."""
+        return self._count <= len(self._buckets) * _NAMES_A_BUCKET
+
     def make_room(self) -> None:
         """Have more buckets, if there are too few; long work, which `add` must not become."""
-        if self._count <= len(self._buckets) * _NAMES_A_BUCKET:
+        if self.has_room:
             return
         grown = NameSet()
         grown._buckets = [""] * (len(self._buckets) * _GROWTH)

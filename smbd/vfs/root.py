@@ -36,6 +36,7 @@ from smbd.vfs.lookup import (
     closed_on_error,
     join,
 )
+from smbd.vfs.place import Place, place_at_once, place_for
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
 
@@ -125,6 +126,15 @@ class Root:
         with closed_after(found):
             return look_at(found).mount != look_at(self.lookup.fd).mount
 
+    def is_seen(self, now: float) -> bool:
+        """Whether nothing is mounted over the directory, as far as the last look tells; `now` is
+        monotonic.  False may say nothing as well: it has to be looked for by a worker.
+        """
+        if now < self._look_again_at:
+            return True
+        self._look_again_at = now + _SIGHT
+        return not self._is_covered()
+
     def check_writable(self) -> None:
         """Raises NtError(ACCESS_DENIED) in a read-only share, as its maximal access says too."""
         if self.read_only:
@@ -168,11 +178,7 @@ class Root:
         began = monotonic()
         if began < self._cached_again_at or not self.lookup.has_proc:
             return None
-        if began >= self._look_again_at:
-            self._look_again_at = began + _SIGHT
-            if self._is_covered():
-                return None
-        found = self.lookup.cached(path)
+        found = self.lookup.cached(path) if self.is_seen(began) else None
         if found is None:
             return None
         try:
@@ -225,28 +231,24 @@ class Root:
     def create(self, path: str, directory: bool) -> File:
         """Make a file (open for reading and writing) or a directory (for reading), exclusively.
 
-        Raises NtError: OBJECT_NAME_COLLISION if the name is there in any spelling,
-        OBJECT_PATH_NOT_FOUND, ACCESS_DENIED in a read-only share; OSError.
+        Errors as Place.create says.
         """
         self.check_writable()
-        parent, _, name = path.rpartition("/")
-        if not name:
+        with self.place(path) as place:
+            return place.create(directory=directory)
+
+    def place(self, path: str) -> Place:
+        """Where a new file of that path would be.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.
+
+        At the path of the root itself there is no place: OBJECT_NAME_COLLISION.
+        """
+        if not path:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-        with (
-            self.lookup.directory(parent) as (parent_fd, parent),
-            self.lookup.index.of(parent_fd) as names,
-        ):
-            if names.find(name) is not None:
-                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-            fd = Entry(parent_fd, name).create(directory=directory)
-            names.added(name)
-            above = os.fstat(parent_fd)
-        with closed_on_error(fd):
-            look = look_at(fd)
-            self.file_systems.learn(fd, look)
-        file = File(self, join(parent, name), fd, look, read=True, write=not directory)
-        file.created_in = above.st_dev, above.st_ino
-        return file
+        return place_for(self, path)
+
+    def place_at_once(self, path: str) -> Place | None:
+        """The same without waiting, if the loop may make the file now; None if not."""
+        return place_at_once(self, path)
 
     def standing(self, path: str) -> tuple[int, int] | None:
         """(device, inode) of the entry that has a name, in any spelling; a symbolic link's own.

@@ -8,7 +8,7 @@ import os
 from aio import give_way, kernel
 from aio.mounted import look_at
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs.busy import holds_inode
+from smbd.vfs.busy import holds_inode, strains
 from smbd.vfs.file import File
 from smbd.vfs.information import BLOCK, information
 from smbd.vfs.lookup import closed_after
@@ -17,7 +17,7 @@ from smbd.wire.fscc import FileAttribute
 _ZEROS = bytes(1 << 20)
 
 
-@holds_inode
+@strains
 def set_end_of_file(file: File, end: int) -> None:
     """Make a file (open for writing) end at `end`; NtError(ACCESS_DENIED), OSError."""
     os.ftruncate(_writable(file), end)
@@ -50,7 +50,7 @@ def append(file: File, data: memoryview, offset: int) -> int:
     return done
 
 
-@holds_inode
+@strains
 def allocate(file: File, size: int) -> None:
     """Give a file (open for writing) `size` bytes of storage ([MS-FSA] 2.1.5.15.1).
 
@@ -69,7 +69,7 @@ def allocate(file: File, size: int) -> None:
         _allocate_ahead(fd, size, size - allocated)
 
 
-@holds_inode
+@strains
 def overwrite(file: File, allocation: int = 0) -> None:
     """Make a file (open for writing) empty, with `allocation` bytes of storage.
 
@@ -107,7 +107,7 @@ def _allocate_ahead(fd: int, size: int, missing: int) -> None:
             raise
 
 
-@holds_inode
+@strains
 def zero_range(file: File, start: int, beyond: int) -> None:
     """Make the bytes from `start` to `beyond` zeros; the end of file stays (FSCTL_SET_ZERO_DATA).
 
@@ -151,6 +151,7 @@ def allocated_ranges(file: File, start: int, length: int, limit: int) -> list[tu
     return ranges
 
 
+@strains
 def sync(file: File) -> None:
     """Everything of a file, or the entries of a directory, on the disk; OSError."""
     if file.readable or file.writable:

@@ -8,6 +8,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from unittest.mock import patch
 
 import outcome
 import trio
@@ -27,6 +28,7 @@ from smbd.share import Share
 from smbd.state import OpenTable, Tables
 from smbd.teardown import end_session
 from smbd.turns import Turn, Turns
+from smbd.vfs.at_once import AtOnce
 from tests.core import messages
 from tests.core.messages import CREATE, answers
 from tests.scripted import Peer
@@ -242,9 +244,24 @@ async def _until_handled(rest):
 
 
 @asynccontextmanager
-async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
-    """A stage; at its end nothing may be left of what was opened on it."""
+async def on_stage(path, engine=None, *, at_once=False) -> AsyncIterator[Stage]:
+    """A stage; at its end nothing may be left of what was opened on it.
+
+    `at_once`: whether the loop changes names and records itself, where it can; else workers do.
+    """
     stage = Stage(path, engine)
+    admits = patch.object(AtOnce, "admits", lambda *_: at_once)
+    with admits:
+        async with _played(stage):
+            yield stage
+    assert not list(stage.service.tables.opens)
+    assert not getattr(stage.engine, "attached", None)
+    assert not stage.service.tables.files._files
+    assert stage.wire.in_work == 0
+
+
+@asynccontextmanager
+async def _played(stage) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
@@ -252,7 +269,7 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
         nursery.start_soon(meet, stage.service.deadlines)
         nursery.start_soon(close_parked, stage.service)
         try:
-            yield stage
+            yield
         finally:
             nursery.cancel_scope.cancel()
             for one in getattr(stage.engine, "held", []) + stage.calls.held:
@@ -261,7 +278,3 @@ async def on_stage(path, engine=None) -> AsyncIterator[Stage]:
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)
     stage.root.close()
-    assert not list(stage.service.tables.opens)
-    assert not getattr(stage.engine, "attached", None)
-    assert not stage.service.tables.files._files
-    assert stage.wire.in_work == 0

@@ -4,9 +4,18 @@ import pytest
 
 from aio import mounted
 from smbd.vfs import Root
+from smbd.vfs.at_once import AtOnce
 from smbd.vfs.closes import close_may_wait
 
 NFS = 0x6969
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Whether the loop may change something now: a list of one."""
+    may = [False]
+    monkeypatch.setattr(AtOnce, "admits", lambda *_: may[0])
+    return may
 
 
 @pytest.fixture
@@ -28,6 +37,16 @@ def test_of_a_local_file_that_nobody_wrote_it_waits_for_nothing(root):
 
 def test_it_waits_for_the_blocks_of_a_file_that_anybody_has_removed(root):
     with opened(root) as file:
+        (root.path / "a").unlink()
+        assert close_may_wait(file, written=False)
+
+
+def test_the_loop_gives_up_little_itself_where_changes_are_quick(root, at_once):
+    at_once[0] = True
+    with opened(root) as file:
+        assert not close_may_wait(file, written=True)
+        (root.path / "a").write_bytes(bytes(2 << 20))
+        assert close_may_wait(file, written=True)
         (root.path / "a").unlink()
         assert close_may_wait(file, written=False)
 

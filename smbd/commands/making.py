@@ -1,0 +1,57 @@
+"""A CREATE of what is not there, in the turn of the loop that asks for it.
+
+Nothing comes between the look and the making, so nothing has to be reserved.
+"""
+
+import contextlib
+
+from smbd.commands.create_contexts import Asked
+from smbd.commands.entering import check_limits, enter
+from smbd.fsa.opening import Found, Wanted, create_at_once, place_at_once
+from smbd.ntstatus import NtError
+from smbd.request import Request
+from smbd.state import ADDED, Change, Open
+from smbd.vfs import Place, fold
+from smbd.wire.create import CreateRequest
+
+
+def make_now(
+    request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
+) -> tuple[Open, Found] | None:
+    """The Open of a file that was not there; None if it is, or to make it may have to wait."""
+    root, files = request.live_root(), request.tables.files
+    if wanted.stream or wanted.made_refusal:
+        return None
+    if files.queues and (root, fold(wanted.path)) in files.queues:
+        return None
+    check_limits(request)  # a CREATE that is refused should make no file
+    place = place_at_once(root, wanted)
+    if place is None:
+        return None
+    with place:
+        if files.changes.hinders(place.directory):
+            return None
+        found = create_at_once(place, wanted)
+        if found is None:
+            return None
+        try:
+            if found.failure is not None:
+                raise found.failure
+            open_ = enter(request, message, asked, found)
+            assert isinstance(open_, Open), "a new file is nobody's"
+        except BaseException:
+            _unmake(request, place, found)
+            raise
+    request.changed(open_, ADDED)
+    return open_, found
+
+
+def _unmake(request: Request, place: Place, found: Found) -> None:
+    """Remove a file that was made in this turn of the loop: it is nobody's yet."""
+    file = found.file
+    change = request.tables.files.changes.begin([file.identity], paths=(file.absolute_path,))
+    assert isinstance(change, Change), "nothing is under way in its folder"
+    with change, contextlib.suppress(NtError, OSError):
+        if place.holds(file):
+            place.remove_at_once(directory=file.is_directory)
+    file.close()

@@ -1,0 +1,140 @@
+"""Where a new file is to be: its directory, opened once for all that a CREATE wants of it."""
+
+import os
+from time import perf_counter
+from typing import TYPE_CHECKING, Self
+
+from aio.mounted import look_at
+from smbd.ntstatus import NtError, NtStatus
+from smbd.vfs.at_once import AtOnce
+from smbd.vfs.changes import Entry
+from smbd.vfs.file import File
+from smbd.vfs.index import DirectoryIndex
+from smbd.vfs.lookup import closed_on_error, join
+
+if TYPE_CHECKING:
+    from smbd.vfs.root import Root
+
+
+class Place:
+    """The directory that a name is to be in, open for as long as a block lasts, and the name."""
+
+    __slots__ = ("_at_once", "_began", "_names", "directory", "name")
+
+    def __init__(self, directory: File, name: str, at_once: AtOnce | None) -> None:
+        self.directory = directory
+        self.name = name
+        self._at_once = at_once
+        self._began = perf_counter()
+        self._names: DirectoryIndex | None = None  # taken by the loop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """End the block."""
+        if self._names is not None:
+            self.directory.root.lookup.index.give_back_now(self._names)
+            if self._at_once is not None:
+                self._at_once.made(self._began)
+        self.directory.close()
+
+    def create(self, *, directory: bool) -> File:
+        """Make a file (open for reading and writing) or a directory (for reading), exclusively.
+
+        Blocks.  Raises NtError: OBJECT_NAME_COLLISION if the name is there in any spelling,
+        OBJECT_PATH_NOT_FOUND, ACCESS_DENIED in a read-only share; OSError.
+        """
+        self.directory.root.check_writable()
+        if not self.name:
+            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        with self.directory.root.lookup.index.of(self.directory.fd) as names:
+            if names.find(self.name) is not None:
+                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+            began = perf_counter()
+            fd = self._make(names, directory=directory)
+        if self._at_once is not None:
+            self._at_once.returned(began)
+        return self._made(fd, directory=directory)
+
+    def take(self) -> bool:
+        """Have the loop alone change the directory until the block ends; False if it must wait."""
+        self._names = self.directory.root.lookup.index.take_now(self.directory.fd)
+        return self._names is not None
+
+    def create_at_once(self, *, directory: bool) -> File | None:
+        """As `create`, after `take`; None if the directory has to be read first."""
+        self.directory.root.check_writable()
+        names = self._names
+        if names is None or not names.is_free_now(self.name):
+            return None
+        return self._made(self._make(names, directory=directory), directory=directory)
+
+    def holds(self, file: File) -> bool:
+        """Whether the name is that of an open file, and of no other.  OSError."""
+        try:
+            status = Entry(self.directory.fd, self.name).status()
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == file.identity
+
+    def remove_at_once(self, *, directory: bool = False) -> None:
+        """Remove the name, after `take`; errors as Root.remove."""
+        self.directory.root.check_writable()
+        if directory:
+            os.rmdir(self.name, dir_fd=self.directory.fd)
+        else:
+            os.unlink(self.name, dir_fd=self.directory.fd)
+        if self._names is not None:
+            self._names.removed(self.name)
+
+    def _make(self, names: DirectoryIndex, *, directory: bool) -> int:
+        fd = Entry(self.directory.fd, self.name).create(directory=directory)
+        names.added(self.name)
+        return fd
+
+    def _made(self, fd: int, *, directory: bool) -> File:
+        root = self.directory.root
+        with closed_on_error(fd):
+            look = look_at(fd)
+            if root.file_systems.known(look.st_dev, look.mount) is None:
+                root.file_systems.learn(fd, look)
+        path = join(self.directory.path, self.name)
+        file = File(root, path, fd, look, read=True, write=not directory)
+        file.created_in = self.directory.identity
+        return file
+
+
+def place_for(root: "Root", path: str) -> Place:
+    """The place of a path.  Blocks; NtError(OBJECT_PATH_NOT_FOUND), OSError."""
+    parent, _, name = path.rpartition("/")
+    fd, parent, crossed = root.lookup.find_directory(parent)
+    with closed_on_error(fd):
+        look = look_at(fd)
+        root.file_systems.learn(fd, look)
+    directory = File(root, parent, fd, look, read=False, write=False)
+    directory.crossed = crossed
+    return Place(directory, name, root.file_systems.at_once(look.st_dev))
+
+
+def place_at_once(root: "Root", path: str) -> Place | None:
+    """The place of a path, taken, where the loop may change it now; None: see `place_for`."""
+    parent, _, name = path.rpartition("/")
+    began = perf_counter()
+    found = root.lookup.cached(parent) if name and root.is_seen(began) else None
+    if found is None:
+        return None
+    with closed_on_error(found.fd):
+        look = look_at(found.fd)
+        at_once = root.file_systems.at_once(look.st_dev)
+        directory = File(root, parent, found.fd, look, read=False, write=False)
+        if at_once is not None and directory.is_directory and at_once.admits(found.fd, began):
+            directory.crossed = found.crossed
+            place = Place(directory, name, at_once)
+            if place.take():
+                return place
+    os.close(found.fd)
+    return None

@@ -1,0 +1,157 @@
+"""New files, and deletions of small ones, that the loop carries out in their burst."""
+
+import os
+from struct import pack
+
+import pytest
+
+from smbd.ntstatus import NtStatus
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import CLOSE, CREATE, DELETE_ON_CLOSE, RELATED, WRITE
+
+CREATE_NEW, OPEN, OPEN_IF, OVERWRITE_IF = 2, 1, 3, 5
+DIRECTORY = 1
+# An EA that servers keep to themselves.
+REFUSED = [(b"ExtA", pack("<IBBH", 0, 0, 9, 1) + b"DOSATTRIB\0x")]
+
+
+def names(folder):
+    return sorted(one.name for one in folder.iterdir())
+
+
+async def known(stage, folder=""):
+    """A worker has read the folder."""
+    stage.ask(CREATE, messages.create(f"{folder}known", disposition=OPEN_IF))
+    file_id = (await stage.answer()).file_id
+    stage.ask(CLOSE, messages.close(file_id))
+    await stage.answer()
+    stage.calls.holding = True
+
+
+@pytest.mark.parametrize("disposition", [CREATE_NEW, OPEN_IF, OVERWRITE_IF])
+async def test_a_file_is_made_in_the_burst_that_asks_for_it(tmp_path, disposition):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        stage.ask(CREATE, messages.create("new", disposition=disposition))
+        assert len(stage.wire.frames) == 1
+        answer = await stage.answer()
+        assert answer.status == 0
+        assert int.from_bytes(answer.body[4:8], "little") == 2  # FILE_CREATED
+        assert (tmp_path / "new").exists()
+        assert not stage.calls.held
+
+
+async def test_a_file_is_made_and_deleted_in_one_burst(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        create = messages.create("new", disposition=CREATE_NEW, options=DELETE_ON_CLOSE)
+        previous = messages.PREVIOUS_FILE
+        parts = (CREATE, create), (CLOSE, messages.close(previous))
+        stage.burst(stage.peer.compound(*parts, flags=RELATED))
+        assert [one.status for one in await stage.answers()] == [0, 0]
+        assert not stage.calls.held
+        assert names(tmp_path) == ["known"]
+
+
+async def test_the_name_is_free_as_soon_as_it_is_removed(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        for spelling in ("new", "NEW", "New"):
+            create = messages.create(spelling, disposition=CREATE_NEW, options=DELETE_ON_CLOSE)
+            stage.ask(CREATE, create)
+            stage.ask(CLOSE, messages.close((await stage.answer()).file_id))
+            assert (await stage.answer()).status == 0
+        assert not stage.calls.held
+
+
+async def test_what_is_there_in_another_spelling_is_not_made_again(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        await stage.open("new", disposition=CREATE_NEW)
+        stage.calls.holding = False
+        stage.ask(CREATE, messages.create("NEW", disposition=CREATE_NEW))
+        assert (await stage.answer()).status == NtStatus.OBJECT_NAME_COLLISION
+        assert names(tmp_path) == ["known", "new"]
+
+
+async def test_a_file_that_cannot_get_what_it_came_with_is_gone_again(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        stage.ask(CREATE, messages.create("new", disposition=CREATE_NEW, contexts=REFUSED))
+        assert len(stage.wire.frames) == 1
+        assert (await stage.answer()).status != 0
+        stage.ask(CREATE, messages.create("new", disposition=CREATE_NEW))
+        assert (await stage.answer()).status == 0
+        assert not stage.calls.held
+
+
+async def test_nothing_is_left_in_a_folder_that_waits_for_its_deletion(tmp_path):
+    (tmp_path / "folder").mkdir()
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage, "folder\\")
+        stage.calls.holding = False
+        (tmp_path / "folder" / "known").unlink()
+        doomed = {"options": DIRECTORY | DELETE_ON_CLOSE, "disposition": OPEN, "access": 0x10000}
+        file_id = await stage.open("folder", **doomed)
+        await stage.open("folder", options=DIRECTORY, disposition=OPEN, access=0x80)
+        stage.ask(CLOSE, messages.close(file_id))  # now it waits for the other one
+        await stage.answer()
+        stage.calls.holding = False
+        stage.ask(CREATE, messages.create("folder\\new", disposition=CREATE_NEW))
+        assert (await stage.answer()).status == NtStatus.DELETE_PENDING
+        assert names(tmp_path / "folder") == []
+
+
+async def test_a_create_that_a_worker_has_just_opened_looks_again(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        create = messages.create("new", disposition=CREATE_NEW, options=DELETE_ON_CLOSE, share=7)
+        stage.ask(CREATE, create)
+        file_id = (await stage.answer()).file_id
+        stage.calls.early = True
+        # In a worker, since it is found in another spelling only.
+        stage.ask(CREATE, messages.create("NEW", disposition=OPEN, access=0x80))
+        assert await stage.answers() == []
+        stage.calls.holding = False
+        stage.ask(CLOSE, messages.close(file_id))
+        assert [one.command for one in await stage.answers()] == [CLOSE]
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == NtStatus.OBJECT_NAME_NOT_FOUND
+
+
+@pytest.mark.parametrize("what", ["large", "linked", "moved"])
+async def test_a_worker_removes_what_is_large_or_not_as_it_was(tmp_path, what):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        create = messages.create("new", disposition=CREATE_NEW, options=DELETE_ON_CLOSE)
+        stage.ask(CREATE, create)
+        file_id = (await stage.answer()).file_id
+        if what == "large":
+            (tmp_path / "new").write_bytes(bytes(2 << 20))
+        elif what == "linked":
+            os.link(tmp_path / "new", tmp_path / "other")
+        else:
+            (tmp_path / "new").rename(tmp_path / "moved")
+        stage.ask(CLOSE, messages.close(file_id))
+        assert await stage.answers() == []
+        assert [call.name for call in stage.calls.held] == ["remove"]
+        stage.calls.holding = False
+        stage.calls.held[0].finish()
+        assert (await stage.answer()).status == 0
+        assert not (tmp_path / "new").exists()
+
+
+async def test_a_file_that_is_in_use_is_removed_behind_that(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        create = messages.create("new", disposition=CREATE_NEW, options=DELETE_ON_CLOSE)
+        stage.ask(CREATE, create)
+        file_id = (await stage.answer()).file_id
+        stage.ask(WRITE, messages.write(file_id, b"data"))
+        await stage.answers()
+        stage.calls.holding = False
+        stage.ask(CLOSE, messages.close(file_id))
+        assert [one.command for one in await stage.answers()] == [CLOSE]
+        stage.engine.held[0].finish()
+        assert [one.command for one in await stage.answers()] == [WRITE]
