@@ -62,7 +62,7 @@ class Dispatch:
         self._connection = connection
         self._transport = transport
         self._nursery = nursery
-        self.interims = Interims(self._tell)
+        self.interims = Interims(self._tell, nursery.start_soon)
         self._most_in_work = connection.service.config.server.limits.requests
         self._ending = False
         self._idle = trio.Event()  # set when nothing is in work any more

@@ -1,11 +1,11 @@
 """When a request that takes long gets its interim response ([MS-SMB2] 3.3.4.2).
 
 One task a connection with two queues, instead of a timer a request: to start a task costs more
-than a read that misses the cache by a little.
+than a read that misses the cache by a little.  It ends when there has been nothing to do for a
+while, since a task takes 2.6 KB, and a connection may be idle for days.
 """
 
-from collections.abc import Callable
-from math import inf
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from weakref import WeakMethod
 
@@ -23,14 +23,24 @@ FOR_OTHERS_AFTER = 0.0005
 # so it is for requests that take longer than any disk that works.  0.1 s was enough for every
 # client tried.
 FOR_FILES_AFTER = 0.5
+_KEPT = 10.0  # seconds without any request
 _AT_ONCE = 64  # a client may have 1,000 requests that are due together, 10 us each
 
 
 class Interims:
     """The requests of one connection that a task works on, until they are answered."""
 
-    def __init__(self, tell: Callable[[Request, Answers], None]) -> None:
-        """`tell` sends the interim response, behind what the request's chain has answered."""
+    def __init__(
+        self,
+        tell: Callable[[Request, Answers], None],
+        start: Callable[[Callable[[], Awaitable[None]]], None],
+    ) -> None:
+        """`tell` sends the interim response, behind what the request's chain has answered.
+
+        `start` makes a task, which may be cancelled with the connection.
+        """
+        self._start = start
+        self._runs = False
         # Weak: its object has this one, and a cycle would wait for the garbage collection.
         self._tell = WeakMethod(tell)
         # In the order in which they are due.
@@ -47,25 +57,33 @@ class Interims:
         if not queue:
             self._earlier.set()
         queue[request] = trio.current_time() + delay, answers
+        if not self._runs:
+            self._runs = True
+            self._start(self._run)
 
     def end(self, request: Request) -> None:
         """It is answered, or never will be."""
         self._for_files.pop(request, None)
         self._for_others.pop(request, None)
 
-    async def run(self) -> None:
-        """Tell the client, whenever it is time to, until cancelled."""
-        while True:
-            with trio.move_on_at(self._due()):
-                self._earlier = trio.Event()
+    async def _run(self) -> None:
+        """Tell the client, whenever it is time to, until there is nothing more to tell."""
+        idle = False
+        while not idle:
+            due = self._due()
+            at = trio.current_time() + _KEPT if due is None else due
+            self._earlier = trio.Event()
+            with trio.move_on_at(at):
                 await self._earlier.wait()
+            idle = due is None and self._due() is None
             for queue in (self._for_others, self._for_files):
                 self._tell_those_due(queue)
+        self._runs = False
 
-    def _due(self) -> float:
-        """When the first one is due; inf if there is none."""
+    def _due(self) -> float | None:
+        """When the first one is due; None if there is none."""
         queues = (self._for_others, self._for_files)
-        return min((next(iter(one.values()))[0] for one in queues if one), default=inf)
+        return min((next(iter(one.values()))[0] for one in queues if one), default=None)
 
     def _tell_those_due(self, queue: dict[Request, tuple[float, Answers]]) -> None:
         """So many of them that the loop is not kept for long; `run` goes round for the others."""

@@ -50,6 +50,7 @@ class Transport:
         self, sock: socket.socket, memory: MemoryAccount, spare: SpareBuffers, turns: Turns
     ) -> None:
         self._sock = sock
+        self.nursery: trio.Nursery | None = None  # of the task that writes later
         self.turn = Turn(turns)
         self._spare = spare
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
@@ -62,7 +63,8 @@ class Transport:
         self._whole = trio.current_time()  # when a frame has come to its end, or none had begun
         self._handling = False  # frames lie in the receive buffer and are not handled yet
         self._waits_for_room = False  # nothing is read
-        self._blocked = trio.Event()  # set: the socket is full, write_later takes over
+        self._blocked = False  # the socket is full: _write_later goes on
+        self._writes_later = False  # that task runs
         self._progress = trio.Event()  # set when _unsent or _in_work went down
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
@@ -214,14 +216,17 @@ class Transport:
 
     def flush(self) -> None:
         """Send what the socket takes; the rest leaves when it takes more."""
-        if self._blocked.is_set():
+        if self._blocked:
             return
         try:
             while self._out:
                 self._sent(self._sock.sendmsg(self._out[:_IOV_MAX]))
         except BlockingIOError:
             self._full_since = trio.current_time()
-            self._blocked.set()
+            self._blocked = True
+            if self.nursery is not None and not self._writes_later:
+                self._writes_later = True
+                self.nursery.start_soon(self._write_later)
         except OSError:
             # The peer is gone.  The receiving side hears it too and ends the connection.
             self._out.clear()
@@ -250,19 +255,24 @@ class Transport:
         if isinstance(owner, bytearray):
             self._spare.give(owner)
 
-    async def write_later(self) -> None:
-        """Go on sending whenever a full socket takes more; one such task a connection."""
-        while True:
-            await self._blocked.wait()
-            await trio.lowlevel.wait_writable(self._sock)
-            self._blocked = trio.Event()
-            self.flush()
-            self._progress.set()
+    async def _write_later(self) -> None:
+        """Go on sending whenever the full socket takes more, until all has left.
+
+        One such task a connection at most, and none while its client takes all that it gets.
+        """
+        try:
+            while self._blocked:
+                await trio.lowlevel.wait_writable(self._sock)
+                self._blocked = False
+                self.flush()
+                self._progress.set()
+        finally:
+            self._writes_later = False
 
     @property
     def stalled_since(self) -> float:
         """When the peer last took something of the replies that wait for it; inf if none do."""
-        return self._full_since if self._blocked.is_set() else inf
+        return self._full_since if self._blocked else inf
 
     async def drain(self) -> None:
         """Wait until all replies have left."""

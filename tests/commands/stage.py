@@ -265,7 +265,6 @@ async def _played(stage) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
         stage.dispatch = Dispatch(stage.connection, stage.wire, nursery)
-        nursery.start_soon(stage.dispatch.interims.run)
         nursery.start_soon(meet, stage.service.deadlines)
         nursery.start_soon(close_parked, stage.service)
         try:

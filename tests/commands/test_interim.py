@@ -266,12 +266,11 @@ class Teller:
 
 async def test_of_many_that_are_due_together_some_are_told_of_in_a_turn_of_the_loop(mock_clock):
     teller = Teller()
-    interims = Interims(teller.tell)
-    for number in range(1000):
-        interims.begin(number, [], for_others=True)
     turns = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(interims.run)
+        interims = Interims(teller.tell, nursery.start_soon)
+        for number in range(1000):
+            interims.begin(number, [], for_others=True)
         await trio.testing.wait_all_tasks_blocked()
         mock_clock.jump(FOR_OTHERS_AFTER)
         while len(teller.told) < 1000:
@@ -281,3 +280,22 @@ async def test_of_many_that_are_due_together_some_are_told_of_in_a_turn_of_the_l
     turns.append(1000)
     assert max(later - earlier for earlier, later in pairwise(turns)) <= 128
     assert teller.told == list(range(1000))
+
+
+async def test_no_task_waits_for_the_requests_of_a_connection_that_has_none(autojump_clock):
+    teller = Teller()
+    async with trio.open_nursery() as nursery:
+        interims = Interims(teller.tell, nursery.start_soon)
+        assert not nursery.child_tasks
+        for number in range(2):
+            interims.begin(number, [], for_others=True)
+        assert len(nursery.child_tasks) == 1
+        await trio.sleep(1)
+        assert teller.told == [0, 1]
+        interims.begin(2, [], for_others=False)
+        interims.end(2)
+        await trio.sleep(60)
+        assert not nursery.child_tasks
+        interims.begin(3, [], for_others=False)
+        await trio.sleep(1)
+        assert teller.told == [0, 1, 3]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smbd.receiving import SMALL, USUAL, ReceiveBuffer
+from smbd.receiving import IDLE, SMALL, USUAL, ReceiveBuffer
 
 MIB = 1 << 20
 
@@ -99,7 +99,7 @@ def test_what_a_large_frame_needed_is_given_back_when_nothing_follows(buffer):
     buffer.keep(8 * MIB - 10, 0, pinned=False)
     assert buffer.size >= 8 * MIB
     buffer.settle()
-    assert buffer.size == SMALL
+    assert buffer.size == IDLE
     assert buffer.received == bytes(10)
 
 

@@ -15,6 +15,7 @@ from smbd.config import Limits
 from smbd.memory import LOCK as LOCKED
 from smbd.memory import OPEN, REPLY, TASK, WATCH
 from smbd.ntstatus import NtStatus
+from smbd.receiving import IDLE
 from tests.core import messages
 from tests.core.messages import (
     CHANGE_NOTIFY,
@@ -108,7 +109,7 @@ async def test_the_memory_of_a_large_frame_is_given_back_when_nothing_follows(tm
         assert transport._incoming.size >= 8 * MIB
         transport.last_frame -= 2  # seconds ago
         server.server.settle()
-        assert transport._incoming.size == 4 * KIB
+        assert transport._incoming.size == IDLE
         assert await client.works()
 
 
