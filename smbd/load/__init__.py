@@ -4,8 +4,8 @@ It knows none of the rooms of smbd: it measures as any client would.
 """
 
 from smbd.load.client import Group, LoadClient, Outcome
-from smbd.load.session import LoadError, Signing, Target
-from smbd.load.work import Offsets, Operation, Work, at_random, in_turn
+from smbd.load.session import LoadError, Session, Signing, Target
+from smbd.load.work import Offsets, Operation, Work, at_random, file_name, in_turn
 
 __all__ = [
     "Group",
@@ -14,9 +14,11 @@ __all__ = [
     "Offsets",
     "Operation",
     "Outcome",
+    "Session",
     "Signing",
     "Target",
     "Work",
     "at_random",
+    "file_name",
     "in_turn",
 ]

@@ -19,7 +19,7 @@ class Group:
     """Connections that do the same: each with `work.depth` requests in flight on one file."""
 
     work: Work
-    file: str  # in the share, with backslashes; it is made if it is missing
+    file: str  # in the share, with backslashes, made if it is missing; of no account to compounds
     connections: int = 1
 
 
@@ -62,23 +62,25 @@ class LoadClient:
         for _ in range(group.connections):
             session = Session(target, signing)
             self._sessions.append(session)
-            stream = Stream(session, session.open(group.file), group.work, order)
+            file = session.open(group.file) if group.work.places else b""
+            stream = Stream(session, file, group.work, order)
             streams.append(stream)
             self._streams[stream.fileno()] = stream
             self._epoll.register(stream.fileno(), select.EPOLLIN)
 
-    def run(self, seconds: float) -> list[Outcome]:
+    def run(self, seconds: float, *, once: bool = False) -> list[Outcome]:
         """Work for so long, then wait for the last replies; return the results of each group.
 
-        The time in which new offsets are made is not counted.  A run goes on with the offsets
-        where the one before it has left off.  LoadError if the server fails an operation, hangs
-        up, or says nothing any more.
+        `once`: or until the offsets of one group are used up.  Else they begin anew, and the time
+        in which new ones are made is not counted.  A run goes on with the offsets where the one
+        before it has left off.  LoadError if the server fails an operation, hangs up, or says
+        nothing any more.
         """
         for stream in self._streams.values():
             stream.reset()
         began = perf_counter()
         self._exchange(began + seconds)
-        while any(order.used_up for order, _ in self._groups):
+        while not once and any(order.used_up for order, _ in self._groups):
             paused = perf_counter()
             if paused >= began + seconds:
                 break

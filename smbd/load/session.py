@@ -5,26 +5,25 @@ nothing: impacket makes the tokens.
 """
 
 import hashlib
-import hmac
 import os
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
 
 from smbd.load.sealing import CIPHER, ClientSealer
+from smbd.load.signing import Signer, cmac, derived_key, gmac
 
 Signing = Literal["off", "gmac", "cmac", "sealed"]
 
-NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, READ, WRITE = 0, 1, 3, 5, 8, 9
+NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, CLOSE = 0, 1, 3, 5, 6
+READ, WRITE, QUERY_DIRECTORY, QUERY_INFO = 8, 9, 14, 16
 SUCCESS, PENDING = 0, 0x103
 END_OF_FILE, MORE_PROCESSING_REQUIRED = 0xC0000011, 0xC0000016
-SIGNED = 0x8
+_NO_MORE_FILES = 0x80000006
+RELATED, SIGNED = 0x4, 0x8
 # A server that says nothing for so many seconds does not answer: beyond the dirty limit and on a
 # slow disk a request may take a few.
 SILENCE = 30
@@ -48,9 +47,13 @@ _OFFERS: dict[Signing, list[int]] = {
     "cmac": [_CMAC],
     "sealed": [_GMAC, _CMAC],
 }
-_READ_WRITE = 0x0012019F
+_READ_WRITE, _LIST = 0x0012019F, 0x00100081
 _SHARE_ALL = 7
-_OPEN_IF = 3
+_OPEN, _OPEN_IF = 1, 3
+_DIRECTORY = 1
+_ALL_OF_BOTH_NAMES = 37  # FileIdBothDirectoryInformation: what a listing can tell, and clients ask
+_CREATE_BODY = struct.Struct("<HBBIQQIIIIIHHII")
+_ECHOED_CREDITS = 8192
 
 
 class LoadError(Exception):
@@ -66,41 +69,14 @@ class Target:
     user: str
     password: str = field(repr=False)
     host: str = "127.0.0.1"
+    logs_in: bool = True  # False: a floor, which answers READ and WRITE, and has one file
 
 
-class Signer(Protocol):
-    """Signs a request: the message from its header on, its signature zero."""
-
-    def __call__(self, message: bytes | bytearray | memoryview, message_id: int, /) -> bytes:
-        """The signature: 16 bytes."""
-
-
-def gmac(key: bytes) -> Signer:
-    """Return a signer by AES-128-GMAC ([MS-SMB2] 3.1.4.1): GCM with nothing to encipher."""
-    cipher = AESGCM(key)
-
-    def sign(message: bytes | bytearray | memoryview, message_id: int) -> bytes:
-        # 12 bytes of nonce: the message id, then flags, which are zero for a client's request.
-        return cipher.encrypt(struct.pack("<QI", message_id, 0), b"", message)
-
-    return sign
-
-
-def cmac(key: bytes) -> Signer:
-    """Return a signer by AES-128-CMAC, which a message's id has no part in."""
-
-    def sign(message: bytes | bytearray | memoryview, _message_id: int) -> bytes:
-        mac = CMAC(AES(key))
-        mac.update(bytes(message))
-        return mac.finalize()
-
-    return sign
-
-
-def derived_key(label: bytes, session_key: bytes, preauth_hash: bytes) -> bytes:
-    """Derive a 3.1.1 key of 128 bits ([MS-SMB2] 3.1.4.2): SP800-108, HMAC-SHA256, one block."""
-    message = struct.pack(">I", 1) + label + b"\0\0" + preauth_hash
-    return hmac.digest(session_key, message + struct.pack(">I", 128), "sha256")[:16]
+def create_body(name: str, access: int, disposition: int, options: int = 0) -> bytes:
+    """CREATE's body ([MS-SMB2] 2.2.13) without contexts; sharing with all."""
+    path = name.encode("utf-16-le")
+    fixed = (57, 0, 0, 2, 0, 0, access, 0x80, _SHARE_ALL, disposition, options, 120)
+    return _CREATE_BODY.pack(*fixed, len(path), 0, 0) + (path or b"\0\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +111,9 @@ class Session:
         self.signer: Signer | None = None
         self.sealer: ClientSealer | None = None
         self._preauth = bytes(64)
+        if not target.logs_in:
+            self.credits = _ECHOED_CREDITS
+            return
         try:
             self._log_in(self._negotiate())
         except BaseException:
@@ -147,11 +126,27 @@ class Session:
 
     def open(self, name: str) -> bytes:
         """Open a file, or create it, for reading and writing; return its FileId."""
-        path = name.encode("utf-16-le")
-        fields = (57, 0, 0, 2, 0, 0, _READ_WRITE, 0x80, _SHARE_ALL, _OPEN_IF, 0, 120)
-        body = struct.pack("<HBBIQQIIIIIHHII", *fields, len(path), 0, 0) + path
-        reply = self._call(CREATE, body + b"\0" * (not path))
-        return reply.message[128:144]
+        if not self.target.logs_in:
+            return bytes(16)
+        return self._create(name, _READ_WRITE, _OPEN_IF)
+
+    def _create(self, name: str, access: int, disposition: int, options: int = 0) -> bytes:
+        body = create_body(name, access, disposition, options)
+        return self._call(CREATE, body).message[128:144]
+
+    def listing(self, folder: str, asked: int = 65536) -> int:
+        """List a folder with all that a listing tells, `asked` bytes at once; bytes that came."""
+        file = self._create(folder, _LIST, _OPEN, _DIRECTORY)
+        star, came = "*".encode("utf-16-le"), 0
+        fixed = (33, _ALL_OF_BOTH_NAMES, 0, 0, file, 96, len(star), asked)
+        body = struct.pack("<HBBI16sHHI", *fixed) + star
+        charge = (asked - 1) // 65536 + 1
+        while (reply := self._call(QUERY_DIRECTORY, body, charge, None)).status == SUCCESS:
+            came += len(reply.message)
+        if reply.status != _NO_MORE_FILES:
+            raise LoadError(f"a listing was answered with {reply.status:#010x}")
+        self._call(CLOSE, struct.pack("<HHI16s", 24, 0, 0, file))
+        return came
 
     def write(self, file: bytes, offset: int, data: bytes) -> None:
         """Write at most 64 KiB."""
@@ -216,8 +211,10 @@ class Session:
         body = struct.pack("<HBBIIHHQ", 25, 0, 1, 0, 0, 88, len(token), 0) + token
         return self._call(SESSION_SETUP, body, status=status)
 
-    def _call(self, command: int, body: bytes, charge: int = 1, status: int = SUCCESS) -> Reply:
-        """Send a request and return its reply, which must have this status."""
+    def _call(
+        self, command: int, body: bytes, charge: int = 1, status: int | None = SUCCESS
+    ) -> Reply:
+        """Send a request and return its reply, which must have this status (None: any)."""
         message_id, self.message_id = self.message_id, self.message_id + max(charge, 1)
         flags = SIGNED if self.signer else 0
         fields = (b"\xfeSMB", 64, charge, 0, command, CREDITS_ASKED, flags, 0, message_id)
@@ -232,7 +229,7 @@ class Session:
         reply = self._receive()
         while reply.status == PENDING:
             reply = self._receive()
-        if reply.status != status:
+        if status not in {None, reply.status}:
             raise LoadError(f"command {command} was answered with status {reply.status:#010x}")
         if reply.status != SUCCESS or command == NEGOTIATE:  # the last SESSION_SETUP's is not in it
             self._hash(command, reply.message)

@@ -1,48 +1,33 @@
-"""One connection on the hot path: READs or WRITEs in flight, and when each was answered.
+"""One connection on the hot path: operations in flight, and when each was answered.
 
 It looks at no more of a reply than length, status, credits, message id and count: this process is
 to cost less than the server that it loads.  Signatures of replies are not verified: the server is
 measured, which signs them all the same.
 """
 
-import os
 from socket import MSG_DONTWAIT
 from struct import Struct
 from time import perf_counter
 
+from smbd.load.requests import Requests
 from smbd.load.sealing import SIZE as TRANSFORM_SIZE
 from smbd.load.session import (
     CLOSED,
-    CREDITS_ASKED,
     END_OF_FILE,
     FRAME,
-    HEADER,
     PENDING,
-    READ,
-    SIGNATURE_AT,
-    SIGNED,
     SILENT,
-    WRITE,
     LoadError,
     Session,
 )
 from smbd.load.work import Order, Work
 
-_CREDIT = 65536  # bytes of payload that one credit pays for
 _JOINED = 70000  # frames up to this size, with 64 KiB in them, leave in one send, as a burst
 _BURST = 1 << 16  # requests: more than any depth
 _BUFFER = 1 << 18
-_HEAD = FRAME.size + 72  # of a reply: up to the count that READ and WRITE have at the same place
-_SEALED_HEAD = TRANSFORM_SIZE + _HEAD
-_REPLY = Struct("<12xI2xH8xQ36xI")  # Status, Credit, MessageId, DataLength or Count
-_READ_BODY = Struct("<HBBIQ16sIIIHHB")
-_WRITE_BODY = Struct("<HHIQ16sIIHHI")
-# The fields that differ from one request to the next, beside the signature; all else is packed
-# once.
-_U64 = Struct("<Q")
-_MESSAGE_ID_AT = FRAME.size + 24
-_OFFSET_AT = FRAME.size + HEADER.size + 8  # in READ and WRITE alike
-_NO_SIGNATURE = bytes(16)
+# Of a reply's header: Status, Credit, NextCommand, MessageId; and the count that READ and WRITE
+# have at the same place, DataLength or Count.
+_REPLY = Struct("<8xI2xH4xIQ36xI")
 
 
 class Stream:
@@ -55,16 +40,17 @@ class Stream:
     def __init__(self, session: Session, file: bytes, work: Work, order: Order) -> None:
         self._session, self._sock = session, session.sock
         self.file, self._work, self._order = file, work, order
-        self._charge = (work.size - 1) // _CREDIT + 1
-        self._frame = self._first_frame()
-        self._burst = _BURST if len(self._frame) <= _JOINED else 1
-        self._head = _HEAD if session.sealer is None else _SEALED_HEAD
+        self._requests = Requests(session, file, work)
+        self._credits = self._requests.credits  # of one operation
+        self._burst = _BURST if self._requests.longest <= _JOINED else 1
+        # Of a reply, before it can be looked at.
+        self._head = FRAME.size + (TRANSFORM_SIZE if session.sealer else 0) + _REPLY.size
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
         self._held = 0  # bytes of a reply's head that wait at the buffer's beginning for their rest
         self._missing = 0  # bytes of a long reply still to come, which nobody looks at ...
-        self._long_reply = (0, 0, 0, 0)  # ... and what its head said
-        self.sent: dict[int, float] = {}  # when a request in flight was sent, by message id
+        self._long_reply = (0, 0, 0, 0, 0)  # ... and what its head said
+        self.sent: dict[int, float] = {}  # when an operation left, by its last message's id
         self.unsent: memoryview | None = None  # bytes for which the socket was too full
         self.reset()
 
@@ -77,23 +63,6 @@ class Stream:
     def fileno(self) -> int:
         """The socket's descriptor."""
         return self._sock.fileno()
-
-    def _first_frame(self) -> bytearray:
-        """A request with its head and its payload, for offset 0."""
-        work, session = self._work, self._session
-        if work.operation == "read":
-            command = READ
-            body = _READ_BODY.pack(49, 0x50, 0, work.size, 0, self.file, 0, 0, 0, 0, 0, 0)
-        else:
-            command = WRITE
-            body = _WRITE_BODY.pack(49, 0x70, work.size, 0, self.file, 0, 0, 0, 0, 0)
-            body += os.urandom(work.size)
-        header = HEADER.pack(
-            b"\xfeSMB", 64, self._charge, 0, command, CREDITS_ASKED,
-            SIGNED if session.signer else 0, 0, 0, 0, session.tree_id, session.session_id,
-            _NO_SIGNATURE,
-        )  # fmt: skip
-        return bytearray(FRAME.pack(len(header) + len(body)) + header + body)
 
     # --- out ---
 
@@ -118,32 +87,21 @@ class Stream:
     def _room(self) -> int:
         """How many requests may leave at once now."""
         free = self._work.depth - len(self.sent)
-        return min(free, self._burst, self._session.credits // self._charge)
+        return min(free, self._burst, self._session.credits // self._credits)
 
     def _frames(self, offsets: list[int]) -> bytearray | bytes:
-        if len(offsets) == 1:
-            return self._request(offsets[0], perf_counter())
         now = perf_counter()
+        if len(offsets) == 1:
+            return self._request(offsets[0], now)
         return b"".join([bytes(self._request(offset, now)) for offset in offsets])
 
     def _request(self, offset: int, now: float) -> bytearray | bytes:
-        """The frame, overwritten for each request: a payload stays where it is."""
-        session, frame = self._session, self._frame
+        session, requests = self._session, self._requests
         message_id = session.message_id
-        session.message_id += self._charge
-        session.credits -= self._charge
-        self.sent[message_id] = now
-        _U64.pack_into(frame, _MESSAGE_ID_AT, message_id)
-        _U64.pack_into(frame, _OFFSET_AT, offset)
-        if session.signer is not None:
-            signed = slice(SIGNATURE_AT, SIGNATURE_AT + 16)
-            frame[signed] = _NO_SIGNATURE
-            with memoryview(frame) as view:
-                frame[signed] = session.signer(view[FRAME.size :], message_id)
-        elif session.sealer is not None:
-            sealed = session.sealer.seal(memoryview(frame)[FRAME.size :])
-            return FRAME.pack(len(sealed)) + sealed
-        return frame
+        session.message_id += self._credits
+        session.credits -= self._credits
+        self.sent[message_id + requests.last] = now
+        return requests.frame(offset, message_id)
 
     def _send(self, data: bytearray | bytes | memoryview) -> None:
         """Never waits: replies, and other connections, would wait too."""
@@ -174,26 +132,44 @@ class Stream:
             self._missing -= at
             if not self._missing:
                 self._answered(now, *self._long_reply)
+        compounds = not self._work.places
         while end - at >= self._head:
-            reply = self._head_of_reply(at)
-            at += FRAME.size + FRAME.unpack_from(self._buffer, at)[0]
-            if at > end:
-                self._missing, self._long_reply = at - end, reply
-                at = end
+            begin = at + FRAME.size
+            after = begin + FRAME.unpack_from(self._buffer, at)[0]
+            if after > end and compounds:
+                break
+            if compounds:
+                self._answered_together(now, begin, after)
+            elif after > end:
+                self._missing, self._long_reply = after - end, self._first(begin)
             else:
-                self._answered(now, *reply)
+                self._answered(now, *self._first(begin))
+            at = min(after, end)
         self._held = end - at
         self._buffer[: self._held] = self._buffer[at:end]
 
-    def _head_of_reply(self, at: int) -> tuple[int, int, int, int]:
-        """Status, credits, message id and count of the reply that begins there in the buffer."""
-        sealer = self._session.sealer
-        if sealer is None:
-            return _REPLY.unpack_from(self._buffer, at)
-        plain = sealer.peek(self._view[at + FRAME.size : at + _SEALED_HEAD], _HEAD - FRAME.size)
-        return _REPLY.unpack(bytes(FRAME.size) + plain)
+    def _first(self, begin: int) -> tuple[int, int, int, int, int]:
+        """The head of a reply whose message, or what seals it, begins there."""
+        if self._session.sealer is None:
+            return _REPLY.unpack_from(self._buffer, begin)
+        sealed = self._view[begin : begin + TRANSFORM_SIZE + _REPLY.size]
+        return _REPLY.unpack(self._session.sealer.peek(sealed, _REPLY.size))
 
-    def _answered(self, now: float, status: int, credit: int, message_id: int, count: int) -> None:
+    def _answered_together(self, now: float, begin: int, end: int) -> None:
+        """A frame with some or all of a compound's replies; a server may cut them as it likes."""
+        message: bytes | memoryview = self._view[begin:end]
+        if self._session.sealer is not None:
+            message = self._session.sealer.open(message)
+        at, following = 0, 1
+        while following:
+            reply = _REPLY.unpack_from(message, at)
+            following = reply[2]
+            self._answered(now, *reply)
+            at += following
+
+    def _answered(
+        self, now: float, status: int, credit: int, _following: int, message_id: int, count: int
+    ) -> None:
         self._session.credits += credit
         if status == PENDING:
             self.interim += 1
@@ -201,6 +177,9 @@ class Stream:
         if status:
             why = " (the file is too short: fill it)" if status == END_OF_FILE else ""
             raise LoadError(f"a {self._work.operation} was answered with {status:#010x}{why}")
-        self.latencies.append(now - self.sent.pop(message_id))
+        began = self.sent.pop(message_id, None)
+        if began is None:
+            return  # a part of a compound whose last is still to come
+        self.latencies.append(now - began)
         self.transferred += count
         self.last = now

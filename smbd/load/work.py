@@ -6,10 +6,14 @@ from itertools import cycle, islice
 from random import Random
 from typing import Literal
 
-Operation = Literal["read", "write"]
-# Gives the offsets to go to, one after the other.  Called at the beginning, and again when they
-# are used up: then nothing is in flight, and its time is not counted.
+# read and write go to places of a file.  The others are compounds, each of a file by its number:
+# open is CREATE and CLOSE, stat has a QUERY_INFO between, new makes a file and writes it.
+Operation = Literal["read", "write", "open", "stat", "new", "delete"]
+# Gives the offsets to go to, one after the other; for compounds the numbers of files.  Called at
+# the beginning, and again when they are used up: then nothing is in flight, and its time is not
+# counted.
 Offsets = Callable[[], Iterator[int]]
+DIGITS = 7  # of a file's number in its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +21,25 @@ class Work:
     """Operations of one size, `depth` of them in flight on each connection."""
 
     operation: Operation
-    size: int  # bytes
+    size: int  # bytes; of no account to open, stat and delete
     depth: int
     offsets: Offsets  # of all connections of a group together
+    writes: float = 0.0  # the share of WRITEs among READs
+    folder: str = ""  # of the files of compounds, in the share
+
+    @property
+    def places(self) -> bool:
+        """Whether it goes to places of an open file."""
+        return self.operation in {"read", "write"}
+
+    def file(self, number: int) -> str:
+        """The path of a compound's file in the share."""
+        return "\\".join([*filter(None, [self.folder]), file_name(number)])
+
+
+def file_name(number: int) -> str:
+    """The name of a compound's file; all names have one length."""
+    return f"file-{number:0{DIGITS}}"
 
 
 def at_random(size: int, file_size: int, seed: int = 0) -> Offsets:

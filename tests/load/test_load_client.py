@@ -12,6 +12,7 @@ from smbd.load import (
     LoadClient,
     LoadError,
     Operation,
+    Session,
     Signing,
     Target,
     Work,
@@ -150,3 +151,63 @@ def test_a_wrong_password_is_an_error(target: Target) -> None:
     wrong = Target(target.port, target.share, target.user, "wrong")
     with pytest.raises(LoadError, match="0xc000006d"):
         LoadClient(wrong, [Group(READS, "load.bin")])
+
+
+def compounds(operation: Operation, *numbers: int) -> Work:
+    return Work(operation, 512, depth=4, offsets=lambda: iter(numbers), folder="few")
+
+
+@pytest.mark.parametrize("signing", ["off", "gmac", "sealed"])
+def test_files_are_made_looked_at_opened_and_deleted(
+    target: Target, tmp_path: Path, signing: Signing
+) -> None:
+    folder, numbers = tmp_path / "few", range(10)
+    folder.mkdir()
+    names = [f"file-{number:07}" for number in numbers]
+    for operation in ("new", "stat", "open", "delete"):
+        group = Group(compounds(operation, *numbers), "")
+        with LoadClient(target, [group], signing) as client:
+            (outcome,) = client.run(10, once=True)
+
+        assert outcome.operations == len(outcome.latencies) == 10
+        left = sorted(file.name for file in folder.iterdir())
+        assert left == ([] if operation == "delete" else names)
+        assert {len(set(file.read_bytes())) > 64 for file in folder.iterdir()} <= {True}
+        assert {file.stat().st_size for file in folder.iterdir()} <= {512}
+
+
+def test_a_compound_that_fails_is_an_error(target: Target) -> None:
+    with (
+        LoadClient(target, [Group(compounds("stat", 5), "")]) as client,
+        pytest.raises(LoadError, match="a stat was answered with 0xc000003a"),
+    ):
+        client.run(SECONDS)
+
+
+def test_a_mixed_load_writes_the_share_that_it_was_told(target: Target, tmp_path: Path) -> None:
+    file = tmp_path / "load.bin"
+    file.write_bytes(bytes(400 * 512))
+    order = lambda: iter(range(0, 400 * 512, 512))  # noqa: E731
+    mixed = Work("read", 512, depth=4, offsets=order, writes=0.3)
+    with LoadClient(target, [Group(mixed, "load.bin")]) as client:
+        (outcome,) = client.run(10, once=True)
+
+    content = file.read_bytes()
+    written = sum(any(content[at : at + 512]) for at in range(0, len(content), 512))
+    assert outcome.operations == 400
+    assert 80 < written < 160
+
+
+@pytest.mark.parametrize("signing", ["off", "sealed"])
+def test_a_listing_brings_every_name(target: Target, tmp_path: Path, signing: Signing) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(1000):
+        (folder / f"{number}").touch()
+    session = Session(target, signing)
+    try:
+        came = session.listing("many")
+        assert came > 1000 * 104
+        assert session.listing("many", 1 << 20) > 1000 * 104
+    finally:
+        session.close()
