@@ -5,7 +5,7 @@
 
 It speaks SMB 3.1.1. The file is made if it is missing, and filled with --fill. --pid adds the CPU
 time of the server's process and its descendants. Compare servers within one run of
-tests.bench.compare_samba only: machines have moods.
+`python -m tests.bench` only: machines have moods.
 """
 
 import argparse

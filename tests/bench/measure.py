@@ -1,4 +1,4 @@
-"""What a process and its descendants cost: CPU time and switches, as /proc tells them."""
+"""What a process and its descendants cost: CPU time, switches and memory, as /proc tells them."""
 
 import os
 import statistics
@@ -11,7 +11,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU time in seconds, and how often each thread, by its id, gave up the CPU to wait."""
+    """CPU time in seconds, and how often each thread, by its id, gave up the CPU to wait.
+
+    Processes that have ended count with the one that has waited for them: Samba has one for each
+    connection.
+    """
 
     cpu: float
     waits: Mapping[int, int]
@@ -25,7 +29,7 @@ class Usage:
 def usage(pid: int) -> Usage:
     """Return what a process and all its descendants have used until now."""
     family = _family(pid)
-    cpu = sum(int(fields[11]) + int(fields[12]) for fields in family.values()) / _TICKS
+    cpu = sum(sum(map(int, fields[11:15])) for fields in family.values()) / _TICKS
     waits: dict[int, int] = {}
     for member in family:
         waits |= _waits(member)
@@ -57,6 +61,15 @@ def _waits(pid: int) -> dict[int, int]:
             continue
         count = text.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0]
         found[int(task.name)] = int(count)
+    return found
+
+
+def memory(pid: int) -> int:
+    """Bytes of a process and its descendants; what they share with others counts in part (PSS)."""
+    found = 0
+    for member in _family(pid):
+        text = Path(f"/proc/{member}/smaps_rollup").read_text()
+        found += int(text.partition("\nPss:")[2].split()[0]) << 10
     return found
 
 

@@ -1,5 +1,6 @@
 """What the benches have a server do, and what that costs it."""
 
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from smbd.load import (
     in_turn,
 )
 
+from .files import DOOMED, FEW, FOLDER, needed_by
 from .measure import Usage, percentile, usage
 
 _MIB = 1 << 20
@@ -35,10 +37,13 @@ class Task:
     at_random: bool = True
     file_size: int = 64 * _MIB
     cached: bool = True  # else each block is read once, and the file evicted before the next time
+    writes: float = 0.0  # the share of WRITEs among READs
 
     @property
     def name(self) -> str:
         """How a table calls it."""
+        if self.operation not in {"read", "write"}:
+            return f"{self.operation}, depth {self.depth}"
         size = f"{self.size // _MIB} MiB" if self.size >= _MIB else f"{self.size // 1024} KiB"
         order = "random" if self.at_random else "sequential"
         what = self.operation if self.cached else f"{self.operation} that misses"
@@ -46,12 +51,20 @@ class Task:
 
     def work(self, file: Path | None) -> Work:
         """The same for the load client; `file`: where to evict what is to miss."""
+        folder = FOLDER.get(self.operation, "")
+        return Work(self.operation, self.size, self.depth, self._order(file), self.writes, folder)
+
+    def _order(self, file: Path | None) -> Offsets:
+        if self.operation == "new":
+            return itertools.count
+        if self.operation == "delete":
+            return lambda: iter(range(DOOMED))
+        if self.operation in {"open", "stat"}:
+            return at_random(1, FEW)
         if self.cached:
-            order = (at_random if self.at_random else in_turn)(self.size, self.file_size)
-        else:
-            assert file is not None, "nobody knows where the file is"
-            order = _evicted(file, self.size, self.file_size)
-        return Work(self.operation, self.size, self.depth, order)
+            return (at_random if self.at_random else in_turn)(self.size, self.file_size)
+        assert file is not None, "nobody knows where the file is"
+        return _evicted(file, self.size, self.file_size)
 
 
 def _evicted(file: Path, size: int, file_size: int) -> Offsets:
@@ -107,7 +120,7 @@ class Load:
     connections: int = 1
     signing: Signing = "off"
     pid: int | None = None  # it and its descendants are the server
-    folder: Path | None = None  # what is shared, for tasks that miss
+    folder: Path | None = None  # what is shared, for tasks that miss and for compounds
 
     def fill(self, size: int) -> None:
         """Write the file, so that reads find data there, in the page cache."""
@@ -116,10 +129,12 @@ class Load:
 
     def run(self, task: Task, seconds: float) -> Cost:
         """Do it for so long, after a short time of warming up."""
-        with self._client(task) as client:
-            client.run(0.1 * seconds)
+        once = task.operation == "delete"
+        with needed_by(task.operation, self.folder), self._client(task) as client:
+            if not once:
+                client.run(0.1 * seconds)
             before, own = usage(self.pid) if self.pid else None, time.process_time()
-            (outcome,) = client.run(seconds)
+            (outcome,) = client.run(seconds, once=once)
             own = time.process_time() - own
             after = usage(self.pid).since(before) if self.pid and before else None
             return Cost(outcome, after, own)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from smbd.vfs.acl import stored
@@ -173,7 +174,11 @@ def _pass_on(folder: Path) -> None:
 
 
 def ours(
-    work: Path, signing: str = "enabled", engine: str = "nowait", checkout: Path = CHECKOUT
+    work: Path,
+    signing: str = "enabled",
+    engine: str = "nowait",
+    checkout: Path = CHECKOUT,
+    limits: Mapping[str, int] = MappingProxyType({}),
 ) -> Server:
     """Return our server, configured by a shares.toml in `work`, for `work`/share.
 
@@ -190,6 +195,8 @@ def ours(
         _pass_on(others["lists"])
         (work / "state").mkdir(mode=0o700, exist_ok=True)
         keys = f'interfaces = ["lo"]\nstate_directory = "{work / "state"}"\n'
+    if limits:
+        keys += "[server.limits]\n" + "".join(f"{key} = {n}\n" for key, n in limits.items())
     configuration = work / "shares.toml"
     configuration.write_text(
         f"""\

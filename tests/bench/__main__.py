@@ -1,0 +1,107 @@
+"""smbd beside Samba, and beside a floor in C: every row of the table of bars, in one run.
+
+  python -m tests.bench                                    everything; about ten minutes (root)
+  python -m tests.bench --only 'READ*' --rounds 5          some rows
+  python -m tests.bench --list                             their names
+  python -m tests.bench --servers smbd smbd@../before      a change before and after
+  python -m tests.bench --json now.json --check before.json
+
+The servers stand side by side; the load goes to one and then the other, round after round, and
+each ratio is that of one round: shown are its median, the least and the greatest. CPU is the
+server's, with its descendants, per operation. "client us" is what an operation costs the client:
+where it is near the server's, the client may be what limits the rate.
+
+It needs root and Samba (package samba), for some rows smbclient, and for the floor a C compiler;
+what is missing is said in the table.
+"""
+
+import argparse
+import fnmatch
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from aio.compare import machine
+from tests.conformance.servers import CHECKOUT
+
+from .bars import FLOOR, SAMBA
+from .results import Results, slower
+from .rows import FULL, TINY, rows
+from .run import run
+from .stands import NAMES, maker
+from .table import table
+
+
+def _server(name: str) -> str:
+    try:
+        maker(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--only", nargs="+", default=["*"], metavar="PATTERN", help="of the rows' names")
+    add("--list", action="store_true", help="print the rows' names")
+    add("--servers", nargs="+", type=_server, default=["smbd", SAMBA, FLOOR], metavar="SERVER",
+        help=f"of {NAMES}, smbd@CHECKOUT (default: smbd samba floor)")  # fmt: skip
+    add("--rounds", type=int, default=3, help="(default: 3)")
+    add("--seconds", type=float, default=1, help="of one run (default: 1)")
+    add("--tiny", action="store_true", help="little to do, for a test: the figures say nothing")
+    add("--json", type=Path, metavar="FILE", help="write every round's figures here")
+    add("--check", type=Path, metavar="FILE", help="an earlier run's: say what got slower, and "
+        "exit with status 1 if that is beyond the spread of both")  # fmt: skip
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, str]:
+    """The facts that bear on the figures, and whose code was measured."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        check=False, capture_output=True, text=True, cwd=CHECKOUT,
+    )  # fmt: skip
+    facts = machine.describe()
+    wanted = ("kernel", "CPU", "memory", "Python")
+    load = f"{os.getloadavg()[0]:.1f}"
+    return {name: facts[name] for name in wanted} | {"load": load, "commit": done.stdout.strip()}
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    arguments = _arguments()
+    table_of_all = rows(TINY if arguments.tiny else FULL)
+    wanted = [
+        r for r in table_of_all if any(fnmatch.fnmatchcase(r.name, p) for p in arguments.only)
+    ]
+    if arguments.list or not wanted:
+        print(*(row.name for row in table_of_all), sep="\n")
+        return int(not arguments.list)
+    before = Results.read(arguments.check) if arguments.check else None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up
+    results = Results(_machine())
+    run(wanted, arguments.servers, arguments.rounds, arguments.seconds, results)
+    subjects = [name for name in arguments.servers if name not in {SAMBA, FLOOR}]
+    for subject in subjects:
+        print(table(wanted, results, subject), end="\n\n")
+    print(", ".join(f"{name} {value}" for name, value in results.machine.items()))
+    if arguments.json:
+        results.write(arguments.json)
+    if before is None:
+        return 0
+    bars = [(row.name, bar) for row in wanted for bar in row.bars]
+    worse = [each for subject in subjects for each in slower(bars, before, results, subject)]
+    print("slower than before:" if worse else "nothing is slower than before")
+    print(*worse, sep="\n")
+    return int(bool(worse))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

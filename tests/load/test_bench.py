@@ -1,0 +1,137 @@
+"""The benchmark: what it says of figures, and that each row of it can be measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.bars import Bar, Spread, cost, floor, judged, rate
+from tests.bench.results import Results, slower
+from tests.bench.rows import TINY, Row, rows
+from tests.bench.table import number, table
+from tests.conformance.servers import CHECKOUT
+
+
+@pytest.mark.parametrize(
+    ("bar", "value", "verdict"),
+    [
+        (rate(2, 3), 3.0, "aim"),
+        (rate(2, 3), 2.99, "bar"),
+        (rate(2, 3), 1.99, "short"),
+        (cost(0.5, 0.25), 0.25, "aim"),
+        (cost(0.5, 0.25), 0.5, "bar"),
+        (cost(0.5, 0.25), 0.51, "short"),
+        (Bar("KiB", 24, 14, against=""), 20, "bar"),
+    ],
+)
+def test_a_value_reaches_the_aim_the_bar_or_neither(bar: Bar, value: float, verdict: str) -> None:
+    assert bar.verdict(value) == verdict
+
+
+FOUND = {
+    "smbd": [
+        {"ops_per_s": 30.0, "server_us_per_op": 8.0},
+        {"ops_per_s": 10.0},
+        {"ops_per_s": 40.0},
+    ],
+    "samba": [{"ops_per_s": 10.0, "server_us_per_op": 4.0}, {"ops_per_s": 10.0}],
+    "floor": [{"server_us_per_op": 0.0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("bar", "spread"),
+    [
+        (rate(1, 2), Spread(2.0, 1.0, 3.0)),  # each round by itself, as far as both have it
+        (cost(1, 2), Spread(2.0, 2.0, 2.0)),
+        (floor(1, 2), None),  # too little for a clock is no figure
+        (Bar("ops_per_s", 1, 2, against=""), Spread(30.0, 10.0, 40.0)),
+    ],
+)
+def test_a_ratio_is_that_of_one_round(bar: Bar, spread: Spread | None) -> None:
+    assert judged(bar, FOUND, "smbd") == spread
+
+
+def results(*ratios: float) -> Results:
+    found = Results()
+    for ratio in ratios:
+        found.add("READ", "smbd", {"ops_per_s": 100 * ratio, "server_us_per_op": 10 * ratio})
+        found.add("READ", "samba", {"ops_per_s": 100, "server_us_per_op": 10})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "worse"),
+    [
+        ((2.0, 2.2), (1.0, 1.9), ["rate"]),
+        ((2.0, 2.2), (1.0, 2.0), []),  # within the spread
+        ((2.0, 2.2), (1.95, 1.99), []),  # beyond it, and so little that it says nothing
+        ((1.0, 1.1), (1.3, 1.2), ["cost"]),
+        ((1.0, 1.1), (1.3, 1.1), []),
+    ],
+)
+def test_slower_is_what_is_worse_beyond_both_spreads(
+    before: tuple[float, ...], now: tuple[float, ...], worse: list[str]
+) -> None:
+    bars = [("READ", rate(1, 2)), ("READ", cost(1, 0.5)), ("WRITE", rate(1, 2))]
+    found = slower(bars, results(*before), results(*now), "smbd")
+    assert [each.bar.name for each in found] == worse
+
+
+def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
+    before = results(1, 2)
+    before.cannot("WRITE", "floor", "no compiler")
+    before.write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json") == before
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match="has no results"):
+        Results.read(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(12345.6, "12,346"), (99.9, "99.9"), (1.5, "1.5"), (0.333, "0.33")]
+)
+def test_numbers_have_the_digits_that_say_something(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_the_table_has_a_line_for_each_bar_and_says_what_was_not_there() -> None:
+    def nothing(*_: object) -> dict[str, float]:
+        return {}
+
+    found = results(2, 2, 2)
+    found.cannot("READ", "floor", "no compiler")
+    bars = (rate(1, 1.5), cost(1, 0.5), floor(2, 1))
+    text = table([Row("READ", nothing, bars), Row("WRITE", nothing, bars)], found, "smbd")
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert len({len(line) for line in cells}) == 1
+    assert [line[3:7] for line in cells[2:]] == [
+        ["rate", "2", ">= 1 · 1.5", "aim"],
+        ["cost", "2", "<= 1 · 0.5", "**short**"],
+        ["cost by floor", "", "<= 2 · 1", "no compiler"],
+    ]
+
+
+def test_every_row_can_be_measured(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    words = ["--servers", "smbd", "floor", "--rounds", "1", "--seconds", "0.02", "--tiny"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", *words, "--json", file],
+        check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    content = json.loads(file.read_text())
+    without = {name for name, why in content["problems"].items() if "smbd" in why}
+    # A disk of its own needs root, and smbclient may not be there.
+    here = {row.name for row in rows(TINY) if row.place == "folder" and "smbclient" not in row.name}
+    assert not without & here, content["problems"]
+    for row in rows(TINY):
+        if row.name not in without:
+            (figures,) = content["found"][row.name]["smbd"]
+            assert all(value >= 0 for value in figures.values()), row.name
+            assert row.name in done.stdout
