@@ -42,6 +42,7 @@ def drop_open(service: Service, open_: Open) -> Link | None:
     open_.kept_write_time = write_time.kept(service.tables.files, open_)
     open_.closed_at = filetime_from_unix(time.time_ns())
     link = service.tables.leave(open_)
+    open_.said(service.clock())
     with wall("telling of a closed file"):
         service.tables.report_end(open_, service.clock())
     return link

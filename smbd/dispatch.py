@@ -6,7 +6,7 @@ which awaits `run`, is known to CANCEL, and gets an interim response if that tak
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
@@ -82,6 +82,8 @@ class Dispatch:
             return self._begin(requests, [], 0)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
+        if request.behind is not None:
+            self._act_behind(requests)
         return False
 
     def _compound(self, requests: list[Request]) -> Handled:
@@ -109,7 +111,11 @@ class Dispatch:
         over = self._transport.turn.over
         while at < len(requests):
             request = requests[at]
-            reply = self._at_once(request)
+            try:
+                reply = self._at_once(request)
+            except ProtocolError:
+                self._act_behind(requests)  # no answer leaves any more
+                raise
             if reply is None:
                 return len(requests), self._begin(requests, answers, at)
             _note(request, reply, answers)
@@ -118,6 +124,8 @@ class Dispatch:
                 break
         if at == len(requests) and answers:
             self._transport.send(self._connection.finish_compound(answers))
+        if at == len(requests):
+            self._act_behind(requests)
         return at, False
 
     def _at_once(self, request: Request) -> Reply | None:
@@ -209,6 +217,7 @@ class Dispatch:
                 await turn.give_way()
             self._send(answers)
         finally:
+            self._act_behind(requests)
             self.in_work -= 1
             self._connection.memory.add(-chain.held)
             self._transport.work_ended(chain.flight)
@@ -256,7 +265,15 @@ class Dispatch:
         """Send a late frame."""
         if answers:
             self._transport.emit(self._connection.finish_compound(answers))
+            self._act_behind(request for request, _ in answers)
             answers.clear()
+
+    def _act_behind(self, requests: Iterable[Request]) -> None:
+        """Do what was left for when these are answered."""
+        for request in requests:
+            act, request.behind = request.behind, None
+            if act is not None:
+                act(self._connection.service.clock())
 
     # --- the one place where errors become statuses ---
 

@@ -163,6 +163,8 @@ class Request:
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
     work: Work | None = None  # set while a task works on it
+    # Called with the time once the answer has left, or when none is going to.
+    behind: Callable[[float], None] | None = None
 
     @property
     def service(self) -> Service:

@@ -19,11 +19,6 @@ async def until(wait: Wait) -> None:
         raise NtError(wait.status)
 
 
-def behind_the_answer(act: Callable[..., None], *args: object) -> None:
-    """Call it in the loop's next round: the answer that is being made is sent by then."""
-    trio.lowlevel.current_trio_token().run_sync_soon(act, *args)
-
-
 async def begun(begin: Callable[[], Change | Wait]) -> Change:
     """Reserve, asking again after each change that was in the way."""
     while True:

@@ -23,7 +23,6 @@ from smbd.state.durable import is_named
 from smbd.state.replay import Key
 from smbd.turns import Turn
 from smbd.vfs import parse_name
-from smbd.waiting import behind_the_answer
 from smbd.wire.create import CreateRequest, OplockLevel
 from smbd.wire.create_contexts import (
     ContextName,
@@ -165,7 +164,7 @@ def _reclaimed(
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
         open_.restart_sequence(request.sequence & 0xFFFF)
     if open_.caching is not None and open_.caching.is_breaking:
-        behind_the_answer(open_.caching.tell_again)  # the answer tells the client what it has
+        request.behind = open_.caching.tell_again  # the answer tells the client what it has
     return open_
 
 

@@ -111,7 +111,11 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
         wait = request.tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
     finally:
         request.tables.local.guards.drop_unused(found.file)
-    return open_ if wait is None else wait
+    if wait is not None:
+        return wait
+    open_.promise()
+    request.behind = open_.said
+    return open_
 
 
 def _caching(request: Request, message: CreateRequest, asked: Asked, found: Found) -> WantedCaching:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import OPLOCKS, Caching, level_of
-from smbd.waiting import behind_the_answer, until
+from smbd.waiting import until
 from smbd.wire.create import OplockLevel
 from smbd.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -69,7 +69,7 @@ def _oplock(request: Request, message: OplockBreakAcknowledgment) -> Reply:
     # Level II where none was offered is none.
     state = OPLOCKS.get(level, 0) & oplock.offered
     left = oplock.acknowledge(state)
-    _go_on_behind_the_answer(request, oplock)
+    request.behind = oplock.go_on  # as Windows does
     return Reply(pack_oplock_break(level_of(left), open_.persistent_id, open_.volatile_id))
 
 
@@ -80,13 +80,8 @@ def _lease(request: Request, message: LeaseBreakAcknowledgment) -> Reply:
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
     lease = client.lease(message.lease_key)
     left = lease.acknowledge(message.lease_state)
-    _go_on_behind_the_answer(request, lease)
+    request.behind = lease.go_on  # as Windows does
     return Reply(pack_lease_break_response(message.lease_key, left))
-
-
-def _go_on_behind_the_answer(request: Request, caching: Caching) -> None:
-    """A further break is sent behind the answer to the acknowledgment, as Windows does."""
-    behind_the_answer(caching.go_on, request.connection.now)
 
 
 # What a client may say that it keeps.

@@ -165,6 +165,7 @@ class Caching:
     using: int = 0  # those of the opens that do more than look
     parked: dict[Owner, Callable[[], None]] = field(default_factory=dict)  # and how each is ended
     persistent: int = 0  # those of the opens for whose client a break waits, connected or not
+    unsaid: int = 0  # CREATEs that it was granted to, and whose answers have not left yet
     _deadline: Deadline | None = None
 
     def __post_init__(self) -> None:
@@ -181,6 +182,11 @@ class Caching:
         return self._deadline is not None
 
     @property
+    def is_settled(self) -> bool:
+        """Whether its client has nothing to give up: told of it, or about to be."""
+        return self.held == self.kept
+
+    @property
     def notification(self) -> Break:
         """The break that is to be acknowledged, to tell it again."""
         return Break(self, self.held, self.offered, needs_acknowledgment=True)
@@ -190,7 +196,7 @@ class Caching:
 
         It gets all of it or nothing, and never less than it has.
         """
-        if self.is_breaking or granted != asked or granted == self.held:
+        if not self.is_settled or granted != asked or granted == self.held:
             return
         if granted & self.held == self.held:
             self._count_epoch()
@@ -199,7 +205,9 @@ class Caching:
     def break_to(self, leaves: int, now: float) -> None:
         """Leave the client no more than that.
 
-        While a break is not acknowledged nothing more is told: the next break has the rest.
+        While a break is not acknowledged nothing more is told: the next break has the rest.  Nor
+        is anything before the answer by which the client knows what it has: it ignores the break
+        of a lease that it does not know ([MS-SMB2] 3.2.5.19.2), and would keep it then.
         """
         kept = self.kept & leaves
         if self.is_oplock and kept != self.kept:
@@ -209,8 +217,16 @@ class Caching:
         self.file.put(self, self.held, kept)
         if self.parked and self._end_parked():
             return
-        if not self.is_breaking:
-            self._tell(kept, now)
+        self._tell(kept, now)
+
+    def promise(self) -> None:
+        """A CREATE is granted it: `said` follows when the answer has left, or never will."""
+        self.unsaid += 1
+
+    def said(self, now: float) -> None:
+        """That answer has left: what others have asked for meanwhile is told now."""
+        self.unsaid -= 1
+        self._tell(self.kept, now)
 
     def acknowledge(self, state: int) -> int:
         """The client has given up all but `state`; what it has now.  `go_on` comes next.
@@ -234,11 +250,10 @@ class Caching:
 
         As Windows breaks, in steps: from what has to be acknowledged never straight to none.
         """
-        if self.held != self.kept and not self.is_breaking:
-            self._tell(self.kept | (R if self.held & (H | W) else 0), now)
+        self._tell(self.kept | (R if self.held & (H | W) else 0), now)
 
-    def tell_again(self) -> None:
-        """Its client has come back: a break that waits for it is told now."""
+    def tell_again(self, _: float) -> None:
+        """Its client has come back: a break that waits for it is told now, and due when it was."""
         if self.is_breaking:
             self.teller.tell(self.notification)
 
@@ -270,12 +285,16 @@ class Caching:
         self.owner = None  # in a cycle an Open would keep its share's folder, and so the disk
 
     def _tell(self, left: int, now: float) -> None:
-        """Each notification counts the epoch ([MS-SMB2] 3.3.4.7), also the next step of a break.
+        """Tell the client that no more than that is `left`, unless that has to wait or is no news.
+
+        Each notification counts the epoch ([MS-SMB2] 3.3.4.7), also the next step of a break.
 
         Windows does not count the steps.  But cifs.ko (6.1) does nothing on a notification whose
         NewEpoch is no newer: it went on reading old data from its cache (3 plays of 3), or
         acknowledged more than it was offered, and all waited for 35 s.
         """
+        if self.is_settled or self.is_breaking or self.unsaid:
+            return
         self._count_epoch()
         self.file.figures.breaks += 1
         told = self.teller.tell(Break(self, self.held, left, bool(self.held & (H | W))))

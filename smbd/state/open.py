@@ -75,6 +75,7 @@ class Open:
     locks: ByteRangeLocks = _NO_LOCKS  # the file's, once it is entered
     cachings: Cachings = _NO_CACHINGS  # the same
     caching: Caching | None = None  # its lease, or its oplock
+    unsaid: Caching | None = None  # the same until the client has been told, by CREATE's answer
     holder: "Holder[Open] | None" = None  # Open.TreeConnect and Open.Session, once it is entered
     link: Link | None = None  # the name by which it was opened, once it is entered ...
     base: Link | None = None  # ... and for a named stream, that of its file
@@ -110,7 +111,19 @@ class Open:
         if self.durable.persistent:
             return True
         caching = self.caching
-        return caching is not None and bool(caching.kept & H) and not caching.is_breaking
+        return caching is not None and bool(caching.kept & H) and caching.is_settled
+
+    def promise(self) -> None:
+        """What it may cache is going to be told by the answer to its CREATE: `said` must follow."""
+        if self.caching is not None:
+            self.unsaid = self.caching
+            self.unsaid.promise()
+
+    def said(self, now: float) -> None:
+        """The answer to its CREATE has left, or never will; a second call does nothing."""
+        unsaid, self.unsaid = self.unsaid, None
+        if unsaid is not None:
+            unsaid.said(now)
 
     def require(self, access: int) -> None:
         """ACCESS_DENIED unless all of `access` was granted."""

@@ -134,6 +134,7 @@ class Tables:
         open_.holder = None
         self.opens.release(open_)
         self.durable.add(open_, now)
+        open_.said(now)
         return True
 
     def reclaim(self, claim: Claim, holder: Holder[Open]) -> Open:

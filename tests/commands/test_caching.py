@@ -1,11 +1,12 @@
 """Oplocks with a clock and an engine that the test holds: patience, and long WRITEs."""
 
+import pytest
 import trio
 
-from smbd.ntstatus import NtStatus
+from smbd.ntstatus import NtStatus, ProtocolError
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import CREATE, OPLOCK_BREAK, WRITE
+from tests.core.messages import CREATE, LOCK, NEGOTIATE, OPLOCK_BREAK, READ, WRITE
 from tests.scripted.caching import BATCH, LEVEL_II, NONE, OplockBreak, parse_break
 
 PENDING = NtStatus.PENDING
@@ -88,3 +89,55 @@ async def test_a_client_that_may_cache_a_file_is_told_its_size_of_that_moment(tm
 
         answer = await stage.answer()
         assert (answer.oplock, answer.end_of_file) == (LEVEL_II, 29)
+
+
+WHOLE = (0, 100, messages.EXCLUSIVE)
+
+
+async def test_an_oplock_breaks_behind_the_answer_that_grants_it(tmp_path, autojump_clock):
+    """Its client ignores the break of what it does not know, and would cache for ever then."""
+    async with on_stage(tmp_path) as stage:
+        other = await stage.open("file")
+        stage.calls.holding = True
+        stage.ask(CREATE, messages.create("file", disposition=5, oplock=LEVEL_II))
+        await stage.answers()
+        stage.calls.held[0].finish()
+        await stage.answers()
+        stage.ask(LOCK, messages.lock(other, WHOLE))  # while it truncates
+        assert (await stage.answer()).status == 0
+        stage.calls.holding = False
+        stage.calls.held[1].finish()
+        created, told = await stage.answers()
+        assert (created.status, created.oplock) == (0, LEVEL_II)
+        assert parse_break(told) == OplockBreak(NONE, created.file_id)
+
+
+async def test_an_oplock_breaks_behind_the_whole_frame_that_grants_it(tmp_path):
+    async with on_stage(tmp_path) as stage:
+        other = await stage.open("file")
+        create = messages.create("file", oplock=LEVEL_II)
+        read = messages.read(messages.PREVIOUS_FILE)
+        stage.burst(stage.peer.related((CREATE, create), (READ, read)))
+        assert await stage.answers() == []
+        stage.ask(LOCK, messages.lock(other, WHOLE))
+        assert (await stage.answer()).status == 0
+        stage.engine.held[0].finish(b"")
+        created, _, told = await stage.answers()
+        assert created.oplock == LEVEL_II
+        assert parse_break(told) == OplockBreak(NONE, created.file_id)
+
+
+async def test_a_break_goes_on_though_its_acknowledgment_cannot_be_answered(tmp_path):
+    """The connection ends; but the client may have others, by which it goes on caching."""
+    async with on_stage(tmp_path) as stage:
+        opened = await stage.open("file", oplock=BATCH)
+        stage.ask(CREATE, messages.create("file"))
+        stage.ask(CREATE, messages.create("file", disposition=5))
+        await stage.answers()
+        acknowledgment = messages.oplock_break(opened, LEVEL_II)
+        wrong = messages.negotiate([0x0302])  # a second one
+        with pytest.raises(ProtocolError):
+            stage.burst(stage.peer.compound((OPLOCK_BREAK, acknowledgment), (NEGOTIATE, wrong)))
+        told, *others = [one for one in await stage.answers() if one.status != PENDING]
+        assert parse_break(told) == OplockBreak(NONE, opened)
+        assert [one.status for one in others] == [0, 0]

@@ -222,6 +222,50 @@ def test_a_second_break_stands_behind_the_first_and_comes_in_steps():
     assert writer.has == ""
 
 
+def test_a_break_comes_behind_the_answer_by_which_the_client_knows_its_lease():
+    scene = Scene()
+    writer = scene.create("A", "a", "RHW")
+    writer.caching.promise()
+    opening = scene.create("B")
+    assert is_waiting(opening)
+    again = scene.create("A", "a", "RHW")
+    again.caching.promise()
+    assert scene.told() == []
+    writer.caching.said(scene.now)
+    assert scene.told() == [], "the second CREATE is not answered yet"
+
+    scene.later(40)
+    again.caching.said(scene.now)
+
+    assert scene.told() == ["A: a RWH>RH!"]
+    scene.later(34)
+    assert is_waiting(opening), "the client has its 35 seconds from then on"
+    scene.acknowledge(writer, "RH")
+    assert opening.over
+
+
+def test_a_break_that_is_to_be_told_is_forgotten_with_the_last_open():
+    scene = Scene()
+    writer = scene.create("A", "a", "RHW")
+    writer.caching.promise()
+    opening = scene.create("B")
+    writer.close()
+    writer.caching.said(scene.now)
+    assert opening.over
+    assert scene.told() == []
+
+
+def test_what_a_client_is_about_to_lose_is_not_granted_to_it_again():
+    scene = Scene()
+    reader = scene.create("A", "a", "R")
+    reader.caching.promise()
+    scene.change(scene.create("B"))
+    again = scene.create("A", "a", "RH")
+    reader.caching.said(scene.now)
+    assert scene.told() == ["A: a R>"]
+    assert again.has == ""
+
+
 def test_an_overwriting_create_waits_for_no_more_than_write():
     scene = Scene()
     holder = scene.create("A", "a", "RH")
