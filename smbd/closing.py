@@ -16,7 +16,7 @@ from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
-from smbd.state import REMOVED, Change, Link, Open, Operation, modified
+from smbd.state import REMOVED, Link, Open, Operation, modified
 from smbd.vfs import Place
 from smbd.vfs.closes import close_may_wait, place_of_small
 from smbd.waiting import begun
@@ -117,15 +117,13 @@ def delete_at_once(service: Service, open_: Open, place: Place) -> None:
     try:
         link = drop_open(service, open_)
         assert link is not None, "it goes with its last open"
-        change = files.changes.begin([file.identity], paths=(file.absolute_path,))
-        assert isinstance(change, Change), "nothing was in its way"
-        with change:
-            try:
-                with contextlib.suppress(NtError, OSError):
-                    place.remove_at_once()
-                    service.tables.changed(open_, REMOVED, service.clock())
-            finally:
-                files.forget(link)
+        try:
+            with contextlib.suppress(NtError, OSError):
+                place.remove_at_once()
+                service.tables.changed(open_, REMOVED, service.clock())
+        finally:
+            files.changes.made(file.identity)
+            files.forget(link)
     finally:
         if open_.leave():
             _close_now(open_)

@@ -6,11 +6,11 @@ Nothing comes between the look and the making, so nothing has to be reserved.
 import contextlib
 
 from smbd.commands.create_contexts import Asked
-from smbd.commands.entering import check_limits, enter
+from smbd.commands.entering import enter
 from smbd.fsa.opening import Found, Wanted, create_at_once, place_at_once
 from smbd.ntstatus import NtError
 from smbd.request import Request
-from smbd.state import ADDED, Change, Open
+from smbd.state import ADDED, Open
 from smbd.vfs import Place, fold
 from smbd.wire.create import CreateRequest
 
@@ -24,7 +24,6 @@ def make_now(
         return None
     if files.queues and (root, fold(wanted.path)) in files.queues:
         return None
-    check_limits(request)  # a CREATE that is refused should make no file
     place = place_at_once(root, wanted)
     if place is None:
         return None
@@ -49,9 +48,10 @@ def make_now(
 def _unmake(request: Request, place: Place, found: Found) -> None:
     """Remove a file that was made in this turn of the loop: it is nobody's yet."""
     file = found.file
-    change = request.tables.files.changes.begin([file.identity], paths=(file.absolute_path,))
-    assert isinstance(change, Change), "nothing is under way in its folder"
-    with change, contextlib.suppress(NtError, OSError):
-        if place.holds(file):
-            place.remove_at_once(directory=file.is_directory)
-    file.close()
+    try:
+        with contextlib.suppress(NtError, OSError):
+            if place.holds(file):
+                place.remove_at_once(directory=file.is_directory)
+    finally:
+        request.tables.files.changes.made(file.identity)
+        file.close()

@@ -163,6 +163,13 @@ class Changes:
             or self._moving_above(directory.absolute_path + "/") is not None
         )
 
+    def made(self, key: Key) -> None:
+        """A change of one file is made, which began in this turn: nothing was in its way."""
+        if self.flights:
+            self.moment += 1
+            _put_last(self._ended, key, self.moment)
+            self._forget_if_many()
+
     def ended_since(self, began: int, file: File) -> bool:
         """Whether a change of this file, or of a folder above it, has ended since a moment."""
         if self.moment == began:
@@ -201,10 +208,13 @@ class Changes:
                 _put_last(self._ended, key, self.moment)
             if change.moving:
                 _put_last(self._moved, change.moving, self.moment)
-            if len(self._ended) > _MOST_ENDED or len(self._moved) > _MOST_MOVED:
-                self._forgotten = self.moment
-                self._ended.clear()
-                self._moved.clear()
+            self._forget_if_many()
+
+    def _forget_if_many(self) -> None:
+        if len(self._ended) > _MOST_ENDED or len(self._moved) > _MOST_MOVED:
+            self._forgotten = self.moment
+            self._ended.clear()
+            self._moved.clear()
 
 
 def _put_last(log: dict[T, int], name: T, moment: int) -> None:

@@ -14,7 +14,7 @@ import os
 from time import perf_counter
 from weakref import WeakValueDictionary
 
-from aio.gate import AWAY, AWAY_AT_MOST, QUIET, STALL
+from aio.gate import AWAY, AWAY_AT_MOST, QUIET, STALL, gate_of
 from aio.inodes import is_strained
 from aio.leaky_bucket import LeakyBucket
 
@@ -42,6 +42,7 @@ class AtOnce:
         "__weakref__",
         "_away_until",
         "_device",
+        "_gate",
         "_mount_until",
         "_mount_waits",
         "_quick_at",
@@ -57,10 +58,13 @@ class AtOnce:
         self._mount_until = 0.0
         self._mount_waits = False
         self._waited = LeakyBucket()
+        self._gate = gate_of(device)  # a quick WRITE tells as much of a freeze
 
     def admits(self, fd: int, now: float) -> bool:
         """Whether the loop may change something beside the open file `fd`.  OSError: EBADF."""
-        if now - self._quick_at > QUIET or now < self._away_until or self._stalled:
+        if now < self._away_until or self._stalled:
+            return False
+        if now - self._quick_at > QUIET and now - self._gate.quick_at > QUIET:
             return False
         if is_strained(self._device):
             return False

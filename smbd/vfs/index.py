@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aio import kernel
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
@@ -44,7 +45,6 @@ class DirectoryIndex:
 
     __slots__ = (
         "_doubted_at",
-        "_is_small",
         "_names",
         "_read_at",
         "_scan_seconds",
@@ -65,7 +65,6 @@ class DirectoryIndex:
         self._doubted_at = math.inf
         self._scan_seconds = 0.0
         self._read_at = -math.inf
-        self._is_small = False  # whether to read it again takes no time
 
     @property
     def size(self) -> int:
@@ -107,7 +106,12 @@ class DirectoryIndex:
 
         A small directory that was read lately is read again.
         """
-        if self._names is None and self._is_small:
+        if (
+            self._names is None
+            and self._scan_seconds <= _SHORT_SCAN
+            and time.monotonic() < self._read_at + _LATELY
+            and os.fstat(self.fd).st_size <= _SMALL
+        ):
             self._refresh()
         names = self._names
         return (
@@ -117,19 +121,14 @@ class DirectoryIndex:
             and not could_be_short(name)
         )
 
-    def begin(self, fd: int, status: os.stat_result) -> None:
+    def begin(self, fd: int, version: tuple[int, int]) -> None:
         """The holder has the directory open as `fd`: forget names that others have changed."""
         self.fd = fd
-        self._is_small = (
-            status.st_size <= _SMALL
-            and self._scan_seconds <= _SHORT_SCAN
-            and time.monotonic() < self._read_at + _LATELY
-        )
-        if self._names is not None and not self._is_current(status):
+        if self._names is not None and not self._is_current(version):
             self._names = None
 
-    def _is_current(self, status: os.stat_result) -> bool:
-        return self._version == _version(status) and time.monotonic() < self._doubted_at
+    def _is_current(self, version: tuple[int, int]) -> bool:
+        return self._version == version and time.monotonic() < self._doubted_at
 
     def _follow(self) -> None:
         self._version = _version(os.fstat(self.fd))
@@ -140,7 +139,7 @@ class DirectoryIndex:
 
     def _refresh(self) -> None:
         if self._names is not None:
-            if self._is_current(os.fstat(self.fd)):
+            if self._is_current(_version(os.fstat(self.fd))):
                 return
             self._names = None
         began = time.monotonic()
@@ -190,7 +189,7 @@ class Index:
         index = self._take(status)
         try:
             with index.lock:
-                index.begin(fd, status)
+                index.begin(fd, _version(status))
                 yield index
         finally:
             self._give_back(index)
@@ -203,19 +202,21 @@ class Index:
         with self.of(first[1]) as lower, self.of(second[1]) as upper:
             yield (lower, upper) if first is some[0] else (upper, lower)
 
-    def take_now(self, fd: int) -> DirectoryIndex | None:
-        """As `of`, for a caller that cannot wait, until `give_back_now`; None if others have it."""
-        status = os.fstat(fd)
+    def take_now(self, fd: int, status: kernel.Statx) -> DirectoryIndex | None:
+        """As `of`, for a caller that cannot wait, until `give_back_now`; None if others have it.
+
+        `status` is that of the directory.
+        """
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            index = self._entered(status)
+            index = self._entered((status.dev, status.ino))
             if not index.lock.acquire(blocking=False):
                 return None
             index.users += 1
         finally:
             self._lock.release()
-        index.begin(fd, status)
+        index.begin(fd, (status.mtime_ns, status.ctime_ns))
         return index
 
     def give_back_now(self, index: DirectoryIndex) -> None:
@@ -226,12 +227,11 @@ class Index:
 
     def _take(self, status: os.stat_result) -> DirectoryIndex:
         with self._lock:
-            index = self._entered(status)
+            index = self._entered(_key(status))
             index.users += 1
             return index
 
-    def _entered(self, status: os.stat_result) -> DirectoryIndex:
-        key = _key(status)
+    def _entered(self, key: tuple[int, int]) -> DirectoryIndex:
         index = self._directories.get(key)
         if index is None:
             index = self._directories[key] = DirectoryIndex()

@@ -92,8 +92,9 @@ def information(file: File) -> FileInformation:
 
 
 def information_of_new(file: File) -> FileInformation:
-    """The metadata of a file or directory that was just made: it has no records yet; OSError."""
-    status = _status(file.fd)
+    """The metadata of a file or directory that was made this moment, which has no records yet."""
+    status, file.seen = file.seen, None
+    assert status is not None, "it was looked at when it was made"
     return _describe(status, _NOTHING, file.path.rpartition("/")[2], _file_system(file, status))
 
 

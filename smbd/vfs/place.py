@@ -4,16 +4,21 @@ import os
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
-from aio.mounted import look_at
+from aio import kernel
+from aio.mounted import look_at, look_of
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.at_once import AtOnce
 from smbd.vfs.changes import Entry
 from smbd.vfs.file import File
 from smbd.vfs.index import DirectoryIndex
+from smbd.vfs.information import WANTED
 from smbd.vfs.lookup import closed_on_error, join
 
 if TYPE_CHECKING:
     from smbd.vfs.root import Root
+
+# Of a local directory nothing is known better than without asking.
+_AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
 
 
 class Place:
@@ -60,9 +65,9 @@ class Place:
             self._at_once.returned(began)
         return self._made(fd, directory=directory)
 
-    def take(self) -> bool:
+    def take(self, status: kernel.Statx) -> bool:
         """Have the loop alone change the directory until the block ends; False if it must wait."""
-        self._names = self.directory.root.lookup.index.take_now(self.directory.fd)
+        self._names = self.directory.root.lookup.index.take_now(self.directory.fd, status)
         return self._names is not None
 
     def create_at_once(self, *, directory: bool) -> File | None:
@@ -99,11 +104,13 @@ class Place:
     def _made(self, fd: int, *, directory: bool) -> File:
         root = self.directory.root
         with closed_on_error(fd):
-            look = look_at(fd)
+            seen = kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=WANTED)
+            look = look_of(seen)
             if root.file_systems.known(look.st_dev, look.mount) is None:
                 root.file_systems.learn(fd, look)
         path = join(self.directory.path, self.name)
         file = File(root, path, fd, look, read=True, write=not directory)
+        file.seen = seen
         file.created_in = self.directory.identity
         return file
 
@@ -128,13 +135,13 @@ def place_at_once(root: "Root", path: str) -> Place | None:
     if found is None:
         return None
     with closed_on_error(found.fd):
-        look = look_at(found.fd)
-        at_once = root.file_systems.at_once(look.st_dev)
-        directory = File(root, parent, found.fd, look, read=False, write=False)
-        if at_once is not None and directory.is_directory and at_once.admits(found.fd, began):
+        seen = kernel.statx(b"", dir_fd=found.fd, flags=_AS_KNOWN, mask=WANTED)
+        at_once = root.file_systems.at_once(seen.dev)
+        if at_once is not None and at_once.admits(found.fd, began):
+            directory = File(root, parent, found.fd, look_of(seen), read=False, write=False)
             directory.crossed = found.crossed
             place = Place(directory, name, at_once)
-            if place.take():
+            if directory.is_directory and place.take(seen):
                 return place
     os.close(found.fd)
     return None
