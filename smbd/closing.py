@@ -86,6 +86,8 @@ def close_at_once(service: Service, open_: Open) -> None:
 
 def _close_now(open_: Open) -> None:
     at_once, began = open_.file.at_once, perf_counter()
+    if open_.kept_write_time is not None:
+        write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
     open_.share.engine.detach(open_.file.fd)
     open_.file.close()
     if at_once is not None:
@@ -102,8 +104,7 @@ def place_to_delete(service: Service, open_: Open) -> Place | None:
         return None
     if open_.durable is not None and open_.durable.forget is not None:
         return None
-    keepers = open_.cachings.keepers
-    if keepers and (len(keepers) > 1 or open_.caching not in keepers):
+    if open_.cachings.has_keepers_but(open_.caching):
         return None
     if service.tables.files.has_open_streams(file) or service.tables.files.changes.meet(file):
         return None
@@ -117,6 +118,7 @@ def delete_at_once(service: Service, open_: Open, place: Place) -> None:
     try:
         link = drop_open(service, open_)
         assert link is not None, "it goes with its last open"
+        open_.kept_write_time = None
         try:
             with contextlib.suppress(NtError, OSError):
                 place.remove_at_once()
@@ -134,11 +136,11 @@ def _may_wait(open_: Open) -> bool:
     is_recorded = durable is not None and durable.forget is not None
     if is_stream or is_recorded:
         return True
-    kept = open_.kept_write_time
+    kept, link = open_.kept_write_time, open_.link
+    written = link is None or link.state.writers > 0
     if kept is not None and write_time.is_to_put_back(open_.file, kept):
-        return True
-    link = open_.link
-    return close_may_wait(open_.file, written=link is None or link.state.writers > 0)
+        written = True
+    return close_may_wait(open_.file, written=written)
 
 
 async def close_descriptor(open_: Open) -> None:

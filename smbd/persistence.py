@@ -44,3 +44,11 @@ async def remember_names(request: Request, open_: Open) -> None:
         for one in list(open_.link.opens):
             if isinstance(one, Open):
                 await remember(request, one)
+
+
+def is_remembered(request: Request, open_: Open) -> bool:
+    """Whether there may be a record to write for this Open, or another by its name."""
+    return request.service.records is not None and (
+        open_.link is None
+        or any(isinstance(one, Open) and one.durable is not None for one in open_.link.opens)
+    )

@@ -12,6 +12,7 @@ from smbd.closing import (
 )
 from smbd.commands.caching import await_handles
 from smbd.commands.write_time import restore
+from smbd.fsa import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
 from smbd.state import Open
@@ -31,7 +32,12 @@ def try_now(request: Request) -> Reply | None:
         return None
     if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
         return None
-    known = information(open_.file) if asked else None
+    known = None
+    if asked:
+        kept = write_time.kept(request.tables.files, open_)
+        if kept is not None and not open_.users:
+            write_time.put_back(open_.file, kept)  # `closes_at_once` says that it may
+        known = information(open_.file)
     close_at_once(request.service, open_)
     return Reply(pack_close_response(known))
 

@@ -1,14 +1,14 @@
 """SET_INFO ([MS-SMB2] 3.3.5.21): change information on a file, its name, its size."""
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from smbd import vfs
 from smbd.commands import renaming
 from smbd.commands.caching import ask_for_handles, await_handles, tell_change
-from smbd.commands.write_time import restore
 from smbd.fsa import security, set_information, write_time
 from smbd.ntstatus import NtError, NtStatus
-from smbd.persistence import remember_names
+from smbd.persistence import is_remembered, remember_names
 from smbd.request import Reply, Request
 from smbd.state import Open, modified
 from smbd.waiting import alone, begun
@@ -23,12 +23,20 @@ from smbd.wire.set_info import SET_INFO_RESPONSE, SetInfoRequest, parse_set_info
 
 
 def try_now(request: Request) -> Reply | None:
-    """None: changing metadata may wait for the journal.
+    """Times, attributes and marks for deletion, where that waits for nothing.
 
-    But clients that keep the file open for no program hear at once that its name is to go.
+    Clients that keep the file open for no program hear at once that its name is to go.
     """
     message = parse_set_info_request(request.frame)
     open_ = request.find_open(message, len(message.data))
+    change = _AT_ONCE.get(message.info_class) if message.info_type == InfoType.FILE else None
+    if change is not None:
+        kind = fscc.FILE_SETS[message.info_class]
+        value = kind.parse(message.data)
+        open_.require(kind.access)
+        if not is_remembered(request, open_) and change(request, open_, value):
+            return Reply(SET_INFO_RESPONSE)
+        return None
     renames = message.info_type == InfoType.FILE and message.info_class == FileClass.RENAME
     if renames and open_.cachings.keepers and open_.granted_access & Access.DELETE:
         wait = ask_for_handles(request, open_)
@@ -72,10 +80,31 @@ async def _security(request: Request, open_: Open, message: SetInfoRequest) -> N
 
 async def _basic(request: Request, open_: Open, value: BasicInformation) -> None:
     """Times and attributes; times of 0, -1 and -2 stay as they are, see `write_time`."""
-    async with alone(request.tables.files, open_):
-        await restore(request, open_)  # before -2 ends it
-        shown = await request.blocking(set_information.basic, open_.file, value)
-        write_time.steer(request.tables.files, open_, value.last_write_time, shown)
+    files = request.tables.files
+    async with alone(files, open_):
+        kept = write_time.kept(files, open_)  # it is put back before -2 ends it
+        shown = await request.blocking(set_information.basic, open_.file, value, kept)
+        write_time.steer(files, open_, value.last_write_time, shown)
+    _tell_basic(request, open_, value)
+
+
+def _basic_now(request: Request, open_: Open, value: BasicInformation) -> bool:
+    """The same in the loop; False if it may wait."""
+    files, file = request.tables.files, open_.file
+    at_once, began = file.at_once, perf_counter()
+    if at_once is None or file.identity in files.queues or not at_once.admits(file.fd, began):
+        return False
+    kept = write_time.kept(files, open_)
+    try:
+        shown = set_information.basic(file, value, kept)
+    finally:
+        at_once.made(began)
+    write_time.steer(files, open_, value.last_write_time, shown)
+    _tell_basic(request, open_, value)
+    return True
+
+
+def _tell_basic(request: Request, open_: Open, value: BasicInformation) -> None:
     changed = 0
     for field, bit in (
         (value.attributes, CompletionFilter.ATTRIBUTES),
@@ -102,6 +131,21 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
             open_.link.set_delete_pending(pending=value)
 
 
+def _disposition_now(request: Request, open_: Open, value: bool) -> bool:
+    """The same for a file, if nothing is in the way: to look at it waits for no disk."""
+    files, file = request.tables.files, open_.file
+    if file.asks_others or file.is_directory or file.identity in files.queues:
+        return False
+    if open_.link is None or files.changes.meet(file) is not None:
+        return False
+    if value:
+        if open_.cachings.has_keepers_but(open_.caching):
+            return False
+        set_information.check_deletable(file)
+    open_.link.set_delete_pending(pending=value)
+    return True
+
+
 async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
     """As `_disposition`, with flags ([MS-FSCC] 2.4.12): DELETE alone, NOT_SUPPORTED for others."""
     if value & ~DispositionFlags.DELETE:
@@ -111,6 +155,18 @@ async def _disposition_ex(request: Request, open_: Open, value: int) -> None:
 
 async def _end_of_file(request: Request, open_: Open, value: int) -> None:
     await _resize(request, open_, vfs.set_end_of_file, value)
+
+
+def _end_of_file_now(request: Request, open_: Open, value: int) -> bool:
+    """For the size that it has already nothing is to be done ([MS-FSA] 2.1.5.15.4).
+
+    cifs.ko says so of each file that it has written.
+    """
+    file = open_.file
+    if file.is_directory or file.asks_others or vfs.end_of_file(file) != value:
+        return False
+    tell_change(request, open_)
+    return True
 
 
 async def _allocation(request: Request, open_: Open, value: int) -> None:
@@ -150,6 +206,11 @@ async def _full_ea(request: Request, open_: Open, value: list[fscc.ExtendedAttri
     request.changed(open_, modified(CompletionFilter.EA))
 
 
+_AT_ONCE: dict[int, Callable[..., bool]] = {
+    FileClass.BASIC: _basic_now,
+    FileClass.DISPOSITION: _disposition_now,
+    FileClass.END_OF_FILE: _end_of_file_now,
+}
 _CHANGES: dict[int, Callable[..., Awaitable[None]]] = {
     FileClass.BASIC: _basic,
     FileClass.RENAME: renaming.rename,

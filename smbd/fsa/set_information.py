@@ -1,16 +1,19 @@
 """What SET_INFO does to a file, less its names and its security: [MS-FSA] 2.1.5.15."""
 
 from smbd import vfs
+from smbd.fsa import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import File
 from smbd.wire.fscc import BasicInformation, ExtendedAttribute, FileAttribute
 
 
-def basic(file: File, value: BasicInformation) -> int:
+def basic(file: File, value: BasicInformation, kept: int | None = None) -> int:
     """[MS-FSA] 2.1.5.15.2: set times and attributes; the LastWriteTime that the file then has.
 
-    Blocks.
+    `kept` is the one that it is to have before.  Blocks.
     """
+    if kept is not None:
+        write_time.put_back(file, kept)
     if value.attributes:
         if value.attributes & FileAttribute.DIRECTORY and not file.is_directory:
             raise NtError(NtStatus.INVALID_PARAMETER)

@@ -109,6 +109,10 @@ class Cachings:
         self.waits.setdefault((wait.rights, wait.leases), {})[wait] = None
         return wait
 
+    def has_keepers_but(self, own: Caching | None) -> bool:
+        """Whether anybody caches the file beside the one that is given."""
+        return bool(self.keepers) and (len(self.keepers) > 1 or own not in self.keepers)
+
     def contend_open(
         self, operation: Operation, by: Caching | None, access: int, now: float
     ) -> Wait | None:

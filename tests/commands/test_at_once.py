@@ -1,4 +1,4 @@
-"""New files, and deletions of small ones, that the loop carries out in their burst."""
+"""What the loop does with names and records in the burst that asks for it."""
 
 import os
 from struct import pack
@@ -8,12 +8,19 @@ import pytest
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import CLOSE, CREATE, DELETE_ON_CLOSE, RELATED, WRITE
+from tests.core.messages import CLOSE, CREATE, DELETE_ON_CLOSE, RELATED, SET_INFO, WRITE
 
 CREATE_NEW, OPEN, OPEN_IF, OVERWRITE_IF = 2, 1, 3, 5
 DIRECTORY = 1
 # An EA that servers keep to themselves.
 REFUSED = [(b"ExtA", pack("<IBBH", 0, 0, 9, 1) + b"DOSATTRIB\0x")]
+BASIC, RENAME, DISPOSITION, END_OF_FILE = 4, 10, 13, 20
+THEN = 132_000_000_000_000_000
+THEN_NS = (THEN - 116_444_736_000_000_000) * 100
+
+
+def basic(write):
+    return b"".join(number.to_bytes(8, "little") for number in (0, 0, write, 0, 0))
 
 
 def names(folder):
@@ -155,3 +162,82 @@ async def test_a_file_that_is_in_use_is_removed_behind_that(tmp_path):
         assert [one.command for one in await stage.answers()] == [CLOSE]
         stage.engine.held[0].finish()
         assert [one.command for one in await stage.answers()] == [WRITE]
+
+
+async def test_times_are_set_and_kept_in_their_burst(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        stage.ask(CREATE, messages.create("new", disposition=CREATE_NEW))
+        file_id = (await stage.answer()).file_id
+        stage.ask(SET_INFO, messages.set_info(file_id, BASIC, basic(THEN)))
+        assert (await stage.answer()).status == 0
+        (tmp_path / "new").write_bytes(b"data")  # what it writes leaves the time alone
+        stage.ask(CLOSE, messages.close(file_id, flags=1))
+        answer = await stage.answer()
+        assert answer.status == 0
+        assert int.from_bytes(answer.body[24:32], "little") == THEN
+        assert (tmp_path / "new").stat().st_mtime_ns == THEN_NS
+        assert not stage.calls.held
+
+
+async def test_times_that_cannot_be_set_are_refused_in_their_burst(tmp_path):
+    (tmp_path / "file").touch()
+    async with on_stage(tmp_path, at_once=True) as stage:
+        file_id = await stage.open("file", disposition=OPEN)
+        stage.calls.holding = True
+        temporary_folder = bytes(32) + (0x10).to_bytes(8, "little")
+        stage.ask(SET_INFO, messages.set_info(file_id, BASIC, temporary_folder))
+        assert (await stage.answer()).status == NtStatus.INVALID_PARAMETER
+
+
+async def test_the_size_that_it_has_is_no_change(tmp_path):
+    (tmp_path / "file").write_bytes(b"data")
+    os.utime(tmp_path / "file", ns=(THEN_NS, THEN_NS))
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("file", disposition=OPEN)
+        stage.calls.holding = True
+        for size, answered in ((4, True), (3, False)):
+            size_data = size.to_bytes(8, "little")
+            stage.ask(SET_INFO, messages.set_info(file_id, END_OF_FILE, size_data))
+            assert len(stage.wire.frames) == answered
+            assert len(await stage.answers()) == answered
+            assert (tmp_path / "file").stat().st_mtime_ns == THEN_NS
+        assert [call.name for call in stage.calls.held] == ["set_end_of_file"]
+
+
+async def test_a_mark_for_deletion_is_set_taken_off_and_obeyed_in_the_burst(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        await known(stage)
+        stage.ask(CREATE, messages.create("new", disposition=CREATE_NEW))
+        file_id = (await stage.answer()).file_id
+        for mark in (b"\1", b"\0", b"\1"):
+            stage.ask(SET_INFO, messages.set_info(file_id, DISPOSITION, mark))
+            assert (await stage.answer()).status == 0
+        stage.ask(CLOSE, messages.close(file_id))
+        assert (await stage.answer()).status == 0
+        assert not stage.calls.held
+        assert names(tmp_path) == ["known"]
+
+
+async def test_a_read_only_file_is_not_marked(tmp_path):
+    (tmp_path / "file").touch(mode=0o444)
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("file", disposition=OPEN, access=0x10000)
+        stage.ask(SET_INFO, messages.set_info(file_id, DISPOSITION, b"\1"))
+        assert (await stage.answer()).status == NtStatus.CANNOT_DELETE
+
+
+async def test_a_mark_waits_for_a_change_of_the_same_file(tmp_path):
+    (tmp_path / "file").touch()
+    async with on_stage(tmp_path, at_once=True) as stage:
+        file_id = await stage.open("file", disposition=OPEN)
+        stage.calls.holding = True
+        new = bytes(16) + (2).to_bytes(4, "little") + "b".encode("utf-16-le") + bytes(4)
+        stage.ask(SET_INFO, messages.set_info(file_id, RENAME, new))
+        await stage.answers()
+        for info_class, data in ((DISPOSITION, b"\1"), (BASIC, basic(THEN))):
+            stage.ask(SET_INFO, messages.set_info(file_id, info_class, data))
+            assert await stage.answers() == []
+        stage.calls.holding = False
+        stage.calls.held[0].finish()
+        assert [one.status for one in await stage.answers()] == [0, 0, 0]

@@ -173,17 +173,17 @@ async def test_a_create_waits_while_a_worker_unlinks_the_file_and_makes_another(
 
 
 @pytest.mark.parametrize(
-    ("info_class", "data"),
+    ("info_class", "data", "options"),
     [
-        (DISPOSITION, b"\1"),
-        (RENAME, bytes(16) + (2).to_bytes(4, "little") + "b".encode("utf-16-le") + bytes(4)),
+        (DISPOSITION, b"\1", DIRECTORY),  # a worker sees whether it is empty
+        (RENAME, bytes(16) + (2).to_bytes(4, "little") + "b".encode("utf-16-le") + bytes(4), 0),
     ],
 )
 async def test_set_info_that_a_close_in_the_same_burst_overtakes_is_no_bug(
-    tmp_path, mock_clock, caplog, info_class, data
+    tmp_path, mock_clock, caplog, info_class, data, options
 ):
     async with on_stage(tmp_path) as stage:
-        file_id = await stage.open("a")
+        file_id = await stage.open("a", options=options)
         stage.ask(SET_INFO, messages.set_info(file_id, info_class, data))
         stage.ask(CLOSE, messages.close(file_id))
         closed, changed = await stage.answers()
