@@ -5,10 +5,15 @@ completion, and Cancelled is raised after it.  OSError is the only error, and an
 from 0 to 2**63 - 1.  Everything here is called from one trio loop.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from time import perf_counter
 from typing import ClassVar, Protocol
 
 Data = bytes | bytearray | memoryview
+# How a call ends that was begun without a task: with the count of bytes, or with an error.  It is
+# called in the loop, and raises nothing.
+Done = Callable[[int, BaseException | None], None]
 
 
 @dataclass(slots=True)
@@ -49,6 +54,19 @@ class Stats:
         self.seconds += seconds
         self.max_seconds = max(self.max_seconds, seconds)
 
+    def reading(self, done: Done) -> Done:
+        """`done` of a read that begins now, which counts it first."""
+        started = perf_counter()
+
+        def counted(count: int, error: BaseException | None) -> None:
+            self.took(perf_counter() - started)
+            if error is None:
+                self.reads += 1
+                self.bytes_read += count
+            done(count, error)
+
+        return counted
+
     def __add__(self, other: "Stats") -> "Stats":
         values = {
             field.name: getattr(self, field.name) + getattr(other, field.name)
@@ -67,8 +85,17 @@ class Stats:
         }
 
 
+class Begun(Protocol):
+    """A call that goes on by itself, until its `done` is called."""
+
+    def withdraw(self) -> None:
+        """Nobody wants it: if it still waits for its beginning it ends, soon, with ECANCELED."""
+
+
 class Engine(Protocol):
-    """Five awaited calls, two that never wait, and two that tell it which files are open."""
+    """Five awaited calls, one that goes on without a task, two that never wait, and two that tell
+    it which files are open.
+    """
 
     name: str
     notes: tuple[str, ...]  # which engines the spec names before it, and why they are not there
@@ -97,6 +124,16 @@ class Engine(Protocol):
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:
         """The count of bytes read: `into` is full, or the file ends there."""
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """As `read`, without a task; it may wait for `kick` to begin.
+
+        `done` is called by `kick`, or in a later round of the loop; not at all if this raises.
+        What it has to do once for all calls that have ended together, it gives to `after_burst`.
+        """
+
+    def kick(self) -> None:
+        """Begin what a burst of `begin_read` has asked for."""
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """The count of bytes written, which is all of them."""

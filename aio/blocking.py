@@ -4,12 +4,15 @@ Also the loops that every blocking path shares: a count is full, or short only a
 """
 
 import errno
+import math
 import os
+from collections import deque
 from time import perf_counter
 
 import trio
 
-from aio.base import Data, Stats
+from aio.base import Begun, Data, Done, Stats
+from aio.completion import TURN, tell
 
 
 def read_full(fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
@@ -47,6 +50,33 @@ def write_timed(fd: int, data: Data, offset: int, flags: int) -> tuple[int, floa
     return count, perf_counter() - started
 
 
+class _Read:
+    """A read that was begun, and comes with `kick`."""
+
+    __slots__ = ("_arguments", "_done", "_engine", "_wanted")
+
+    def __init__(
+        self, engine: "SyncEngine", arguments: tuple[int, memoryview, int], done: Done
+    ) -> None:
+        self._engine, self._arguments, self._done = engine, arguments, done
+        self._wanted = True
+
+    def withdraw(self) -> None:
+        """As `aio.base.Begun` has it."""
+        self._wanted = False
+
+    def tell(self) -> None:
+        """Read, and call `done`."""
+        try:
+            if not self._wanted:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+            count = self._engine.try_read(*self._arguments)
+        except OSError as error:
+            self._done(0, error)
+        else:
+            self._done(count, None)
+
+
 class SyncEngine:
     """Blocks the loop for as long as the kernel takes."""
 
@@ -56,6 +86,7 @@ class SyncEngine:
     def __init__(self) -> None:
         self._stats = Stats()
         self._closed = False
+        self._begun: deque[_Read] = deque()
         self.write_seconds = 0.0
 
     def attach(self, fd: int) -> None:
@@ -93,6 +124,18 @@ class SyncEngine:
         await trio.lowlevel.checkpoint()
         return count
 
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """The blocking call comes with `kick`."""
+        self._check_open()
+        read = _Read(self, (fd, into, offset), done)
+        self._begun.append(read)
+        return read
+
+    def kick(self) -> None:
+        """As many blocking calls as a turn has room for, and so again in the next rounds."""
+        if not tell(self._begun, perf_counter() + TURN):
+            trio.lowlevel.current_trio_token().run_sync_soon(self.kick, idempotent=True)
+
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """As `try_write`, then a checkpoint."""
         count = self.try_write(fd, data, offset)
@@ -109,7 +152,9 @@ class SyncEngine:
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        """Nothing is ever in flight."""
+        """Nothing is in flight but what was not kicked yet."""
+        while self._begun:
+            tell(self._begun, math.inf)
         self._closed = True
         await trio.lowlevel.checkpoint()
 

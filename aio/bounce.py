@@ -39,23 +39,32 @@ class BounceBuffers:
         self._kept = 0  # bytes of pieces that are not registered and not in use
 
     @contextmanager
-    def take(self, length: int) -> Iterator[Piece]:
-        """A piece of at least `length` bytes; others have been in it before."""
+    def borrow(self, length: int) -> Iterator[Piece]:
+        """A piece for as long as a block lasts."""
+        piece = self.take(length)
+        try:
+            yield piece
+        finally:
+            self.give(piece)
+
+    def take(self, length: int) -> Piece:
+        """A piece of at least `length` bytes, until `give`; others have been in it before."""
         size = max(1 << (length - 1).bit_length(), _SMALLEST)
         pieces = self._pieces.setdefault(size, [])
         if pieces:
             piece = pieces.pop()
             self._kept -= 0 if piece.registered else size
-        else:
-            piece = self._make(size)
-        try:
-            yield piece
-        finally:
-            if piece.registered:
-                pieces.append(piece)
-            elif self._kept + size <= _KEPT:
-                pieces.append(piece)
-                self._kept += size
+            return piece
+        return self._make(size)
+
+    def give(self, piece: Piece) -> None:
+        """Nobody uses it any more."""
+        size = len(piece.view)
+        if not piece.registered:
+            if self._kept + size > _KEPT:
+                return
+            self._kept += size
+        self._pieces[size].append(piece)
 
     def _make(self, size: int) -> Piece:
         if self._uncut is None:

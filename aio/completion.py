@@ -1,14 +1,122 @@
-"""Operation -> waiting task, with one wake-up of the loop per burst of completions."""
+"""Calls in flight -> what waits for them, with one wake-up of the loop per burst of completions."""
 
 import math
+import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from time import perf_counter
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 from outcome import Outcome
 
+from aio.base import Begun, Done
+
 T = TypeVar("T")
+
+# Each `done` may make and sign an answer.  Those that are left come in the loop's next round.
+TURN = 0.002
+
+
+class Ended(Protocol):
+    """A call that has ended."""
+
+    def tell(self) -> None:
+        """In the loop, once: let what waits for it go on."""
+
+
+class _Burst(threading.local):
+    """What is due when the calls that have ended are told of: of the loop in this thread."""
+
+    def __init__(self) -> None:
+        self.afterwards: dict[Callable[[], object], None] = {}
+
+
+_burst = _Burst()
+
+
+def after_burst(act: Callable[[], object]) -> None:
+    """Called by a `done`: call `act` once when the others that have ended are told of too."""
+    _burst.afterwards[act] = None
+
+
+def tell(ended: deque[Any], over: float) -> bool:
+    """Tell of the calls that have ended, at least of one, until the time is `over`.
+
+    Whether none is left.  Each is an `Ended`; `over` is perf_counter's.
+    """
+    while ended:
+        ended.popleft().tell()
+        if perf_counter() > over:
+            break
+    afterwards = _burst.afterwards
+    while afterwards:
+        act, _ = afterwards.popitem()
+        act()
+    return not ended
+
+
+class Waiter:
+    """A task that waits for what it has begun."""
+
+    __slots__ = ("_count", "_error", "_task", "over")
+
+    def __init__(self) -> None:
+        self.over = False
+        self._count = 0
+        self._error: BaseException | None = None
+        self._task: trio.lowlevel.Task | None = None  # while it sleeps
+
+    def done(self, count: int, error: BaseException | None = None) -> None:
+        """It has ended: a `Done`."""
+        self.over, self._count, self._error = True, count, error
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
+
+    async def result(self, withdraw: Callable[[], None]) -> int:
+        """Wait for the end, cancelled or not; the count, or the error is raised."""
+        if not self.over:
+
+            def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+                withdraw()
+                return trio.lowlevel.Abort.FAILED
+
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        error, self._error = self._error, None
+        if error is None:
+            return self._count
+        try:
+            raise error
+        finally:
+            del error  # its traceback leads here
+
+
+class BeginsReads(Protocol):
+    """An engine, as far as `read_awaited` needs one."""
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """As `Engine.begin_read`."""
+
+    def kick(self) -> None:
+        """As `Engine.kick`."""
+
+
+# A KeyboardInterrupt between beginning and waiting would free memory that the kernel owns.
+@trio.lowlevel.enable_ki_protection
+async def read_awaited(engine: BeginsReads, fd: int, into: memoryview, offset: int) -> int:
+    """`Engine.read` by `Engine.begin_read`, whose others of this round are kicked with it.
+
+    Cancelled comes after the end, instead of the count.
+    """
+    waiter = Waiter()
+    begun = engine.begin_read(fd, into, offset, waiter.done)
+    await trio.lowlevel.cancel_shielded_checkpoint()
+    engine.kick()
+    try:
+        return await waiter.result(begun.withdraw)
+    finally:
+        await trio.lowlevel.checkpoint_if_cancelled()
 
 
 class Operation(Generic[T]):
@@ -27,6 +135,14 @@ class Operation(Generic[T]):
         self.raise_cancel = raise_cancel
         return trio.lowlevel.Abort.FAILED
 
+    def tell(self) -> None:
+        """Let its task go on."""
+        if self.task is not None:
+            trio.lowlevel.reschedule(self.task, self.outcome)
+        # An error's traceback leads to the frames that hold the operation: with its outcome
+        # that would be a circle, which keeps the call's arguments alive (a share's folder).
+        del self.outcome
+
 
 class Completions:
     """The operations in flight.  `finish` is called from any thread, the rest in the loop."""
@@ -40,12 +156,8 @@ class Completions:
         self._token: trio.lowlevel.TrioToken
         self._idle: trio.Event | None = None
 
-    async def wait(self, operation: Operation[T], submit: Callable[[Any], None]) -> T:
-        """Submit an operation, and wait until it is finished; then its result or its error.
-
-        Cancelled comes after the completion, instead of the result.
-        """
-        operation.task = trio.lowlevel.current_task()
+    def begin(self, operation: Operation[Any], submit: Callable[[Any], None]) -> None:
+        """Submit an operation, whose `tell` is called when it is finished, and calls `ended`."""
         if not self.pending:
             # A new run of trio may be using an old engine; while calls are pending, it cannot.
             self._token = trio.lowlevel.current_trio_token()
@@ -53,17 +165,33 @@ class Completions:
         self.pending += 1
         try:
             submit(operation)
+        except BaseException:
+            self.ended()
+            raise
+
+    async def wait(self, operation: Operation[T], submit: Callable[[Any], None]) -> T:
+        """Submit an operation, and wait until it is finished; then its result or its error.
+
+        Cancelled comes after the completion, instead of the result.
+        """
+        operation.task = trio.lowlevel.current_task()
+        self.begin(operation, submit)
+        try:
             result: T = await trio.lowlevel.wait_task_rescheduled(operation.abort)
             return result
         finally:
-            self.pending -= 1
-            if not self.pending and self._idle is not None:
-                self._idle.set()
+            self.ended()
             if operation.raise_cancel is not None:
                 operation.raise_cancel()
 
+    def ended(self) -> None:
+        """One less is in flight."""
+        self.pending -= 1
+        if not self.pending and self._idle is not None:
+            self._idle.set()
+
     def finish(self, operation: Operation[Any]) -> None:
-        """The operation's outcome is there: let its task go on.
+        """The operation's outcome is there: let what waits for it go on.
 
         trio's own idempotent queue would take its lock and write to its wake-up socket for each
         completion.  The flag saves both: the thread that finds it down after appending
@@ -76,13 +204,9 @@ class Completions:
 
     def _drain(self) -> None:
         self._waking = False
-        while self._done:
-            operation = self._done.popleft()
-            if operation.task is not None:
-                trio.lowlevel.reschedule(operation.task, operation.outcome)
-            # An error's traceback leads to the frames that hold the operation: with its outcome
-            # that would be a circle, which keeps the call's arguments alive (a share's folder).
-            del operation.outcome
+        if not tell(self._done, perf_counter() + TURN) and not self._waking:
+            self._waking = True
+            self._token.run_sync_soon(self._drain, idempotent=True)
 
     async def idle(self, patience: float = math.inf) -> None:
         """Wait, cancelled or not, until nothing is in flight, or for `patience` seconds."""

@@ -13,13 +13,15 @@ pages go alone, and direct ones together.
 import errno
 import fcntl
 import os
+from dataclasses import dataclass, field
+from functools import partial
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
 from typing import NamedTuple
 
 import trio
 
-from aio.base import Data, Stats
-from aio.bounce import BounceBuffers
+from aio.base import Begun, Data, Done, Stats
+from aio.bounce import BounceBuffers, Piece
 from aio.file_systems import FileSystem
 from aio.kernel import (
     AT_EMPTY_PATH,
@@ -32,7 +34,7 @@ from aio.kernel import (
 )
 from aio.ring import READ, WRITE, Request, Ring
 from aio.shared_lock import SharedLock
-from aio.transfers import Transfers, no_progress
+from aio.transfers import Transfers, going_on, no_progress
 
 # The flags that a second descriptor has in common with the first.
 _FLAGS = os.O_ACCMODE | os.O_APPEND | os.O_DSYNC | os.O_SYNC | os.O_NOATIME
@@ -132,6 +134,36 @@ class _File:
             os.close(self.direct)
 
 
+_NOWHERE = Address(0, memoryview(b""))
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """A read, one piece of it in flight."""
+
+    file: _File
+    into: memoryview
+    offset: int
+    done: Done
+    there: memoryview  # what of `into` is before the end of file
+    memory: Address
+    count: int = 0  # bytes that have come
+    before: int = 0  # bytes in the borrowed piece before those that are wanted
+    piece: Piece | None = None
+    request: Request = field(init=False)
+
+    @property
+    def want(self) -> int:
+        """Bytes of the piece."""
+        return min(len(self.there) - self.count, _LONGEST)
+
+    def copy_out(self, piece: Piece, got: int) -> int:
+        """What is wanted of the blocks around it; the count."""
+        count = min(max(got - self.before, 0), self.want)
+        self.there[self.count : self.count + count] = piece.view[self.before : self.before + count]
+        return count
+
+
 class Direct:
     """Requests by O_DIRECT through a ring; `other` does those that O_DIRECT cannot do."""
 
@@ -173,58 +205,63 @@ class Direct:
             file = self._files[fd] = _File(fd, inode)
         return file
 
-    async def read(self, fd: int, into: memoryview, offset: int) -> int:
-        """As `Transfers.read`."""
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """As `Transfers.begin_read`."""
         file = self._file(fd)
-        refused = False
-        if file is not None and file.usable and len(into):
-            try:
-                return await self._read(file, into, offset)
-            except OSError as error:
-                if error.errno not in _REFUSED | _COLLISION:
-                    raise
-                refused = error.errno in _REFUSED
-        self._stats.buffered += 1
-        count = await self._other.read(fd, into, offset)
-        if file is not None and refused:
-            file.usable = False  # the request was right, so it was refused for being direct
-        return count
-
-    async def _read(self, file: _File, into: memoryview, offset: int) -> int:
+        if file is None or not file.usable or not into:
+            self._stats.buffered += 1
+            return self._other.begin_read(fd, into, offset, done)
         # Not a block further than the end of file: there may be blocks that xfs has set aside for
         # data to come, and for them a read fails with EIO (6.18).
-        length = min(len(into), max(os.fstat(file.fd).st_size - offset, 0))
-        if not length:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        target = address_of(into, writable=True)
-        count = 0
-        while count < length:
-            at = offset + count
-            want = min(length - count, _LONGEST)
-            address = Address(target.value + count, target.view)
-            if self._fits(file, address, at, want):
-                request = Request(READ, file.direct, address, want, at)
-                got = await self._ring.perform(request)
-            else:
-                got = await self._read_bounced(file, into[count : count + want], at)
-            if not got:
-                break
-            count += got
-        return count
+        there = into[: max(os.fstat(file.fd).st_size - offset, 0)]
+        if not there:
+            return self._other.begin_read(fd, there, offset, done)
+        read = _Reading(file, into, offset, done, there, address_of(there, writable=True))
+        return self._read_on(read)
 
-    async def _read_bounced(self, file: _File, into: memoryview, offset: int) -> int:
-        """Read the blocks around the range, and copy the range out of them; the count."""
-        self._stats.bounced += 1
-        unit = file.alignment.offset
-        before = offset % unit
-        around = before + len(into)
-        around += -around % unit
-        with self._memory.take(around) as piece:
-            request = Request(READ, file.direct, piece.address, around, offset - before)
+    def _read_on(self, read: "_Reading") -> Request:
+        """Read the next piece."""
+        at, want = read.offset + read.count, read.want
+        address = Address(read.memory.value + read.count, read.memory.view)
+        if self._fits(read.file, address, at, want):
+            request = Request(READ, read.file.direct, address, want, at)
+        else:  # the blocks around it
+            self._stats.bounced += 1
+            unit = read.file.alignment.offset
+            read.before = at % unit
+            around = read.before + want
+            around += -around % unit
+            read.piece = piece = self._memory.take(around)
+            request = Request(READ, read.file.direct, piece.address, around, at - read.before)
             request.registered = piece.registered
-            got = min(max(await self._ring.perform(request) - before, 0), len(into))
-            into[:got] = piece.view[before : before + got]
-        return got
+        read.request = request
+        self._ring.begin(request, partial(self._got, read))
+        return request
+
+    def _got(self, read: "_Reading", got: int, error: BaseException | None) -> None:
+        read.request.release()
+        if read.piece is not None:
+            got = read.copy_out(read.piece, got)
+            self._memory.give(read.piece)
+            read.piece = None
+        read.count += got
+        if error is None and got and read.count < len(read.there):
+            going_on(read.done, self._read_on, read)
+            return
+        read.memory = _NOWHERE
+        if not isinstance(error, OSError) or error.errno not in _REFUSED | _COLLISION:
+            read.done(read.count, error)
+            return
+        self._stats.buffered += 1
+        refused = error.errno in _REFUSED
+
+        def ended(count: int, error: BaseException | None) -> None:
+            if refused and error is None:  # the request was right, so it was for being direct
+                read.file.usable = False
+            read.done(count, error)
+
+        begin, fd = self._other.begin_read, read.file.fd
+        going_on(read.done, begin, fd, read.into, read.offset, ended)
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """As `Transfers.write`."""
@@ -286,7 +323,7 @@ class Direct:
 
     async def _write_bounced(self, file: _File, data: memoryview, offset: int) -> int:
         self._stats.bounced += 1
-        with self._memory.take(len(data)) as piece:
+        with self._memory.borrow(len(data)) as piece:
             piece.view[: len(data)] = data
             request = Request(WRITE, file.direct, piece.address, len(data), offset)
             request.registered = piece.registered

@@ -11,17 +11,13 @@ the next request: of streams of 64 KiB it reads half as much again, of 1 MiB a t
 import errno
 import os
 import sys
-from collections.abc import Awaitable, Callable
 from mmap import PAGESIZE
-from typing import TypeVar
 
 import trio
 
-from aio.base import Data
+from aio.base import Begun, Data, Done
 from aio.mounted import look_at
-from aio.transfers import ByRing, ByThreads
-
-D = TypeVar("D", memoryview, Data)
+from aio.transfers import ByRing, ByThreads, going_on
 
 _RWF_DONTCACHE = 0x80  # uapi/linux/fs.h; `os` has no name for it yet
 # EOPNOTSUPP: this file system or this kernel.  EINVAL: kernels that look at no flags at all.
@@ -55,35 +51,39 @@ class Uncached:
         self._by = by
         self._dontcache = dontcache
 
-    async def read(self, fd: int, into: memoryview, offset: int) -> int:
-        """As `Transfers.read`."""
-        return await self._transfer(self._by.read, fd, into, offset, writing=False)
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """As `Transfers.begin_read`."""
+        flags = self._dontcache.flags(fd, len(into), writing=False)
+        if not flags:
+            return self._by.begin_read(fd, into, offset, done)
+
+        def ended(count: int, error: BaseException | None) -> None:
+            if isinstance(error, OSError) and error.errno in _REFUSALS:
+                going_on(done, self._by.begin_read, fd, into, offset, ended_without)
+            else:
+                done(count, error)
+
+        def ended_without(count: int, error: BaseException | None) -> None:
+            if error is None:  # the request was right, so the flag was not
+                self._dontcache.refused(fd, writing=False)
+            done(count, error)
+
+        return self._by.begin_read(fd, into, offset, ended, flags)
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """As `Transfers.write`."""
-        return await self._transfer(self._by.write, fd, data, offset, writing=True)
-
-    async def _transfer(
-        self,
-        transfer: Callable[[int, D, int, int], Awaitable[int]],
-        fd: int,
-        data: D,
-        offset: int,
-        *,
-        writing: bool,
-    ) -> int:
-        flags = self._dontcache.flags(fd, len(data), writing=writing)
+        flags = self._dontcache.flags(fd, len(data), writing=True)
         if not flags:
-            return await transfer(fd, data, offset, 0)
+            return await self._by.write(fd, data, offset)
         with trio.CancelScope(shield=True):  # or it would end between the two attempts
             try:
-                count = await transfer(fd, data, offset, flags)
+                count = await self._by.write(fd, data, offset, flags)
             except OSError as error:
                 if error.errno not in _REFUSALS:
                     raise
-                count = await transfer(fd, data, offset, 0)
+                count = await self._by.write(fd, data, offset)
                 # The request was right, so the flag was not.
-                self._dontcache.refused(fd, writing=writing)
+                self._dontcache.refused(fd, writing=True)
         await trio.lowlevel.checkpoint_if_cancelled()
         return count
 

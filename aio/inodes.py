@@ -26,21 +26,31 @@ class Inode:
     @contextmanager
     def at_work(self, *, exclusive: bool, strains: bool = False) -> Iterator[None]:
         """Count a call for as long as it lasts; `strains`: see `is_strained`."""
-        with _lock:
-            self.exclusive += exclusive
-            self.working += 1
-            if strains:
+        self.begin(exclusive=exclusive)
+        if strains:
+            with _lock:
                 _strains[self._device] = _strains.get(self._device, 0) + 1
         try:
             yield
         finally:
-            with _lock:
-                self.exclusive -= exclusive
-                self.working -= 1
-                if strains:
+            self.end(exclusive=exclusive)
+            if strains:
+                with _lock:
                     _strains[self._device] -= 1
                     if not _strains[self._device]:
                         del _strains[self._device]
+
+    def begin(self, *, exclusive: bool) -> None:
+        """Count a call, until `end`."""
+        with _lock:
+            self.exclusive += exclusive
+            self.working += 1
+
+    def end(self, *, exclusive: bool) -> None:
+        """It counts no longer."""
+        with _lock:
+            self.exclusive -= exclusive
+            self.working -= 1
 
 
 _lock = threading.Lock()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import outcome
 import trio
 
+from aio.base import Begun, Done
 from aio.completion import Completions, Operation, T
 from aio.lanes import Lane, Lanes
 from aio.slices import AbandonedError, abandoned_when
@@ -86,6 +87,31 @@ class _Question(_Job[T]):
         return trio.lowlevel.Abort.SUCCEEDED
 
 
+class _Begun(_Job[int]):
+    """A job that no task waits for."""
+
+    __slots__ = ("done",)
+
+    done: Done
+
+    def withdraw(self) -> None:
+        """As `aio.base.Begun` has it."""
+        if self.pool.withdraw(self):
+            self.args = ()
+            self.outcome = outcome.Error(OSError(errno.ECANCELED, os.strerror(errno.ECANCELED)))
+            self.pool.completions.finish(self)
+
+    def tell(self) -> None:
+        """Call `done`."""
+        end = self.outcome
+        del self.outcome
+        self.pool.completions.ended()
+        if isinstance(end, outcome.Value):
+            self.done(end.value, None)
+        elif isinstance(end, outcome.Error):
+            self.done(0, end.error)
+
+
 def _call(job: _Whole[R], function: Callable[..., R], args: tuple[Any, ...]) -> R:
     """Call a function that may ask `give_way` whether somebody still waits for it."""
     with abandoned_when(lambda: job.raise_cancelled is not None):
@@ -102,7 +128,7 @@ class WorkerPool:
     def __init__(self, workers: int, name: str = "aio", *, each: int = 0) -> None:
         self._workers = workers
         self._name = name
-        self._completions = Completions()
+        self.completions = Completions()
         # A C queue hands a job over: it beat a deque with a stack of idle threads' locks by 1.1 to
         # 2.6 times.  It only ever holds jobs that a thread is waiting for; others are in `_lanes`.
         self._handed: SimpleQueue[_Job[Any] | None] = SimpleQueue()
@@ -116,7 +142,7 @@ class WorkerPool:
     @property
     def pending(self) -> int:
         """Calls in flight."""
-        return self._completions.pending
+        return self.completions.pending
 
     @property
     def threads(self) -> int:
@@ -134,13 +160,23 @@ class WorkerPool:
         """
         job: _Job[R] = _Job(self, self._lanes.quick, None, function)
         job.args = args
-        return await self._completions.wait(job, self._submit)
+        return await self.completions.wait(job, self._submit)
 
     async def transfer(self, fd: int, function: Callable[[*Args], R], /, *args: *Args) -> R:
         """The same, in the flow of an open file."""
         job: _Job[R] = _Job(self, self._lanes.quick, fd, function)
         job.args = args
-        return await self._completions.wait(job, self._submit)
+        return await self.completions.wait(job, self._submit)
+
+    def begin(
+        self, done: Done, fd: int, function: Callable[[*Args], int], /, *args: *Args
+    ) -> Begun:
+        """As `transfer`, without a task: `done` is called in the loop."""
+        job = _Begun(self, self._lanes.quick, fd, function)
+        job.args = args
+        job.done = done
+        self.completions.begin(job, self._submit)
+        return job
 
     async def run_for(self, flow: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
         """Call it in a flow (any hashable), and whole: Cancelled says that it never began.
@@ -162,7 +198,7 @@ class WorkerPool:
         job: _Question[R] = _Question(self, self._lanes.quick, None, function)
         job.args = args
         with trio.move_on_after(patience):
-            return await self._completions.wait(job, self._submit)
+            return await self.completions.wait(job, self._submit)
         raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
     async def _whole(
@@ -177,7 +213,7 @@ class WorkerPool:
         job.args = (job, function, args)
         job.raise_cancelled = None
         try:
-            return await self._completions.wait(job, self._submit)
+            return await self.completions.wait(job, self._submit)
         except AbandonedError:
             job.rethrow()
             raise
@@ -240,7 +276,7 @@ class WorkerPool:
         themselves.  The number of these.
         """
         self._closed = True
-        await self._completions.idle(patience)
+        await self.completions.idle(patience)
         settle()
         with self._lock:
             threads, hanging = list(self._threads), self._lanes.running
@@ -267,7 +303,7 @@ class WorkerPool:
             with self._lock:
                 following = self._lanes.end(job)
             try:  # noqa: SIM105 -- suppress() takes 0.3 us more
-                self._completions.finish(job)
+                self.completions.finish(job)
             except trio.RunFinishedError:  # trio crashed with calls pending: nobody waits any more
                 pass
             job = None  # else an idle thread would keep the last caller's buffer alive

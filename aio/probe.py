@@ -13,8 +13,9 @@ from mmap import PAGESIZE
 from time import perf_counter
 from typing import Any
 
-from aio.base import Data, Engine, Stats
+from aio.base import Begun, Data, Done, Engine, Stats
 from aio.blocking import write_full
+from aio.completion import read_awaited
 from aio.dontcache import DontCache
 from aio.patience import SLEPT, Patience
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
@@ -235,15 +236,33 @@ class Probe:
 
     def read(self, fd: int, into: memoryview, offset: int) -> Coroutine[Any, Any, int]:
         """The engine's."""
+        return read_awaited(self, fd, into, offset)
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """The engine's."""
         file = self._files.get(fd)
         if file is None or file.reads_by == FRESH or not file.file_system.reads_lock:
-            return self._engine.read(fd, into, offset)
-        return self._read_locked(file, into, offset)
+            return self._engine.begin_read(fd, into, offset, done)
+        return self._begin_locked(file, into, offset, done)
 
-    async def _read_locked(self, file: OpenFile, into: memoryview, offset: int) -> int:
+    def kick(self) -> None:
+        """The engine's."""
+        self._engine.kick()
+
+    def _begin_locked(self, file: OpenFile, into: memoryview, offset: int, done: Done) -> Begun:
         """Where a read may hold the inode's lock while the disk works, no write is inline then."""
-        with file.inode.at_work(exclusive=False):
-            return await self._engine.read(file.fd, into, offset)
+        inode = file.inode
+
+        def ended(count: int, error: BaseException | None) -> None:
+            inode.end(exclusive=False)
+            done(count, error)
+
+        inode.begin(exclusive=False)
+        try:
+            return self._engine.begin_read(file.fd, into, offset, ended)
+        except BaseException:
+            inode.end(exclusive=False)
+            raise
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """The engine's; if it was quick, the loop may write again."""

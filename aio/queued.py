@@ -9,7 +9,8 @@ from typing import TypeVar, TypeVarTuple
 
 import trio
 
-from aio.base import Data, Stats
+from aio.base import Begun, Data, Done, Stats
+from aio.completion import read_awaited
 from aio.direct import Direct
 from aio.dontcache import DontCache, Uncached
 from aio.kernel import Address
@@ -74,10 +75,16 @@ class QueuedEngine:
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:
         """Through the queue."""
-        count = await self._whole(self._transfers.read, fd, into, offset)
-        self._stats.reads += 1
-        self._stats.bytes_read += count
-        return count
+        return await read_awaited(self, fd, into, offset)
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """Through the queue, with those that are begun before `kick`."""
+        self._check_open()
+        return self._transfers.begin_read(fd, into, offset, self._stats.reading(done))
+
+    def kick(self) -> None:
+        """Submit them."""
+        self._ring.kick()
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Through the queue."""
@@ -104,14 +111,17 @@ class QueuedEngine:
                 self._synced.set()
 
     async def _whole(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
-        if self._closed:
-            raise trio.ClosedResourceError("this engine is closed")
+        self._check_open()
         started = perf_counter()
         try:
             return await function(*args)
         finally:
             self._stats.took(perf_counter() - started)
             await trio.lowlevel.checkpoint_if_cancelled()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this engine is closed")
 
     async def aclose(self) -> None:
         """Wait for the requests in flight, then give the queue and all descriptors back."""

@@ -1,4 +1,4 @@
-"""A kernel's queue of requests in the trio loop: one submission per tick, one wake-up per burst.
+"""A kernel's queue of requests in the trio loop: one submission per burst, one wake-up per burst.
 
 Measured (cached 4 KiB reads, CPU a read): bursts of 16 submitted one by one 9.7 us, at once 5.4;
 alone, waiting for the tick costs 3.  Requests that completed while they were submitted, as those of
@@ -14,9 +14,10 @@ from time import perf_counter
 from typing import Protocol
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
-from aio.base import Stats
+from aio.base import Done, Stats
+from aio.completion import TURN, Waiter, tell
 from aio.kernel import Address, read_at, write_at
 from aio.window import Window
 
@@ -31,10 +32,8 @@ _AGAIN = {errno.EINTR, errno.ECANCELED}
 _MOST_CANCELLED = 3
 # To find that out takes 0.2 s: it is believed for so many seconds.
 _WITHOUT = 10.0
-# Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call, and other
-# tasks run after so many seconds.
+# Cached data is copied while it is submitted, 1 MiB in 0.2 ms: no more in one call.
 _MOST_BYTES, _MOST_AT_ONCE = 1 << 20, 16
-_MOST_SECONDS = 0.002
 
 
 class Request:
@@ -43,16 +42,20 @@ class Request:
     __slots__ = (
         "address",
         "aside",
+        "cancelled",
         "code",
+        "done",
         "fd",
         "flags",
         "length",
         "offset",
         "registered",
         "result",
-        "task",
+        "ring",
         "view",
     )
+
+    ring: "Ring"
 
     def __init__(self, code: int, fd: int, memory: Address, length: int, offset: int) -> None:
         if not 0 <= offset < 1 << 63:
@@ -66,8 +69,30 @@ class Request:
         self.flags = 0  # RWF_*
         self.aside = False  # whether a thread of the kernel's submits it to the device
         self.registered = False  # whether the memory is that of `Ring.register`
-        self.result: int | None = None  # a count, or an errno below 0
-        self.task: Task | None = None  # set while it sleeps
+        self.result = 0  # a count, or an errno below 0
+        self.cancelled = 0  # by the kernel, so many times
+        self.done: Done | None = None  # until it is told of
+
+    def withdraw(self) -> None:
+        """As `aio.base.Begun` has it; what the kernel may know of is carried out."""
+
+    def release(self) -> None:
+        """Its memory is its owner's again."""
+        self.view = _NOTHING
+
+    def tell(self) -> None:
+        """The result is there: call `done`."""
+        done, result = self.done, self.result
+        assert done is not None
+        self.done = None  # which leads back here
+        self.ring.ended()
+        if result < 0:
+            done(0, OSError(-result, os.strerror(-result)))
+        else:
+            done(result, None)
+
+
+_NOTHING = memoryview(b"")
 
 
 class Queue(Protocol):
@@ -99,7 +124,7 @@ _busy: set["Ring"] = set()
 
 
 class Ring:
-    """The tasks that wait for a queue."""
+    """The requests that wait for a queue, and those that it has."""
 
     def __init__(self, queue: Queue, stats: Stats) -> None:
         self.pending = 0
@@ -107,6 +132,7 @@ class Ring:
         self._stats = stats
         self._waiting: deque[Request] = deque()  # not submitted yet
         self._flying: dict[int, Request] = {}
+        self._ended: deque[Request] = deque()  # not told of yet
         self._tags = list(range(queue.depth))
         self._window = Window(queue.depth)
         self._run: trio.lowlevel.TrioToken | None = None
@@ -120,6 +146,25 @@ class Ring:
         """As `Queue.register`."""
         return self._queue.register(memory, length)
 
+    def begin(self, request: Request, done: Done) -> None:
+        """`done` is called with the kernel's result, by `kick` or in a later round of the loop.
+
+        Until then the memory is the kernel's.
+        """
+        if not self.pending:
+            self._begin()
+        self.pending += 1
+        request.ring, request.done = self, done
+        if self._without_until and perf_counter() < self._without_until:
+            self._do_without(request)
+        else:
+            self._waiting.append(request)
+
+    def kick(self) -> None:
+        """Submit what has begun; the results that are there at once are told of."""
+        if self._waiting:
+            self._go_on()
+
     # A KeyboardInterrupt between submitting and waiting would free memory that the kernel owns.
     @enable_ki_protection
     async def perform(self, request: Request) -> int:
@@ -127,48 +172,20 @@ class Ring:
 
         The first of a tick lets the others of the tick come, then submits for all.
         """
-        if not self.pending:
-            self._begin()
-        self.pending += 1
-        try:
-            result = await self._done(request)
-        finally:
-            self.pending -= 1
-            if not self.pending:
-                _busy.discard(self)
-                if self._idle is not None:
-                    self._idle.set()
-        if result < 0:
-            raise OSError(-result, os.strerror(-result))
-        return result
-
-    async def _done(self, request: Request) -> int:
-        """The kernel's result, however often it must be asked."""
-        if perf_counter() < self._without_until:
-            return await _without_queue(request)
-        result = await self._once(request)
-        cancelled = 0
-        while -result in _AGAIN:
-            cancelled += -result == errno.ECANCELED
-            if cancelled > _MOST_CANCELLED:
-                self._without_until = perf_counter() + _WITHOUT
-                return await _without_queue(request)
-            result = await self._once(request)
-        return result
-
-    async def _once(self, request: Request) -> int:
-        request.result = None
-        self._waiting.append(request)
+        waiter = Waiter()
+        self.begin(request, waiter.done)
         if len(self._waiting) == 1:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            self._submit()
-        if request.result is None:
-            request.task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(_not_now)
-            request.task = None
-        result: int | None = request.result
-        assert result is not None
-        return result
+            self._go_on()
+        return await waiter.result(request.withdraw)
+
+    def ended(self) -> None:
+        """One less is pending."""
+        self.pending -= 1
+        if not self.pending:
+            _busy.discard(self)
+            if self._idle is not None:
+                self._idle.set()
 
     def _begin(self) -> None:
         _busy.add(self)
@@ -178,19 +195,30 @@ class Ring:
             self._reaped = trio.Event()
             trio.lowlevel.spawn_system_task(self._reap, name=f"aio {self._queue.name}")
 
-    def _submit(self) -> None:
+    def _go_on(self) -> None:
+        """Submit and tell, for a turn; the rest comes in the loop's next round."""
+        over = perf_counter() + TURN
+        takes_more = self._submit(over)
+        if not tell(self._ended, over) or (takes_more and self._waiting and self._has_room):
+            assert self._run is not None
+            self._run.run_sync_soon(self._go_on, idempotent=True)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._flying) < self._window.size
+
+    def _submit(self, over: float) -> bool:
         """Submit the waiting requests while there is room; a completion makes room for the rest.
 
-        Afterwards nothing waits unless something is in flight, or this will be called again.
+        False if the kernel has none although there should be: it has when something completes.
         """
-        began = perf_counter()
-        while self._waiting and len(self._flying) < self._window.size:
-            if perf_counter() - began > _MOST_SECONDS:
-                assert self._run is not None
-                self._run.run_sync_soon(self._submit, idempotent=True)
-                return
-            if not self._submit_some(began):
-                return
+        while self._waiting and self._has_room:
+            now = perf_counter()
+            if now > over:
+                break
+            if not self._submit_some(now):
+                return False
+        return True
 
     def _submit_some(self, now: float) -> bool:
         """One call; False if there is no room in the kernel now."""
@@ -231,17 +259,43 @@ class Ring:
         if error.errno in {errno.EAGAIN, errno.EBUSY} and self._flying:
             return False
         if error.errno != errno.EINTR:
-            _finish(self._waiting.popleft(), -(error.errno or errno.EIO))
+            self._finish(self._waiting.popleft(), -(error.errno or errno.EIO))
         return True
 
     def _take(self, *, woken: bool) -> None:
         before = len(self._tags)
         for tag, result in self._queue.reap(woken=woken):
             self._tags.append(tag)
-            _finish(self._flying.pop(tag), result)
+            self._finish(self._flying.pop(tag), result)
         count = len(self._tags) - before
         self._stats.completions += count
         self._window.completed(count)
+
+    def _finish(self, request: Request, result: int) -> None:
+        """There is a result, which may be to ask again."""
+        request.result = result
+        if -result not in _AGAIN:
+            self._ended.append(request)
+            return
+        request.cancelled += -result == errno.ECANCELED
+        if request.cancelled > _MOST_CANCELLED:
+            self._without_until = perf_counter() + _WITHOUT
+            self._do_without(request)
+        else:
+            self._waiting.append(request)
+
+    def _do_without(self, request: Request) -> None:
+        trio.lowlevel.spawn_system_task(self._perform_elsewhere, request)
+
+    async def _perform_elsewhere(self, request: Request) -> None:
+        """A request in a thread of ours; without one, in the loop, better than never."""
+        with trio.CancelScope(shield=True):
+            try:
+                request.result = await trio.to_thread.run_sync(_perform_blocking, request)
+            except RuntimeError:  # no thread can be started
+                request.result = _perform_blocking(request)
+        self._ended.append(request)
+        self._go_on()
 
     async def _reap(self) -> None:
         """Take completions as they come, until `aclose` or the end of this run of trio."""
@@ -250,7 +304,7 @@ class Ring:
                 await trio.lowlevel.wait_readable(self._queue.eventfd)
                 self._stats.wakes += 1
                 self._take(woken=True)
-                self._submit()
+                self._go_on()
         except trio.ClosedResourceError:
             return
         finally:
@@ -259,6 +313,7 @@ class Ring:
     async def aclose(self) -> None:
         """Wait, cancelled or not, until nothing is pending; then give the queue back."""
         with trio.CancelScope(shield=True):
+            self.kick()
             while self.pending:
                 self._idle = trio.Event()
                 await self._idle.wait()
@@ -268,26 +323,6 @@ class Ring:
                 await self._reaped.wait()  # it may be about to look at the queue
                 # For libaio it takes 28 ms, even with nothing in flight (measured).
                 await trio.to_thread.run_sync(self._queue.close)
-
-
-def _finish(request: Request, result: int) -> None:
-    request.result = result
-    if request.task is not None:
-        trio.lowlevel.reschedule(request.task)
-
-
-def _not_now(_raise_cancel: RaiseCancelT) -> Abort:
-    return Abort.FAILED
-
-
-async def _without_queue(request: Request) -> int:
-    """A request in a thread of ours; where there is none either, in the loop, better than never."""
-    with trio.CancelScope(shield=True):
-        try:
-            result = await trio.to_thread.run_sync(_perform_blocking, request)
-        except RuntimeError:  # no thread can be started
-            result = _perform_blocking(request)
-    return result
 
 
 def _perform_blocking(request: Request) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar, TypeVarTuple
 
-from aio.base import Data, Stats
+from aio.base import Begun, Data, Done, Stats
+from aio.completion import read_awaited
 from aio.dontcache import DontCache, Uncached
 from aio.pool import WorkerPool
 from aio.transfers import ByThreads, Transfers
@@ -52,10 +53,14 @@ class ThreadsEngine:
 
     async def read(self, fd: int, into: memoryview, offset: int) -> int:
         """Preadv in a worker."""
-        count = await self._timed(self._transfers.read, fd, into, offset)
-        self._stats.reads += 1
-        self._stats.bytes_read += count
-        return count
+        return await read_awaited(self, fd, into, offset)
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        """Preadv in a worker, at once."""
+        return self._transfers.begin_read(fd, into, offset, self._stats.reading(done))
+
+    def kick(self) -> None:
+        """A worker has begun with it."""
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Pwrite in a worker."""

@@ -135,6 +135,10 @@ class _Run:
                     await trio.lowlevel.checkpoint()
                 else:
                     await self._freed.park()
+            while any(lane.flying for lane in self._lanes):
+                await self._freed.park()
+            for lane in self._lanes:
+                lane.check()
         for lane in self._lanes:
             lane.end(began)
 

@@ -4,6 +4,7 @@ import errno
 import os
 from array import array
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import cycle
 from time import perf_counter
 
@@ -12,10 +13,13 @@ import trio
 from aio.base import Engine
 from aio.compare.figures import Figures
 from aio.compare.workloads import Load
+from aio.completion import after_burst
 
 # A reply's payload lies behind its headers, and so does a WRITE's: never on a page's boundary.
 # So O_DIRECT must copy as much here as in the server.
 _HEADERS = 80
+# The server has the engine begin a READ so long without a task; other requests get a task.
+_WITHOUT_TASK = 65536
 
 _Try = Callable[[int, memoryview, int], int | None]
 _Wait = Callable[[int, memoryview, int], Awaitable[int]]
@@ -35,6 +39,9 @@ class Lane:
         self.latencies = array("d")
         self.inline = 0
         self.seconds = 0.0
+        self.flying = 0  # requests that no task waits for
+        self._alone = reads and load.size <= _WITHOUT_TASK
+        self._error: BaseException | None = None  # of one of them
         self._fd = os.open(path, os.O_RDONLY if reads else os.O_RDWR)
         self._buffers = [_buffer(load.size) for _ in range(load.depth)]
         self._ready = [0.0] * load.depth  # when each slot's request came
@@ -76,19 +83,42 @@ class Lane:
         self.seconds += max(self._ready) - began
 
     def burst(self, nursery: trio.Nursery) -> None:
-        """Carry out all requests that are there: inline, or as tasks."""
+        """Carry out all requests that are there: inline, begun, or as tasks."""
+        self.check()
         slots, self.free = self.free, []
+        flying = self.flying
         for slot in slots:
             offset = next(self._offsets, None)
             if offset is None:
                 self.used_up = True
-                return
+                break
             count = self._try(self._fd, self._buffers[slot], offset)
-            if count is None:
-                nursery.start_soon(self._later, slot, offset)
-            else:
+            if count is not None:
                 self.inline += 1
                 self._answered(slot, count)
+            elif self._alone:
+                self.flying += 1
+                done = partial(self._done, slot)
+                self._engine.begin_read(self._fd, self._buffers[slot], offset, done)
+            else:
+                nursery.start_soon(self._later, slot, offset)
+        if self.flying != flying:
+            self._engine.kick()
+
+    def check(self) -> None:
+        """OSError, if a request has failed that no task waited for."""
+        if self._error is not None:
+            raise self._error
+
+    def _done(self, slot: int, count: int, error: BaseException | None) -> None:
+        self.flying -= 1
+        try:
+            if error is not None:
+                raise error
+            self._answered(slot, count)
+        except OSError as failed:
+            self._error = failed
+        after_burst(self._freed.unpark)
 
     async def _later(self, slot: int, offset: int) -> None:
         self._answered(slot, await self._wait(self._fd, self._buffers[slot], offset))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import aio
+from aio.base import Done
 from aio.dontcache import try_dontcache
 from aio.kernel import cachestat
 from aio.ring import READ, Request, Ring
@@ -60,7 +61,7 @@ def fd(engine: aio.Engine, can: Path) -> Iterator[int]:
 def flags(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Of every request to the kernel by workers and rings."""
     seen: list[tuple[str, int]] = []
-    preadv, pwrite, pwritev, perform = os.preadv, os.pwrite, os.pwritev, Ring.perform
+    preadv, pwrite, pwritev, begin = os.preadv, os.pwrite, os.pwritev, Ring.begin
 
     def read(fd: int, into: object, offset: int, flags: int) -> int:
         seen.append(("read", flags))
@@ -74,14 +75,14 @@ def flags(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         seen.append(("write", flags))
         return pwritev(fd, data, offset, flags)  # type: ignore[arg-type]
 
-    async def in_ring(ring: Ring, request: Request) -> int:
+    def in_ring(ring: Ring, request: Request, done: Done) -> None:
         seen.append(("read" if request.code == READ else "write", request.flags))
-        return await perform(ring, request)
+        begin(ring, request, done)
 
     monkeypatch.setattr(os, "preadv", read)
     monkeypatch.setattr(os, "pwrite", write)
     monkeypatch.setattr(os, "pwritev", write_with)
-    monkeypatch.setattr(Ring, "perform", in_ring)
+    monkeypatch.setattr(Ring, "begin", in_ring)
     return seen
 
 

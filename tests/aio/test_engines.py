@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 import aio
+from aio.base import Done
 from aio.ring import Request, Ring
 from tests.aio.engines import Form, a_file, read, write
 
@@ -125,11 +126,11 @@ async def test_an_empty_write_changes_nothing(engine: aio.Engine, any_fd: int) -
 @pytest.fixture
 def at_most(form: Form, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets the kernel read and write so many bytes in one call: 4096, or of a block 0."""
-    preadv, pwrite, pwritev, perform = os.preadv, os.pwrite, os.pwritev, Ring.perform
+    preadv, pwrite, pwritev, begin = os.preadv, os.pwrite, os.pwritev, Ring.begin
 
-    async def shortened(ring: Ring, request: Request) -> int:
+    def shortened(ring: Ring, request: Request, done: Done) -> None:
         request.length = min(request.length, limit[0])
-        return await perform(ring, request)
+        begin(ring, request, done)
 
     def shorten(length: int) -> None:
         limit.append(length)
@@ -145,7 +146,7 @@ def at_most(form: Form, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None
             "pwritev",
             lambda fd, data, at, flags: pwritev(fd, (data[0][:length],), at, flags),
         )
-        monkeypatch.setattr(Ring, "perform", shortened)
+        monkeypatch.setattr(Ring, "begin", shortened)
 
     limit: list[int] = []
     return shorten

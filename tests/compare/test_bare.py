@@ -4,6 +4,7 @@ import errno
 import gc
 import os
 import signal
+from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from aio.base import Engine
+from aio.base import Begun, Done, Engine
 from aio.blocking import SyncEngine
 from aio.compare import bare
 from aio.compare.bare import BareLayer
@@ -20,6 +21,7 @@ from aio.compare.files import Files
 from aio.compare.forms import FORMS, Form, form_named
 from aio.compare.study import CannotRun
 from aio.compare.workloads import KIB, MIB, Load, Workload
+from aio.completion import tell
 from aio.opening import unavailable
 from tests.compare.conftest import small_files
 
@@ -178,6 +180,23 @@ class Scripted(SyncEngine):
         await trio.lowlevel.checkpoint()
         self._now -= 1
         return os.preadv(fd, (into,), offset)
+
+    def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
+        self._now += 1
+        self.most = max(self.most, self._now)
+
+        def end() -> None:
+            self._now -= 1
+            done(os.preadv(fd, (into,), offset), None)
+            assert tell(deque(), 0.0)  # what is due after the burst
+
+        trio.lowlevel.current_trio_token().run_sync_soon(end)
+        return Unwithdrawn()
+
+
+class Unwithdrawn:
+    def withdraw(self) -> None:
+        raise AssertionError("the study cancels nothing")
 
 
 @pytest.fixture
