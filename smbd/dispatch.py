@@ -14,7 +14,9 @@ from typing import TypeVar
 import outcome
 import trio
 
+from aio.completion import after_burst
 from smbd import refusals
+from smbd.alone import Alone
 from smbd.checking import (
     bound,
     check_negotiated,
@@ -29,9 +31,9 @@ from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
-from smbd.request import Reply, Request
+from smbd.request import Reply, Request, Transfer
 from smbd.rows import UNKNOWN
-from smbd.state import Wait
+from smbd.state import Open, Wait
 from smbd.transport import Handled, Transport
 from smbd.turns import Turn
 from smbd.wire.header import Command
@@ -65,8 +67,9 @@ class Dispatch:
         self.interims = Interims(self._tell, nursery.start_soon)
         self._most_in_work = connection.service.config.server.limits.requests
         self._ending = False
+        self._over = False  # nobody hears answers any more
         self._idle = trio.Event()  # set when nothing is in work any more
-        self.in_work = 0  # frames that a task works on
+        self.in_work = 0  # frames that a task or an engine works on
 
     def frame(self, frame: memoryview, now: float) -> Handled:
         """Carry out one frame that came `now`; whether something still at work uses `frame`.
@@ -79,6 +82,8 @@ class Dispatch:
         request = requests[0]
         reply = self._at_once(request)
         if reply is None:
+            if request.transfer is not None:
+                return self._begin_alone(request, request.transfer)
             return self._begin(requests, [], 0)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
@@ -130,7 +135,7 @@ class Dispatch:
 
     def _at_once(self, request: Request) -> Reply | None:
         """What can be answered now; None if a task must go on with it, and one more may."""
-        reply = self._settle(request, _now, request)
+        reply = self.settle(request, _now, request)
         if reply is None and not self._takes(request):
             request.let_go()
             return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
@@ -152,12 +157,67 @@ class Dispatch:
         size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(largest_payload(request) for request in requests[at:])
         chain = _Chain(requests, answers, size, self._transport.turn.another())
-        self._settle(requests[at], requests[at].use_open)
+        self.settle(requests[at], requests[at].use_open)
         self._transport.work_began(size)
         self.in_work += 1
         work = self._started(chain, requests[at])
         self._nursery.start_soon(self._carry_on, chain, at, work)
         return any(pinned)
+
+    def _begin_alone(self, request: Request, transfer: Transfer) -> bool:
+        """Have an engine go on with a request; whether that uses the receive buffer."""
+        pinned = request.keep_frame()
+        size = request.kept + REQUEST + largest_payload(request)
+        alone = request.work = Alone(self, request, transfer, size)
+        self.settle(request, request.use_open)
+        self._transport.work_began(size)
+        self.in_work += 1
+        self._connection.started(request)
+        self.interims.begin(request, [], for_others=False)
+        begun = self.settle(request, transfer.begin, alone.done)
+        if isinstance(begun, Reply):
+            self.transferred(alone, begun)
+        else:
+            alone.begun = begun
+            self._transport.kick_soon(transfer.engine.kick)
+        return pinned
+
+    def transferred(self, alone: Alone, reply: Reply) -> None:
+        """An engine has done its part; the reply leaves with the others of this burst."""
+        request = alone.request
+        self.interims.end(request)
+        self._connection.ended(request)
+        request.transfer = None
+        unused = request.let_go()
+        if unused is not None:
+            self._nursery.start_soon(self._close_first, unused, alone, reply)
+        else:
+            self._answer(alone, reply)
+
+    async def _close_first(self, unused: Open, alone: Alone, reply: Reply) -> None:
+        try:
+            await close_unused(unused)
+        finally:
+            self._answer(alone, reply)
+
+    def _answer(self, alone: Alone, reply: Reply) -> None:
+        """Answer a request that no task has worked on."""
+        try:
+            if not self._over:
+                self._transport.send(self._connection.finish(alone.request, reply))
+                after_burst(self._transport.flush)
+        except Exception as error:  # noqa: BLE001 - it ends the connection, as it would in a task
+            self._nursery.start_soon(_fail, error)
+        finally:
+            self._act_behind((alone.request,))
+            self._less_work(alone.size)
+
+    def _less_work(self, size: int) -> None:
+        """A frame is answered, for which so many bytes were in flight."""
+        self.in_work -= 1
+        self._transport.work_ended(size)
+        if not self.in_work:
+            self._idle.set()
 
     def _started(self, chain: "_Chain", request: Request) -> "_Work":
         """What a task does from now on: a CANCEL may come before it begins."""
@@ -202,9 +262,9 @@ class Dispatch:
                 if index > at:
                     if perf_counter() > turn.over:
                         await turn.give_way()
-                    reply = self._settle(request, _now, request)
+                    reply = self.settle(request, _now, request)
                     if reply is None:
-                        self._settle(request, request.use_open)
+                        self.settle(request, request.use_open)
                         work = self._started(chain, request)
                 if reply is None:
                     reply = await self._later(request, work.scope)
@@ -218,18 +278,15 @@ class Dispatch:
             self._send(answers)
         finally:
             self._act_behind(requests)
-            self.in_work -= 1
             self._connection.memory.add(-chain.held)
-            self._transport.work_ended(chain.flight)
-            if not self.in_work:
-                self._idle.set()
+            self._less_work(chain.flight)
 
     async def _later(self, request: Request, scope: trio.CancelScope) -> Reply:
         """Await `run`, cancellable."""
         with scope:
             try:
                 run = handler_of(request).run
-                return self._settle(request, (await outcome.acapture(run, request)).unwrap)
+                return self.settle(request, (await outcome.acapture(run, request)).unwrap)
             finally:
                 self.interims.end(request)
                 self._connection.ended(request)
@@ -247,8 +304,28 @@ class Dispatch:
         for request in self._connection.running():
             if request.waits_for_others:
                 request.cancel()
+        await self._until_idle()
+
+    async def end(self) -> None:
+        """Wait until nothing is in work; when cancelled too, but then nobody hears of the ends.
+
+        An engine has file and buffer until it is done, and no task of the nursery waits for it.
+        """
+        try:
+            await self._until_idle()
+        finally:
+            self._over = True
+            for request in self._connection.running():
+                if request.transfer is not None:
+                    request.cancel()
+            self._transport.flush()
+            with trio.CancelScope(shield=True):
+                await self._until_idle()
+
+    async def _until_idle(self) -> None:
         while self.in_work:
-            self._idle = trio.Event()
+            if self._idle.is_set():
+                self._idle = trio.Event()
             await self._idle.wait()
 
     def _tell(self, request: Request, answers: Answers) -> None:
@@ -277,7 +354,7 @@ class Dispatch:
 
     # --- the one place where errors become statuses ---
 
-    def _settle(self, request: Request, step: Callable[..., T], *args: object) -> T | Reply:
+    def settle(self, request: Request, step: Callable[..., T], *args: object) -> T | Reply:
         """The result of a step, or the error response that stands for what it raised."""
         try:
             return step(*args)
@@ -352,6 +429,11 @@ def _note(request: Request, reply: Reply, answers: Answers) -> None:
     request.status = reply.status
     if reply is not NO_REPLY:
         answers.append((request, reply))
+
+
+async def _fail(error: Exception) -> None:
+    """End the connection, whose nursery runs this."""
+    raise error
 
 
 def _now(request: Request) -> Reply | None:

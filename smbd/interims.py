@@ -6,6 +6,7 @@ while, since a task takes 2.6 KB, and a connection may be idle for days.
 """
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TypeAlias
 from weakref import WeakMethod
 
@@ -46,7 +47,8 @@ class Interims:
         # In the order in which they are due.
         self._for_others: dict[Request, tuple[float, Answers]] = {}
         self._for_files: dict[Request, tuple[float, Answers]] = {}
-        self._earlier = trio.Event()  # set when the first one is due sooner than was known
+        self._wakes_at = inf  # the task, for the first one that it knew of
+        self._earlier = trio.Event()  # set when one is due sooner than that
 
     def begin(self, request: Request, answers: Answers, *, for_others: bool) -> None:
         """A request is to be told of, unless it ends before; it may wait for others later on."""
@@ -54,9 +56,10 @@ class Interims:
         queue, delay = self._for_files, FOR_FILES_AFTER
         if for_others:
             queue, delay = self._for_others, FOR_OTHERS_AFTER
-        if not queue:
+        due = trio.current_time() + delay
+        if due < self._wakes_at:
             self._earlier.set()
-        queue[request] = trio.current_time() + delay, answers
+        queue[request] = due, answers
         if not self._runs:
             self._runs = True
             self._start(self._run)
@@ -71,9 +74,9 @@ class Interims:
         idle = False
         while not idle:
             due = self._due()
-            at = trio.current_time() + _KEPT if due is None else due
+            self._wakes_at = trio.current_time() + _KEPT if due is None else due
             self._earlier = trio.Event()
-            with trio.move_on_at(at):
+            with trio.move_on_at(self._wakes_at):
                 await self._earlier.wait()
             idle = due is None and self._due() is None
             for queue in (self._for_others, self._for_files):

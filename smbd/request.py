@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
+from aio.base import Begun, Done, Engine
 from smbd.crypto import Signer
 from smbd.memory import MemoryAccount
 from smbd.negotiated import Negotiated
@@ -85,13 +86,27 @@ class ConnectionView(Protocol):
 
 
 class Work(Protocol):
-    """What a task does for a request."""
+    """What is done for a request after its burst."""
 
     def wait(self, wait: Wait) -> None:
         """It goes on when others let it, maybe never."""
 
     def cancel(self) -> None:
         """No answer is wanted any more: end it, if that can be."""
+
+
+class Transfer(Protocol):
+    """The part of a request that its share's engine carries out, without a task."""
+
+    @property
+    def engine(self) -> Engine:
+        """That engine; its `kick` is due after the burst."""
+
+    def begin(self, done: Done) -> Begun:
+        """Begin it; `done` is called in the loop (aio.base).  OSError."""
+
+    def finish(self, request: "Request", count: int, error: BaseException | None) -> "Reply":
+        """The reply, from what `done` was called with; NtError, or the error itself."""
 
 
 class FileId(NamedTuple):
@@ -162,7 +177,9 @@ class Request:
     waiting: Wait | None = None  # what it goes on behind, where it cannot at once
     status: int = 0  # what it was answered with
     async_id: int = 0  # not 0: an interim response said so
-    work: Work | None = None  # set while a task works on it
+    work: Work | None = None  # set while it is worked on
+    # Said by `try_now` before it gives None: no task is needed for the rest.
+    transfer: Transfer | None = None
     # Called with the time once the answer has left, or when none is going to.
     behind: Callable[[float], None] | None = None
 

@@ -56,6 +56,7 @@ class Transport:
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
+        self._kicks: dict[Callable[[], None], None] = {}  # due at the end of this burst, each once
         self._out: list[Buffer] = []
         self._unsent = 0  # bytes in _out, and of its buffers' objects
         self._in_work = 0  # bytes that requests in work may need
@@ -143,7 +144,10 @@ class Transport:
                     return at, 4 + length, held
                 used = handle(view[at + 4 : end], now)
                 if used:
-                    held = used is True or await used or held
+                    if used is not True:
+                        self.flush()
+                        used = await used
+                    held = used or held
                     over = turn.over
                 at = end
             unsent = self._unsent
@@ -214,8 +218,15 @@ class Transport:
         self.send(buffers)
         trio.lowlevel.current_trio_token().run_sync_soon(self.flush, idempotent=True)
 
+    def kick_soon(self, kick: Callable[[], None]) -> None:
+        """Call it with the next `flush`: what the burst has begun goes to an engine together."""
+        self._kicks[kick] = None
+
     def flush(self) -> None:
         """Send what the socket takes; the rest leaves when it takes more."""
+        while self._kicks:  # first: the disk works while we send
+            kick, _ = self._kicks.popitem()
+            kick()
         if self._blocked:
             return
         try:

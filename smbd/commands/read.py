@@ -3,6 +3,7 @@
 The reply's buffer is made first and the data read straight behind its header.
 """
 
+from aio.base import Begun, Done, Engine
 from smbd import vfs
 from smbd.buffers import LARGE
 from smbd.ntstatus import NtError, NtStatus
@@ -28,13 +29,17 @@ def try_now(request: Request) -> Reply | None:
     with memoryview(frame) as view:
         count = open_.share.engine.try_read(open_.file.fd, view[_DATA_AT:], message.offset)
     if count is None:
-        _give_back(request, frame)
+        if length <= LARGE:
+            request.transfer = _Reading(open_, message, frame)
+        else:
+            _give_back(request, frame)
         return None
     return _finish(open_, message, frame, count)
 
 
 async def run(request: Request) -> Reply:
-    """Have the engine read data that is not in the page cache."""
+    """Have the engine read data that is not in the page cache: in a compound, or much of it."""
+    request.transfer = None
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
     length = message.length
@@ -47,6 +52,37 @@ async def run(request: Request) -> Reply:
     with memoryview(frame) as view, view[_DATA_AT:] as into:
         count = await open_.share.engine.read(open_.file.fd, into, message.offset)
     return _finish(open_, message, frame, count)
+
+
+class _Reading:
+    """A READ of a little, as the engine's part of its request."""
+
+    __slots__ = ("_frame", "_into", "_message", "_open")
+
+    def __init__(self, open_: Open, message: ReadRequest, frame: bytearray) -> None:
+        self._open, self._message, self._frame = open_, message, frame
+        self._into = memoryview(frame)[_DATA_AT:]
+
+    @property
+    def engine(self) -> Engine:
+        """As `smbd.request.Transfer` has it."""
+        return self._open.share.engine
+
+    def begin(self, done: Done) -> Begun:
+        """As `smbd.request.Transfer` has it."""
+        fd, offset = self._open.file.fd, self._message.offset
+        return self.engine.begin_read(fd, self._into, offset, done)
+
+    def finish(self, request: Request, count: int, error: BaseException | None) -> Reply:
+        """As `smbd.request.Transfer` has it."""
+        self._into.release()
+        try:
+            if error is not None:
+                raise error
+            return _finish(self._open, self._message, self._frame, count)
+        except BaseException:
+            _give_back(request, self._frame)
+            raise
 
 
 def _present(open_: Open, message: ReadRequest) -> int:

@@ -95,11 +95,15 @@ class ClientConnection:
 
     async def _converse(self) -> None:
         async with trio.open_nursery() as nursery:
-            self._dispatch = Dispatch(self.connection, self.transport, nursery)
+            self._dispatch = dispatch = Dispatch(self.connection, self.transport, nursery)
             self.transport.nursery = nursery
-            with self._hearing:
-                await self._hear(self._dispatch)
-                nursery.cancel_scope.cancel()
+            try:
+                with self._hearing:
+                    await self._hear(dispatch)
+            finally:
+                if not self._hearing.cancelled_caught:
+                    nursery.cancel_scope.cancel()
+                await dispatch.end()
 
     async def _hear(self, dispatch: Dispatch) -> None:
         """Take requests until there are no more.

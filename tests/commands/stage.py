@@ -5,9 +5,11 @@ the worker threads.  Files and folders are real, in a temporary folder.
 """
 
 import errno
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from math import inf
 from unittest.mock import patch
 
 import outcome
@@ -15,6 +17,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from aio import Stats
+from aio.completion import tell
 from smbd.auth import Authenticator, Identity
 from smbd.config import Config, ShareConfig
 from smbd.connection import Connection
@@ -41,6 +44,8 @@ class Held:
     def __init__(self, name, *details):
         self.name = name
         self.details = details
+        self.then = None  # called in the end, with the outcome: no task waits
+        self.withdrawn = False
         self._event = trio.Event()
         self._outcome = None
 
@@ -48,6 +53,17 @@ class Held:
         """Let it end: an exception is raised, another value is what it gives."""
         self._outcome = outcome
         self._event.set()
+        if self.then is not None:
+            tell(deque([self]), inf)
+
+    def tell(self):
+        """It has ended: as engines tell of it."""
+        then, self.then = self.then, None
+        then(self._outcome)
+
+    def withdraw(self):
+        """It has begun."""
+        self.withdrawn = True
 
     @property
     def done(self):
@@ -74,6 +90,7 @@ class HeldEngine:
 
     def __init__(self):
         self.held = []
+        self.kicks = 0
         self.attached = set()
         self.cached = None  # bytes that every try_read finds in the page cache
 
@@ -94,6 +111,29 @@ class HeldEngine:
     async def read(self, fd, into, offset):
         return _deliver(await self._hold(Held("read", fd, offset)), into)
 
+    def begin_read(self, fd, into, offset, done):
+        held = self._held(Held("read", fd, offset))
+
+        def then(outcome):
+            assert fd in self.attached, "the descriptor was closed under an operation"
+            if isinstance(outcome, BaseException):
+                done(0, outcome)
+            else:
+                done(_deliver(outcome or b"", into), None)
+
+        held.then = then
+        return held
+
+    def kick(self):
+        self.kicks += 1
+
+    def finish_all(self, outcome):
+        """Let all end in one burst that no task waits for."""
+        ended = deque(one for one in self.held if one.then is not None)
+        for one in ended:
+            one._outcome = outcome
+        assert tell(ended, inf)
+
     async def write(self, fd, data, offset):
         await self._hold(Held("write", fd, offset, bytes(data)))
         return len(data)
@@ -102,12 +142,16 @@ class HeldEngine:
         await self._hold(Held("fsync", fd))
 
     async def _hold(self, operation):
+        self._held(operation)
+        result = await operation.wait()
+        assert operation.details[0] in self.attached, "the descriptor was closed under an operation"
+        return result
+
+    def _held(self, operation):
         fd = operation.details[0]
         assert fd in self.attached, "an engine was given a descriptor that nobody has open"
         self.held.append(operation)
-        result = await operation.wait()
-        assert fd in self.attached, "the descriptor was closed under an operation"
-        return result
+        return operation
 
     async def aclose(self):
         """Nothing to give back."""
@@ -156,11 +200,21 @@ class Wire:
         self.frames = []
         self.in_work = 0
         self.turn = Turn(Turns())
+        self.kicks = set()
+        self.flushes = 0
 
     def send(self, buffers):
         self.frames.append(the_frame(b"".join(bytes(one) for one in buffers)))
 
     emit = send
+
+    def kick_soon(self, kick):
+        self.kicks.add(kick)
+
+    def flush(self):
+        self.flushes += 1
+        while self.kicks:
+            self.kicks.pop()()
 
     def work_began(self, size):
         self.in_work += size
@@ -210,6 +264,7 @@ class Stage:
             handled = self.dispatch.frame(memoryview(bytearray(frame)), trio.current_time())
             if not isinstance(handled, bool):
                 self.nursery.start_soon(_until_handled, handled)
+        self.wire.flush()
 
     def ask(self, command, body=messages.EMPTY, **fields):
         """Send one request; its message id."""
@@ -273,6 +328,7 @@ async def _played(stage) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
             for one in getattr(stage.engine, "held", []) + stage.calls.held:
                 one.finish()
+            await stage.dispatch.end()
     stage.calls.holding = False
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)

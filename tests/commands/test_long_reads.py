@@ -29,6 +29,10 @@ class MeasuringEngine(HeldEngine):
         self.rooms.append(len(into))
         return await super().read(fd, into, offset)
 
+    def begin_read(self, fd, into, offset, done):
+        self.rooms.append(len(into))
+        return super().begin_read(fd, into, offset, done)
+
 
 @pytest.fixture
 def engine():

@@ -19,7 +19,7 @@ from smbd.transport import Transport
 from smbd.turns import Turn, Turns
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import ECHO, READ
+from tests.core.messages import ECHO, WRITE
 
 FRAME = bytes(64)
 MIB = 1 << 20
@@ -248,12 +248,12 @@ async def test_of_chains_that_end_at_once_hardly_two_are_signed_in_one_round(
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("a")
         for _ in range(5):
-            stage.ask(READ, messages.read(file_id))
+            stage.ask(WRITE, messages.write(file_id, b"data"))
         await stage.answers()
         monkeypatch.setattr(Connection, "finish_compound", finish_compound)
         trio.lowlevel.add_instrument(rounds)
         for held in stage.engine.held:
-            held.finish(b"data")
+            held.finish()
         assert len(await stage.answers()) == 5
         trio.lowlevel.remove_instrument(rounds)
     assert max(Counter(signed_in).values()) <= 2
