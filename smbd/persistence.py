@@ -50,5 +50,8 @@ def is_remembered(request: Request, open_: Open) -> bool:
     """Whether there may be a record to write for this Open, or another by its name."""
     return request.service.records is not None and (
         open_.link is None
-        or any(isinstance(one, Open) and one.durable is not None for one in open_.link.opens)
+        or any(
+            isinstance(one, Open) and one.durable is not None and one.durable.persistent
+            for one in open_.link.opens
+        )
     )

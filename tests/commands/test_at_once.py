@@ -2,6 +2,7 @@
 
 import os
 from struct import pack
+from types import SimpleNamespace
 
 import pytest
 
@@ -241,3 +242,16 @@ async def test_a_mark_waits_for_a_change_of_the_same_file(tmp_path):
         stage.calls.holding = False
         stage.calls.held[0].finish()
         assert [one.status for one in await stage.answers()] == [0, 0, 0]
+
+
+async def test_a_record_on_the_disk_is_a_worker_s_but_a_durable_handle_has_none(tmp_path):
+    async with on_stage(tmp_path, at_once=True) as stage:
+        file_id = await stage.open("file", disposition=CREATE_NEW)
+        (open_,) = stage.service.tables.opens
+        stage.service.records = object()
+        for persistent, answered in ((False, True), (True, False)):
+            open_.durable = SimpleNamespace(persistent=persistent)
+            stage.ask(SET_INFO, messages.set_info(file_id, DISPOSITION, b"\0"))
+            assert len(stage.wire.frames) == answered
+            open_.durable = None
+            assert [one.status for one in await stage.answers()] == [0]
