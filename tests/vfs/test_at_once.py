@@ -85,6 +85,16 @@ def test_the_loop_does_nothing_beside_a_flush_on_the_same_file_system(gate, fd, 
             assert gate.admits(fd, clock[0])
 
 
+@pytest.mark.parametrize(("threads", "may"), [(0, True), (8, False)])
+def test_a_machine_that_serves_nfs_may_have_given_delegations(
+    gate, fd, clock, tmp_path, monkeypatch, threads, may
+):
+    quick(gate, clock)
+    (tmp_path / "nfsd").write_text(f"rc 0 0 0\nio 0 0\nth {threads} 0 0.000\n")
+    monkeypatch.setattr(at_once, "_NFS_SERVER", tmp_path / "nfsd")
+    assert gate.admits(fd, clock[0]) == may
+
+
 def test_nothing_is_made_in_a_folder_that_has_not_been_read(tmp_path, monkeypatch):
     monkeypatch.setattr(AtOnce, "admits", lambda *_: True)
     with Root(tmp_path) as root:
