@@ -39,12 +39,15 @@ def drop_open(service: Service, open_: Open) -> Link | None:
         wait = open_.cachings.contend(Operation.REMOVE, open_.caching, service.clock())
         if wait is not None:
             wait.give_up()
-    open_.kept_write_time = write_time.kept(service.tables.files, open_)
-    open_.closed_at = filetime_from_unix(time.time_ns())
+    if open_.kept_write_time is not None:
+        open_.kept_write_time = write_time.kept(service.tables.files, open_)
+        open_.closed_at = filetime_from_unix(time.time_ns())
     link = service.tables.leave(open_)
-    open_.said(service.clock())
-    with wall("telling of a closed file"):
-        service.tables.report_end(open_, service.clock())
+    if open_.unsaid is not None:
+        open_.said(service.clock())
+    if open_.unreported or open_.notify is not None:
+        with wall("telling of a closed file"):
+            service.tables.report_end(open_, service.clock())
     return link
 
 
@@ -85,11 +88,16 @@ def close_at_once(service: Service, open_: Open) -> None:
 
 
 def _close_now(open_: Open) -> None:
-    at_once, began = open_.file.at_once, perf_counter()
-    if open_.kept_write_time is not None:
-        write_time.put_back(open_.file, open_.kept_write_time, open_.closed_at)
-    open_.share.engine.detach(open_.file.fd)
-    open_.file.close()
+    file, kept = open_.file, open_.kept_write_time
+    if not file.writable and kept is None:  # that says nothing of how long a change would take
+        _detach(open_)
+        file.close()
+        return
+    at_once, began = file.at_once, perf_counter()
+    if kept is not None:
+        write_time.put_back(file, kept, open_.closed_at)
+    _detach(open_)
+    file.close()
     if at_once is not None:
         at_once.made(began)
 
@@ -131,6 +139,12 @@ def delete_at_once(service: Service, open_: Open, place: Place) -> None:
             _close_now(open_)
 
 
+def _detach(open_: Open) -> None:
+    """Have the engine forget the descriptor, before it is closed."""
+    if open_.file.has_data:
+        open_.share.engine.detach(open_.file.fd)
+
+
 def _may_wait(open_: Open) -> bool:
     durable, is_stream = open_.durable, open_.file.stream is not None
     is_recorded = durable is not None and durable.forget is not None
@@ -148,7 +162,7 @@ async def close_descriptor(open_: Open) -> None:
 
     It cannot be cancelled: that would leave the close to the event loop.
     """
-    open_.share.engine.detach(open_.file.fd)
+    _detach(open_)
     try:
         if _may_wait(open_):
             workers, turn = open_.share.workers, open_.session_id

@@ -69,9 +69,11 @@ class MemoryAccount:
 
     def hold(self, size: int) -> None:
         """Hold so many bytes more, or fewer; INSUFFICIENT_RESOURCES beyond the bound."""
-        if size > 0 and not self.has_room(size):
+        held = self.held + size
+        if size > 0 and held > self._most_held:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        self.add(size)
+        self.held = held
+        self.flight = self._limit - held
 
     def add(self, size: int) -> None:
         """Hold so many bytes more, or fewer, regardless of the bound."""

@@ -1,7 +1,7 @@
 """All that is cached of one file, and what its operations take of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
@@ -66,7 +66,7 @@ def _with(some: _Some, caching: Caching, alone: _Some, is_in: int) -> _Some:
     return some
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class Cachings:
     """All that is cached of one file.
 
@@ -76,14 +76,23 @@ class Cachings:
     """
 
     deadlines: Deadlines
-    figures: CachingFigures = field(default_factory=CachingFigures)
-    using: int = 0  # opens of the file that do more than look
-    waits: "_Waits" = field(default_factory=lambda: _NO_WAITS)
-    keepers: "_Some" = field(default_factory=lambda: _NOBODY)  # WRITE looks here first
-    _holders: "_Some" = field(default_factory=lambda: _NOBODY)
-    _handle_keepers: "_Some" = field(default_factory=lambda: _NOBODY)
-    _handle_holders: "_Some" = field(default_factory=lambda: _NOBODY)
-    _writer: Caching | None = None  # the one that holds WRITE
+    figures: CachingFigures
+    using: int  # opens of the file that do more than look
+    waits: "_Waits"
+    keepers: "_Some"  # WRITE looks here first
+    _holders: "_Some"
+    _handle_keepers: "_Some"
+    _handle_holders: "_Some"
+    _writer: Caching | None  # the one that holds WRITE
+
+    def __init__(self, deadlines: Deadlines, figures: CachingFigures | None = None) -> None:
+        """Nothing is cached.  (By hand: each file that is opened alone gets one.)"""
+        self.deadlines = deadlines
+        self.figures = CachingFigures() if figures is None else figures
+        self.using = 0
+        self.waits = _NO_WAITS
+        self.keepers = self._holders = self._handle_keepers = self._handle_holders = _NOBODY
+        self._writer = None
 
     def contend(
         self, operation: Operation, by: Caching | None, now: float, *, leases: bool = True

@@ -111,7 +111,8 @@ class FileTable:
         state = link.state
         link.opens[open_] = None
         state.modes.count(open_.granted_access, open_.share_access)
-        state.writers += bool(open_.granted_access & WRITES)
+        if open_.granted_access & WRITES:
+            state.writers += 1
         open_.locks, open_.cachings, open_.link = state.locks, state.cachings, link
         return link
 

@@ -70,7 +70,7 @@ class Guards:
 
     def drop_unused(self, file: File) -> None:
         """End the guard of a file that has no open, since its CREATE was refused."""
-        if file.key in self._marks and self.files.of(file) is None:
+        if self._marks and file.key in self._marks and self.files.of(file) is None:
             self._forget(file)
 
     def _forget(self, file: File) -> None:

@@ -5,7 +5,7 @@ knows one owner, this process, and would let every client through.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.lock_sets import FEW, ByteRange, FewLocks, LockSet, ManyLocks
@@ -46,7 +46,7 @@ class LockWait(Wait):
             Wait.end(self, status)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class ByteRangeLocks:
     """The locks held on one file, and the queue of those that wait, in the order they came.
 
@@ -54,10 +54,17 @@ class ByteRangeLocks:
     how many of those are the caller's own.
     """
 
-    budget: LockBudget = field(default_factory=LockBudget)
-    held: int = 0  # how many: READ and WRITE ask nothing more where there are none
-    waits: dict[LockWait, None] = field(default_factory=lambda: _NO_WAITS)
-    _locks: LockSet = _NONE
+    budget: LockBudget
+    held: int  # how many: READ and WRITE ask nothing more where there are none
+    waits: dict[LockWait, None]
+    _locks: LockSet
+
+    def __init__(self, budget: LockBudget | None = None) -> None:
+        """No lock is held.  (By hand: each file that is opened alone gets one.)"""
+        self.budget = LockBudget() if budget is None else budget
+        self.held = 0
+        self.waits = _NO_WAITS
+        self._locks = _NONE
 
     def begin_below(self, size: int) -> bool:
         """Whether a lock begins within a file of so many bytes."""
@@ -151,7 +158,8 @@ class ByteRangeLocks:
 
     def drop(self, owner: object) -> None:
         """Give up all locks of an Open that closes, and refuse those that it waits for."""
-        self.refuse(owner, NtStatus.RANGE_NOT_LOCKED)
+        if self.waits:
+            self.refuse(owner, NtStatus.RANGE_NOT_LOCKED)
         if self.held:
             freed = self._locks.drop(owner)
             self._count(-len(freed))

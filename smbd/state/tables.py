@@ -74,12 +74,14 @@ class Tables:
             access, operation = access | Access.FILE_WRITE_DATA, Operation.OVERWRITE
         state = self.files.of(file)
         own = wanted.own(None if state is None else state.cachings)
-        wait = self.files.meet(open_, access, operation, own, now)
-        if wait is not None:
-            return wait
+        if state is not None or file.stream is not None:
+            wait = self.files.meet(open_, access, operation, own, now)
+            if wait is not None:
+                return wait
         open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
         open_.claimants = holder.claimants
-        open_.share.engine.attach(file.fd)
+        if file.has_data:
+            open_.share.engine.attach(file.fd)
         link = self.files.add(open_)
         if file.has_moved_others():
             for held in link.opens:
@@ -89,8 +91,9 @@ class Tables:
         self.opens.add(open_)
         open_.holder = holder
         holder.enter(open_)
-        locked = open_.locks.begin_below(wanted.allocation)
-        open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
+        if wanted.asks:
+            locked = open_.locks.begin_below(wanted.allocation)
+            open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
         open_.cachings.enter(open_.caching, open_.granted_access)
         if file.is_directory and open_.caching is not None:
             self.files.directories.enter(file, open_.cachings)
@@ -108,9 +111,11 @@ class Tables:
         open_.closed = True
         open_.memory.end()
         self.opens.remove(open_)
-        self.creations.forget(open_)
+        if open_.creation is not None:
+            self.creations.forget(open_)
         self.instances.forget(open_)
-        self.durable.leave(open_)
+        if open_.durable is not None:
+            self.durable.leave(open_)
         if open_.holder is not None:
             open_.holder.leave(open_)
         return self.files.remove(open_)

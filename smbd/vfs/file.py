@@ -102,6 +102,11 @@ class File:
         return self
 
     @property
+    def has_data(self) -> bool:
+        """Whether the descriptor reads or writes: an engine has to do with no other."""
+        return self.readable or self.writable
+
+    @property
     def memory(self) -> int:
         """Bytes of memory that it takes for as long as it is open, beside any open's."""
         return 0

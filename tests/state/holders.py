@@ -35,6 +35,7 @@ class PaperFile:
     is_directory: bool = False
     is_symlink: bool = False
     crossed: bool = False
+    has_data: bool = True
     created_in: tuple[int, int] | None = None
     stream: str | None = None
     memory: int = 0

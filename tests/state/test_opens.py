@@ -1,5 +1,7 @@
 """Opens: found by their FileId, and closed with the last operation that uses them."""
 
+import struct
+
 import pytest
 
 from smbd.ntstatus import NtError, NtStatus
@@ -29,8 +31,8 @@ def test_neither_half_of_a_file_id_is_given_twice_nor_tells_the_other():
 def test_a_persistent_id_is_neither_reserved_nor_that_of_an_open(monkeypatch):
     table = OpenTable(limit=10)
     table.add(an_open(number=5))
-    drawn = iter([0, 2**64 - 1, 5, 6])
-    monkeypatch.setattr(opens.secrets, "randbits", lambda _: next(drawn))
+    drawn = (6, 5, 2**64 - 1, 0)  # the last one is taken first
+    monkeypatch.setattr(opens.os, "urandom", lambda _: struct.pack("=64Q", *[7] * 60, *drawn))
     assert table.new_persistent_id() == 6
 
 
