@@ -13,6 +13,8 @@ from smbd.wire.header import Command
 # 8 MiB, the largest READ, take up to 9 ms of that (measured).
 _MOST_DATA = 8 << 20
 
+_LOOKS = frozenset((Command.CREATE, Command.QUERY_INFO))
+
 
 def largest_payload(request: Request) -> int:
     """How many bytes of data its response may carry."""
@@ -23,7 +25,8 @@ def bound(requests: Sequence[Request]) -> None:
     """Refuse what could make the one frame of the answers longer than its length can say."""
     room = _MOST_DATA
     for request in requests:
-        room -= largest_payload(request)
+        if request.row.moves_data:
+            room -= largest_payload(request)
         if room < 0 and not request.refusal:
             request.refusal = NtStatus.INSUFFICIENT_RESOURCES
 
@@ -34,6 +37,9 @@ def follow(request: Request, before: Request) -> None:
     Where that one was refused there is nothing to take over.  Where it merely failed there is:
     a CLOSE behind a QUERY_INFO that failed still closes what the CREATE before both opened.  A
     CREATE takes over no file: if it fails, what follows must not get the one before.
+
+    What the CREATE has found out about the file this moment need not be asked again: all of them
+    came together, and between them nothing is done to the file.
     """
     if before.refusal:
         request.refusal = NtStatus.INVALID_PARAMETER
@@ -42,6 +48,8 @@ def follow(request: Request, before: Request) -> None:
     request.tree_id = before.tree_id
     if request.command != Command.CREATE:
         request.open, request.pipe = before.open, before.pipe
+        if before.command in _LOOKS:
+            request.known = before.known
 
 
 def check_negotiated(request: Request) -> None:

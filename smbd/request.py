@@ -17,6 +17,7 @@ from smbd.state import UNUSED, Client, FileEvent, Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
+from smbd.wire.fscc import FileInformation
 from smbd.wire.header import HEADER_SIZE, Command, Dialect, Flags
 
 R = TypeVar("R")
@@ -168,11 +169,12 @@ class Request:
     sealed: bool
     refusal: int = 0
     sequence: int = 0  # ChannelSequence, and Flags.REPLAY_OPERATION above it
+    previous: "Request | None" = None  # a related one takes over its session, tree and file
     checked: bool = False  # its protection, against a session that is logged in
     tree: Tree | None = None
-    previous: "Request | None" = None  # a related one takes over its session, tree and file
     open: Open | None = None  # what it worked on, for the related one that follows
     pipe: PipeOpen | None = None  # the same on IPC$
+    known: FileInformation | None = None  # of its file, by a CREATE of this moment: see `follow`
     used: Open | None = None  # counts this request among its users
     waiting: Wait | None = None  # what it goes on behind, where it cannot at once
     status: int = 0  # what it was answered with

@@ -37,7 +37,7 @@ def try_now(request: Request) -> Reply | None:
         kept = write_time.kept(request.tables.files, open_)
         if kept is not None and not open_.users:
             write_time.put_back(open_.file, kept)  # `closes_at_once` says that it may
-        known = information(open_.file)
+        known = request.known or information(open_.file)
     close_at_once(request.service, open_)
     return Reply(pack_close_response(known))
 

@@ -88,6 +88,7 @@ def try_now(request: Request) -> Reply | None:
     open_, found = entered_
     if durability is not None:
         grant(request, message, asked, durability, open_, found.action)
+    request.known = found.information
     return _finish(request, message, asked, durability, open_, found)
 
 
@@ -160,9 +161,11 @@ def _finish(
     open_: Open,
     found: Found,
 ) -> Reply:
-    make_eligible_for_replay(request, durability, open_, found.action)
+    if durability is not None:
+        make_eligible_for_replay(request, durability, open_, found.action)
     contexts = create_contexts.answers(asked, found, open_.caching)
-    contexts += durability_answers(message, durability, open_)
+    if durability is not None:
+        contexts += durability_answers(message, durability, open_)
     if asked.aapl is not None:
         contexts.append((ContextName.AAPL, aapl.answer(request, asked.aapl)))
     return respond(request, open_, found, granted_level(open_), contexts)
@@ -266,7 +269,7 @@ def _check_fields(message: CreateRequest) -> None:
 
 def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
     path, stream = parse_name(message.name)
-    options = message.create_options
+    options, tree = message.create_options, request.live_tree()
     if stream is not None:
         if not request.live_root().has_streams:
             raise NtError(NtStatus.OBJECT_NAME_INVALID)
@@ -280,13 +283,13 @@ def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
         disposition=message.create_disposition,
         options=options,
         attributes=message.file_attributes,
-        share_maximum=request.live_tree().maximal_access,
-        token=security.token_of(request.live_session().identity),
+        share_maximum=tree.maximal_access,
+        token=security.token_of(tree.session.identity),
         tells_maximum=asked.maximum,
         security=asked.security,
         eas=asked.eas or (),
         allocation=asked.allocation,
-        made_refusal=_made_refusal(request, message, asked),
+        made_refusal=0 if asked.lease is None else _made_refusal(request, message, asked),
     )
 
 

@@ -44,6 +44,7 @@ async def run(request: Request) -> Reply:
     """File systems, security and lists of attributes may come from the disk."""
     message = parse_query_info_request(request.frame)
     open_ = _prepare(request, message)
+    request.known = None  # a worker takes its time
     answer = _ANSWERS.get(message.info_type)
     if answer is None:
         raise NtError(NtStatus.NOT_SUPPORTED)  # quotas
@@ -67,18 +68,18 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
         known = fscc.is_file_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
     open_.require(query.access)
-    view = _view(request, open_)
+    view = _view(request, open_, named=query.named)
     fill = _FILLS.get(number)
     if fill is not None:
         fill(view, open_, message)
     return _cut(query.pack(view), query.minimum, message)
 
 
-def _view(request: Request, open_: Open) -> FileView:
-    """What the packers of the information classes take their fields from."""
+def _view(request: Request, open_: Open, *, named: bool) -> FileView:
+    """What the packers of the information classes take their fields from; `named`: its name too."""
     file = open_.file
-    information = vfs.information(file)
-    name = vfs.path_to_name(file.path)
+    information = request.known or vfs.information(file)
+    name = vfs.path_to_name(file.path) if named else ""
     of_file = open_.link
     if file.stream is not None:
         name = f"{name}:{file.stream}"
@@ -91,11 +92,11 @@ def _view(request: Request, open_: Open) -> FileView:
         information.delete_pending |= of_file.delete_pending
     return FileView(
         information,
-        name=name,
-        granted_access=open_.granted_access,
-        mode=open_.create_options & FILE_MODES,
-        position=open_.position,
-        alignment=_ALIGNMENT,
+        name,
+        open_.granted_access,
+        open_.create_options & FILE_MODES,
+        open_.position,
+        _ALIGNMENT,
     )
 
 

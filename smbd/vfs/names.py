@@ -46,11 +46,18 @@ _ON_WIRE = _SAME | {
 }
 
 _UNUSUAL_ON_DISK = re.compile(r'[\x01-\x1f"*:<>?\\|\ud800-\udfff\uf080-\uf0ff]|[ .]\Z')
+_UNUSUAL_IN_PATH = re.compile(_UNUSUAL_ON_DISK.pattern + r"|[ .]/")
 _UNUSUAL_ANYWHERE = ('"', "*", ":", "<", ">", "?", "\\", "|", " /", "./")  # and all not printable
 _UNUSUAL_ON_WIRE = re.compile(r"[\uf001-\uf029\uf080-\uf0ff\ud800-\udfff]")
 _NO_UTF_8 = re.compile(r"[\uf080-\uf0ff\ud800-\udfff]")
 _FORBIDDEN = re.compile(r'[\x00-\x1f"*<>?|/]')  # [MS-FSCC] 2.1.5.2; ':' separates streams
 _FORBIDDEN_IN_STREAM = re.compile(r"[\x00\\/:]")  # [MS-FSCC] 2.1.5.3
+# Names in which there is nothing to resolve, to map or to refuse, as most are: components of at
+# most 63 characters below the surrogates, 189 bytes, that do not begin with a period.
+_PLAIN_COMPONENT = (
+    r'[^\x00-\x1f"*<>?|/:\\.\ud800-\U0010ffff][^\x00-\x1f"*<>?|/:\\\ud800-\U0010ffff]{0,62}'
+)
+_PLAIN = re.compile(rf"{_PLAIN_COMPONENT}(?:\\{_PLAIN_COMPONENT})*")
 _BACKSLASHES = re.compile(r"\\{2,}(?=[^\\])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -112,6 +119,8 @@ def _escapes_of_surrogate(match: re.Match[str]) -> str:
 
 def path_to_name(path: str) -> str:
     """A path as an SMB name without a leading backslash."""
+    if not _UNUSUAL_IN_PATH.search(path):
+        return path.replace("/", "\\")
     return "\\".join(map(to_wire, path.split("/")))
 
 
@@ -148,6 +157,8 @@ def parse_name(name: str) -> tuple[str, str | None]:
     if len(name) >= _PATH_MAX:
         # No call of the kernel's takes it; and 15,000 components would take 8 ms (measured).
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
+    if _PLAIN.fullmatch(name):
+        return name.replace("\\", "/"), None
     if "\\\\" in name:
         name = _BACKSLASHES.sub(r"\\", name)
     components = name.removesuffix("\\").split("\\")

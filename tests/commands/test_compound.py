@@ -5,6 +5,8 @@ from struct import unpack_from
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from smbd import vfs
+from smbd.commands import close, query_info
 from smbd.interims import FOR_FILES_AFTER
 from smbd.ntstatus import NtStatus, ProtocolError
 from tests.commands.stage import on_stage
@@ -180,3 +182,64 @@ async def test_what_breaks_the_protocol_in_a_later_part_stops_all_of_it(tmp_path
         with pytest.raises(ProtocolError, match="message id"):
             stage.burst(frame)
         assert not (tmp_path / "a").exists()
+
+
+def end_of_file(answer):
+    """Of FileStandardInformation."""
+    return unpack_from("<Q", answer.output, 8)[0]
+
+
+async def test_what_a_create_has_seen_its_followers_tell_until_something_is_done_to_the_file(
+    tmp_path, mock_clock, monkeypatch
+):
+    (tmp_path / "a").write_bytes(b"12345")
+    look, looks = vfs.information, []
+
+    def counted(file):
+        looks.append(file)
+        return look(file)
+
+    for module in (query_info.vfs, close):
+        monkeypatch.setattr(module, "information", counted)
+    known = create("a", disposition=messages.FILE_OPEN)
+    told_close = (CLOSE, messages.close(PREVIOUS_FILE, 1))
+    async with on_stage(tmp_path) as stage:
+        if not stage.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        (tmp_path / "a").stat()
+        read_alone = create("a", disposition=messages.FILE_OPEN, access=0x120089)
+        stage.burst(stage.peer.related(read_alone, STAT_IT, STAT_IT, told_close))
+        created, *told, closed = await stage.answers()
+        assert created.end_of_file == 5
+        assert [end_of_file(one) for one in told] == [5, 5]
+        assert unpack_from("<Q", closed.raw, 64 + 48)[0] == 5
+        assert not looks
+        stage.burst(stage.peer.related(known, WRITE_AT_5, STAT_IT, CLOSE_IT))
+        while not stage.engine.held:
+            await wait_all_tasks_blocked()
+        (tmp_path / "a").write_bytes(b"1234567890")
+        stage.engine.held[0].finish()
+        _, _, told, _ = await stage.answers()
+        assert end_of_file(told) == 10
+
+
+WRITE_AT_5 = (WRITE, messages.write(PREVIOUS_FILE, b"data", 5))
+
+
+async def test_the_next_compound_asks_for_what_it_tells(tmp_path, mock_clock):
+    async with on_stage(tmp_path) as stage:
+        for content in (b"", b"1", b"12"):
+            (tmp_path / "a").write_bytes(content)
+            stage.burst(stage.peer.related(create("a"), STAT_IT, CLOSE_IT))
+            _, told, _ = await stage.answers()
+            assert end_of_file(told) == len(content)
+
+
+async def test_a_compound_of_long_answers_is_one_frame_as_well(tmp_path, mock_clock):
+    (tmp_path / "a").write_bytes(b"data")
+    async with on_stage(tmp_path) as stage:
+        eas = (QUERY_INFO, messages.query_info(PREVIOUS_FILE, 18, length=65536))
+        stage.burst(stage.peer.related(create("a"), *[eas] * 100, CLOSE_IT))
+        answers = await stage.answers()
+        assert statuses(answers) == [0] * 102
+        assert len({one.output for one in answers[1:-1]}) == 1
