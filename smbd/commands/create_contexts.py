@@ -42,8 +42,13 @@ class Asked:
     lease: Lease | None = None  # RqLs
 
 
+NOTHING = Asked()  # of a CREATE without contexts, as most are
+
+
 def parse(message: CreateRequest) -> Asked:
     """The contexts as far as they are known; OBJECT_NAME_NOT_FOUND for a file of the past."""
+    if not message.contexts:
+        return NOTHING
     asked = Asked()
     for name, data in message.contexts:
         if name == ContextName.MAXIMAL_ACCESS:

@@ -62,6 +62,8 @@ def asked_durability(request: Request, message: CreateRequest) -> AskedDurabilit
     INVALID_PARAMETER where one of version 2 has another one beside it; of version 1 a reconnect
     goes before a request.  Version 2 is for 3.x.
     """
+    if not message.contexts:
+        return None
     names = _OLD if request.connection.negotiated.dialect < Dialect.SMB_3_0 else _OLD + _NEW
     found = {name: data for name, data in message.contexts if name in names}
     if not found:

@@ -91,7 +91,8 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     Or what to wait for before all of it is tried again.
     """
     check_ended(request)
-    opens = request.tables.opens
+    tables, options = request.tables, message.create_options
+    opens = tables.opens
     open_ = Open(
         opens.new_persistent_id(),
         opens.new_volatile_id(),
@@ -99,22 +100,24 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
         found.file,
         found.granted,
         message.share_access,
-        message.create_options,
-        delete_on_close=bool(message.create_options & CreateOptions.DELETE_ON_CLOSE),
+        options,
     )
+    if options & CreateOptions.DELETE_ON_CLOSE:
+        open_.delete_on_close = True
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
         open_.channel_sequence = request.sequence & 0xFFFF
     truncates = message.create_disposition in TRUNCATES
     now = request.service.clock()
     caching = _caching(request, message, asked, found)
     try:
-        wait = request.tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
+        wait = tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
     finally:
-        request.tables.local.guards.drop_unused(found.file)
+        tables.local.guards.drop_unused(found.file)
     if wait is not None:
         return wait
-    open_.promise()
-    request.behind = open_.said
+    if open_.caching is not None:
+        open_.promise()
+        request.behind = open_.said
     return open_
 
 
@@ -187,10 +190,11 @@ def check_limits(request: Request) -> None:
 
 def check_ended(request: Request) -> None:
     """The session, the tree connect, and the number of handles that one connection may have."""
-    service, session = request.service, request.live_session()
+    connection, session = request.connection, request.live_session()
+    service = connection.service
     if session.session_id not in service.sessions:
         raise NtError(NtStatus.USER_SESSION_DELETED)
     if request.tree_id not in session.trees:
         raise NtError(NtStatus.NETWORK_NAME_DELETED)
-    if request.connection.handles >= service.config.server.limits.opens:
+    if connection.handles >= service.config.server.limits.opens:
         raise NtError(NtStatus.INSUFFICIENT_RESOURCES)

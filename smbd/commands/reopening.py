@@ -3,6 +3,8 @@
 [MS-SMB2] 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12.
 """
 
+from dataclasses import replace
+
 from smbd.closing import closed_on_error, in_use
 from smbd.commands import create_contexts
 from smbd.commands.create_response import granted_level, respond
@@ -55,8 +57,8 @@ def _respond(
     known: FileInformation,
 ) -> Reply:
     """The response to a reconnect, or to a replay: that says no more than it asks for."""
-    asked, level, action = create_contexts.parse(message), granted_level(open_), CreateAction.OPENED
-    asked.maximum = False
+    level, action = granted_level(open_), CreateAction.OPENED
+    asked = replace(create_contexts.parse(message), maximum=False)
     if durability.reconnect is None:
         if open_.creation is not None:
             action = open_.creation.action

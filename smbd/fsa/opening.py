@@ -45,9 +45,9 @@ _FEW_EAS, _SMALL = 4, 4096
 _TRIES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Wanted:
-    """What a CREATE asks for, as far as storage is concerned."""
+    """What a CREATE asks for, as far as storage is concerned; nobody changes it."""
 
     path: str
     stream: str = ""  # the named stream of it that is meant
@@ -137,8 +137,11 @@ def look(file: File, wanted: Wanted) -> Found:
         _check_kind(file, wanted)
         _check_attributes(file, information, wanted)
         maximal = _maximal(file, descriptor, wanted)
+        proven = maximal
+        if wanted.access & Access.MAXIMUM_ALLOWED:
+            proven &= ~_unproven(file)
         readonly = information.attributes & FileAttribute.READONLY and not file.is_directory
-        granted = grant(wanted, maximal & ~_unproven(file, wanted), readonly=bool(readonly))
+        granted = grant(wanted, proven, readonly=bool(readonly))
     except BaseException:
         file.close()
         raise
@@ -163,9 +166,9 @@ def open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Ope
     return open_(wanted.path, read, write)
 
 
-def _unproven(file: File, wanted: Wanted) -> int:
+def _unproven(file: File) -> int:
     """What MAXIMUM_ALLOWED does not bring as the descriptor at hand could not do it."""
-    if file.is_directory or not wanted.access & Access.MAXIMUM_ALLOWED:
+    if file.is_directory:
         return 0
     return (0 if file.readable else READS) | (0 if file.writable else WRITES)
 
@@ -186,13 +189,13 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
 
     But where the name alone says HIDDEN no client has set it, and none could repeat it.
     """
-    attributes = information.attributes
+    attributes, truncates = information.attributes, wanted.truncates
     if attributes & FileAttribute.READONLY and not information.is_directory:
-        if wanted.access & WRITES or wanted.truncates:
+        if wanted.access & WRITES or truncates:
             raise NtError(NtStatus.ACCESS_DENIED)
         if wanted.options & CreateOptions.DELETE_ON_CLOSE:
             raise NtError(NtStatus.CANNOT_DELETE)
-    if wanted.truncates:
+    if truncates:
         guarded = attributes & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) & ~wanted.attributes
         if guarded and not (guarded == FileAttribute.HIDDEN and vfs.hidden_by_name(file)):
             raise NtError(NtStatus.ACCESS_DENIED)
@@ -200,13 +203,13 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
 
 def _maximal(file: File, descriptor: SecurityDescriptor | None, wanted: Wanted) -> int:
     """The rights that the caller has: all, or of those that this CREATE is about."""
-    about = wanted.access
-    if wanted.truncates:
+    about, truncates = wanted.access, wanted.truncates
+    if truncates:
         about |= Access.FILE_WRITE_DATA
     if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
         about = FILE_ALL_ACCESS
     maximal = rights.of(file, descriptor, wanted.token, about & wanted.share_maximum)
-    if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
+    if truncates and not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     return maximal
 

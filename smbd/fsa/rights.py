@@ -21,6 +21,7 @@ _WRITING = (
 )
 _SECURING = Access.WRITE_DAC | Access.WRITE_OWNER
 _DESCRIBING = Access.FILE_WRITE_ATTRIBUTES | Access.FILE_WRITE_EA | _SECURING
+_BY_UNIX = _READING | _WRITING | _DESCRIBING | Access.DELETE
 # Rights over a file that those over its folder imply.
 _FROM_FOLDER = (
     (Access.DELETE, Access.FILE_DELETE_CHILD),
@@ -37,6 +38,8 @@ def of(file: File, descriptor: SecurityDescriptor | None, token: Token, asked: i
     asked &= FILE_ALL_ACCESS
     if descriptor is not None:
         asked &= _by_descriptor(file, descriptor, token, asked)
+    if not asked & _BY_UNIX:
+        return asked
     return asked & ~_forbidden_by_unix(file, asked)
 
 

@@ -5,6 +5,7 @@ part starts behind the fixed part and ends inside the frame ([MS-SMB2] 3.3.5.2).
 """
 
 import struct
+from codecs import utf_16_le_decode, utf_16_le_encode  # without the way by the codec's name
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any
@@ -81,14 +82,14 @@ def chain_entries(
 def text(data: memoryview) -> str:
     """UTF-16-LE as Windows has it: lone surrogates are legal in a name and must come back whole."""
     try:
-        return str(data, "utf-16-le", "surrogatepass")
+        return utf_16_le_decode(data, "surrogatepass", True)[0]  # noqa: FBT003 -- it is all there
     except UnicodeDecodeError:
         raise NtError(NtStatus.INVALID_PARAMETER) from None
 
 
 def encode(name: str) -> bytes:
     """The inverse of `text`."""
-    return name.encode("utf-16-le", "surrogatepass")
+    return utf_16_le_encode(name, "surrogatepass")[0]
 
 
 def numbers(data: memoryview, start: int, count: int) -> list[int]:

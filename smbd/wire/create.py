@@ -155,7 +155,9 @@ def parse_create_request(frame: memoryview) -> CreateRequest:
         disposition, options, name_offset, name_length, contexts_offset, contexts_length,
     ) = unpack_body(_REQUEST, frame, 57)  # fmt: skip
     name = text(cut(frame, name_offset, name_length, _REQUEST_END))
-    contexts = parse_create_contexts(cut(frame, contexts_offset, contexts_length, _REQUEST_END))
+    contexts: list[tuple[bytes, memoryview]] = []
+    if contexts_length:
+        contexts = parse_create_contexts(cut(frame, contexts_offset, contexts_length, _REQUEST_END))
     return CreateRequest(
         oplock_level, impersonation_level, desired_access, attributes, share_access,
         disposition, options, name, contexts,
@@ -171,7 +173,7 @@ def pack_create_response(
     contexts: Sequence[tuple[bytes, bytes]] = (),
 ) -> bytes:
     """[MS-SMB2] 2.2.14."""
-    chain = pack_create_contexts(contexts)
+    chain = pack_create_contexts(contexts) if contexts else b""
     i = information
     return _RESPONSE.pack(
         89, oplock_level, create_action,
