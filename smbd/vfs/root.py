@@ -14,6 +14,7 @@ from typing import Self
 
 from aio import kernel
 from aio.inodes import busy
+from aio.leaky_bucket import LeakyBucket
 from aio.mounted import Look, look_at, look_for, look_of
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
@@ -42,8 +43,8 @@ from smbd.wire.fscc import Volume
 
 # An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a
 # round trip, and the event loop would stand still for each.  On a busy machine a quick one may take
-# long as well, when others get the processor: so the pause after a slow one is short, and doubles
-# only as long as the next one is slow again.
+# long as well, when others get the processor: that is not counted where the kernel tells it, and
+# the pause after a slow one is short, and doubles only as long as the next one is slow again.
 _SLOW = 0.002
 # So often at most the loop looks whether something was mounted over a share.
 _SIGHT = 0.1
@@ -83,6 +84,7 @@ class Root:
             self.file_systems.learn(self.lookup.fd, look_at(self.lookup.fd))
         self._cached_again_at = self._look_again_at = 0.0
         self._pause = _FIRST_PAUSE
+        self._waited = LeakyBucket()  # how long opens in the loop have; for a processor not counted
 
     def close(self) -> None:
         """Close the root; open files stay open.  A second call does nothing."""
@@ -197,9 +199,12 @@ class Root:
             return None
         if not shows_others(look):
             file.seen = seen
-        if monotonic() - began < _SLOW:
+        ended = monotonic()
+        if ended - began < _SLOW:
+            self._waited.look(ended)
             self._pause = _FIRST_PAUSE
-        else:
+        elif self._waited.add(ended - began, ended) >= _SLOW:
+            self._waited.clear()
             self._cached_again_at = began + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return file

@@ -3,6 +3,7 @@
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from aio import leaky_bucket
 from smbd.ntstatus import NtStatus
 from smbd.vfs import root as vfs_root
 from tests.commands.story import CREATE_NEW, OPEN, OVERWRITE, client
@@ -81,6 +82,7 @@ async def test_a_share_whose_opens_take_long_is_asked_less_and_less(
         if not me.stage.root.lookup.has_cache:
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         monkeypatch.setattr(vfs_root, "monotonic", monotonic)
+        monkeypatch.setattr(leaky_bucket, "_delayed", lambda: 0.0)
         me.stage.service.tables.opens.limit = 10_000
         assert asked(me, "known") is not None
         pauses = []
@@ -93,4 +95,26 @@ async def test_a_share_whose_opens_take_long_is_asked_less_and_less(
         assert pauses[0] < 0.5
         assert 9 < pauses[-1] < 11
         now, step = now + 60, 0.0
+        assert all(asked(me, "known") is not None for _ in range(5))
+
+
+async def test_an_open_that_waited_for_a_processor_alone_was_not_slow(
+    tmp_path, mock_clock, monkeypatch
+):
+    (tmp_path / "known").touch()
+    now = delayed = 1000.0
+
+    def monotonic():
+        nonlocal now, delayed
+        now, delayed = now + 1, delayed + 1
+        return now
+
+    async with client(tmp_path) as me:
+        if not me.stage.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        (tmp_path / "known").stat()
+        assert asked(me, "known") is not None
+        monkeypatch.setattr(vfs_root, "monotonic", monotonic)
+        monkeypatch.setattr(leaky_bucket, "_delayed", lambda: delayed)
+        me.stage.root._waited._delayed = delayed
         assert all(asked(me, "known") is not None for _ in range(5))
