@@ -50,6 +50,7 @@ MESSAGE_OVERHEAD = 1024
 _LONGEST_FOR_ONE_CREDIT = 65536 + MESSAGE_OVERHEAD
 # Answers of a compound that are sent as one buffer: to copy so much takes less than to send each.
 _FEW = 4096
+_PADDING = bytes(8)
 _SMB1_NEGOTIATE = SMB1_PROTOCOL_ID + b"\x72"  # SMB_COM_NEGOTIATE
 _NOTHING = Negotiated()
 
@@ -313,27 +314,29 @@ class Connection:
         """The buffers of one frame of several responses, each signed on its own."""
         if len(answers) == 1:
             return self.finish(*answers[0])
+        frames: list[bytearray] = []
         total, last = 0, len(answers) - 1
-        for number, (request, reply) in enumerate(answers):
+        for request, reply in answers:
             # Its padding belongs to a message, the last one's too ([MS-SMB2] 3.3.4.1.3): the
             # signature covers it.
             frame = reply.frame
             size = len(frame) - 4
             if size % 8:
-                frame += bytes(-size % 8)
+                frame += _PADDING[size % 8 :]
                 size = len(frame) - 4
-            self._fill_header(request, reply, size if number < last else 0)
+            self._fill_header(request, reply, size if len(frames) < last else 0)
             protect(request, reply)
+            frames.append(frame)
             total += size
-        request, reply = answers[0]
-        if request.sealed and request.session is not None:
-            return seal(request.session, [memoryview(reply.frame)[4:] for _, reply in answers])
-        if total > _FEW:
-            head = total.to_bytes(4, "big")
-            return [head, *(memoryview(reply.frame)[4:] for _, reply in answers)]
-        whole = reply.frame
-        for _, reply in answers[1:]:
-            whole += memoryview(reply.frame)[4:]
+        request = answers[0][0]
+        if total > _FEW or request.sealed:
+            parts = [memoryview(frame)[4:] for frame in frames]
+            if request.sealed and request.session is not None:
+                return seal(request.session, parts)
+            return [total.to_bytes(4, "big"), *parts]
+        whole = frames[0]
+        for frame in frames[1:]:
+            whole += frame[4:]
         whole[0:4] = total.to_bytes(4, "big")
         return [whole]
 
@@ -349,7 +352,9 @@ class Connection:
         else:
             low, tree_id = 0xFEFF, request.tree_id
             credits_granted = self.window.grant(request.credit_request)
-        command = request.command if request.command != SMB1_NEGOTIATE else Command.NEGOTIATE
+        command = request.command
+        if command == SMB1_NEGOTIATE:
+            command = Command.NEGOTIATE
         request.status = reply.status
         HEADER.pack_into(
             reply.frame,

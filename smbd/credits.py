@@ -31,8 +31,7 @@ class CommandSequenceWindow:
 
     def take(self, message_id: int, charge: int) -> None:
         """Spend `charge` consecutive ids; ProtocolError if one was never granted or is used."""
-        charge = charge or 1  # 2.0.2 and single-credit requests may say 0
-        end = message_id + charge
+        end = message_id + (charge or 1)  # 2.0.2 and single-credit requests may say 0
         if message_id < self._low or end > self._high:
             raise ProtocolError(f"message id {message_id} (+{charge}) was not granted")
         used = self._used

@@ -67,13 +67,15 @@ _AT_ONCE = CREATES | {*_OPENS}
 def try_now(request: Request) -> Reply | None:
     """Open what the kernel has in its caches: 40 us, where a worker takes 200 (measured)."""
     message = parse_create_request(request.frame)
-    durability = asked_durability(request, message)
+    durability = asked_durability(request, message) if message.contexts else None
     if durability is not None:
         again = reopening.at_once(request, message, durability)
         if again is not None or durability.reconnect is not None:
             return again
+        if waits(request, durability):
+            return None
     disposition = message.create_disposition
-    if disposition not in _AT_ONCE or waits(request, durability):
+    if disposition not in _AT_ONCE:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
@@ -163,7 +165,9 @@ def _finish(
 ) -> Reply:
     if durability is not None:
         make_eligible_for_replay(request, durability, open_, found.action)
-    contexts = create_contexts.answers(asked, found, open_.caching)
+    contexts = []
+    if asked is not create_contexts.NOTHING or open_.caching is not None:
+        contexts = create_contexts.answers(asked, found, open_.caching)
     if durability is not None:
         contexts += durability_answers(message, durability, open_)
     if asked.aapl is not None:
@@ -289,6 +293,7 @@ def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
         security=asked.security,
         eas=asked.eas or (),
         allocation=asked.allocation,
+        truncates=message.create_disposition in TRUNCATES,
         made_refusal=0 if asked.lease is None else _made_refusal(request, message, asked),
     )
 

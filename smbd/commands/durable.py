@@ -62,8 +62,6 @@ def asked_durability(request: Request, message: CreateRequest) -> AskedDurabilit
     INVALID_PARAMETER where one of version 2 has another one beside it; of version 1 a reconnect
     goes before a request.  Version 2 is for 3.x.
     """
-    if not message.contexts:
-        return None
     names = _OLD if request.connection.negotiated.dialect < Dialect.SMB_3_0 else _OLD + _NEW
     found = {name: data for name, data in message.contexts if name in names}
     if not found:
@@ -101,11 +99,9 @@ def asks_for_persistence(request: Request, durability: AskedDurability | None) -
     )
 
 
-def waits(request: Request, durability: AskedDurability | None) -> bool:
+def waits(request: Request, durability: AskedDurability) -> bool:
     """Whether a CREATE asks for what has to wait for a disk, or for the end of another open."""
-    return durability is not None and bool(
-        durability.app_instance_id or asks_for_persistence(request, durability)
-    )
+    return bool(durability.app_instance_id) or asks_for_persistence(request, durability)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     Or what to wait for before all of it is tried again.
     """
     check_ended(request)
-    tables, options = request.tables, message.create_options
+    tables, options, tree = request.tables, message.create_options, request.live_tree()
     opens = tables.opens
     open_ = Open(
         opens.new_persistent_id(),
@@ -110,7 +110,7 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     now = request.service.clock()
     caching = _caching(request, message, asked, found)
     try:
-        wait = tables.enter(open_, request.live_tree(), caching, now, truncates=truncates)
+        wait = tables.enter(open_, tree, caching, now, truncates=truncates)
     finally:
         tables.local.guards.drop_unused(found.file)
     if wait is not None:
@@ -121,6 +121,9 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     return open_
 
 
+_NO_CACHING = WantedCaching()  # of a client that asks for none
+
+
 def _caching(request: Request, message: CreateRequest, asked: Asked, found: Found) -> WantedCaching:
     """What the client would cache, as far as the share and the dialect let it.
 
@@ -128,6 +131,8 @@ def _caching(request: Request, message: CreateRequest, asked: Asked, found: Foun
     is for 3.x.
     """
     level, directory = message.requested_oplock_level, found.file.is_directory
+    if level == OplockLevel.NONE:
+        return _NO_CACHING
     wanted = WantedCaching(
         allocation=found.information.allocation_size,
         directory=directory,

@@ -62,16 +62,12 @@ class Wanted:
     eas: Sequence[ExtendedAttribute] = ()  # ExtA
     allocation: int = 0  # AlSi
     made_refusal: int = 0  # the status of a CREATE that would have to make the file
+    truncates: bool = False  # whether an existing file loses its data, as the disposition has it
 
     @property
     def is_directory(self) -> bool:
         """Whether a directory is wanted."""
         return bool(self.options & CreateOptions.DIRECTORY_FILE)
-
-    @property
-    def truncates(self) -> bool:
-        """Whether an existing file loses its data."""
-        return self.disposition in TRUNCATES
 
 
 @dataclass(slots=True)
@@ -189,13 +185,13 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
 
     But where the name alone says HIDDEN no client has set it, and none could repeat it.
     """
-    attributes, truncates = information.attributes, wanted.truncates
+    attributes = information.attributes
     if attributes & FileAttribute.READONLY and not information.is_directory:
-        if wanted.access & WRITES or truncates:
+        if wanted.access & WRITES or wanted.truncates:
             raise NtError(NtStatus.ACCESS_DENIED)
         if wanted.options & CreateOptions.DELETE_ON_CLOSE:
             raise NtError(NtStatus.CANNOT_DELETE)
-    if truncates:
+    if wanted.truncates:
         guarded = attributes & (FileAttribute.HIDDEN | FileAttribute.SYSTEM) & ~wanted.attributes
         if guarded and not (guarded == FileAttribute.HIDDEN and vfs.hidden_by_name(file)):
             raise NtError(NtStatus.ACCESS_DENIED)
@@ -203,13 +199,13 @@ def _check_attributes(file: File, information: FileInformation, wanted: Wanted) 
 
 def _maximal(file: File, descriptor: SecurityDescriptor | None, wanted: Wanted) -> int:
     """The rights that the caller has: all, or of those that this CREATE is about."""
-    about, truncates = wanted.access, wanted.truncates
-    if truncates:
+    about = wanted.access
+    if wanted.truncates:
         about |= Access.FILE_WRITE_DATA
     if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
         about = FILE_ALL_ACCESS
     maximal = rights.of(file, descriptor, wanted.token, about & wanted.share_maximum)
-    if truncates and not maximal & Access.FILE_WRITE_DATA:
+    if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     return maximal
 

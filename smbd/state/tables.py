@@ -67,7 +67,8 @@ class Tables:
         rights the open then has.
         """
         file, access, operation = open_.file, open_.granted_access, Operation.OPEN
-        self.opens.check(holder.claimants)
+        claimants = holder.claimants
+        self.opens.check(claimants)
         if file.created_in is not None:
             self.files.check_folder(file)
         if truncates:
@@ -79,7 +80,7 @@ class Tables:
             if wait is not None:
                 return wait
         open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
-        open_.claimants = holder.claimants
+        open_.claimants = claimants
         if file.has_data:
             open_.share.engine.attach(file.fd)
         link = self.files.add(open_)
@@ -94,9 +95,9 @@ class Tables:
         if wanted.asks:
             locked = open_.locks.begin_below(wanted.allocation)
             open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
+            if file.is_directory and open_.caching is not None:
+                self.files.directories.enter(file, open_.cachings)
         open_.cachings.enter(open_.caching, open_.granted_access)
-        if file.is_directory and open_.caching is not None:
-            self.files.directories.enter(file, open_.cachings)
         return None
 
     def leave(self, open_: Open) -> Link | None:
