@@ -135,8 +135,9 @@ def _write_body(size: int, file: bytes) -> bytes:
 def _compound(work: Work) -> list[_Part]:
     name = work.file(0)
     close = _Part(CLOSE, _CLOSE_BODY.pack(24, 0, 0, _PREVIOUS))
-    if work.operation == "open":
-        return [_Part(CREATE, create_body(name, _READS, _OPEN, _NO_DIRECTORY)), close]
+    if work.operation in {"open", "hold"}:
+        create = _Part(CREATE, create_body(name, _READS, _OPEN, _NO_DIRECTORY))
+        return [create, close] if work.operation == "open" else [create]
     if work.operation == "stat":
         asked = (41, _OF_A_FILE, _ALL_INFORMATION, 4096, 0, 0, 0, 0, 0, _PREVIOUS)
         information = _Part(QUERY_INFO, _QUERY_INFO_BODY.pack(*asked))

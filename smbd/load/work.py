@@ -7,8 +7,9 @@ from random import Random
 from typing import Literal
 
 # read and write go to places of a file.  The others are compounds, each of a file by its number:
-# open is CREATE and CLOSE, stat has a QUERY_INFO between, new makes a file and writes it.
-Operation = Literal["read", "write", "open", "stat", "new", "delete"]
+# open is CREATE and CLOSE, stat has a QUERY_INFO between, new makes a file and writes it, hold is
+# CREATE alone.
+Operation = Literal["read", "write", "open", "stat", "new", "delete", "hold"]
 # Gives the offsets to go to, one after the other; for compounds the numbers of files.  Called at
 # the beginning, and again when they are used up: then nothing is in flight, and its time is not
 # counted.
@@ -21,7 +22,7 @@ class Work:
     """Operations of one size, `depth` of them in flight on each connection."""
 
     operation: Operation
-    size: int  # bytes; of no account to open, stat and delete
+    size: int  # bytes; of READ, WRITE and new
     depth: int
     offsets: Offsets  # of all connections of a group together
     writes: float = 0.0  # the share of WRITEs among READs

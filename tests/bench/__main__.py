@@ -4,6 +4,7 @@
   python -m tests.bench --only 'READ*' --rounds 5          some rows
   python -m tests.bench --list                             their names
   python -m tests.bench --servers smbd smbd@../before      a change before and after
+  python -m tests.bench growth --help                      how cost grows
   python -m tests.bench --json now.json --check before.json
 
 The servers stand side by side; the load goes to one and then the other, round after round, and
@@ -18,28 +19,22 @@ what is missing is said in the table.
 import argparse
 import fnmatch
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from aio.compare import machine
 from tests.conformance.servers import CHECKOUT
 
+from . import growth
 from .bars import FLOOR, SAMBA
+from .page import drawn, written
 from .results import Results, slower
-from .rows import FULL, TINY, rows
-from .run import run
-from .stands import NAMES, maker
+from .rows import FULL, TINY, Row, rows
+from .run import run, server_of, terminated_in_order
+from .stands import NAMES
 from .table import table
-
-
-def _server(name: str) -> str:
-    try:
-        maker(name)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return name
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,11 +46,14 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", nargs="+", default=["*"], metavar="PATTERN", help="of the rows' names")
     add("--list", action="store_true", help="print the rows' names")
-    add("--servers", nargs="+", type=_server, default=["smbd", SAMBA, FLOOR], metavar="SERVER",
+    add("--servers", nargs="+", type=server_of, default=["smbd", SAMBA, FLOOR], metavar="SERVER",
         help=f"of {NAMES}, smbd@CHECKOUT (default: smbd samba floor)")  # fmt: skip
     add("--rounds", type=int, default=3, help="(default: 3)")
     add("--seconds", type=float, default=1, help="of one run (default: 1)")
     add("--tiny", action="store_true", help="little to do, for a test: the figures say nothing")
+    add("--from", dest="figures", type=Path, metavar="FILE", help="measure nothing: take the "
+        "figures of an earlier run")  # fmt: skip
+    add("--page", action="store_true", help="write table and plot into tests/bench/README.md")
     add("--json", type=Path, metavar="FILE", help="write every round's figures here")
     add("--check", type=Path, metavar="FILE", help="an earlier run's: say what got slower, and "
         "exit with status 1 if that is beyond the spread of both")  # fmt: skip
@@ -74,8 +72,23 @@ def _machine() -> dict[str, str]:
     return {name: facts[name] for name in wanted} | {"load": load, "commit": done.stdout.strip()}
 
 
+def _report(rows: Sequence[Row], results: Results, subject: str) -> str:
+    about = ", ".join(f"{name} {value}" for name, value in results.machine.items())
+    return f"{table(rows, results, subject)}\n\n{about}"
+
+
+def _write_page(rows: Sequence[Row], results: Results, subject: str) -> None:
+    from .plots import against_samba  # matplotlib is no need of the rest
+
+    plot = against_samba(rows, results, subject)
+    shown = drawn("bars", plot) if plot else ""
+    written("table of bars", f"{_report(rows, results, subject)}\n\n{shown}")
+
+
 def main() -> int:
     """Run the command; return its exit status."""
+    if sys.argv[1:2] == ["growth"]:
+        return growth.main(sys.argv[2:])
     arguments = _arguments()
     table_of_all = rows(TINY if arguments.tiny else FULL)
     wanted = [
@@ -85,15 +98,19 @@ def main() -> int:
         print(*(row.name for row in table_of_all), sep="\n")
         return int(not arguments.list)
     before = Results.read(arguments.check) if arguments.check else None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up
-    results = Results(_machine())
-    run(wanted, arguments.servers, arguments.rounds, arguments.seconds, results)
-    subjects = [name for name in arguments.servers if name not in {SAMBA, FLOOR}]
-    for subject in subjects:
-        print(table(wanted, results, subject), end="\n\n")
-    print(", ".join(f"{name} {value}" for name, value in results.machine.items()))
+    terminated_in_order()
+    if arguments.figures:
+        results = Results.read(arguments.figures)
+    else:
+        results = Results(_machine())
+        run(wanted, arguments.servers, arguments.rounds, arguments.seconds, results)
     if arguments.json:
         results.write(arguments.json)
+    subjects = [name for name in arguments.servers if name not in {SAMBA, FLOOR}]
+    for subject in subjects:
+        print(_report(wanted, results, subject), end="\n\n")
+    if arguments.page:
+        _write_page(wanted, results, subjects[0])
     if before is None:
         return 0
     bars = [(row.name, bar) for row in wanted for bar in row.bars]

@@ -35,7 +35,9 @@ def load(task: Task, signing: Signing = "off", connections: int = 1) -> Measure:
 
 
 @contextmanager
-def _counted(stand: Stand, client: Callable[[], float]) -> Iterator[dict[str, float]]:
+def counted(
+    stand: Stand, client: Callable[[], float] = time.process_time
+) -> Iterator[dict[str, float]]:
     """Fill in what the block cost, by its `operations` and `seconds`."""
     figures: dict[str, float] = {}
     before, own = usage(stand.pid).cpu, client()
@@ -55,17 +57,22 @@ def listing(entries: int) -> Measure:
         session = Session(stand.target)
         try:
             session.listing("many")
-            with _counted(stand, time.process_time) as figures:
-                began, took, done = time.perf_counter(), 0.0, 0
-                while took < seconds:
-                    session.listing("many")
-                    took, done = time.perf_counter() - began, done + 1
-                figures |= {"operations": done, "seconds": took}
+            with counted(stand) as figures:
+                figures.update(listed(session, "many", seconds))
         finally:
             session.close()
         return figures
 
     return measure
+
+
+def listed(session: Session, folder: str, seconds: float) -> Figures:
+    """Listings for so long, one at least: how many, and the seconds that they took."""
+    began, took, done = time.perf_counter(), 0.0, 0
+    while not done or took < seconds:
+        session.listing(folder)
+        took, done = time.perf_counter() - began, done + 1
+    return {"operations": done, "seconds": took}
 
 
 def logins(at_once: int) -> Measure:
@@ -86,7 +93,7 @@ def logins(at_once: int) -> Measure:
             done.append(count)
 
         threads = [threading.Thread(target=log_in) for _ in range(at_once)]
-        with _counted(stand, time.process_time) as figures:
+        with counted(stand) as figures:
             began = time.perf_counter()
             for thread in threads:
                 thread.start()
@@ -149,7 +156,7 @@ def _by_smbclient(
     with (
         tempfile.TemporaryDirectory(prefix="smbd-bench-") as folder,
         started(stand.target, protection, prepare, command, Path(folder)) as client,
-        _counted(stand, lambda: usage(client.pid).cpu) as figures,
+        counted(stand, lambda: usage(client.pid).cpu) as figures,
     ):
         began = time.perf_counter()
         client.go()

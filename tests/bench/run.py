@@ -1,5 +1,7 @@
 """All rows on all servers, round after round."""
 
+import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +11,23 @@ from smbd.load import LoadError
 from .bars import FLOOR
 from .results import Results
 from .rows import Row
-from .stands import Place, Stand, VolumeError, standing
+from .stands import Place, Stand, VolumeError, maker, standing
 
 _PLACES: tuple[Place, ...] = ("folder", "disk", "slow", "fresh")
+
+
+def server_of(name: str) -> str:
+    """The type of an argument that names a server."""
+    try:
+        maker(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
+def terminated_in_order() -> None:
+    """SIGTERM is to end the servers too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def run(

@@ -1,10 +1,11 @@
 """Servers that stand side by side for a benchmark, on a file system of one kind."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from aio.compare.volumes import VolumeError, made_volume
@@ -28,8 +29,9 @@ _FILES_IN = Path("/var/tmp")  # not /tmp, which may be a tmpfs
 _MEMORY = Path("/dev/shm")
 _VOLUME = 768 << 20
 _READS_PER_SECOND = 2000
+Limits = Mapping[str, int]
 # One address has all connections here.
-_LIMITS = {"connections": 4000, "connections_per_address": 4000, "half_open_logins": 4000}
+_LIMITS: Limits = {"connections": 4000, "connections_per_address": 4000, "half_open_logins": 4000}
 
 # folder: of /var/tmp.  disk: ext4 on a loop device over memory, whose reads take about 25 us.
 # slow: the same with reads rationed.  fresh: a folder, and servers that have done nothing yet.
@@ -55,21 +57,26 @@ class Stand:
         return self.server.pid
 
 
-def _ours(engine: str = "nowait", checkout: Path = CHECKOUT) -> Callable[[Path], Server]:
-    return lambda work: ours(work, engine=engine, checkout=checkout, limits=_LIMITS)
+Maker = Callable[[Path, Limits], Server]
 
 
-_KINDS: dict[str, Callable[[Path], Server]] = {
+def _ours(engine: str = "nowait", checkout: Path = CHECKOUT) -> Maker:
+    return lambda work, limits: ours(
+        work, engine=engine, checkout=checkout, limits={**_LIMITS, **limits}
+    )
+
+
+_KINDS: dict[str, Maker] = {
     "smbd": _ours(),
     "smbd-sync": _ours("sync"),
     "smbd-threads": _ours("threads"),
-    "samba": samba,
-    "floor": lambda work: floor(work, FILE_SIZE),
+    "samba": lambda work, _limits: samba(work),
+    "floor": lambda work, _limits: floor(work, FILE_SIZE),
 }
 NAMES = ", ".join(_KINDS)
 
 
-def maker(name: str) -> Callable[[Path], Server]:
+def maker(name: str) -> Maker:
     """What makes the server of this name: one of NAMES, or smbd@CHECKOUT.  ValueError: none."""
     kind, _, checkout = name.partition("@")
     if kind not in _KINDS or (checkout and kind != "smbd"):
@@ -84,10 +91,14 @@ def maker(name: str) -> Callable[[Path], Server]:
 
 @contextmanager
 def standing(
-    place: Place, names: list[str], cannot: Callable[[str, str], None]
+    place: Place,
+    names: Sequence[str],
+    cannot: Callable[[str, str], None],
+    limits: Limits = MappingProxyType({}),
 ) -> Iterator[list[Stand]]:
     """The servers of these names, started; `cannot(name, why)` is told which could not be.
 
+    `limits`: more of smbd's, or others.
     VolumeError: this machine cannot make the place.
     """
     with ExitStack() as stack:
@@ -107,7 +118,7 @@ def standing(
             work = root / str(number)
             work.mkdir()
             try:
-                server = maker(name)(work)
+                server = maker(name)(work, limits)
                 written(server.folder / FILE, FILE_SIZE)
                 stack.enter_context(server)
             except (CannotStartError, OSError) as error:

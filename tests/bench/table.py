@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .bars import COST, FLOOR, RATE, SAMBA, Bar, Found, Spread, judged, spread
+from .bars import COST, RATE, SAMBA, Bar, Found, Spread, judged, spread
 from .results import Results
 from .rows import Row
 
@@ -18,7 +18,7 @@ def table(rows: Iterable[Row], results: Results, subject: str) -> str:
         found, problems = results.found.get(row.name, {}), results.problems.get(row.name, {})
         if found or problems:
             lines += _lines(row, found, problems, subject)
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _lines(row: Row, found: Found, problems: Mapping[str, str], subject: str) -> list[list[str]]:
@@ -72,7 +72,16 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def amount(value: float) -> str:
+    """How much there is of something: a size, if it is a multiple of a KiB."""
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if value >= 1 << power and value % (1 << power) == 0:
+            return f"{int(value) >> power} {unit}"
+    return f"{value:,.0f}"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown whose first line is its head."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     out = [
         "| "
@@ -82,6 +91,3 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
     ]
     out.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(out)
-
-
-__all__ = ["FLOOR", "number", "table"]

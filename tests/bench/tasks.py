@@ -133,16 +133,21 @@ class Load:
         with needed_by(task.operation, self.folder), self._client(task) as client:
             if not once:
                 client.run(0.1 * seconds)
-            before, own = usage(self.pid) if self.pid else None, time.process_time()
-            (outcome,) = client.run(seconds, once=once)
-            own = time.process_time() - own
-            after = usage(self.pid).since(before) if self.pid and before else None
-            return Cost(outcome, after, own)
+            return cost_of(client, self.pid, seconds, once=once)
 
     def _client(self, task: Task) -> LoadClient:
         file = None if self.folder is None else self.folder / self.file
         group = Group(task.work(file), self.file, self.connections)
         return LoadClient(self.target, [group], self.signing)
+
+
+def cost_of(client: LoadClient, pid: int | None, seconds: float, *, once: bool = False) -> Cost:
+    """What a client's one group does in so many seconds, and what that costs."""
+    before, own = usage(pid) if pid else None, time.process_time()
+    (outcome,) = client.run(seconds, once=once)
+    own = time.process_time() - own
+    after = usage(pid).since(before) if pid and before else None
+    return Cost(outcome, after, own)
 
 
 def _us(ordered: Sequence[float], share: float) -> float:

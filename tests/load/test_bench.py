@@ -1,16 +1,21 @@
 """The benchmark: what it says of figures, and that each row of it can be measured."""
 
+import dataclasses
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
+from tests.bench import growth, page, plots
 from tests.bench.bars import Bar, Spread, cost, floor, judged, rate
+from tests.bench.curves import CURVES, exponents, grows
 from tests.bench.results import Results, slower
 from tests.bench.rows import TINY, Row, rows
-from tests.bench.table import number, table
+from tests.bench.stands import standing
+from tests.bench.table import amount, number, table
 from tests.conformance.servers import CHECKOUT
 
 
@@ -115,6 +120,74 @@ def test_the_table_has_a_line_for_each_bar_and_says_what_was_not_there() -> None
         ["cost", "2", "<= 1 · 0.5", "**short**"],
         ["cost by floor", "", "<= 2 · 1", "no compiler"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1"), (1000, "1,000"), (1024, "1 KiB"), (1 << 40, "1 TiB")]
+)
+def test_an_amount_is_a_size_if_it_can_be_one(value: int, text: str) -> None:
+    assert amount(value) == text
+
+
+@pytest.mark.parametrize(
+    ("costs", "of_all", "of_the_end", "does"),
+    [
+        ([10, 10, 10, 10], 0, 0, False),
+        ([10, 100, 1000, 10000], 1, 1, True),
+        ([1000, 100, 10, 10], -0.7, 0, False),  # is cheaper together
+        ([1000, 100, 10, 10, 100, 1000], 0, 1, True),  # and dear at the end
+        ([10, 100], 1, 1, True),
+        ([10], None, None, False),
+    ],
+)
+def test_growth_is_a_slope_of_all_or_of_the_end(
+    costs: list[float], of_all: float | None, of_the_end: float | None, does: bool
+) -> None:
+    points = [(10.0**at, float(cost)) for at, cost in enumerate(costs)]
+    found = exponents(points)
+    if of_all is not None:
+        assert found == pytest.approx((of_all, of_the_end), abs=0.15)
+    assert grows(points) == does
+
+
+def test_a_part_of_a_page_is_put_between_its_marks(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("a\n<!-- x -->\nold\n<!-- end of x -->\nb\n")
+    for _ in range(2):
+        page.written("x", r"new \1", file)
+        assert file.read_text() == "a\n<!-- x -->\n\nnew \\1\n\n<!-- end of x -->\nb\n"
+    with pytest.raises(ValueError, match="no marks"):
+        page.written("y", "new", file)
+
+
+def test_the_page_has_marks_for_all_that_is_written_into_it() -> None:
+    text = page.PAGE.read_text()
+    assert "<!-- table of bars -->\n" in text
+    assert "<!-- curves of growth -->\n" in text
+
+
+def test_plots_are_files_of_svg() -> None:
+    pytest.importorskip("matplotlib")
+    row = Row("READ", lambda *_: {}, (rate(1, 1.5), cost(1, 0.5)))
+    drawn = plots.against_samba([row], results(1, 2), "smbd")
+    assert drawn is not None
+    grown = plots.growing({"a": ("entries", "us", {"smbd": [(1, 2), (10, 3)]})})
+    for text in (drawn, grown):
+        assert ET.fromstring(text).tag.endswith("svg")
+    assert "READ" in drawn
+    assert plots.against_samba([row], Results(), "smbd") is None
+
+
+def test_every_curve_can_be_measured() -> None:
+    curves = [dataclasses.replace(curve, short=(1, 3)) for curve in CURVES]
+    problems: list[str] = []
+    with standing("folder", ["smbd"], lambda *why: problems.append(str(why))) as stands:
+        points, failed = growth.measure(curves, stands, 1, 0.01, short=True)
+    assert (problems, failed) == ([], [])
+    assert {name: [step for step, _ in line["smbd"]] for name, line in points.items()} == {
+        curve.name: [1, 3] for curve in curves
+    }
+    assert len(growth.table(curves, points).splitlines()) == 2 + len(curves)
 
 
 def test_every_row_can_be_measured(tmp_path: Path) -> None:

@@ -121,6 +121,19 @@ def legend(
 
 def svg(figure: Figure, prefix: str, label: str) -> str:
     """An element whose ids begin with `prefix`, in the colours of the style sheet."""
+    text = _clean(figure, prefix, label)
+    for colour, variable in _variables().items():
+        text = text.replace(colour, f"var({variable})")
+    return text
+
+
+def file(figure: Figure, label: str) -> str:
+    """The text of an SVG file: dark on white, wherever it is shown."""
+    figure.set_facecolor("#ffffff")
+    return _clean(figure, "at", label) + "\n"
+
+
+def _clean(figure: Figure, prefix: str, label: str) -> str:
     out = StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", metadata=nothing)
@@ -132,8 +145,6 @@ def svg(figure: Figure, prefix: str, label: str) -> str:
     used = set(re.findall(r"#([\w.-]+)", text))
     text = re.sub(r' id="([^"]*)"', lambda at: at[0] if at[1] in used else "", text)
     text = re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{prefix}-", text)
-    for colour, variable in _variables().items():
-        text = text.replace(colour, f"var({variable})")
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
 
 
