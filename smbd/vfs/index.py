@@ -35,9 +35,9 @@ _DOUBT_SECONDS = 0.1
 _DOUBT_SCANS = 20
 
 _READ_AT_ONCE = 1024
-# Directories that the loop reads again itself: of so many bytes (1,000 names or so), if a scan took
-# so many seconds, and was so lately that the kernel has it in its caches still.
-_SMALL, _SHORT_SCAN, _LATELY = 65_536, 0.001, 1.0
+# Directories that the loop reads again itself: of so many bytes (1,000 names or so, 1 ms), if the
+# last time was so many seconds ago at most, so that the kernel has it in its caches still.
+_SMALL, _LATELY = 65_536, 1.0
 
 
 class DirectoryIndex:
@@ -108,11 +108,10 @@ class DirectoryIndex:
         """
         if (
             self._names is None
-            and self._scan_seconds <= _SHORT_SCAN
             and time.monotonic() < self._read_at + _LATELY
             and os.fstat(self.fd).st_size <= _SMALL
         ):
-            self._refresh()
+            self._refresh(few=True)
         names = self._names
         return (
             names is not None
@@ -137,7 +136,7 @@ class DirectoryIndex:
     def _next_doubt(self) -> float:
         return time.monotonic() + max(_DOUBT_SECONDS, _DOUBT_SCANS * self._scan_seconds)
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, few: bool = False) -> None:
         if self._names is not None:
             if self._is_current(_version(os.fstat(self.fd))):
                 return
@@ -150,7 +149,7 @@ class DirectoryIndex:
             return
         try:
             version = _version(os.fstat(readable))
-            names = _read(readable)
+            names = _read_few(readable) if few else _read(readable)
         finally:
             os.close(readable)
         self._names = names
@@ -171,6 +170,12 @@ def _read(fd: int) -> NameSet:
         while some := [entry.name for entry in itertools.islice(entries, _READ_AT_ONCE)]:
             names.extend(some)
     return names
+
+
+def _read_few(fd: int) -> NameSet:
+    """As `_read`, for the loop, which waits for no other thread's slices."""
+    with os.scandir(fd) as entries:
+        return NameSet.of_few([entry.name for entry in entries])
 
 
 class Index:

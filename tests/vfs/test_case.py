@@ -365,3 +365,11 @@ def test_a_long_path_that_is_not_there_is_looked_for_a_few_times_only(
         assert caught.value.status == status
         assert len(looked) < 30
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+
+
+def test_a_set_of_few_names_has_room_for_them() -> None:
+    names = [f"Name {number}" for number in range(1000)]
+    few = NameSet.of_few(names)
+    assert few.has_room
+    assert len(few) == 1000
+    assert few.equal("NAME 999") == ["Name 999"]
