@@ -7,6 +7,9 @@ from aio import kernel
 from smbd.vfs.file import File
 from smbd.vfs.lookup import PROC_FDS, closed_after
 
+_AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
+_FIXED = kernel.STATX_ATTR_IMMUTABLE | kernel.STATX_ATTR_APPEND
+
 
 def may_read(file: File) -> bool:
     """Whether the data, or the entries of a directory, can be read."""
@@ -50,18 +53,20 @@ def may_remove(file: File) -> bool:
     with closed_after(file.root.lookup.exact(parent)) as parent_fd:
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent_fd, effective_ids=True):
             return False
-        if _is_fixed(parent_fd) or _is_fixed(file.fd):
-            return False
-        status = os.fstat(parent_fd)
-        owners = {0, status.st_uid, os.fstat(file.fd).st_uid}
-        return not status.st_mode & stat.S_ISVTX or os.geteuid() in owners
+        above, its = _owner_and_flags(parent_fd), _owner_and_flags(file.fd)
+    if (above.attributes | its.attributes) & _FIXED:
+        return False
+    return not above.mode & stat.S_ISVTX or os.geteuid() in {0, above.uid, its.uid}
+
+
+def _owner_and_flags(fd: int) -> kernel.Statx:
+    return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=kernel.STATX_BASIC_STATS)
 
 
 def _is_fixed(fd: int) -> bool:
     """Whether a file may be appended to at most (chattr +a), or not even that (+i); root too."""
-    flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
-    status = kernel.statx(b"", dir_fd=fd, flags=flags, mask=0)
-    return bool(status.attributes & (kernel.STATX_ATTR_IMMUTABLE | kernel.STATX_ATTR_APPEND))
+    status = kernel.statx(b"", dir_fd=fd, flags=_AS_KNOWN, mask=0)
+    return bool(status.attributes & _FIXED)
 
 
 def _may(file: File, mode: int) -> bool:
