@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aio import kernel
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
@@ -93,6 +92,12 @@ class DirectoryIndex:
         """`name` was created by the holder."""
         if self._names is not None:
             self._names.add(name)
+            self._follow()
+
+    def added_free(self, name: str) -> None:
+        """The same for a name that `is_free_now`."""
+        if self._names is not None:
+            self._names.put(name)
             self._follow()
 
     def removed(self, name: str) -> None:
@@ -207,53 +212,33 @@ class Index:
         with self.of(first[1]) as lower, self.of(second[1]) as upper:
             yield (lower, upper) if first is some[0] else (upper, lower)
 
-    def take_now(self, fd: int, status: kernel.Statx) -> DirectoryIndex | None:
-        """As `of`, for a caller that cannot wait, until `give_back_now`; None if others have it.
+    def get(self, key: tuple[int, int]) -> DirectoryIndex | None:
+        """The index of the directory with this (device, inode), for a caller that cannot wait.
 
-        `status` is that of the directory.
+        It is the caller's when that has got its `lock` without waiting, and called `begin`.  None
+        if nothing is known of it.  The holder counts for no user: should the index be dropped
+        meanwhile, the next one is read after the holder's change, or finds out that it was not.
         """
-        if not self._lock.acquire(blocking=False):
-            return None
-        try:
-            index = self._entered((status.dev, status.ino))
-            if not index.lock.acquire(blocking=False):
-                return None
-            index.users += 1
-        finally:
-            self._lock.release()
-        index.begin(fd, (status.mtime_ns, status.ctime_ns))
-        return index
-
-    def give_back_now(self, index: DirectoryIndex) -> None:
-        """The caller of `take_now` is done; what is too much the next worker drops."""
-        index.lock.release()
-        with self._lock:
-            self._leave(index)
+        return self._directories.get(key)
 
     def _take(self, status: os.stat_result) -> DirectoryIndex:
         with self._lock:
-            index = self._entered(_key(status))
+            key = _key(status)
+            index = self._directories.get(key)
+            if index is None:
+                index = self._directories[key] = DirectoryIndex()
             index.users += 1
+            self._directories.move_to_end(key)
             return index
-
-    def _entered(self, key: tuple[int, int]) -> DirectoryIndex:
-        index = self._directories.get(key)
-        if index is None:
-            index = self._directories[key] = DirectoryIndex()
-        self._directories.move_to_end(key)
-        return index
 
     def _give_back(self, index: DirectoryIndex) -> None:
         with self._lock:
-            self._leave(index)
+            index.users -= 1
+            size = index.size
+            self._size += size - index.counted
+            index.counted = size
             if self._size > self._maximum:
                 self._drop_oldest()
-
-    def _leave(self, index: DirectoryIndex) -> None:
-        index.users -= 1
-        size = index.size
-        self._size += size - index.counted
-        index.counted = size
 
     def _drop_oldest(self) -> None:
         last = next(reversed(self._directories))

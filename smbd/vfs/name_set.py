@@ -50,7 +50,15 @@ class NameSet:
     def add(self, name: str) -> None:
         """Add one name, which may be there."""
         if name not in self._buckets[self._bucket(comparison_key(name))].split("/"):
-            self._put_new([name])
+            self.put(name)
+
+    def put(self, name: str) -> None:
+        """Add one name, which is not there."""
+        bucket = self._bucket(comparison_key(name))
+        there = self._buckets[bucket]
+        self._buckets[bucket] = f"{there}/{name}" if there else name
+        self._count += 1
+        self._characters += len(name) + 1
 
     @property
     def has_room(self) -> bool:

@@ -8,6 +8,7 @@ A *path* is the kernel's: components joined by a slash, any byte but NUL and sla
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from smbd.ntstatus import NtError, NtStatus
 
@@ -241,6 +242,7 @@ def stream_to_wire(name: bytes) -> str | None:
     return None if not stream or _FORBIDDEN_IN_STREAM.search(stream) else stream
 
 
+@lru_cache(maxsize=1024)
 def comparison_key(component: str) -> str:
     """A key that is equal for two components of paths that SMB takes for one name.
 

@@ -24,14 +24,15 @@ _AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
 class Place:
     """The directory that a name is to be in, open for as long as a block lasts, and the name."""
 
-    __slots__ = ("_at_once", "_began", "_names", "directory", "name")
+    __slots__ = ("_at_once", "_began", "_names", "_taken", "directory", "name")
 
     def __init__(self, directory: File, name: str, at_once: AtOnce | None) -> None:
         self.directory = directory
         self.name = name
         self._at_once = at_once
         self._began = perf_counter()
-        self._names: DirectoryIndex | None = None  # taken by the loop
+        self._taken = False  # by the loop ...
+        self._names: DirectoryIndex | None = None  # ... with its names, if any are known
 
     def __enter__(self) -> Self:
         return self
@@ -42,9 +43,9 @@ class Place:
     def leave(self) -> None:
         """End the block."""
         if self._names is not None:
-            self.directory.root.lookup.index.give_back_now(self._names)
-            if self._at_once is not None:
-                self._at_once.made(self._began)
+            self._names.lock.release()
+        if self._taken and self._at_once is not None:
+            self._at_once.made(self._began)
         self.directory.close()
 
     def create(self, *, directory: bool) -> File:
@@ -60,15 +61,22 @@ class Place:
             if names.find(self.name) is not None:
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             began = perf_counter()
-            fd = self._make(names, directory=directory)
+            fd = Entry(self.directory.fd, self.name).create(directory=directory)
+            names.added(self.name)
         if self._at_once is not None:
             self._at_once.returned(began)
         return self._made(fd, directory=directory)
 
     def take(self, status: kernel.Statx) -> bool:
         """Have the loop alone change the directory until the block ends; False if it must wait."""
-        self._names = self.directory.root.lookup.index.take_now(self.directory.fd, status)
-        return self._names is not None
+        names = self.directory.root.lookup.index.get((status.dev, status.ino))
+        if names is not None:
+            if not names.lock.acquire(blocking=False):
+                return False
+            names.begin(self.directory.fd, (status.mtime_ns, status.ctime_ns))
+            self._names = names
+        self._taken = True
+        return True
 
     def create_at_once(self, *, directory: bool) -> File | None:
         """As `create`, after `take`; None if the directory has to be read first."""
@@ -76,7 +84,9 @@ class Place:
         names = self._names
         if names is None or not names.is_free_now(self.name):
             return None
-        return self._made(self._make(names, directory=directory), directory=directory)
+        fd = Entry(self.directory.fd, self.name).create(directory=directory)
+        names.added_free(self.name)
+        return self._made(fd, directory=directory)
 
     def holds(self, file: File) -> bool:
         """Whether the name is that of an open file, and of no other.  OSError."""
@@ -95,11 +105,6 @@ class Place:
             os.unlink(self.name, dir_fd=self.directory.fd)
         if self._names is not None:
             self._names.removed(self.name)
-
-    def _make(self, names: DirectoryIndex, *, directory: bool) -> int:
-        fd = Entry(self.directory.fd, self.name).create(directory=directory)
-        names.added(self.name)
-        return fd
 
     def _made(self, fd: int, *, directory: bool) -> File:
         root = self.directory.root
@@ -134,14 +139,18 @@ def place_at_once(root: "Root", path: str) -> Place | None:
     found = root.lookup.cached(parent) if name and root.is_seen(began) else None
     if found is None:
         return None
-    with closed_on_error(found.fd):
-        seen = kernel.statx(b"", dir_fd=found.fd, flags=_AS_KNOWN, mask=WANTED)
+    fd, _, crossed = found
+    try:
+        seen = kernel.statx(b"", dir_fd=fd, flags=_AS_KNOWN, mask=WANTED)
         at_once = root.file_systems.at_once(seen.dev)
-        if at_once is not None and at_once.admits(found.fd, began):
-            directory = File(root, parent, found.fd, look_of(seen), read=False, write=False)
-            directory.crossed = found.crossed
+        if at_once is not None and at_once.admits(fd, began):
+            directory = File(root, parent, fd, look_of(seen), read=False, write=False)
+            directory.crossed = crossed
             place = Place(directory, name, at_once)
             if directory.is_directory and place.take(seen):
                 return place
-    os.close(found.fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
     return None
