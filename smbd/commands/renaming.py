@@ -68,10 +68,15 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
         with change:
             if name.moves:
                 _check_moved(files, open_)
-            old = file.path
+            old, old_place, place = file.path, file.place_of_name, _place(name, destination)
             if not await request.blocking(naming.act, file, name, destination, token):
                 return Wait(over=True)
-            _tell(request, open_, name, old)
+            if name.moves:
+                assert open_.link is not None, "it was entered"
+                open_.link.renamed(file)
+                request.changed(open_, renamed(old, old_place))
+            else:
+                request.changed(open_, linked(name.target, place))
     return None
 
 
@@ -108,21 +113,14 @@ def _reserve(
     return files.changes.begin(
         reserved,
         folders=[destination.folder.identity],
-        paths=(
-            file.absolute_path,
-            f"{destination.folder.absolute_path}/{name.target.rpartition('/')[2]}",
-        ),
+        paths=(file.absolute_path, _place(name, destination)),
         moving=file.absolute_path if name.moves and file.is_directory else "",
     )
 
 
-def _tell(request: Request, open_: Open, name: NewName, old: str) -> None:
-    if not name.moves:
-        request.changed(open_, linked(name.target))
-        return
-    assert open_.link is not None, "it was entered"
-    open_.link.renamed(open_.file)
-    request.changed(open_, renamed(old))
+def _place(name: NewName, destination: Destination) -> str:
+    """The new name as an absolute path, behind all symbolic links."""
+    return f"{destination.folder.place}/{name.target.rpartition('/')[2]}"
 
 
 def _check_source(open_: Open) -> None:

@@ -11,20 +11,21 @@ class FileEvent(NamedTuple):
     action: int  # FileAction: ADDED, REMOVED, MODIFIED, or RENAMED_NEW_NAME for a rename
     changed: int = 0  # MODIFIED: what else than a name, bits of CompletionFilter
     path: str | None = None  # ADDED: the name, if not the open's; RENAMED_NEW_NAME: the old one
+    place: str = ""  # the same as an absolute path, behind all symbolic links
 
 
 ADDED = FileEvent(FileAction.ADDED)  # a file has been made, by the open's own name
 REMOVED = FileEvent(FileAction.REMOVED)
 
 
-def linked(path: str) -> FileEvent:
-    """The file has got one more name."""
-    return FileEvent(FileAction.ADDED, path=path)
+def linked(path: str, place: str) -> FileEvent:
+    """The file has got one more name, below the share's folder and absolute."""
+    return FileEvent(FileAction.ADDED, path=path, place=place)
 
 
-def renamed(old_path: str) -> FileEvent:
-    """The file has its path in place of the old one."""
-    return FileEvent(FileAction.RENAMED_NEW_NAME, path=old_path)
+def renamed(old_path: str, old_place: str) -> FileEvent:
+    """The file has its path in place of the old one, below the share's folder and absolute."""
+    return FileEvent(FileAction.RENAMED_NEW_NAME, path=old_path, place=old_place)
 
 
 def modified(changed: int) -> FileEvent:

@@ -218,11 +218,10 @@ class FileTable:
     def forget(self, link: Link) -> None:
         """The name that `remove` gave is deleted, or could not be."""
         state = link.state
-        if link.file.is_directory:
-            self.directories.leave(link.file)
         state.links.remove(link)
         state.pending_deletions -= link.delete_pending
         if not state.links:
+            self.directories.leave(state.cachings)
             del self._files[state.key]
             if self.on_forget is not None:
                 self.on_forget(link.file)

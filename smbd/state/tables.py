@@ -96,7 +96,7 @@ class Tables:
             locked = open_.locks.begin_below(wanted.allocation)
             open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
             if file.is_directory and open_.caching is not None:
-                self.files.directories.enter(file, open_.cachings)
+                self.files.directories.enter(file.place, open_.cachings)
         open_.cachings.enter(open_.caching, open_.granted_access)
         return None
 
@@ -211,14 +211,20 @@ class Tables:
         That is the lease whose key the open has as its ParentLeaseKey: its client knows.
         """
         file, leases, own = open_.file, self.files.directories, open_.caching
+        if not leases:
+            return
+        file = file.described  # a stream lies where its file does
         by = None if own is None else own.teller.leases.get(own.parent_key)
-        if event.action == FileAction.RENAMED_NEW_NAME and event.path is not None:
-            leases.changed(file, by, now, event.path)
-            if file.is_directory:
-                leases.renamed(file, event.path)
-        if event.action != FileAction.MODIFIED or event.changed:
-            path = event.path if event.action == FileAction.ADDED else None
-            leases.changed(file, by, now, path)
+        if event.action == FileAction.MODIFIED:
+            if event.changed:
+                leases.changed(file.place, by, now)
+            return
+        if event.place:
+            leases.changed(event.place, by, now)
+        if event.action != FileAction.ADDED or not event.place:
+            leases.changed(file.place_of_name, by, now)
+        if event.action == FileAction.RENAMED_NEW_NAME and file.is_directory:
+            leases.renamed(event.place, file.place_of_name)
 
     def report_end(self, open_: Open, now: float) -> None:
         """Tell of what an Open that has left has written, and its watchers that it is closed."""

@@ -141,6 +141,20 @@ class File:
             return absolute_path_of(self.fd)
         return f"{root}/{self.path}" if self.path else root
 
+    @property
+    def place(self) -> str:
+        """The absolute path of the file itself, behind all symbolic links; asks no disk.
+
+        One for all names that lead to it by symbolic links; of a deleted file that of its directory
+        still holds.
+        """
+        return absolute_path_of(self.described.fd) or self.absolute_path
+
+    @property
+    def place_of_name(self) -> str:
+        """The same of the name by which it was opened, which may be a symbolic link itself."""
+        return self.absolute_path if self.is_symlink else self.place
+
     def is_by_link_of(self, other: "File") -> bool:
         """Whether both, which are one file, were opened by one name of it.  Waits for nothing.
 

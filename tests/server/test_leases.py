@@ -396,9 +396,10 @@ FOLDER = {"options": 1, "access": 0x100081}
 async def listing(pair):
     """(ann, bob); ann has the listing of `folder` cached, in which there is a file."""
     ann, bob = pair
-    folder = await bob.open("folder", options=1)
-    await bob.close(await bob.open("folder\\file"))
-    await bob.close(folder)
+    for name, options in (("folder", 1), ("folder\\inner", 1), ("folder\\file", 0)):
+        await bob.close(await bob.open(name, options=options))
+    for name in ("folder\\b", "outside"):
+        await bob.close(await bob.open(name))
     answer = await ann.create("folder", **FOLDER, **leased(DIRECTORY))
     assert caching.granted_lease(answer).state == R | H
     return ann, bob
@@ -430,23 +431,82 @@ async def test_a_name_that_comes_breaks_the_lease_and_waits_for_nobody(listing):
     assert (await ann.acknowledge_lease(DIRECTORY, 0)).status == 0
 
 
-@pytest.mark.parametrize("how", ["delete", "rename", "move in", "move out", "link", "attributes"])
-async def test_what_a_listing_shows_breaks_the_lease(listing, how):
+SIZE, ALLOCATION, TIMES = 20, 19, bytes(16) + (1 << 56).to_bytes(8, "little") + bytes(16)
+# What bob opens, SET_INFO's class and data, and whether the open is then to be closed.
+CHANGES = {
+    "deletion": ("folder\\file", frames.DISPOSITION, b"\1", True),
+    "rename": ("folder\\file", frames.RENAME, frames.rename("folder\\new"), False),
+    "rename over": ("folder\\file", frames.RENAME, frames.rename("folder\\b", replace=True), False),
+    "rename of a folder": ("folder\\inner", frames.RENAME, frames.rename("folder\\new"), False),
+    "move in": ("outside", frames.RENAME, frames.rename("folder\\new"), False),
+    "move out": ("folder\\file", frames.RENAME, frames.rename("new"), False),
+    "link": ("folder\\file", 11, frames.rename("folder\\new"), False),
+    "link into": ("outside", 11, frames.rename("folder\\new"), False),
+    "attributes": ("folder\\file", 4, bytes(32) + b"\2" + bytes(7), False),
+    "times": ("folder\\file", 4, TIMES + bytes(8), False),
+    "size": ("folder\\file", SIZE, (9).to_bytes(8, "little"), False),
+    "allocation": ("folder\\file", ALLOCATION, bytes(8), False),
+    "removal of a folder": ("folder\\inner", frames.DISPOSITION, b"\1", True),
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("who", ["another client", "the same client, without the key"])
+async def test_what_a_listing_shows_breaks_the_lease(listing, who, how):
     ann, bob = listing
-    await bob.close(await bob.open("outside"))
-    name = "outside" if how == "move in" else "folder\\file"
-    mine = await bob.open(name)
+    actor = bob if who == "another client" else ann
+    name, info_class, data, closes = CHANGES[how]
+    mine = await actor.open(name)
     assert await ann.was_told_nothing(), "to open what is there changes nothing"
-    if how == "delete":
-        await bob.set_info(mine, frames.DISPOSITION, b"\1")
-        await bob.close(mine)
-    elif how == "attributes":
-        await bob.set_info(mine, 4, bytes(32) + b"\2" + bytes(7))
+    assert (await actor.set_info(mine, info_class, data)).status == 0
+    if closes:
+        await actor.close(mine)
+    await told_of_the_folder(ann)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [{"name": "folder\\new", "options": 1}, {"name": "folder\\file", "disposition": 5}],
+    ids=["a folder is made", "a file is overwritten"],
+)
+async def test_a_create_that_a_listing_shows_breaks_the_lease(listing, made):
+    ann, bob = listing
+    assert (await bob.create(**made)).status == 0
+    await told_of_the_folder(ann)
+
+
+async def test_delete_on_close_breaks_the_lease_when_the_name_is_gone(listing, tmp_path):
+    ann, bob = listing
+    mine = await bob.open("folder\\file", options=messages.DELETE_ON_CLOSE)
+    assert await ann.was_told_nothing()
+    await bob.close(mine)
+    await told_of_the_folder(ann)
+    assert not (tmp_path / "folder/file").exists()
+
+
+@pytest.mark.parametrize("leased_by", ["folder", "falias"])
+@pytest.mark.parametrize("how", [None, *CHANGES])
+async def test_a_directory_is_one_whatever_symbolic_link_leads_to_it(
+    new_client, tmp_path, leased_by, how
+):
+    """Its changes were looked for by the name that it was opened by, and a listing went stale."""
+    (tmp_path / "folder/inner").mkdir(parents=True)
+    for name in ("folder/file", "folder/b", "outside"):
+        (tmp_path / name).touch()
+    (tmp_path / "falias").symlink_to("folder")
+    ann, bob = await new_client().connect(), await new_client().connect()
+    answer = await ann.create(leased_by, **FOLDER, **leased(DIRECTORY))
+    assert caching.granted_lease(answer).state == R | H
+    other = "falias" if leased_by == "folder" else "folder"
+    if how is None:
+        await bob.open(f"{other}\\new")
     else:
-        target = {"rename": "folder\\new", "move in": "folder\\new", "move out": "new"}
-        new = frames.rename(target.get(how, "folder\\new"))
-        info_class = 11 if how == "link" else frames.RENAME
-        assert (await bob.set_info(mine, info_class, new)).status == 0
+        name, info_class, data, closes = CHANGES[how]
+        data = data.replace("folder".encode("utf-16le"), other.encode("utf-16le"))
+        mine = await bob.open(name.replace("folder", other))
+        assert (await bob.set_info(mine, info_class, data)).status == 0
+        if closes:
+            await bob.close(mine)
     await told_of_the_folder(ann)
 
 
