@@ -70,6 +70,19 @@ def test_a_kernel_that_copies_piecemeal_is_asked_again(files, monkeypatch, tmp_p
     assert (tmp_path / "target").read_bytes() == DATA[7:10_007]
 
 
+def test_by_hand_short_reads_and_writes_go_on_where_they_stopped(files, monkeypatch, tmp_path):
+    def refuse(*_args):
+        raise OSError(errno.EXDEV, "between file systems")
+
+    read, write = os.preadv, os.pwrite
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    monkeypatch.setattr(os, "preadv", lambda fd, into, at: read(fd, [into[0][:999]], at))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: write(fd, data[:77], at))
+    source, target = files("source", DATA), files("target")
+    assert copy_range(source, target, 7, 0, 10_000) == 10_000
+    assert (tmp_path / "target").read_bytes() == DATA[7:10_007]
+
+
 def test_other_errors_are_the_callers(files, monkeypatch):
     def full(*_args):
         raise OSError(errno.ENOSPC, "no room")
