@@ -328,7 +328,9 @@ async def _played(stage) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
             for one in getattr(stage.engine, "held", []) + stage.calls.held:
                 one.finish()
-            await stage.dispatch.end()
+            # A test may have failed: Cancelled in its place would be lost, and the test pass.
+            with trio.CancelScope(shield=True):
+                await stage.dispatch.end()
     stage.calls.holding = False
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)
