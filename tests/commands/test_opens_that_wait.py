@@ -14,7 +14,8 @@ from smbd.wire.access import Access
 from tests.commands.stage import on_stage
 from tests.commands.story import OPEN, Client, client
 from tests.core import messages
-from tests.core.messages import CANCEL, CLOSE, CREATE, QUERY_INFO
+from tests.core.messages import CANCEL, CLOSE, CREATE, QUERY_INFO, REPLAY
+from tests.scripted.caching import BATCH, durable_v2
 
 FUSE, OVERLAYFS = 0x65735546, 0x794C7630
 READ, WRITE = Access.FILE_READ_DATA, Access.FILE_WRITE_DATA
@@ -108,6 +109,33 @@ async def test_of_what_asks_others_nothing_is_asked_in_the_loop(tmp_path, mock_c
         assert names == ["_file"]
         names, _ = await in_workers(stage, CLOSE, messages.close(file, 1))
         assert names == ["information", "_close_file"]
+
+
+async def test_a_descriptor_stays_while_a_worker_asks_it_for_a_replay(
+    tmp_path, mock_clock, monkeypatch
+):
+    """A CLOSE comes meanwhile: the number would be another file's by then."""
+    (tmp_path / "known").write_bytes(b"data")
+    pretend(monkeypatch, tmp_path, FUSE)
+    asks = {"oplock": BATCH, "contexts": [durable_v2(b"create guid 16 b")]}
+    create = messages.create("known", disposition=OPEN, **asks)
+    async with on_stage(tmp_path) as stage:
+        _, opened = await in_workers(stage, CREATE, create)
+        (fd,) = stage.fds
+        stage.calls.holding = True
+        stage.ask(CREATE, create, flags=REPLAY)
+        await stage.answers()
+        asking = stage.calls.held[-1]
+        assert asking.name == "information"
+        stage.ask(CLOSE, messages.close(opened.file_id))
+        assert (await stage.answer()).status == 0
+        os.fstat(fd)
+        stage.calls.holding = False
+        asking.finish()
+        replayed = await stage.answer()
+        assert (replayed.status, replayed.end_of_file) == (0, 4)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
 
 
 @pytest.mark.parametrize(("access", "waits"), [(READ, False), (READ | WRITE, True)])
