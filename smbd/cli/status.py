@@ -50,6 +50,7 @@ _OPENS: Sequence[Column] = (
     ("user", "user", str),
     ("access", "access", str),
     ("caching", "cached by", str),
+    ("breaking", "break waits", in_seconds),
     ("parked", "kept for", in_seconds),
 )
 _LOCKS: Sequence[Column] = (
@@ -75,6 +76,7 @@ def report(document: Mapping[str, Any]) -> str:
     """Write the whole document for a person."""
     parts = [
         _headline(document),
+        *_breaks(document),
         *_local_changes(document),
         *(_share(share) for share in document["shares"]),
     ]
@@ -95,6 +97,16 @@ def _headline(document: Mapping[str, Any]) -> str:
     uptime = in_seconds(document.get("uptime", 0))
     line = f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
     return _wrapped(line)
+
+
+def _breaks(document: Mapping[str, Any]) -> Sequence[str]:
+    """Write for how many answers of clients others may be waiting, if for any."""
+    waiting = document.get("unacknowledged", 0)
+    if not waiting:
+        return ()
+    since = max((row.get("breaking", 0.0) for row in document.get("opens", ())), default=0.0)
+    text = f"breaks of leases and oplocks that no client has acknowledged yet: {waiting}"
+    return (_wrapped(f"{text}, the oldest told {in_seconds(since)} ago"),)
 
 
 def _local_changes(document: Mapping[str, Any]) -> Sequence[str]:

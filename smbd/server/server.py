@@ -5,7 +5,6 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import Any
 
 import trio
@@ -120,7 +119,7 @@ class Server:
             await turn.pause()
         counted = status.figures(self.service, self._admission, self.addresses)
         files = self.service.tables.files
-        return counted | {"sessions": sessions, "locks": files.locks, **asdict(files.caching)}
+        return counted | {"sessions": sessions, "locks": files.locks, **files.caching.counts()}
 
     async def answer(self, question: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer to one question of the control socket, in pieces."""

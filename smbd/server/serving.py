@@ -17,6 +17,7 @@ from smbd.server.restoring import restore_handles
 from smbd.server.server import Server
 from smbd.server.sweeping import sweep
 from smbd.server.tending import close_parked, meet, tend
+from smbd.server.unacknowledged import Unacknowledged
 from smbd.service import Service
 from smbd.share import Share
 from smbd.wall import behind_wall, kept_running, wall
@@ -44,6 +45,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         async with trio.open_nursery() as connections, trio.open_nursery() as helping:
             server = Server(service, sockets.smb, connections)
             server.metrics_addresses += map(bound_address, sockets.metrics)
+            Unacknowledged(service)
             helping.start_soon(server.accept, sockets.smb)
             helping.start_soon(meet, service.deadlines)
             helping.start_soon(server.watching.run)

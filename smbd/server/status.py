@@ -71,6 +71,7 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
             "refused": admission.refused,
         },
         "parked": len(service.tables.durable),
+        "unacknowledged": service.tables.files.caching.unacknowledged,
         "failed_logins": service.throttle.total,
         "local_changes": _local_changes(service),
         "shares": [
@@ -140,7 +141,7 @@ def _open(service: Service, open_: Open) -> dict[str, Any]:
         "user": _user(service, open_),
         "session": hex(open_.session_id),
         "access": _letters(open_.granted_access),
-        **({"caching": _cached(open_.caching)} if open_.caching is not None else {}),
+        **({} if open_.caching is None else _cached(open_.caching, service.clock())),
         **_kept_for(service, open_),
     }
 
@@ -151,11 +152,15 @@ def _kept_for(service: Service, open_: Open) -> dict[str, Any]:
     return {} if due is None else {"parked": max(due - service.clock(), 0.0)}
 
 
-def _cached(caching: Caching) -> str:
-    """What a client may cache of an open file; an oplock is r, rw or rwh too."""
+def _cached(caching: Caching, now: float) -> dict[str, Any]:
+    """What a client may cache of an open file; an oplock is r, rw or rwh too.
+
+    And the seconds since it was told to give up some of that, if it was.
+    """
     letters = "".join(letter for letter, right in _CACHING if caching.held & right)
     kind = "oplock" if caching.is_oplock else "lease"
-    return f"{kind} {letters or 'none'}{', breaking' if caching.is_breaking else ''}"
+    cached = {"caching": f"{kind} {letters or 'none'}{', breaking' if caching.is_breaking else ''}"}
+    return cached | ({"breaking": caching.breaking_for(now)} if caching.is_breaking else {})
 
 
 def _locks(service: Service, open_: Open) -> Iterator[dict[str, Any]]:

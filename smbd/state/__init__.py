@@ -1,6 +1,6 @@
 """What clients hold, for the whole server: opens, share modes, deletions, locks, caching."""
 
-from smbd.state.caching import OPLOCKS, Break, Caching, Operation, level_of
+from smbd.state.caching import OPLOCKS, PATIENCE, Break, Caching, Operation, level_of
 from smbd.state.cachings import Cachings
 from smbd.state.changes import Change, Changes, Flight
 from smbd.state.client import Client, Listener, Listeners, WantedCaching
@@ -29,6 +29,7 @@ from smbd.state.waits import QueueEntry, Wait
 __all__ = [
     "ADDED",
     "OPLOCKS",
+    "PATIENCE",
     "REMOVED",
     "UNUSED",
     "WRITTEN",

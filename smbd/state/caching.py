@@ -96,6 +96,13 @@ class CachingFigures:
     oplocks: int = 0
     breaks: int = 0  # told
     expired: int = 0  # of these: not acknowledged in time
+    unacknowledged: int = 0  # of these: now
+    on_expired: "Callable[[Caching], None]" = lambda _: None  # told of each, before it is settled
+
+    def counts(self) -> dict[str, int]:
+        """The figures by their names."""
+        names = ("leases", "oplocks", "breaks", "expired", "unacknowledged")
+        return {name: getattr(self, name) for name in names}
 
 
 class CachedFile(Protocol):
@@ -259,8 +266,16 @@ class Caching:
 
     def expire(self) -> None:
         """The client did not acknowledge in time: it has nothing any more (3.3.6.1, 3.3.6.5)."""
-        self.file.figures.expired += 1
-        self.settle(0)
+        figures = self.file.figures
+        figures.expired += 1
+        try:
+            figures.on_expired(self)
+        finally:
+            self.settle(0)
+
+    def breaking_for(self, now: float) -> float:
+        """Seconds since its client was told what it has to acknowledge; 0 where it has not."""
+        return 0.0 if self._deadline is None else now - (self._deadline.due - PATIENCE)
 
     def give_way(self) -> None:
         """There is no connection to the client: what it would be left with is what it has.
@@ -302,6 +317,7 @@ class Caching:
             self.give_way()
         elif self.held & (H | W):
             self.offered = left
+            self.file.figures.unacknowledged += 1
             self._deadline = self.file.deadlines.at(now + PATIENCE, self.expire)
         else:
             self.settle(left)  # nothing is written and no handle kept: there is nothing to say
@@ -319,6 +335,7 @@ class Caching:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+            self.file.figures.unacknowledged -= 1
             self.teller.settled(self)
 
     def _count(self, more: int) -> None:
