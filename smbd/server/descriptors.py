@@ -8,12 +8,15 @@ import fcntl
 import os
 import resource
 
-from smbd.config import Config
+from smbd.config import Config, Limits
 
 # For listeners, roots, log, workers with a file half opened, the loop's own.
 _RESERVE = 256
 # The kernel's table of them is made for so many at once: 1 MiB.
 _TABLE = 1 << 17
+# Open files for one client that nobody has to hear of if there are no more, unless limits.opens was
+# set: a kernel that mounts a share opens what its programs do, and Explorer some ten.
+_ENOUGH = 4096
 
 
 def raise_limit() -> None:
@@ -50,9 +53,13 @@ def most_opens(config: Config) -> int:
 
 
 def shortage(config: Config) -> str:
-    """Say that the limits promise one client more than the descriptors hold; '' if they do not."""
+    """Say that the limits promise one client more than the descriptors hold; '' if they do not.
+
+    Nor if nobody has set them, and there are enough.
+    """
     limits, most = config.server.limits, most_opens(config)
-    if most // 2 >= limits.opens:
+    wanted = _ENOUGH if limits.opens == Limits().opens else limits.opens
+    if most // 2 >= wanted:
         return ""
     twice = " (two each, for direct = true)" if _of_a_file(config) == 2 else ""
     return (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import smbd.testing
-from smbd.config import Config, Limits, ShareConfig, UserConfig
+from smbd.config import Config, Limits, ServerConfig, ShareConfig, UserConfig
 from smbd.ntstatus import NtError, NtStatus
 from smbd.server import descriptors
 from smbd.state import OpenTable
@@ -18,11 +18,20 @@ from tests.state.holders import an_open
 
 
 @pytest.mark.parametrize(
-    ("available", "most", "short"), [(100_000, 98_744, False), (4096, 2840, True), (600, 172, True)]
+    ("available", "opens", "most", "short"),
+    [
+        (100_000, 16384, 98_744, False),
+        (20_000, 16384, 18_744, False),  # nobody has asked for so many
+        (20_000, 10_000, 18_744, True),
+        (4096, 16384, 2840, True),
+        (600, 16384, 172, True),
+    ],
 )
-def test_descriptors_bound_the_files_of_the_whole_server(monkeypatch, available, most, short):
+def test_descriptors_bound_the_files_of_the_whole_server(
+    monkeypatch, available, opens, most, short
+):
     monkeypatch.setattr("resource.getrlimit", lambda _: (available, available))
-    config = Config()
+    config = Config(server=ServerConfig(limits=Limits(opens=opens)))
     assert descriptors.most_opens(config) == most
     told = descriptors.shortage(config)
     assert bool(told) == short
