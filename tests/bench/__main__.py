@@ -45,6 +45,8 @@ def _arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--only", nargs="+", default=["*"], metavar="PATTERN", help="of the rows' names")
+    add("--kernel", action="store_true", help="also the rows of a mount by a Linux guest, which is "
+        "slow: some minutes more")  # fmt: skip
     add("--list", action="store_true", help="print the rows' names")
     add("--servers", nargs="+", type=server_of, default=["smbd", SAMBA, FLOOR], metavar="SERVER",
         help=f"of {NAMES}, smbd@CHECKOUT (default: smbd samba floor)")  # fmt: skip
@@ -85,24 +87,36 @@ def _write_page(rows: Sequence[Row], results: Results, subject: str) -> None:
     written("table of bars", f"{_report(rows, results, subject)}\n\n{shown}")
 
 
+def _checked(rows: Sequence[Row], before: Results, now: Results, subjects: Sequence[str]) -> int:
+    """Say what got slower; the exit status."""
+    bars = [(row.name, bar) for row in rows for bar in row.bars]
+    worse = [each for subject in subjects for each in slower(bars, before, now, subject)]
+    print("slower than before:" if worse else "nothing is slower than before", *worse, sep="\n")
+    return int(bool(worse))
+
+
 def main() -> int:
     """Run the command; return its exit status."""
     if sys.argv[1:2] == ["growth"]:
         return growth.main(sys.argv[2:])
     arguments = _arguments()
-    table_of_all = rows(TINY if arguments.tiny else FULL)
+    # An earlier run may have had them.
+    guest = arguments.kernel or arguments.figures is not None
+    table_of_all = rows(TINY if arguments.tiny else FULL, guest=guest)
     wanted = [
         r for r in table_of_all if any(fnmatch.fnmatchcase(r.name, p) for p in arguments.only)
     ]
     if arguments.list or not wanted:
         print(*(row.name for row in table_of_all), sep="\n")
         return int(not arguments.list)
-    before = Results.read(arguments.check) if arguments.check else None
-    terminated_in_order()
-    if arguments.figures:
-        results = Results.read(arguments.figures)
-    else:
-        results = Results(_machine())
+    try:
+        before = Results.read(arguments.check) if arguments.check else None
+        results = Results.read(arguments.figures) if arguments.figures else Results(_machine())
+    except (OSError, ValueError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    if not arguments.figures:
+        terminated_in_order()
         run(wanted, arguments.servers, arguments.rounds, arguments.seconds, results)
     if arguments.json:
         results.write(arguments.json)
@@ -111,13 +125,7 @@ def main() -> int:
         print(_report(wanted, results, subject), end="\n\n")
     if arguments.page:
         _write_page(wanted, results, subjects[0])
-    if before is None:
-        return 0
-    bars = [(row.name, bar) for row in wanted for bar in row.bars]
-    worse = [each for subject in subjects for each in slower(bars, before, results, subject)]
-    print("slower than before:" if worse else "nothing is slower than before")
-    print(*worse, sep="\n")
-    return int(bool(worse))
+    return _checked(wanted, before, results, subjects) if before else 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -45,9 +46,7 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
     known = [(math.log(x), math.log(y)) for x, y in points if x > 0 and y > 0]
     if len(known) < 2:
         return float("nan")
-    mean_x, mean_y = (sum(column) / len(known) for column in zip(*known, strict=True))
-    across = sum((x - mean_x) * (x - mean_x) for x, _ in known)
-    return sum((x - mean_x) * (y - mean_y) for x, y in known) / across
+    return statistics.linear_regression(*zip(*known, strict=True)).slope
 
 
 def exponents(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

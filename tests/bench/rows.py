@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from smbd.load import Operation, Signing
 
+from . import kernel
 from .bars import Bar, cost, floor, rate
 from .measures import (
     Measure,
@@ -44,7 +45,7 @@ class Row:
     """One line of the table."""
 
     name: str
-    measure: Measure
+    measure: Measure | None  # None: a guest measures all such rows together
     bars: tuple[Bar, ...] = ()
     unit: str = "operations"
     place: Place = "folder"
@@ -140,8 +141,13 @@ def _memory(sizes: Sizes) -> list[Row]:
     return [Row("memory of an idle connection", measure, bars, "", "fresh", once=True)]
 
 
-def rows(sizes: Sizes = FULL) -> list[Row]:
-    """The whole table."""
+def _kernel() -> list[Row]:
+    bars = (rate(1, 1.5),)
+    return [Row(name, None, bars, unit, "kernel") for name, _, unit in kernel.STEPS.values()]
+
+
+def rows(sizes: Sizes = FULL, *, guest: bool = False) -> list[Row]:
+    """The whole table; with the rows of a Linux guest, which is slow, if they are asked for."""
     return [
         *_small(),
         *_large(),
@@ -150,4 +156,5 @@ def rows(sizes: Sizes = FULL) -> list[Row]:
         *_by_smbclient(sizes),
         *_misses(),
         *_memory(sizes),
+        *(_kernel() if guest else []),
     ]

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 from smbd.load import LoadError
 
+from . import kernel
 from .bars import FLOOR
 from .results import Results
 from .rows import Row
 from .stands import Place, Stand, VolumeError, maker, standing
 
-_PLACES: tuple[Place, ...] = ("folder", "disk", "slow", "fresh")
+_PLACES: tuple[Place, ...] = ("folder", "disk", "slow", "fresh", "kernel")
 
 
 def server_of(name: str) -> str:
@@ -48,6 +49,10 @@ def run(
 
             try:
                 with standing(place, wanted, cannot) as stands:
+                    if place == "kernel":
+                        step("a Linux guest")
+                        kernel.measure(stands, rounds, results)
+                        continue
                     for number in range(rounds):
                         _round(here, stands, number, seconds, results, step)
             except VolumeError as error:
@@ -65,7 +70,7 @@ def _round(
 ) -> None:
     order = stands if number % 2 == 0 else stands[::-1]
     for row in rows:
-        if row.once and number:
+        if row.measure is None or (row.once and number):
             continue
         for stand in order:
             if stand.name == FLOOR and not row.has_floor:
@@ -87,6 +92,7 @@ def _progress(
     total = sum(
         (1 if row.once else rounds) * sum(name != FLOOR or row.has_floor for name in names)
         for row in rows
+        if row.measure
     )
     done, shown = 0, sys.stderr.isatty()
 

@@ -34,8 +34,9 @@ Limits = Mapping[str, int]
 _LIMITS: Limits = {"connections": 4000, "connections_per_address": 4000, "half_open_logins": 4000}
 
 # folder: of /var/tmp.  disk: ext4 on a loop device over memory, whose reads take about 25 us.
-# slow: the same with reads rationed.  fresh: a folder, and servers that have done nothing yet.
-Place = Literal["folder", "disk", "slow", "fresh"]
+# slow: the same with reads rationed.  fresh, kernel: a folder, and servers that have done nothing
+# yet, for the client of this process or for a Linux guest.
+Place = Literal["folder", "disk", "slow", "fresh", "kernel"]
 
 
 @dataclass

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 import pytest
 
 from .kernel import clients, guest, rig
-from .kernel.many_files import ratio
 from .servers import Server, ours
 
 MOUNTS = [rig.Mount("3.1.1"), rig.Mount("2.1"), rig.Mount("3.1.1", "seal")]
@@ -85,10 +84,3 @@ def test_two_kernels_work_in_one_share_and_find_at_the_end_what_is_on_the_disk(
     runs: dict[str, Future[list[str]]], run: str
 ) -> None:
     assert runs[run].result() == []
-
-
-def test_the_time_for_many_files_is_compared_by_the_medians_of_rounds() -> None:
-    rounds = [("first", 2.0, 1.0), ("second", 1.0, 1.0), ("first", 4.0, 3.0), ("second", 3.0, 1.0)]
-    by, table = ratio([*rounds, ("first", 3.0, 2.0), ("second", 2.0, 1.0)])
-    assert by == pytest.approx(5 / 3)
-    assert [line.split()[0] for line in table] == ["make", "remove", "both"]

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.bench import growth, page, plots
+from tests.bench import growth, kernel, page, plots
 from tests.bench.bars import Bar, Spread, cost, floor, judged, rate
 from tests.bench.curves import CURVES, exponents, grows
 from tests.bench.results import Results, slower
@@ -176,6 +178,20 @@ def test_plots_are_files_of_svg() -> None:
         assert ET.fromstring(text).tag.endswith("svg")
     assert "READ" in drawn
     assert plots.against_samba([row], Results(), "smbd") is None
+
+
+def test_what_a_guest_says_becomes_figures_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = iter([1.0, 1.5, 3.0, 3.1])
+    monkeypatch.setattr(kernel, "usage", lambda _pid: SimpleNamespace(cpu=next(cpu)))
+    stands: Any = [SimpleNamespace(name="smbd", pid=1), SimpleNamespace(name="samba", pid=2)]
+    clerk = kernel.Clerk(stands, Results())
+    for line in ("begin 0 make", "end 0 make 2.0", "begin 1 ls", "hello", "end 1 ls 10.0"):
+        clerk.hear(line)
+    assert clerk.results.found == {
+        "kernel makes 1,000 files": {"smbd": [{"ops_per_s": 500.0, "server_us_per_op": 500.0}]},
+        "kernel: ls -l of 5,000": {"samba": [{"ops_per_s": 500.0, "server_us_per_op": 20.0}]},
+    }
+    assert set(clerk.results.found) <= {row.name for row in rows(guest=True)}
 
 
 def test_every_curve_can_be_measured() -> None:
