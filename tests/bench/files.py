@@ -8,8 +8,6 @@ from pathlib import Path
 
 from smbd.load import Operation, file_name
 
-FEW = 256  # files that are opened and looked at, over and over
-DOOMED = 2000  # files that are there to be deleted, in one run
 _SIZE = 4096
 # The folder of an operation that is a compound.
 FOLDER: dict[Operation, str] = {"open": "few", "stat": "few", "new": "new", "delete": "doomed"}
@@ -40,7 +38,7 @@ def written(file: Path, size: int) -> Path:
 
 
 @contextmanager
-def needed_by(operation: Operation, share: Path | None) -> Iterator[None]:
+def needed_by(operation: Operation, files: int, share: Path | None) -> Iterator[None]:
     """The folder of a compound's files, as it must be before a run; READ and WRITE need none."""
     if operation not in FOLDER:
         yield
@@ -48,10 +46,10 @@ def needed_by(operation: Operation, share: Path | None) -> Iterator[None]:
     assert share is not None, "nobody knows where the files are"
     folder = share / FOLDER[operation]
     if operation in {"open", "stat"}:
-        kept(folder, FEW)
+        kept(folder, files)
         yield
         return
-    spread(folder, DOOMED if operation == "delete" else 0)
+    spread(folder, files if operation == "delete" else 0)
     try:
         yield
     finally:

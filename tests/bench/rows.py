@@ -35,9 +35,10 @@ class Sizes:
     files: int = 500  # small ones
     transferred: int = 256  # MiB
     connections: int = 1000  # idle
+    doomed: int = 2000  # files to be deleted in a round
 
 
-FULL, TINY = Sizes(), Sizes(300, 20, 2, 20)
+FULL, TINY = Sizes(), Sizes(300, 20, 2, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _metadata(sizes: Sizes) -> list[Row]:
         Row("CREATE+QUERY_INFO+CLOSE x8", load(Task("stat", depth=8)), opens),
         Row("CREATE+QUERY_INFO+CLOSE x1", load(Task("stat", depth=1)), opens),
         Row("CREATE new+WRITE 4 KiB+CLOSE x8", load(Task("new", depth=8)), news),
-        Row("delete on close x8", load(Task("delete", depth=8)), news),
+        Row("delete on close x8", load(Task("delete", depth=8, files=sizes.doomed)), news),
         Row(
             f"listing of {sizes.entries:,} entries",
             listing(sizes.entries),

@@ -21,7 +21,7 @@ from smbd.load import (
     in_turn,
 )
 
-from .files import DOOMED, FEW, FOLDER, needed_by
+from .files import FOLDER, needed_by
 from .measure import Usage, percentile, usage
 
 _MIB = 1 << 20
@@ -38,6 +38,7 @@ class Task:
     file_size: int = 64 * _MIB
     cached: bool = True  # else each block is read once, and the file evicted before the next time
     writes: float = 0.0  # the share of WRITEs among READs
+    files: int = 256  # of a compound: that are opened over and over, or deleted once
 
     @property
     def name(self) -> str:
@@ -58,9 +59,9 @@ class Task:
         if self.operation == "new":
             return itertools.count
         if self.operation == "delete":
-            return lambda: iter(range(DOOMED))
+            return lambda: iter(range(self.files))
         if self.operation in {"open", "stat"}:
-            return at_random(1, FEW)
+            return at_random(1, self.files)
         if self.cached:
             return (at_random if self.at_random else in_turn)(self.size, self.file_size)
         assert file is not None, "nobody knows where the file is"
@@ -130,7 +131,7 @@ class Load:
     def run(self, task: Task, seconds: float) -> Cost:
         """Do it for so long, after a short time of warming up."""
         once = task.operation == "delete"
-        with needed_by(task.operation, self.folder), self._client(task) as client:
+        with needed_by(task.operation, task.files, self.folder), self._client(task) as client:
             if not once:
                 client.run(0.1 * seconds)
             return cost_of(client, self.pid, seconds, once=once)
