@@ -74,7 +74,12 @@ def closes_at_once(service: Service, open_: Open) -> bool:
 
     OSError: EBADF.
     """
-    return not service.tables.files.goes_with(open_) and (open_.users > 0 or not _may_wait(open_))
+    return not service.tables.files.goes_with(open_) and closes_quickly(open_)
+
+
+def closes_quickly(open_: Open) -> bool:
+    """The same of an Open with which no name goes."""
+    return open_.users > 0 or not _may_wait(open_)
 
 
 def close_at_once(service: Service, open_: Open) -> None:

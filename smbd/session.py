@@ -21,7 +21,6 @@ Each comes to teardown.end_session: no table finds the session any more, request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from smbd.auth import Exchange, Identity
 from smbd.breaks import pack_break
@@ -78,12 +77,18 @@ class Tree:
 
     def enter(self, opened: Open | PipeOpen) -> None:
         """Hold a file or pipe until `leave`."""
-        self.session.table_of(opened)[opened.volatile_id] = opened
+        if isinstance(opened, PipeOpen):
+            self.session.pipes[opened.volatile_id] = opened
+        else:
+            self.session.opens[opened.volatile_id] = opened
         self.opened[opened.volatile_id] = opened
 
     def leave(self, opened: Open | PipeOpen) -> None:
         """Hold it no more; a second time does nothing."""
-        self.session.table_of(opened).pop(opened.volatile_id, None)
+        if isinstance(opened, PipeOpen):
+            self.session.pipes.pop(opened.volatile_id, None)
+        else:
+            self.session.opens.pop(opened.volatile_id, None)
         self.opened.pop(opened.volatile_id, None)
 
 
@@ -235,7 +240,3 @@ class Session:
             self.encrypted_trees -= tree.encrypt
             if tree.share is not None:
                 tree.share.trees -= 1
-
-    def table_of(self, opened: Open | PipeOpen) -> dict[int, Any]:
-        """Where it finds a file, or a pipe."""
-        return self.pipes if isinstance(opened, PipeOpen) else self.opens

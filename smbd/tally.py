@@ -12,10 +12,15 @@ class Tally(Counter[str]):
         for name in names:
             self[name] = self.get(name, 0) + 1
 
+    def fewer(self, names: Iterable[str]) -> None:
+        """Count one less of each."""
+        for name in names:
+            left = self.get(name, 0) - 1
+            if left:
+                self[name] = left
+            else:
+                self.pop(name, None)
+
     def less(self, name: str) -> None:
         """Count one less."""
-        left = self.get(name, 0) - 1
-        if left:
-            self[name] = left
-        else:
-            self.pop(name, None)
+        self.fewer((name,))

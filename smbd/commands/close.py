@@ -5,7 +5,7 @@ import contextlib
 from smbd.closing import (
     close_at_once,
     close_descriptor,
-    closes_at_once,
+    closes_quickly,
     delete_at_once,
     end_open,
     place_to_delete,
@@ -30,13 +30,13 @@ def try_now(request: Request) -> Reply | None:
         return _delete_now(request, open_, asked=bool(asked))
     if open_.delete_on_close and open_.cachings.keepers:
         return None
-    if not closes_at_once(request.service, open_) or (asked and open_.file.asks_others):
+    if not closes_quickly(open_) or (asked and open_.file.asks_others):
         return None
     known = None
     if asked:
         kept = write_time.kept(request.tables.files, open_)
         if kept is not None and not open_.users:
-            write_time.put_back(open_.file, kept)  # `closes_at_once` says that it may
+            write_time.put_back(open_.file, kept)  # `closes_quickly` says that it may
         known = request.known or information(open_.file)
     close_at_once(request.service, open_)
     return Reply(pack_close_response(known))

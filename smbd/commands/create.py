@@ -307,7 +307,7 @@ def _made_refusal(request: Request, message: CreateRequest, asked: Asked) -> int
 
 def _access(desired: int) -> int:
     """DesiredAccess with the generic rights spelled out; PRIVILEGE_NOT_HELD for auditing."""
-    access = map_generic(desired)
+    access = desired if desired < Access.GENERIC_ALL else map_generic(desired)
     if access & Access.ACCESS_SYSTEM_SECURITY:
         raise NtError(NtStatus.PRIVILEGE_NOT_HELD)
     return access

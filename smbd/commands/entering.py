@@ -108,7 +108,9 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
         open_.channel_sequence = request.sequence & 0xFFFF
     truncates = message.create_disposition in TRUNCATES
     now = request.service.clock()
-    caching = _caching(request, message, asked, found)
+    caching = _NO_CACHING
+    if message.requested_oplock_level != OplockLevel.NONE:
+        caching = _caching(request, message, asked, found)
     try:
         wait = tables.enter(open_, tree, caching, now, truncates=truncates)
     finally:
@@ -121,7 +123,7 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
     return open_
 
 
-_NO_CACHING = WantedCaching()  # of a client that asks for none
+_NO_CACHING = WantedCaching()  # of a CREATE that asks for none, as most do
 
 
 def _caching(request: Request, message: CreateRequest, asked: Asked, found: Found) -> WantedCaching:
@@ -131,8 +133,6 @@ def _caching(request: Request, message: CreateRequest, asked: Asked, found: Foun
     is for 3.x.
     """
     level, directory = message.requested_oplock_level, found.file.is_directory
-    if level == OplockLevel.NONE:
-        return _NO_CACHING
     wanted = WantedCaching(
         allocation=found.information.allocation_size,
         directory=directory,

@@ -90,11 +90,11 @@ class OpenTable:
         if self._opens.pop(open_.persistent_id, None) is not None:
             self._further -= _further(open_)
             open_.share.opens -= 1
-            self._discount(open_)
+            self._counts.fewer(open_.claimants)
 
     def release(self, open_: Open) -> None:
         """Count an Open, whose session is gone, for its user and network alone."""
-        self._discount(open_)
+        self._counts.fewer(open_.claimants)
         open_.claimants = open_.claimants[1:]
         self._counts.more(open_.claimants)
 
@@ -103,16 +103,12 @@ class OpenTable:
 
         It was counted for its user already, which must not keep its user from having it back.
         """
-        self._discount(open_)
+        self._counts.fewer(open_.claimants)
         try:
             self._check(claimants, self.limit - len(self._opens) - self._further + 1)
             open_.claimants = claimants
         finally:
             self._counts.more(open_.claimants)
-
-    def _discount(self, open_: Open) -> None:
-        for claimant in open_.claimants:
-            self._counts.less(claimant)
 
 
 def _further(open_: Open) -> int:

@@ -9,7 +9,8 @@ _SHARED = (
     (Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA, ShareAccess.WRITE),
     (Access.DELETE, ShareAccess.DELETE),
 )
-WRITES = _SHARED[1][0]
+_READS, WRITES = _SHARED[0][0], _SHARED[1][0]
+_ALL = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 _DATA = _SHARED[0][0] | _SHARED[1][0] | _SHARED[2][0]
 
 
@@ -45,8 +46,14 @@ class ShareModes:
         """Count an open in, or out by -1."""
         if not access & _DATA:
             return
-        for at, (rights, shared) in enumerate(_SHARED):
-            if access & rights:
-                self._using[at] += by
-            if not sharing & shared:
-                self._denying[at] += by
+        using = self._using
+        if access & _READS:
+            using[0] += by
+        if access & WRITES:
+            using[1] += by
+        if access & Access.DELETE:
+            using[2] += by
+        if sharing & _ALL != _ALL:
+            for at, (_, shared) in enumerate(_SHARED):
+                if not sharing & shared:
+                    self._denying[at] += by

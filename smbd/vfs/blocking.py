@@ -39,15 +39,17 @@ def asks_others(look: Look) -> bool:
     return known_type(look) not in _LOCAL
 
 
-def shows_others(look: Look) -> bool:
+def shows_others(kind: int | None) -> bool:
     """Whether a file system shows files of others, maybe of another machine: overlayfs.
 
     What is known of such a file without asking may be of yesterday.
     """
-    return known_type(look) == _OVERLAYFS
+    return kind == _OVERLAYFS
 
 
-def open_may_wait(look: Look, *, write: bool) -> bool:
-    """Whether opening a file whose inode is in the kernel's caches may wait."""
-    kind = known_type(look)
+def open_may_wait(kind: int | None, *, write: bool) -> bool:
+    """Whether opening a file whose inode is in the kernel's caches may wait.
+
+    `kind` is the file system's, as `known_type` has it.
+    """
     return kind not in _LOCAL or (write and kind == _OVERLAYFS)

@@ -146,7 +146,7 @@ def _status(fd: int) -> kernel.Statx:
 
 
 def _file_system(file: File, status: kernel.Statx) -> FileSystem:
-    known = file.root.file_systems.known(status.dev, status.mnt_id)
+    known = file.root.file_systems.known(file.device, status.mnt_id)
     return known or file.root.file_systems.learn(file.fd, look_at(file.fd))
 
 

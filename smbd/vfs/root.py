@@ -15,7 +15,7 @@ from typing import Self
 from aio import kernel
 from aio.inodes import busy
 from aio.leaky_bucket import LeakyBucket
-from aio.mounted import Look, look_at, look_for, look_of
+from aio.mounted import Look, known_type, look_at, look_for, look_of
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
 from smbd.vfs.blocking import open_may_wait, shows_others
@@ -190,14 +190,15 @@ class Root:
             raise
         look = look_of(seen)
         known = self.file_systems.known(look.st_dev, look.mount)
-        if known is None or open_may_wait(look, write=write):
+        kind = known_type(look)
+        if known is None or open_may_wait(kind, write=write):
             os.close(found.fd)
             return None
         try:
             file = self._opened(found, look, read=read, write=write)
         except BlockingIOError:
             return None
-        if not shows_others(look):
+        if not shows_others(kind):
             file.seen = seen
         ended = monotonic()
         if ended - began < _SLOW:

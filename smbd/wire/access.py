@@ -45,8 +45,6 @@ _GENERIC = (
 
 def map_generic(access: int) -> int:
     """The mask with its GENERIC_* bits replaced by the file rights they stand for."""
-    if access < Access.GENERIC_ALL:
-        return access  # as most: none of them is set
     for generic, meaning in _GENERIC:
         if access & generic:
             access = access & ~generic | meaning

@@ -1,0 +1,120 @@
+"""Where the time of a compound goes: Dispatch.frame alone, without socket, loop and client.
+
+    python -m tests.bench.inside [stat] [open] [--list 30]
+
+Each is CREATE to CLOSE in one frame, answered at once.  Beside the thread's CPU time, the best 2 %
+of slices of 40, it counts what no load of the machine moves: Python's instructions and calls, which
+are most of it, function by function.  `strace -c -f` counts the system calls.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from math import inf
+from pathlib import Path
+from time import thread_time
+
+import trio
+
+from smbd.vfs import root
+from tests.commands.stage import on_stage
+from tests.core import messages
+from tests.core.messages import CLOSE, CREATE, PREVIOUS_FILE, QUERY_INFO
+
+ALL = 18  # FileAllInformation
+NAME = "file"
+ATTRIBUTES, READ = 0x80, 0x120089
+END = (CLOSE, messages.close(PREVIOUS_FILE))
+COMPOUNDS = {
+    "stat": (ATTRIBUTES, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
+    "open": (READ, [END]),
+}
+SLICE, SLICES = 40, 200
+CHECKOUT = str(Path(__file__).resolve().parents[2])
+
+
+def frames(stage, kind, count):
+    access, rest = COMPOUNDS[kind]
+    create = messages.create(NAME, access=access, disposition=messages.FILE_OPEN)
+    made = [stage.peer.related((CREATE, create), *rest) for _ in range(count)]
+    return [memoryview(bytearray(frame)) for frame in made]
+
+
+def carry_out(stage, some):
+    """The replies are not kept; a compound that is not answered at once is no measurement."""
+    handle, sent = stage.dispatch.frame, stage.wire.frames
+    for frame in some:
+        handle(frame, 0.0)
+    assert len(sent) == len(some), "a worker was needed"
+    assert not any(int.from_bytes(frame[8:12], "little") for frame in sent)
+    sent.clear()
+
+
+def slices(stage, kind):
+    """Microseconds for each compound, slice by slice."""
+    for _ in range(SLICES):
+        some = frames(stage, kind, SLICE)
+        began = thread_time()
+        carry_out(stage, some)
+        yield (thread_time() - began) / SLICE * 1e6
+
+
+def count(stage, kind):
+    """Python's instructions and calls for each compound, by the code that they are in."""
+    instructions, calls = Counter(), Counter()
+
+    def trace(frame, event, _argument):
+        if event == "call":
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            calls[frame.f_code] += 1
+        elif event == "opcode":
+            instructions[frame.f_code] += 1
+        return trace
+
+    some = frames(stage, kind, SLICE)
+    sys.settrace(trace)
+    try:
+        carry_out(stage, some)
+    finally:
+        sys.settrace(None)
+    for counted in (instructions, calls):
+        for code in [one for one in counted if one.co_filename == __file__]:
+            del counted[code]
+    return instructions, calls
+
+
+def tell(stage, kind, listed):
+    carry_out(stage, frames(stage, kind, SLICE))
+    took = sorted(slices(stage, kind))
+    instructions, calls = count(stage, kind)
+    print(
+        f"{kind}: {took[len(took) // 50]:.1f} us (median {took[len(took) // 2]:.1f}), "
+        f"{instructions.total() // SLICE} instructions in {calls.total() / SLICE:.0f} calls"
+    )
+    for code, number in instructions.most_common(listed):
+        where = code.co_filename.removeprefix(CHECKOUT).lstrip("/")
+        print(f"{number / SLICE:8.0f} {calls[code] / SLICE:4.0f}  {where}:{code.co_qualname}")
+
+
+async def measure(folder, kinds, listed):
+    async with on_stage(folder) as stage:
+        stage.wire.turn.over = inf
+        stage.service.tables.opens.limit = 1 << 20
+        for kind in kinds:
+            tell(stage, kind, listed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kinds", nargs="*", choices=[*COMPOUNDS, []], help="stat, open; both")
+    parser.add_argument("--list", type=int, default=0, help="the so many functions that have most")
+    asked = parser.parse_args()
+    root._SLOW = inf  # to be traced makes opens slow, which would have them go to workers
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder, NAME).write_bytes(b"data")
+        trio.run(measure, folder, asked.kinds or list(COMPOUNDS), asked.list)
+
+
+if __name__ == "__main__":
+    main()
