@@ -34,6 +34,21 @@ _LOCAL = frozenset(  # linux/magic.h, and the file systems' own sources
 )
 
 
+# setxattr(2) and removexattr(2) change an inode's ctime here, as all that changes it does.
+_DATED = frozenset(
+    (
+        0xEF53,  # ext2, ext3, ext4
+        0x58465342,  # xfs
+        0x9123683E,  # btrfs
+    )
+)
+
+
+def dates_records(look: Look) -> bool:
+    """Whether a change of a file's extended attributes shows in its ctime."""
+    return known_type(look) in _DATED
+
+
 def asks_others(look: Look) -> bool:
     """Whether a call may go to another machine or process; yes, as long as that is not known."""
     return known_type(look) not in _LOCAL

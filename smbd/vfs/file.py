@@ -8,7 +8,7 @@ from aio import kernel
 from aio.inodes import busy
 from aio.mounted import Look
 from smbd.vfs.at_once import AtOnce
-from smbd.vfs.blocking import asks_others
+from smbd.vfs.blocking import asks_others, dates_records
 from smbd.vfs.lookup import PROC_FDS, absolute_path_of
 from smbd.vfs.names import path_to_name
 
@@ -32,6 +32,7 @@ class File:
         "asks_others",
         "created_in",
         "crossed",
+        "dates_records",
         "device",
         "fd",
         "inode",
@@ -58,6 +59,7 @@ class File:
         self.root = root
         self.path = path
         self.asks_others = asks_others(look)  # if so, nothing is asked of it in the event loop
+        self.dates_records = dates_records(look)
         self.crossed = False  # a symbolic link was on the way
         self.created_in: tuple[int, int] | None = None  # the identity of the directory
         self.is_symlink = False  # the name by which it was opened is a symbolic link

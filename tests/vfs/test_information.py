@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from smbd.vfs import change_time, dosattrib
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.fscc import ExtendedAttribute, FileAttribute
 from tests.vfs.conftest import another_user, names_in, refused, stat_of
+
+information_module = sys.modules["smbd.vfs.information"]  # the package has a function so called
 
 _READONLY, _HIDDEN, _SYSTEM = 0x1, 0x2, 0x4
 _DIRECTORY, _ARCHIVE, _NORMAL, _SPARSE = 0x10, 0x20, 0x80, 0x200
@@ -288,3 +291,76 @@ def test_where_nothing_can_be_stored_readonly_is_the_mode(root: vfs.Root, share:
     with stat_of(root, ".dot") as file:
         vfs.set_attributes(file, _HIDDEN | _ARCHIVE)
         assert vfs.information(file).attributes == FileAttribute.HIDDEN | FileAttribute.ARCHIVE
+
+
+@pytest.fixture
+def listed(root: vfs.Root, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The files whose extended attributes are listed from now on, as often as they are."""
+    with stat_of(root, "") as folder:
+        if not folder.dates_records:
+            pytest.skip("here a change of extended attributes may not show")
+    calls: list[object] = []
+    list_them = os.listxattr
+
+    def listxattr(target: str, *, follow_symlinks: bool = True) -> list[str]:
+        calls.append(target)
+        return list_them(target, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "listxattr", listxattr)
+    monkeypatch.setattr(information_module, "_remembered", {})
+    return calls
+
+
+def test_records_are_remembered_until_the_file_has_changed(
+    root: vfs.Root, share: Path, listed: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(information_module, "_SETTLED_NS", -(1 << 62))
+    (share / "file").touch()
+    for attributes in (_HIDDEN | _ARCHIVE, _SYSTEM | _ARCHIVE, _ARCHIVE):
+        _wait_for_another_tick(share)
+        _set(root, "file", attributes)
+        before = len(listed)
+        for _ in range(3):
+            assert _attributes(root, "file") == attributes
+        assert len(listed) == before + 1
+    _wait_for_another_tick(share)
+    os.setxattr(share / "file", dosattrib.NAME, dosattrib.pack(_SYSTEM, None))  # another program
+    assert _attributes(root, "file") == _SYSTEM
+
+
+def test_records_of_a_file_that_has_changed_lately_are_not_remembered(
+    root: vfs.Root, share: Path, listed: list[object]
+) -> None:
+    (share / "file").touch()
+    for number in range(1, 4):
+        assert _attributes(root, "file") == _ARCHIVE
+        assert len(listed) == number
+
+
+def test_records_that_cannot_be_read_are_asked_for_again(
+    root: vfs.Root, share: Path, listed: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(information_module, "_SETTLED_NS", -(1 << 62))
+    (share / "file").touch()
+    os.setxattr(share / "file", dosattrib.NAME, dosattrib.pack(_SYSTEM, None))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getxattr", broken)
+        assert _attributes(root, "file") == _ARCHIVE
+    assert _attributes(root, "file") == _SYSTEM
+
+
+def _set(root: vfs.Root, path: str, attributes: int) -> None:
+    with stat_of(root, path) as file:
+        vfs.set_attributes(file, attributes)
+
+
+def _wait_for_another_tick(folder: Path) -> None:
+    """Until a change gets another time than the one before."""
+    probe = folder / "probe"
+    probe.touch()
+    first = probe.stat().st_ctime_ns
+    while probe.stat().st_ctime_ns == first:
+        os.utime(probe)
