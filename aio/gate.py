@@ -22,7 +22,7 @@ from aio.leaky_bucket import LeakyBucket
 # interval).  So much of waiting, in one write or in several, is a stall.
 STALL = 0.008
 # A wait, and not a longer copy or another thread with the GIL.
-_WAIT, _WAIT_A_BYTE = 0.0005, 0.5e-9
+WAIT, _WAIT_A_BYTE = 0.0005, 0.5e-9
 # After a stall, writes stay away from the loop for this many times its length, so that stalls take
 # at most a twentieth of the loop's time however long the device is behind.
 AWAY, AWAY_AT_MOST = 20, 5.0
@@ -90,7 +90,7 @@ class Gate:
 
     def slow(self, seconds: float, length: int, now: float) -> bool:
         """A write of `length` bytes in the loop took so long; whether that makes a stall."""
-        if seconds < _WAIT + length * _WAIT_A_BYTE:
+        if seconds < WAIT + length * _WAIT_A_BYTE:
             return False
         waited = self._waited.add(seconds, now)
         if waited < STALL:

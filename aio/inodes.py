@@ -12,16 +12,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
+from aio.kernel.libc import ffi
+
 
 class Inode:
     """The calls at work on one file, away from the loop; any thread may count."""
 
-    __slots__ = ("__weakref__", "_device", "exclusive", "working")
+    __slots__ = ("__weakref__", "_device", "_working", "exclusive")
 
     def __init__(self, device: int) -> None:
         self._device = device
         self.exclusive = 0  # calls that may keep readers out
-        self.working = 0  # those, and calls that may keep writers alone out
+        self._working = ffi.new("int32_t *")
+
+    @property
+    def working(self) -> int:
+        """Those, and calls that may keep writers alone out."""
+        count: int = self._working[0]
+        return count
+
+    @property
+    def address(self) -> int:
+        """Where `working` lies in memory, as an int32_t: for C that asks without the GIL."""
+        return int(ffi.cast("uintptr_t", self._working))
 
     @contextmanager
     def at_work(self, *, exclusive: bool, strains: bool = False) -> Iterator[None]:
@@ -44,13 +57,13 @@ class Inode:
         """Count a call, until `end`."""
         with _lock:
             self.exclusive += exclusive
-            self.working += 1
+            self._working[0] += 1
 
     def end(self, *, exclusive: bool) -> None:
         """It counts no longer."""
         with _lock:
             self.exclusive -= exclusive
-            self.working -= 1
+            self._working[0] -= 1
 
 
 _lock = threading.Lock()

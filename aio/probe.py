@@ -17,6 +17,7 @@ from aio.base import Begun, Data, Done, Engine, Stats
 from aio.blocking import write_full
 from aio.completion import read_awaited
 from aio.dontcache import DontCache
+from aio.gate import WAIT
 from aio.patience import SLEPT, Patience
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
 
@@ -27,9 +28,18 @@ _preadv = os.preadv
 # to 90 us, a hit 2 to 5 (measured).  The doubt costs little if it had not.
 _DOUBTFUL, _DOUBTFUL_A_BYTE = 40e-6, 0.5e-9
 
+# What `Probe.plain_ways` says.
+PLAIN_READS, PLAIN_WRITES = 1, 2
+
 
 class Probe:
-    """An engine that tries the page cache first, and another engine behind it."""
+    """An engine that tries the page cache first, and another engine behind it.
+
+    C may make the calls of plain reads and writes in its place (smbd.plain), for as long as the
+    loop is in one step: it is told first what is plain, and tells afterwards what was done.
+    """
+
+    SLOW_READ, SLOW_WRITE = SLEPT, WAIT  # seconds: one that takes longer is told at once
 
     def __init__(self, engine: Engine, inline_limit: int, dontcache: DontCache) -> None:
         self.name = f"nowait+{engine.name}"
@@ -225,6 +235,56 @@ class Probe:
         self._inline += 1
         self._bytes_written += count
         return count
+
+    def plain_ways(self, fd: int, length: int) -> int:
+        """Which calls of up to `length` bytes are plain now: PLAIN_READS, PLAIN_WRITES, or both.
+
+        A plain read is one preadv2 with RWF_NOWAIT: a hit if it gives all, or an fstat behind it
+        says that the file ends there.  A plain write is one pwrite of whole pages, not behind an
+        end of file amid a page, before `plain_until`, while `plain_waits` counts nothing.
+        """
+        file = self._files.get(fd)
+        if file is None or file.reads_by == FRESH or length > self._plain_limit:
+            return 0
+        nowait = file.reads_by == NOWAIT
+        ways = PLAIN_READS if nowait and perf_counter() >= self._away_until else 0
+        system = file.file_system
+        if (
+            file.writes_inline
+            and system.nowait_write is False
+            and not system.stable_pages
+            and not (nowait and system.reads_lock)
+        ):
+            ways |= PLAIN_WRITES
+        return ways
+
+    def plain_until(self, fd: int) -> float:
+        """Until when writes are plain, by perf_counter."""
+        return self._files[fd].gate.open_until
+
+    def plain_waits(self, fd: int) -> int:
+        """Where the count of calls lies that a write would wait for, as an int32_t."""
+        return self._files[fd].inode.address
+
+    def plain_read(self, count: int, size: int) -> None:
+        """So many plain reads were hits, of so many bytes."""
+        self._hits += count
+        self._bytes_read += size
+
+    def plain_written(self, fd: int, count: int, size: int, ended: float) -> None:
+        """So many plain writes were made, of so many bytes; the last one was done then."""
+        self._files[fd].gate.quick_at = ended
+        self._inline += count
+        self._bytes_written += size
+
+    def plain_read_waited(self, took: float, ended: float) -> None:
+        """A plain read that was a hit took longer than SLOW_READ."""
+        self._patience.hit_waited(took, ended)
+        self._away_until = self._patience.away_until
+
+    def plain_write_waited(self, fd: int, length: int, took: float, ended: float) -> None:
+        """A plain write took longer than SLOW_WRITE."""
+        self._stalls += self._files[fd].gate.slow(took, length, ended)
 
     def _doubt_write(
         self, file: OpenFile, offset: int, length: int, took: float, ended: float

@@ -16,35 +16,40 @@ class CommandSequenceWindow:
     the set of used ids grow for ever.  Samba bounds the same span, and its tests count on it.
     """
 
-    __slots__ = ("_high", "_low", "_used", "maximum")
+    __slots__ = ("_used", "high", "low", "maximum")
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
-        self._low = 0
-        self._high = 1  # a client starts with one credit: message id 0
+        self.low = 0
+        self.high = 1  # a client starts with one credit: message id 0
         self._used: set[int] = set()
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether no id beyond `low` was used."""
+        return not self._used
 
     @property
     def available(self) -> int:
         """Credits that the client holds and has not spent."""
-        return self._high - self._low - len(self._used)
+        return self.high - self.low - len(self._used)
 
     def take(self, message_id: int, charge: int) -> None:
         """Spend `charge` consecutive ids; ProtocolError if one was never granted or is used."""
         end = message_id + (charge or 1)  # 2.0.2 and single-credit requests may say 0
-        if message_id < self._low or end > self._high:
+        if message_id < self.low or end > self.high:
             raise ProtocolError(f"message id {message_id} (+{charge}) was not granted")
         used = self._used
-        if message_id == self._low and not used:
-            self._low = end
+        if message_id == self.low and not used:
+            self.low = end
             return
         ids = range(message_id, end)
         if not used.isdisjoint(ids):
             raise ProtocolError(f"message id {message_id} (+{charge}) came twice")
         used.update(ids)
-        while self._low in used:
-            used.remove(self._low)
-            self._low += 1
+        while self.low in used:
+            used.remove(self.low)
+            self.low += 1
 
     def grant(self, requested: int) -> int:
         """Credits to put into a response whose request asked for `requested`.
@@ -52,8 +57,8 @@ class CommandSequenceWindow:
         As many as asked for within the bound; and never so few that the client could not send
         another request at all ([MS-SMB2] 3.3.1.2).
         """
-        granted = min(requested, self.maximum - (self._high - self._low))
+        granted = min(requested, self.maximum - (self.high - self.low))
         if granted <= 0:
             granted = 0 if self.available else 1
-        self._high += granted
+        self.high += granted
         return granted

@@ -31,6 +31,7 @@ from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
+from smbd.plain import Plain, is_plain
 from smbd.request import Reply, Request, Transfer
 from smbd.rows import UNKNOWN
 from smbd.state import Open, Wait
@@ -70,6 +71,7 @@ class Dispatch:
         self._over = False  # nobody hears answers any more
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task or an engine works on
+        self._plain: Plain | None = None
 
     def frame(self, frame: memoryview, now: float) -> Handled:
         """Carry out one frame that came `now`; whether something still at work uses `frame`.
@@ -87,9 +89,21 @@ class Dispatch:
             return self._begin(requests, [], 0)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
+            if request.row.plain and not reply.status and is_plain(request):
+                self._learn(request)
         if request.behind is not None:
             self._act_behind(requests)
         return False
+
+    def _learn(self, request: Request) -> None:
+        """The next frames for the same file may be answered without the commands."""
+        if self._plain is None:
+            core = self._connection.service.native.core
+            if core is None:
+                return
+            self._plain = Plain(core, self._connection)
+        self._plain.learn(request)
+        self._transport.quick = self._plain
 
     def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""

@@ -4,6 +4,8 @@ The memory grows with the bytes that came, not with the length that a client ann
 be announced with 8 MiB and never come.
 """
 
+from aio.kernel.libc import address_of
+
 # Until more came at once: a burst of sixteen READs fits, and so does a login.
 SMALL = 4096
 # While nothing comes: thousands of clients may be idle, and to grow again costs 1 us.
@@ -23,7 +25,7 @@ class ReceiveBuffer:
     buffer gets another one.
     """
 
-    __slots__ = ("_trusted", "_view", "have", "size", "usual")
+    __slots__ = ("_address", "_trusted", "_view", "have", "size", "usual")
 
     def __init__(self) -> None:
         self.usual = SMALL  # bytes, for frames that are no larger
@@ -31,11 +33,19 @@ class ReceiveBuffer:
         self._trusted = 0  # bytes of the largest storage that was ever full, until `settle`
         self._view = memoryview(bytearray(SMALL))
         self.size = SMALL  # bytes of memory that it takes
+        self._address = 0  # of the storage; 0: nobody has asked
 
     @property
     def free(self) -> memoryview:
         """Where the next bytes go; never empty."""
         return self._view[self.have :] if self.have else self._view
+
+    @property
+    def address(self) -> int:
+        """Where in memory `received` begins."""
+        if not self._address:
+            self._address = address_of(self._view).value
+        return self._address
 
     @property
     def received(self) -> memoryview:
@@ -86,4 +96,4 @@ class ReceiveBuffer:
         # 1 to 2 ms on this machine, each time anew, where malloc has it from the frame before.
         view = memoryview(bytearray(size))
         view[: self.have - at] = self._view[at : self.have]
-        self._view, self.size = view, size
+        self._view, self.size, self._address = view, size, 0

@@ -29,6 +29,7 @@ class Row:
     of_directory: int = 0
     limit: Literal["max_read", "max_write", "max_transact"] | None = None  # of its length
     moves_data: bool = False  # its buffers are as large as its credits say
+    plain: bool = False  # most of them may be answered by smbd.plain
     changes: bool = False  # something that stays: what has begun is done to its end, CANCEL or not
     modifies: bool = False  # data: a ChannelSequence of old fails it ([MS-SMB2] 3.3.5.2.10)
     # An interim response to a login is nothing that the preauth integrity hash knows of, and the
@@ -71,6 +72,7 @@ ROWS: dict[int, Row] = {
         file_id_at=80,
         of_directory=NtStatus.INVALID_DEVICE_REQUEST,
         limit="max_read",
+        plain=True,
         moves_data=True,
     ),
     Command.WRITE: Row(
@@ -78,6 +80,7 @@ ROWS: dict[int, Row] = {
         file_id_at=80,
         of_directory=NtStatus.INVALID_DEVICE_REQUEST,
         limit="max_write",
+        plain=True,
         moves_data=True,
         changes=True,
         modifies=True,

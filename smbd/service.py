@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from smbd.auth import Authenticator, LoginThrottle
 from smbd.buffers import SpareBuffers
 from smbd.config import Config
+from smbd.native import Native
 from smbd.records import Records
 from smbd.session import Session
 from smbd.share import Share
@@ -41,6 +42,7 @@ class Service:
     clock: Callable[[], float] = time.monotonic  # in seconds; any thread may ask it
     records: Records | None = None  # of persistent handles; None: there are none
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    native: Native = field(default_factory=Native)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
     sessions: dict[int, Session] = field(default_factory=dict)

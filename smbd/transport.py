@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from struct import Struct
 from time import perf_counter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -36,11 +36,59 @@ _SESSION_REQUEST, _POSITIVE_RESPONSE, _KEEP_ALIVE = 0x81, b"\x82\0\0\0", 0x85
 _TWO_NAMES = 128  # bytes: 34 each without a scope, and nobody has one
 _HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_states.h
 _SETTLED = 1.0  # seconds without a byte
+_PLAIN = -1  # in place of a length: a plain frame comes next
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
+
+
+class Answered(Protocol):
+    """What was done with a burst."""
+
+    @property
+    def at(self) -> int:
+        """Bytes answered ..."""
+
+    @property
+    def have(self) -> int:
+        """... of those that came; 0: nothing came, or the connection has ended."""
+
+    @property
+    def replies(self) -> memoryview:
+        """Those that have not left; their memory is used again."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next frame is for the handler: its reply leaves with these."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the turn is over."""
+
+
+class Quick(Protocol):
+    """What answers plain frames without a handler (smbd.plain)."""
+
+    def takes(self, view: memoryview, at: int) -> bool:
+        """Whether the frame at `at` may be plain."""
+
+    def serve(
+        self,
+        sock: int,
+        memory: tuple[int, int],
+        now: float,
+        until: tuple[float, float],
+        room: int,
+        most: int,
+    ) -> Answered:
+        """Receive into `memory` (address, size), answer, and send."""
+
+    def answer(
+        self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
+    ) -> Answered:
+        """Answer what was received to `memory`, between two offsets."""
 
 
 class Transport:
@@ -51,6 +99,7 @@ class Transport:
     ) -> None:
         self._sock = sock
         self.nursery: trio.Nursery | None = None  # of the task that writes later
+        self._fd = sock.fileno()
         self.turn = Turn(turns)
         self._spare = spare
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
@@ -67,6 +116,8 @@ class Transport:
         self._blocked = False  # the socket is full: _write_later goes on
         self._writes_later = False  # that task runs
         self._progress = trio.Event()  # set when _unsent or _in_work went down
+        self.quick: Quick | None = None
+        self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
 
@@ -80,21 +131,31 @@ class Transport:
         """
         incoming, turn = self._incoming, self.turn
         while True:
-            await trio.lowlevel.wait_readable(self._sock)
-            try:
-                count = self._sock.recv_into(incoming.free)
-            except BlockingIOError:
-                continue
-            if not count:
-                return
-            self.last_frame = trio.current_time()
-            incoming.have += count
-            self._handling = True
+            await trio.lowlevel.wait_readable(self._fd)
             turn.begin()
-            if turn.long and turn.is_late:
-                await turn.give_way()
-            at, wanted, pinned = await self._burst(incoming.received, handle)
-            self.flush()
+            late = turn.long and turn.is_late
+            quick = None if late or incoming.have or self._out else self.quick
+            done = None if quick is None else self._serve(quick)
+            if done is None:
+                try:
+                    count = self._sock.recv_into(incoming.free)
+                except BlockingIOError:
+                    continue
+                if not count:
+                    return
+                self.last_frame = trio.current_time()
+                incoming.have += count
+                at = 0
+            else:
+                at, late = done.at, done.full
+            wanted, pinned = 0, False
+            if at != incoming.have:
+                self._handling, self._most = True, at + self._unsent + _TURN_BYTES
+                if late:
+                    await turn.give_way()
+                at, wanted, pinned = await self._burst(incoming.received, handle, at)
+                self.flush()
+                self._handling = False
             turn.end()
             if at:
                 self._whole = self.last_frame
@@ -102,7 +163,6 @@ class Transport:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
                 incoming.keep(at, wanted, pinned=pinned)
-            self._handling = False
 
     def admit(self, maximum_frame: int) -> None:
         """Somebody has logged in: frames may be as long as that, and buffers as large as usual."""
@@ -119,16 +179,74 @@ class Transport:
             self._settled = self.last_frame
             self._incoming.settle()
 
+    def _serve(self, quick: Quick) -> Answered | None:
+        """Have plain frames received and answered; None if nothing came."""
+        incoming, turn = self._incoming, self.turn
+        now = trio.current_time()
+        done = quick.serve(
+            self._fd,
+            (incoming.address, incoming.size),
+            now,
+            (turn.over, turn.little),
+            self._memory.flight - self._in_work,
+            _TURN_BYTES,
+        )
+        if not done.have:
+            return None
+        self.last_frame, incoming.have = now, done.have
+        if done.replies:
+            self.send([bytes(done.replies)])
+            if not done.goes_on:  # the socket is full
+                self.flush()
+        return done
+
     async def _burst(
-        self, view: memoryview, handle: Callable[[memoryview, float], Handled]
+        self, view: memoryview, handle: Callable[[memoryview, float], Handled], at: int
     ) -> tuple[int, int, bool]:
-        """Handle the whole frames in `view`, in turns with the other connections.
+        """Handle the whole frames in `view` from `at` on, in turns with the other connections.
 
         Returns where the rest begins, how many bytes the frame that begins there has (0:
         unknown), and whether a frame is still in use.
         """
-        at, have, held = 0, len(view), False
-        turn, most = self.turn, self._unsent + _TURN_BYTES
+        held = False
+        while True:
+            at, wanted, used = await self._frames(view, handle, at)
+            held = held or used
+            if wanted != _PLAIN:
+                return at, wanted, held
+            at = await self._plain(at, len(view))
+
+    async def _plain(self, at: int, have: int) -> int:
+        """Have plain frames answered amid others; where the others go on."""
+        assert self.quick is not None
+        unsent, turn = self._unsent, self.turn
+        done = self.quick.answer(
+            self._incoming.address,
+            (at, have),
+            self.last_frame,
+            turn.over,
+            self._memory.flight - self._in_work - unsent,
+            self._most - unsent,
+        )
+        if done.replies:
+            self.send([bytes(done.replies)])
+        if done.full:
+            await self._give_way(done.at)
+        return done.at
+
+    async def _give_way(self, at: int) -> None:
+        """The turn is over: replies leave, and others have theirs."""
+        self.flush()
+        await self.turn.give_way()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._most = at + self._unsent + _TURN_BYTES
+
+    async def _frames(
+        self, view: memoryview, handle: Callable[[memoryview, float], Handled], at: int
+    ) -> tuple[int, int, bool]:
+        """Handle the first frame, and more up to a plain one: the same results, or `_PLAIN`."""
+        have, held = len(view), False
+        turn = self.turn
         over, memory, now = turn.over, self._memory, self.last_frame
         while have - at >= 4:
             (length,) = _LENGTH.unpack_from(view, at)
@@ -154,11 +272,11 @@ class Transport:
             if unsent + self._in_work > memory.flight:
                 self.flush()
                 await self._room()
-            if perf_counter() > over or at + unsent > most:
-                self.flush()
-                await turn.give_way()
-                await trio.lowlevel.checkpoint_if_cancelled()
-                over, most = turn.over, at + self._unsent + _TURN_BYTES
+            if perf_counter() > over or at + unsent > self._most:
+                await self._give_way(at)
+                over = turn.over
+            if self.quick is not None and self.quick.takes(view, at):
+                return at, _PLAIN, held
         return at, 0, held
 
     async def _room(self) -> None:

@@ -70,6 +70,11 @@ class Turn:
         self.long = perf_counter() - self._began > _LITTLE
 
     @property
+    def little(self) -> float:
+        """Until when what was begun takes little, by `perf_counter`."""
+        return self._began + _LITTLE
+
+    @property
     def is_late(self) -> bool:
         """Whether this round of the loop had been long enough when the turn began."""
         return self._began > self._turns.round_over

@@ -38,6 +38,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         service = await build_service(config, pool.run)
         stack.push_async_callback(_close_shares, service)
         stack.callback(_close_records, service)
+        service.native.start()
         await restore_handles(service)
         # All are bound before there is a nursery, which would wrap the OSError.
         sockets = _Sockets(config.server, stack)

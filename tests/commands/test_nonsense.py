@@ -39,7 +39,7 @@ async def test_requests_that_are_nearly_right_meet_no_bug(tmp_path, mock_clock, 
                 else:
                     stage.ask(*request)
             except ProtocolError:
-                stage.peer.next_id = stage.connection.window._low
+                stage.peer.next_id = stage.connection.window.low
             for answer in await stage.answers():
                 assert answer.status != NtStatus.INTERNAL_ERROR, (answer, caplog.text)
                 assert not status_name(answer.status).startswith("0x")

@@ -273,7 +273,7 @@ def test_a_message_longer_than_its_credits_pay_for_is_refused(dialect, charge, l
     """Whatever the command: [MS-SMB2] 3.3.5.2.5."""
     connection = a_connection(dialect)
     for command in (messages.CREATE, messages.LOCK, messages.TREE_CONNECT, ECHO):
-        message_id = connection.window._low
+        message_id = connection.window.low
         frame = message(command, bytes(1024 + length - 64), charge=charge, message_id=message_id)
         (request,) = received(connection, frame)
         assert request.refusal == (NtStatus.INVALID_PARAMETER if refused else 0)

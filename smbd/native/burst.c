@@ -1,0 +1,295 @@
+/* The plain READs and WRITEs of a burst, answered without Python.
+
+   Python owns every rule.  It names in `opens` what it has answered itself, and says at each call
+   which of them may still be answered as before (smbd/plain.py).  A frame that is not exactly of
+   the plain kind is left alone, whatever is right or wrong with it, and so are all behind it:
+   Python goes on from there.  Nothing of the state moves before a frame is answered. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the fields of SMB2 are taken out of memory as they lie there"
+#endif
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+
+enum {
+    MOST_OPENS = 16,
+    PREFIX = 4, HEADER = 64, DATA_AT = PREFIX + HEADER + 16,
+    REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,
+    ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
+    READ = 8, WRITE = 9,
+    PRIORITY_MASK = 0x70, SERVER_TO_REDIR = 1, WRITE_THROUGH = 1,
+    PAGE = 4096,
+    MAY_READ = 1, MAY_WRITE = 2,
+};
+
+/* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
+   Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
+   more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
+   out why. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING };
+
+struct fast_open {
+    /* Python reads what was done since it was made ready (_DONE). */
+    uint64_t position, reads, bytes_read, writes, bytes_written;
+    /* Python writes. */
+    uint64_t session_id, persistent_id, volatile_id;
+    uint32_t tree_id, sequence;
+    int32_t fd;
+    uint32_t ready;            /* MAY_READ, MAY_WRITE: in this call; 0: ask */
+    double writes_until;       /* a time of CLOCK_MONOTONIC */
+    const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
+};
+
+struct burst {
+    /* Python writes before each call (_CALL). */
+    uint64_t in, size;         /* where received bytes lie, and the room there */
+    uint64_t room, most;       /* bytes of replies; bytes of the turn, in and out */
+    uint64_t maximum;          /* CommandSequenceWindow's, as low and high below */
+    double over, again;        /* when the turn is over; until when more is received */
+    int32_t sock;              /* -1: Python has received, and sends */
+    uint32_t ready;            /* what `which` of `opens` may be used for */
+    /* Python writes before each call, and reads behind it (_STATE). */
+    uint64_t at, have;         /* bytes answered, and received */
+    uint64_t low, high;
+    uint32_t which, multi_credit;
+    uint64_t made, sent;       /* bytes of replies in `out`, and how many of them have left */
+    double took, ended;        /* of the last call to the kernel */
+    uint32_t length, writing;  /* of the last READ or WRITE */
+    /* Set once, or as opens come to be known. */
+    uint8_t *out;
+    double slow_read, slow_write;  /* seconds */
+    uint32_t count, frames;    /* how many of `opens`; of this burst */
+    struct fast_open opens[MOST_OPENS];
+};
+
+static uint16_t u16(const uint8_t *at) { uint16_t x; memcpy(&x, at, 2); return x; }
+static uint32_t u32(const uint8_t *at) { uint32_t x; memcpy(&x, at, 4); return x; }
+static uint64_t u64(const uint8_t *at) { uint64_t x; memcpy(&x, at, 8); return x; }
+static void put16(uint8_t *at, uint16_t x) { memcpy(at, &x, 2); }
+static void put32(uint8_t *at, uint32_t x) { memcpy(at, &x, 4); }
+static void put64(uint8_t *at, uint64_t x) { memcpy(at, &x, 8); }
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* CommandSequenceWindow.take, where ids come in order; 0: Python has to look. */
+static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
+    uint32_t charge = b->multi_credit ? u16(message + 6) : 1;
+    charge += !charge;
+    return u64(message + 24) == b->low && charge <= b->high - b->low ? charge : 0;
+}
+
+/* CommandSequenceWindow.grant. */
+static uint16_t grant(struct burst *b, uint32_t requested) {
+    int64_t left = (int64_t)b->maximum - (int64_t)(b->high - b->low);
+    int64_t granted = (int64_t)requested < left ? (int64_t)requested : left;
+    if (granted <= 0)
+        granted = b->high == b->low;
+    b->high += (uint64_t)granted;
+    return (uint16_t)granted;
+}
+
+/* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
+static struct fast_open *find(struct burst *b, const uint8_t *message) {
+    if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
+        || (u32(message + 16) & ~(uint32_t)PRIORITY_MASK) || u32(message + 20)
+        || u16(message + HEADER) != 49)
+        return NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct fast_open *open = &b->opens[i];
+        if (open->volatile_id == u64(message + 88) && open->persistent_id == u64(message + 80)
+            && open->session_id == u64(message + 40) && open->tree_id == u32(message + 36)
+            && open->sequence == u16(message + 8)) {
+            b->which = i;
+            return open;
+        }
+    }
+    return NULL;
+}
+
+/* Reads behind where the reply's header will be: the count, or -1, and Python shall see. */
+static ssize_t read_data(struct burst *b, struct fast_open *open, const uint8_t *message) {
+    uint32_t length = u32(message + 68);
+    uint64_t offset = u64(message + 72);
+    if (!length || offset > INT64_MAX - (uint64_t)length)
+        return -1;
+    struct iovec into = {b->out + b->made + DATA_AT, length};
+    double started = now();
+    ssize_t count = preadv2(open->fd, &into, 1, (off_t)offset, RWF_NOWAIT);
+    if (count <= 0 || (uint64_t)count < u32(message + 96))
+        return -1;
+    if ((size_t)count != length) {
+        struct stat status;
+        if (fstat(open->fd, &status) || (int64_t)offset + count < status.st_size)
+            return -1;
+    }
+    b->ended = now();
+    b->took = b->ended - started;
+    open->position = offset + (uint64_t)count;
+    open->reads++;
+    open->bytes_read += (uint64_t)count;
+    return count;
+}
+
+/* Writes whole pages: 0, or -1, and Python shall see, and write them again. */
+static int write_data(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size) {
+    uint32_t start = u16(message + 66), length = u32(message + 68);
+    uint64_t offset = u64(message + 72);
+    if (!length || (offset | length) % PAGE || offset > INT64_MAX - (uint64_t)length
+        || start < REQUEST_END || start > FARTHEST_DATA || start + (uint64_t)length > size
+        || (u32(message + 108) & WRITE_THROUGH))
+        return -1;
+    double started = now();
+    if (started >= open->writes_until)
+        return -1;
+    off_t end = lseek(open->fd, 0, SEEK_END);
+    if (end < 0 || (offset > (uint64_t)end && end % PAGE))  /* the rest of a page gets zeros */
+        return -1;
+    if (__atomic_load_n(open->working, __ATOMIC_ACQUIRE))  /* asked last */
+        return -1;
+    if (pwrite(open->fd, message + start, length, (off_t)offset) != (ssize_t)length)
+        return -1;
+    b->ended = now();
+    b->took = b->ended - started;
+    open->position = offset + length;
+    open->writes++;
+    open->bytes_written += length;
+    return 0;
+}
+
+/* The reply's header and fixed part; the data of a READ lies behind them already. */
+static void reply(struct burst *b, const uint8_t *message, uint32_t charge, uint32_t count) {
+    uint8_t *out = b->out + b->made, *header = out + PREFIX, *body = header + HEADER;
+    int reading = u16(message + 12) == READ;
+    uint32_t size = HEADER + 16 + (reading ? count : 0);
+    b->low += charge;
+    out[0] = 0;
+    out[1] = (uint8_t)(size >> 16);
+    out[2] = (uint8_t)(size >> 8);
+    out[3] = (uint8_t)size;
+    memset(header, 0, HEADER + 16);
+    memcpy(header, "\xfeSMB", 4);
+    put16(header + 4, HEADER);
+    put16(header + 6, u16(message + 6));
+    put16(header + 12, u16(message + 12));
+    put16(header + 14, grant(b, u16(message + 14)));
+    put32(header + 16, SERVER_TO_REDIR | u32(message + 16));
+    put64(header + 24, u64(message + 24));
+    put32(header + 32, 0xFEFF);
+    put32(header + 36, u32(message + 36));
+    put64(header + 40, u64(message + 40));
+    put16(body, 17);
+    body[2] = reading ? HEADER + 16 : 0;
+    put32(body + 4, count);
+    b->made += PREFIX + size;
+}
+
+/* Answers the frame at `at`, of `size` bytes; -1 if it did, or why not. */
+static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
+    uint32_t command = u16(message + 12), length = u32(message + 68);
+    struct fast_open *open;
+    if ((command != READ && command != WRITE) || !(open = find(b, message)))
+        return OTHER;
+    if (!open->ready)
+        return ASK;
+    uint32_t charge = charge_of(b, message);
+    if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)) || length > ONE_CREDIT)
+        return OTHER;
+    if (DATA_AT + (command == READ ? (uint64_t)length : 0) > b->room - b->made)
+        return b->made ? FULL : OTHER;
+    if (command == READ) {
+        ssize_t count = read_data(b, open, message);
+        if (count < 0)
+            return OTHER;
+        length = (uint32_t)count;
+    } else if (write_data(b, open, message, size)) {
+        return OTHER;
+    }
+    reply(b, message, charge, length);
+    b->length = length;
+    b->writing = command == WRITE;
+    return -1;
+}
+
+/* Answers the frames from `at` on, and moves it over them. */
+static int answer(struct burst *b) {
+    while (b->have - b->at >= PREFIX) {
+        const uint8_t *message = (const uint8_t *)b->in + b->at + PREFIX;
+        size_t size = (size_t)message[-3] << 16 | (size_t)message[-2] << 8 | message[-1];
+        if (b->have - b->at - PREFIX < size)
+            return ENDED;
+        if (message[-4] || size < REQUEST_END || size > LONGEST)
+            return OTHER;
+        int why = answer_one(b, message, size);
+        if (why >= 0)
+            return why;
+        b->at += PREFIX + size;
+        b->frames++;
+        if (b->took > (b->writing ? b->slow_write : b->slow_read))
+            return WAITED;
+        if (b->ended > b->over || b->at + b->made > b->most)
+            return FULL;
+    }
+    return ENDED;
+}
+
+/* Whether another burst has come meanwhile, and was received.  One frame alone has no company. */
+static int receive_more(struct burst *b) {
+    if (b->at != b->have || b->have == b->size || b->sent != b->made || b->frames < 2
+        || b->ended > b->again)
+        return 0;
+    ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
+    if (count <= 0)
+        return 0;
+    b->most -= b->at + b->made;
+    b->at = b->made = b->sent = b->frames = 0;
+    b->have = (uint64_t)count;
+    return 1;
+}
+
+/* Answers what has come; once more behind ASK, when it is known what `which` may be used for. */
+int burst_answer(struct burst *b) {
+    struct fast_open *asked = &b->opens[b->which];
+    asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
+    asked->ready = b->ready;
+    for (;;) {
+        int why = answer(b);
+        if (b->sock < 0 || why == OTHER || why == ASK)
+            return why;  /* Python sends these replies together with its own */
+        if (b->made) {
+            ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
+            b->sent = sent < 0 ? 0 : (uint64_t)sent;
+        }
+        if (why != ENDED || !receive_more(b))
+            return why;
+    }
+}
+
+/* Begins a call: with `sock`, it receives.  What was ready for the call before is so no more. */
+int burst_begin(struct burst *b) {
+    for (uint32_t i = 0; i < b->count; i++)
+        b->opens[i].ready = 0;
+    b->made = b->sent = b->frames = 0;
+    if (b->sock >= 0) {
+        ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
+        if (count <= 0)
+            return NOTHING;
+        b->have = (uint64_t)count;
+    }
+    return burst_answer(b);
+}

@@ -1,0 +1,288 @@
+"""Which frames of one connection C may answer, and what they change.
+
+An open is known once a command has answered a plain READ or WRITE of it.  Before each burst
+`_look` asks whether all still holds that the command would ask.  So nothing has to tell C of a
+lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
+"""
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, NamedTuple, cast
+
+from aio.probe import PLAIN_READS, PLAIN_WRITES, Probe
+from smbd.connection import Connection
+from smbd.native import MOST_OPENS, Core
+from smbd.request import Request
+from smbd.rows import ROWS
+from smbd.state import WRITTEN, Open
+from smbd.vfs import File
+from smbd.wire.access import Access
+from smbd.wire.create import CreateOptions
+from smbd.wire.header import Flags
+
+_OTHER, _ASK, _FULL, _WAITED, _NOTHING = range(1, 6)  # burst.c
+_MAY_READ, _MAY_WRITE = 1, 2
+_CALL = Struct(
+    "<"
+    "QQ"    # in, size
+    "QQ"    # room, most
+    "Q"     # maximum
+    "dd"    # over, again
+    "iI"    # sock, ready
+    "QQQQ"  # at, have, low, high
+    "II"    # which, multi_credit
+)  # fmt: skip
+_STATE = Struct(
+    "<"
+    "QQQQ"  # at, have, low, high
+    "I4x"   # which
+    "QQ"    # made, sent
+    "dd"    # took, ended
+    "II"    # length, writing
+)  # fmt: skip
+_STATE_AT = 64
+_DONE = Struct("<QQQQQ")  # position, reads, bytes_read, writes, bytes_written
+
+_LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
+_COMMAND_AT = 4 + 12
+_PLAIN = bytes(number for number, row in ROWS.items() if row.plain)
+_READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+
+
+class Answered(NamedTuple):
+    """What C has done with a burst."""
+
+    at: int  # bytes answered ...
+    have: int  # ... of those that came; 0: nothing came, or the connection has ended
+    replies: memoryview  # those that have not left; their memory is used again
+    goes_on: bool  # the next frame is for the commands: theirs leave with these
+    full: bool  # the turn is over
+
+
+@dataclass(slots=True)
+class _Known:
+    """An open by the numbers that a request has for it: a reference would keep it."""
+
+    session_id: int
+    tree_id: int
+    volatile_id: int
+    persistent_id: int
+    sequence: int = 0
+    fd: int = -1
+    writes: bool = False  # a WRITE came: until then nobody looks whether one may be made
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What it is found by."""
+        return self.session_id, self.tree_id, self.volatile_id
+
+
+def is_plain(request: Request) -> bool:
+    """Whether C could have answered a READ or WRITE that a command has answered at once."""
+    open_ = request.open
+    return (
+        open_ is not None
+        and not request.sealed
+        and not request.flags & ~Flags.PRIORITY_MASK
+        and type(open_.file) is File  # the descriptor of a stream may become another one
+        and isinstance(open_.share.engine, Probe)
+    )
+
+
+class Plain:
+    """The plain frames of one connection that has logged in."""
+
+    def __init__(self, core: Core, connection: Connection) -> None:
+        self._connection = connection
+        self._channels = connection.channels
+        self._window = connection.window
+        self._multi_credit = connection.negotiated.multi_credit
+        self._known: list[_Known] = []
+        self._numbers: dict[tuple[int, int, int], int] = {}
+        self._next = 0  # which one goes for the next that comes
+        self._last = 0  # which one was used last
+        self._looked: list[tuple[int, Open, Probe]] = []  # those that C may use in this call
+        self._replies, self._room = core.replies, core.room
+        self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
+        self._burst: Any = core.new(Probe.SLOW_READ, Probe.SLOW_WRITE)
+        self._memory: Any = core.ffi.buffer(self._burst)
+        self._done_at = [core.offset_of(number) for number in range(MOST_OPENS)]
+
+    # --- what is known ---
+
+    def learn(self, request: Request) -> None:
+        """A command has answered this plain READ or WRITE: the next of its open may be plain."""
+        open_ = request.open
+        assert open_ is not None, "is_plain"
+        key = request.session_id, request.tree_id, open_.volatile_id
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._enter(_Known(*key, open_.persistent_id))
+        known, fast = self._known[number], self._burst.opens[number]
+        fast.sequence = known.sequence = open_.channel_sequence
+        fast.fd = known.fd = open_.file.fd
+        if request.row.changes:
+            known.writes = True
+            engine = cast("Probe", open_.share.engine)
+            fast.working = self._ffi.cast("int32_t *", engine.plain_waits(known.fd))
+        self._last = number
+
+    def _enter(self, known: _Known) -> int:
+        number = len(self._known)
+        if number < MOST_OPENS:
+            self._known.append(known)
+            self._burst.count = number + 1
+        else:
+            number = self._next
+            self._next = (number + 1) % MOST_OPENS
+            del self._numbers[self._known[number].key]
+            self._known[number] = known
+        self._numbers[known.key] = number
+        fast = self._burst.opens[number]
+        fast.session_id, fast.tree_id, fast.volatile_id = known.key
+        fast.persistent_id = known.persistent_id
+        return number
+
+    def _look(self, number: int) -> int:
+        """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE."""
+        known = self._known[number]
+        channel = self._channels.get(known.session_id)
+        if channel is None:
+            return 0
+        session = channel.session
+        tree = session.trees.get(known.tree_id)
+        open_ = session.opens.get(known.volatile_id)
+        if (
+            tree is None
+            or open_ is None
+            or open_.holder is not tree
+            or open_.persistent_id != known.persistent_id
+            or open_.channel_sequence != known.sequence
+            or open_.file.fd != known.fd
+            or open_.locks.held
+            # checking.check_session and check_tree, protection.check_signature
+            or session.suspended
+            or session.signing_required
+            or session.encrypt
+            or session.identity is None
+            or tree.encrypt
+        ):
+            return 0
+        engine = cast("Probe", open_.share.engine)
+        ways = engine.plain_ways(known.fd, _LONGEST)
+        ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
+        if known.writes and ways & PLAIN_WRITES and _may_write(open_):
+            self._burst.opens[number].writes_until = engine.plain_until(known.fd)
+            ready |= _MAY_WRITE
+        if ready:
+            self._looked.append((number, open_, engine))
+        return ready
+
+    # --- a burst ---
+
+    def takes(self, view: memoryview, at: int) -> bool:
+        """Whether the frame at `at` may be plain."""
+        return (
+            len(view) > at + _COMMAND_AT
+            and view[at + _COMMAND_AT] in _PLAIN
+            and self._window.is_in_order
+        )
+
+    def serve(
+        self,
+        sock: int,
+        memory: tuple[int, int],
+        now: float,
+        until: tuple[float, float],
+        room: int,
+        most: int,
+    ) -> Answered:
+        """Receive what has come into `memory` (address and size), and send the replies.
+
+        `until` are the ends of the turn, and of the time in which more is received; `room` are
+        bytes of replies, `most` those of the turn.
+        """
+        if not self._window.is_in_order:
+            return _NO_ANSWER
+        return self._call(
+            (*memory, self._room_for(room), most, self._window.maximum, *until, sock), (0, 0), now
+        )
+
+    def answer(
+        self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
+    ) -> Answered:
+        """Answer what was received to the address `memory`, from one offset to another."""
+        call = (memory, 0, self._room_for(room), max(most, 0), self._window.maximum, over, 0.0, -1)
+        return self._call(call, part, now)
+
+    def _room_for(self, room: int) -> int:
+        return max(min(room, self._room), 0)
+
+    def _call(self, call: tuple[float, ...], part: tuple[int, int], now: float) -> Answered:
+        window, burst, last = self._window, self._burst, self._last
+        before = window.low
+        _CALL.pack_into(
+            self._memory,
+            0,
+            *call,
+            self._look(last),
+            *part,
+            before,
+            window.high,
+            last,
+            self._multi_credit,
+        )
+        why = self._begin(burst)
+        while why == _ASK:
+            ready = self._look(burst.which)
+            if not ready:
+                break
+            burst.ready = ready
+            self._last = burst.which
+            why = self._answer(burst)
+        state = _STATE.unpack_from(self._memory, _STATE_AT)
+        at, have, low, high, which, made, sent, took, ended, length, writing = state
+        if low != before:
+            window.low, window.high = low, high
+            self._connection.now = now
+            for number, open_, engine in self._looked:
+                self._settle(number, open_, engine, ended)
+            if why == _WAITED:
+                self._tell_waited(which, length if writing else 0, took, ended)
+        self._looked.clear()
+        if why == _NOTHING:
+            return _NO_ANSWER
+        return Answered(at, have, self._replies[sent:made], why in _GOES_ON, why == _FULL)
+
+    def _settle(self, number: int, open_: Open, engine: Probe, ended: float) -> None:
+        """What C has done for an open, where Python has it."""
+        done = _DONE.unpack_from(self._memory, self._done_at[number])
+        position, reads, bytes_read, writes, bytes_written = done
+        if reads:
+            open_.position = position
+            engine.plain_read(reads, bytes_read)
+        if writes:
+            open_.position = position
+            open_.unreported |= WRITTEN
+            engine.plain_written(self._known[number].fd, writes, bytes_written, ended)
+
+    def _tell_waited(self, which: int, written: int, took: float, ended: float) -> None:
+        """The last READ, or WRITE of so many bytes, took so long that the engine must know."""
+        engine = next(engine for number, _, engine in self._looked if number == which)
+        if written:
+            engine.plain_write_waited(self._known[which].fd, written, took, ended)
+        else:
+            engine.plain_read_waited(took, ended)
+
+
+def _may_write(open_: Open) -> bool:
+    """Whether a WRITE asks nobody, and needs not be on the disk."""
+    return bool(
+        open_.granted_access & Access.FILE_WRITE_DATA
+        and not open_.cachings.keepers
+        and not open_.create_options & CreateOptions.WRITE_THROUGH
+    )
+
+
+_GOES_ON = (_OTHER, _ASK)
+_NO_ANSWER = Answered(0, 0, memoryview(b""), goes_on=False, full=False)

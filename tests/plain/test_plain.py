@@ -1,0 +1,273 @@
+"""What C answers, and what it leaves to the commands."""
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from smbd import plain
+from smbd.connection import Connection
+from smbd.native import BURST, MOST_OPENS, Native
+from tests.aio.page_cache import takes_nowait
+from tests.core import messages
+from tests.core.messages import ECHO, LOCK, READ, WRITE, answers
+from tests.scripted.framing import framed
+
+from .rig import a_rig, begin, settle_time, the_core
+
+DISK = Path("/var/tmp")
+KIB = 1024
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    settle_time(monkeypatch)
+    if not takes_nowait(DISK):
+        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        Path(folder, "a").write_bytes(bytes(range(256)) * 4096)
+        yield Path(folder)
+
+
+@pytest.fixture
+async def rig(disk):
+    async with a_rig(disk, native=True) as found:
+        yield found
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The frames that came to the commands."""
+    found, receive = [], Connection.receive
+
+    def listening(connection, frame, now):
+        found.append(bytes(frame))
+        return receive(connection, frame, now)
+
+    monkeypatch.setattr(Connection, "receive", listening)
+    return found
+
+
+def reading(rig, file_id, offset=0, length=4096, **fields):
+    return rig.stage.peer.request(READ, messages.read(file_id, offset, length), **fields)
+
+
+def writing(rig, file_id, data, offset=0):
+    return rig.stage.peer.request(WRITE, messages.write(file_id, data, offset))
+
+
+async def learnt(rig, name="a"):
+    """An open of which a READ and a WRITE were answered."""
+    file_id = await rig.stage.open(name)
+    await begin(rig)
+    await rig.ask(reading(rig, file_id), writing(rig, file_id, bytes(range(256)) * 16))
+    return file_id
+
+
+async def test_all_but_the_first_of_an_open_are_answered_without_the_commands(rig, asked):
+    file_id = await rig.stage.open("a")
+    await begin(rig)
+    asked.clear()
+    replies = await rig.ask(*(reading(rig, file_id, place * 4096) for place in range(16)))
+    assert len(asked) == 1
+    assert [one.data for (one,) in map(answers, replies)] == [bytes(range(256)) * 16] * 16
+    assert (await rig.ask(writing(rig, file_id, b"x" * 4096, 8192))) != []
+    assert len(asked) == 2
+    (reply,) = await rig.ask(writing(rig, file_id, b"y" * 4096, 4096))
+    assert answers(reply)[0].status == 0
+    (reply,) = await rig.ask(reading(rig, file_id, 4096, 8192))
+    assert answers(reply)[0].data == b"y" * 4096 + b"x" * 4096
+    assert len(asked) == 2
+
+
+async def test_credits_are_spent_and_granted_as_ever(rig):
+    file_id = await learnt(rig)
+    before = rig.window.available
+    await rig.ask(*(reading(rig, file_id, asked=3) for _ in range(4)))
+    assert rig.window.available == before + 8
+
+
+async def test_bytes_and_hits_are_counted(rig):
+    file_id = await learnt(rig)
+    before = rig.stage.engine.statistics()
+    await rig.ask(
+        *(reading(rig, file_id) for _ in range(5)), writing(rig, file_id, bytes(8192), 4096)
+    )
+    told = rig.stage.engine.statistics().since(before)
+    assert (told["hits"], told["reads"], told["bytes_read"]) == (5, 5, 5 * 4096)
+    assert (told["writes"], told["writes_inline"], told["bytes_written"]) == (1, 1, 8192)
+    (one,) = rig.stage.service.tables.opens
+    assert one.position == 4096 + 8192
+    assert one.unreported
+
+
+async def test_a_frame_of_another_kind_is_in_its_place_among_them(rig, asked):
+    file_id = await learnt(rig)
+    asked.clear()
+    frames = [reading(rig, file_id), reading(rig, file_id), rig.stage.peer.request(ECHO)]
+    frames += [reading(rig, file_id, 4096), reading(rig, file_id)]
+    replies = await rig.exchange(framed(*frames))
+    assert [answers(one)[0].command for one in replies] == [READ, READ, ECHO, READ, READ]
+    assert asked == [frames[2]]
+
+
+@pytest.mark.parametrize("piece", [1, 3, 50, 116, 117, 200, 1000])
+async def test_bytes_may_come_in_any_pieces(rig, piece):
+    file_id = await learnt(rig)
+    data = framed(*(reading(rig, file_id, place * 4096) for place in range(6)))
+    replies = await rig.exchange(*(data[at : at + piece] for at in range(0, len(data), piece)))
+    assert [answers(one)[0].data for one in replies] == [bytes(range(256)) * 16] * 6
+
+
+async def test_more_opens_than_c_knows_are_answered_too(rig, disk):
+    names = [f"file{number}" for number in range(MOST_OPENS + 4)]
+    for name in names:
+        (disk / name).write_bytes(name.encode() * 100)
+    opens = {name: await rig.stage.open(name) for name in names}
+    await begin(rig)
+    for _ in range(3):
+        replies = await rig.ask(*(reading(rig, one, length=100) for one in opens.values()))
+        found = [answers(one)[0].data for one in replies]
+        assert found == [(name.encode() * 100)[:100] for name in names]
+    assert rig.answers_plainly == MOST_OPENS
+
+
+async def test_a_lock_that_comes_in_the_same_burst_counts(rig):
+    file_id = await learnt(rig)
+    other = await _open_again(rig)
+    lock = messages.lock(other, (0, 4096, messages.EXCLUSIVE | messages.FAIL_IMMEDIATELY))
+    replies = await rig.ask(
+        reading(rig, file_id), rig.stage.peer.request(LOCK, lock), reading(rig, file_id)
+    )
+    assert [answers(one)[0].status for one in replies] == [0, 0, 0xC0000054]
+
+
+async def _open_again(rig):
+    create = messages.create("a")
+    (reply,) = await rig.ask(rig.stage.peer.request(messages.CREATE, create))
+    return answers(reply)[0].file_id
+
+
+async def test_replies_that_the_socket_does_not_take_leave_later(rig):
+    file_id = await learnt(rig)
+    frames = [reading(rig, file_id, length=64 * KIB) for _ in range(250)]
+    for frame in frames:
+        rig.client.sendall(framed(frame))
+        await wait_all_tasks_blocked()
+    assert rig.transport._unsent
+    found = []
+    while len(found) < len(frames):
+        found += await rig.exchange()
+    assert [answers(one)[0].data for one in found] == [bytes(range(256)) * 256] * len(frames)
+    assert not rig.transport._unsent
+
+
+async def test_replies_beyond_the_connections_memory_wait_for_their_room(rig):
+    file_id = await learnt(rig)
+    rig.stage.connection.memory.open(6 << 20)
+    for _ in range(250):
+        rig.client.sendall(framed(reading(rig, file_id, length=64 * KIB)))
+        await wait_all_tasks_blocked()
+    assert rig.transport.in_flight < 8 << 20
+    found = []
+    while len(found) < 250:
+        found += await rig.exchange()
+
+
+async def test_the_end_of_the_peer_ends_it(rig):
+    file_id = await learnt(rig)
+    await rig.exchange(framed(reading(rig, file_id)))
+    rig.client.close()
+    await wait_all_tasks_blocked()
+    assert rig.ended
+
+
+async def test_nothing_is_known_of_a_signed_connection(rig):
+    """Its requests could not be answered; so it takes no memory."""
+    rig.stage.session.signing_required = False
+    file_id = await rig.stage.open("a")
+    await begin(rig)
+    await rig.ask(reading(rig, file_id, flags=messages.SIGNED))
+    assert rig.quick is None
+
+
+async def test_an_engine_that_does_not_probe_answers_by_itself(disk):
+    async with a_rig(disk, native=True, engine="sync") as rig:
+        file_id = await rig.stage.open("a")
+        await begin(rig)
+        await rig.ask(reading(rig, file_id), reading(rig, file_id))
+        assert rig.quick is None
+
+
+async def test_after_a_miss_the_command_reads(rig, asked):
+    file_id = await learnt(rig)
+    fd = os.open(rig.stage.root.absolute_path + "/a", os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+    asked.clear()
+    (reply,) = await rig.ask(reading(rig, file_id, 512 * KIB))
+    assert answers(reply)[0].data == bytes(range(256)) * 16
+    assert len(asked) == 1
+
+
+async def test_a_call_that_waited_is_told_to_the_engine(rig, monkeypatch):
+    file_id = await learnt(rig)
+    rig.quick._burst.slow_read = rig.quick._burst.slow_write = 0.0
+    told = []
+    monkeypatch.setattr(
+        "aio.probe.Probe.plain_read_waited", lambda _, took, ended: told.append(took < ended)
+    )
+    monkeypatch.setattr(
+        "aio.probe.Probe.plain_write_waited",
+        lambda _, _fd, length, took, ended: told.append((length, took < ended)),
+    )
+    await rig.ask(reading(rig, file_id), reading(rig, file_id))
+    await rig.ask(writing(rig, file_id, bytes(8192)))
+    assert told[0] is True
+    assert told[-1] == (8192, True)
+
+
+async def test_a_call_at_work_on_the_file_keeps_writes_out_of_the_loop(rig, asked):
+    file_id = await learnt(rig)
+    (one,) = rig.stage.service.tables.opens
+    inode = rig.stage.engine._files[one.file.fd].inode
+    asked.clear()
+    with inode.at_work(exclusive=True):
+        await rig.ask(writing(rig, file_id, bytes(4096)))
+        assert len(asked) == 1
+    await rig.ask(writing(rig, file_id, bytes(4096)))
+    assert len(asked) == 1
+
+
+def test_both_languages_lay_the_state_out_alike():
+    core = the_core()
+    at = core.ffi.offsetof
+    assert at("struct burst", "at") == plain._STATE_AT
+    assert at("struct burst", "made") == plain._CALL.size
+    assert at("struct burst", "out") == plain._STATE_AT + plain._STATE.size
+    assert at("struct fast_open", "session_id") == plain._DONE.size
+
+
+def test_without_c_the_log_says_why(monkeypatch, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    BURST.forget()
+    native = Native()
+    native.load()
+    BURST.forget()
+    assert native.core is None
+    assert caplog.messages == [
+        "READ and WRITE without C: no C compiler (cc, gcc or clang) to build it with"
+    ]
+
+
+def test_the_environment_keeps_c_away(monkeypatch):
+    monkeypatch.setenv("SMBD_PURE", "1")
+    monkeypatch.setattr(Native, "load", lambda _: pytest.fail("it was loaded"))
+    Native().start()
