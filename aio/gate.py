@@ -128,7 +128,7 @@ _gates: WeakValueDictionary[int, Gate] = WeakValueDictionary()
 
 
 def gate_of(device: int) -> Gate:
-    """The same for as long as anybody holds it: of a st_dev."""
+    """The Gate of a st_dev, one and the same for as long as anybody holds it."""
     gate = _gates.get(device)
     if gate is None:
         gate = _gates[device] = Gate()

@@ -80,7 +80,7 @@ def is_strained(device: int) -> bool:
 
 
 def inode_of(device: int, number: int) -> Inode:
-    """The same for as long as anybody holds it: of st_dev and st_ino."""
+    """The Inode of st_dev and st_ino, one and the same for as long as anybody holds it."""
     with _lock:
         inode = _inodes.get((device, number))
         if inode is None:

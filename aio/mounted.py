@@ -33,7 +33,7 @@ class Look(NamedTuple):
 
 
 def look_of(status: Statx) -> Look:
-    """The same of a statx that has asked for SEEN, and more maybe."""
+    """The Look of a statx that has asked for SEEN, and more maybe."""
     unique = bool(status.mask & STATX_MNT_ID_UNIQUE)
     return Look(status.mode, status.dev, status.ino, status.mnt_id, unique)
 

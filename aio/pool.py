@@ -186,7 +186,7 @@ class WorkerPool:
         return await self._whole(self._lanes.quick, flow, function, args)
 
     async def run_long(self, flow: object, function: Callable[[*Args], R], /, *args: *Args) -> R:
-        """The same for a call that takes long by its nature: such calls get half of the threads."""
+        """`run_for` what takes long by its nature: such calls get half of the threads."""
         return await self._whole(self._lanes.long, flow, function, args)
 
     async def ask(self, patience: float, function: Callable[[*Args], R], /, *args: *Args) -> R:

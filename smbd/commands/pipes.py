@@ -138,7 +138,7 @@ def control(request: Request) -> Reply | None:
 
 
 def query_info(request: Request) -> Reply:
-    """What little there is to know of a pipe."""
+    """Answer with what little there is to know of a pipe."""
     message = parse_query_info_request(request.frame)
     found = _find(request, message.volatile_id)
     query = fscc.FILE_QUERIES.get(message.info_class)
@@ -151,7 +151,7 @@ def query_info(request: Request) -> Reply:
 
 
 def refuse(_: Request) -> Reply:
-    """What no pipe can do."""
+    """Refuse what no pipe can do."""
     raise NtError(NtStatus.INVALID_DEVICE_REQUEST)
 
 

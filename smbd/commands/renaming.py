@@ -1,5 +1,6 @@
 """Rename and hard link ([MS-FSA] 2.1.5.15.11 and 2.1.5.15.6): new names for an open file."""
 
+from smbd.commands.caching import ask_for_handles
 from smbd.commands.stream_renaming import rename_stream
 from smbd.fsa import naming, security
 from smbd.fsa.naming import Destination, NewName
@@ -90,7 +91,7 @@ def _handles_kept(
     files, file, now = request.tables.files, open_.file, request.service.clock()
     wait = None
     if name.moves:
-        wait = open_.cachings.contend(Operation.REMOVE, open_.caching, now)
+        wait = ask_for_handles(request, open_)
     if wait is None and destination.there is not None and name.replace:
         there = files.of(destination.there)
         if there is not None and destination.there.identity != file.identity:

@@ -89,7 +89,7 @@ async def _basic(request: Request, open_: Open, value: BasicInformation) -> None
 
 
 def _basic_now(request: Request, open_: Open, value: BasicInformation) -> bool:
-    """The same in the loop; False if it may wait."""
+    """`_basic` in the loop; False if it may wait."""
     files, file = request.tables.files, open_.file
     at_once, began = file.at_once, perf_counter()
     if at_once is None or file.identity in files.queues or not at_once.admits(file.fd, began):
@@ -132,7 +132,7 @@ async def _disposition(request: Request, open_: Open, value: bool) -> None:
 
 
 def _disposition_now(request: Request, open_: Open, value: bool) -> bool:
-    """The same for a file, if nothing is in the way: to look at it waits for no disk."""
+    """`_disposition` of a file in the loop; False if anything is in the way, or may wait."""
     files, file = request.tables.files, open_.file
     if file.asks_others or file.is_directory or file.identity in files.queues:
         return False

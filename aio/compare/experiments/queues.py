@@ -57,7 +57,7 @@ def full_queue(ground: Ground) -> Found:
 
 
 def slow_full_queue(ground: Ground) -> Found:
-    """The same on a slow device of our own with a queue of 4, each time when it is full.
+    """`full_queue` on a slow device of our own with a queue of 4, each time when it is full.
 
     A call that waits then does so for one slice of the throttle or several: 100 ms each.
     """
