@@ -168,8 +168,8 @@ class FileState:
 def _follow(file: File, moved: File) -> None:
     """Keep a file's path with its name, which another open has moved, maybe in another share."""
     if file.root is moved.root:
-        file.path = moved.path
+        file.path, file.crossed = moved.path, moved.crossed
         return
     path, prefix = moved.absolute_path, file.root.absolute_path + "/"
     if path.startswith(prefix):
-        file.path = path.removeprefix(prefix)
+        file.path, file.crossed = path.removeprefix(prefix), file.is_symlink

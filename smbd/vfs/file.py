@@ -140,7 +140,7 @@ class File:
     def absolute_path_below(self, root: str) -> str:
         """The same below the absolute path `root` of the share: most need no system call."""
         if self.crossed and not self.is_symlink:
-            return absolute_path_of(self.fd)
+            return absolute_path_of(self.described.fd)
         return f"{root}/{self.path}" if self.path else root
 
     @property

@@ -164,11 +164,11 @@ class Lookup:
         return found
 
     @contextlib.contextmanager
-    def directory(self, path: str) -> Iterator[tuple[int, str]]:
-        """The same for the length of a block."""
+    def directory(self, path: str) -> Iterator[Found]:
+        """`find_directory` for the length of a block."""
         found = self.find_directory(path)
         with closed_after(found.fd):
-            yield found.fd, found.path
+            yield found
 
     def _found(self, path: str) -> Found:
         fd, crossed = self._exact(path)

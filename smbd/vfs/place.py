@@ -117,6 +117,7 @@ class Place:
         file = File(root, path, fd, look, read=True, write=not directory)
         file.seen = seen
         file.created_in = self.directory.identity
+        file.crossed = self.directory.crossed
         return file
 
 

@@ -263,7 +263,7 @@ class Root:
         """
         parent, _, name = path.rpartition("/")
         with (
-            self.lookup.directory(parent) as (parent_fd, _),
+            self.lookup.directory(parent) as (parent_fd, *_),
             self.lookup.index.of(parent_fd) as names,
         ):
             there = names.find(name)
@@ -288,7 +288,7 @@ class Root:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with (
             self._entry(file) as old,
-            self.lookup.directory(parent) as (parent_fd, parent),
+            self.lookup.directory(parent) as (parent_fd, parent, crossed),
             self.lookup.index.of_both(old.parent, parent_fd) as (old_names, new_names),
         ):
             new = Entry(parent_fd, name)
@@ -307,6 +307,7 @@ class Root:
             old_names.removed(old.name)
             new_names.added(name)
             file.path = join(parent, name)
+            file.crossed = crossed or file.is_symlink
 
     def link(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:
         """Give a file one more path: a hard link.
@@ -321,7 +322,7 @@ class Root:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with (
             self._entry(file) as old,
-            self.lookup.directory(parent) as (parent_fd, _),
+            self.lookup.directory(parent) as (parent_fd, *_),
             self.lookup.index.of(parent_fd) as names,
         ):
             new = Entry(parent_fd, name)

@@ -557,6 +557,26 @@ async def test_a_lease_goes_with_a_directory_that_moves(listing):
     await told_of_the_folder(ann)
 
 
+@pytest.mark.parametrize("how", ["made", "moved"])
+async def test_a_directory_stays_where_a_file_in_it_was_opened_by_way_of_a_symbolic_link(
+    pair, tmp_path, how
+):
+    """[MS-FSA] 2.1.5.15.11: something in it is open."""
+    ann, bob = pair
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "way").symlink_to("folder")
+    kept = await ann.open("way\\file" if how == "made" else "file")
+    if how == "moved":
+        renames = frames.rename("way\\file")
+        assert (await ann.set_info(kept, frames.RENAME, renames)).status == 0
+    folder = await bob.open("folder", options=1)
+    answer = await bob.set_info(folder, frames.RENAME, frames.rename("elsewhere"))
+    assert answer.status == NtStatus.ACCESS_DENIED
+    await ann.close(kept)
+    answer = await bob.set_info(folder, frames.RENAME, frames.rename("elsewhere"))
+    assert answer.status == 0
+
+
 async def test_a_listing_that_was_closed_is_told_nothing(tmp_path):
     async with serve(tmp_path) as server, clients(server) as new_client:
         ann, bob = await new_client().connect(), await new_client().connect()

@@ -37,6 +37,20 @@ def test_a_new_folder_can_be_filled_and_listed(root: vfs.Root) -> None:
         assert not vfs.is_empty(folder)
 
 
+def test_what_is_made_or_moved_by_way_of_a_symbolic_link_says_where_it_is(
+    root: vfs.Root, share: Path
+) -> None:
+    real = share.resolve()
+    (share / "dir").mkdir()
+    (share / "way").symlink_to("dir")
+    with root.create("way/new", directory=False) as made:
+        assert made.absolute_path == f"{real}/dir/new"
+        root.rename(made, "plain", replace=False)
+        assert made.absolute_path == f"{real}/plain"
+        root.rename(made, "way/again", replace=False)
+        assert made.absolute_path == f"{real}/dir/again"
+
+
 def test_rename_moves_and_the_file_follows(root: vfs.Root, share: Path) -> None:
     (share / "dir").mkdir()
     (share / "file").write_text("data")
