@@ -1,6 +1,7 @@
 """QUERY_INFO ([MS-SMB2] 3.3.5.20): information on a file, or on the file system under it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from smbd import vfs
 from smbd.commands.write_time import restore
@@ -88,8 +89,11 @@ def _view(request: Request, open_: Open, *, named: bool) -> FileView:
     if of_file is not None and of_file.state.pending_deletions:
         # [MS-FSA] 2.1.5.12.27: the mark is the link's; those that go are not counted.
         links_left = information.number_of_links - of_file.state.links_that_go()
-        information.number_of_links = max(0, links_left)
-        information.delete_pending |= of_file.delete_pending
+        information = replace(  # the next request may have the same, `request.known`, to tell
+            information,
+            number_of_links=max(0, links_left),
+            delete_pending=information.delete_pending or of_file.delete_pending,
+        )
     return FileView(
         information,
         name,

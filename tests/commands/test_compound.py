@@ -20,6 +20,7 @@ from tests.core.messages import (
     QUERY_INFO,
     READ,
     RELATED,
+    SET_INFO,
     WRITE,
 )
 
@@ -243,3 +244,17 @@ async def test_a_compound_of_long_answers_is_one_frame_as_well(tmp_path, mock_cl
         answers = await stage.answers()
         assert statuses(answers) == [0] * 102
         assert len({one.output for one in answers[1:-1]}) == 1
+
+
+async def test_a_link_that_goes_is_counted_out_once_by_each_of_the_followers(tmp_path, mock_clock):
+    (tmp_path / "a").touch()
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("a")
+        stage.ask(SET_INFO, messages.set_info(file_id, 13, b"\1"))
+        assert (await stage.answer()).status == 0
+        (tmp_path / "b").stat()
+        stage.burst(stage.peer.related(create("b"), STAT_IT, STAT_IT, CLOSE_IT))
+        created, *told, closed = await stage.answers()
+        assert created.status == closed.status == 0
+        assert [unpack_from("<I", one.output, 16)[0] for one in told] == [1, 1]
