@@ -3,7 +3,8 @@
   python -m tests.bench                                    everything; about ten minutes (root)
   python -m tests.bench --only 'READ*' --rounds 5          some rows
   python -m tests.bench --list                             their names
-  python -m tests.bench --servers smbd smbd@../before      a change before and after
+  python -m tests.bench --servers smbd smbd@../before --against smbd@../before
+                                                           a change, by the tree before it
   python -m tests.bench growth --help                      how cost grows
   python -m tests.bench --json now.json --check before.json
 
@@ -50,6 +51,8 @@ def _arguments() -> argparse.Namespace:
     add("--list", action="store_true", help="print the rows' names")
     add("--servers", nargs="+", type=server_of, default=["smbd", SAMBA, FLOOR], metavar="SERVER",
         help=f"of {NAMES}, smbd@CHECKOUT (default: smbd samba floor)")  # fmt: skip
+    add("--against", default=SAMBA, metavar="SERVER", help="the ratios are to this one of the "
+        "servers (default: samba)")  # fmt: skip
     add("--rounds", type=int, default=3, help="(default: 3)")
     add("--seconds", type=float, default=1, help="of one run (default: 1)")
     add("--tiny", action="store_true", help="little to do, for a test: the figures say nothing")
@@ -74,9 +77,9 @@ def _machine() -> dict[str, str]:
     return {name: facts[name] for name in wanted} | {"load": load, "commit": done.stdout.strip()}
 
 
-def _report(rows: Sequence[Row], results: Results, subject: str) -> str:
+def _report(rows: Sequence[Row], results: Results, subject: str, other: str = SAMBA) -> str:
     about = ", ".join(f"{name} {value}" for name, value in results.machine.items())
-    return f"{table(rows, results, subject)}\n\n{about}"
+    return f"{table(rows, results, subject, other)}\n\n{about}"
 
 
 def _write_page(rows: Sequence[Row], results: Results, subject: str) -> None:
@@ -120,12 +123,14 @@ def main() -> int:
         run(wanted, arguments.servers, arguments.rounds, arguments.seconds, results)
     if arguments.json:
         results.write(arguments.json)
-    subjects = [name for name in arguments.servers if name not in {SAMBA, FLOOR}]
+    other = arguments.against
+    subjects = [name for name in arguments.servers if name not in {SAMBA, FLOOR, other}]
+    shown = [row.against(other) for row in wanted]
     for subject in subjects:
-        print(_report(wanted, results, subject), end="\n\n")
+        print(_report(shown, results, subject, other), end="\n\n")
     if arguments.page:
         _write_page(wanted, results, subjects[0])
-    return _checked(wanted, before, results, subjects) if before else 0
+    return _checked(shown, before, results, subjects) if before else 0
 
 
 if __name__ == "__main__":

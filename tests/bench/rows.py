@@ -1,11 +1,12 @@
 """The table of issue 12: what is measured, with the bar and the aim of each row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from smbd.load import Operation, Signing
 
 from . import kernel
-from .bars import Bar, cost, floor, rate
+from .bars import SAMBA, Bar, cost, floor, rate
 from .measures import (
     Measure,
     beside_misses,
@@ -51,6 +52,16 @@ class Row:
     unit: str = "operations"
     place: Place = "folder"
     once: bool = False  # whatever the number of rounds: it takes long, or says the same each time
+
+    def against(self, server: str) -> Self:
+        """The same by another server than Samba: then the bar is to be no worse than that one."""
+        if server == SAMBA:
+            return self
+        bars = [
+            replace(bar, against=server, bar=1, aim=1) if bar.against == SAMBA else bar
+            for bar in self.bars
+        ]
+        return replace(self, bars=tuple(bars))
 
     @property
     def has_floor(self) -> bool:

@@ -7,27 +7,35 @@ from .results import Results
 from .rows import Row
 
 _WORDS = {"aim": "aim", "bar": "bar", "short": "**short**"}
-_HEADS = ["row", "Samba: a second · CPU us", "{}: a second · CPU us", "what", "figure (spread)",
-          "bar · aim", "reaches", "client us"]  # fmt: skip
+_HEADS = [
+    "row", "{other}: a second · CPU us", "{subject}: a second · CPU us", "what",
+    "figure (spread)", "bar · aim", "reaches", "client us",
+]  # fmt: skip
 
 
-def table(rows: Iterable[Row], results: Results, subject: str) -> str:
-    """One line for each bar of each row that was measured; `subject` is the server judged."""
-    lines = [[head.format(subject) for head in _HEADS]]
+def table(rows: Iterable[Row], results: Results, subject: str, other: str = SAMBA) -> str:
+    """One line for each bar of each row that was measured; `subject` is the server judged.
+
+    `other` is the server whose figures stand beside, whichever the bars are about.
+    """
+    lines = [[head.format(subject=subject, other=other) for head in _HEADS]]
     for row in rows:
         found, problems = results.found.get(row.name, {}), results.problems.get(row.name, {})
         if found or problems:
-            lines += _lines(row, found, problems, subject)
+            lines += _lines(row, found, problems, (subject, other))
     return aligned(lines)
 
 
-def _lines(row: Row, found: Found, problems: Mapping[str, str], subject: str) -> list[list[str]]:
-    samba, mine = (_plain(found, problems, name) for name in (SAMBA, subject))
+def _lines(
+    row: Row, found: Found, problems: Mapping[str, str], both: tuple[str, str]
+) -> list[list[str]]:
+    subject = both[0]
+    mine, its = (_plain(found, problems, name) for name in both)
     client = spread(found, subject, "client_us_per_op")
     lines: list[list[str]] = []
     for bar in row.bars or (None,):
         first = not lines
-        head = [row.name, samba, mine] if first else ["", "", ""]
+        head = [row.name, its, mine] if first else ["", "", ""]
         last = [number(client.median) if client and first else ""]
         judgement = _judgement(bar, found, problems, subject) if bar else [""] * 4
         lines.append([*head, *judgement, *last])

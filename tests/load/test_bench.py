@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import __main__ as bench
 from tests.bench import growth, kernel, page, plots
 from tests.bench.bars import Bar, Spread, cost, floor, judged, rate
 from tests.bench.curves import CURVES, exponents, grows
@@ -92,6 +93,41 @@ def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
     before.cannot("WRITE", "floor", "no compiler")
     before.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == before
+
+
+def test_the_command_tells_what_got_slower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "READ 4 KiB x16"
+    for file, ratio in (("before", 2), ("now", 1)):
+        found = results(ratio, ratio)
+        found.found[name] = found.found.pop("READ")
+        found.write(tmp_path / file)
+
+    def said(now: str, before: str) -> tuple[int, str]:
+        words = ["bench", "--from", str(tmp_path / now), "--check", str(tmp_path / before)]
+        monkeypatch.setattr(sys, "argv", words)
+        return bench.main(), capsys.readouterr().out
+
+    status, text = said("now", "before")
+    assert status == 1
+    assert f"slower than before:\n{name}: rate 1.00 (" in text
+    assert said("now", "now")[0] == 0
+    assert said("nothing", "now")[0] == 2
+
+
+def test_another_server_can_stand_in_sambas_place() -> None:
+    found = results(1, 1)
+    for figures in found.found["READ"]["samba"]:
+        found.add("READ", "smbd@before", {name: 4 * value for name, value in figures.items()})
+    row = Row("READ", None, (rate(1, 2), floor(1, 2))).against("smbd@before")
+    line = table([row], found, "smbd", "smbd@before").splitlines()[2]
+    assert [cell.strip() for cell in line.split("|")[2:6]] == [
+        "400 · 40.0",
+        "100 · 10.0",
+        "rate",
+        "0.25",
+    ]
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
