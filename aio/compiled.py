@@ -14,6 +14,7 @@ import subprocess
 import sysconfig
 import tempfile
 import threading
+from collections.abc import Sequence
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -26,11 +27,17 @@ _PATIENCE = 60  # seconds; it takes 0.3 to 2
 
 
 class Extension:
-    """One C file, and the functions of it that Python calls."""
+    """One C file, or several that are compiled as one, and the functions that Python calls."""
 
-    def __init__(self, name: str, source: Path, declarations: str) -> None:
-        """`name` is its module's, dotted; `declarations` are cffi's, of all that is called."""
+    def __init__(
+        self, name: str, source: Path, declarations: str, before: Sequence[Path] = ()
+    ) -> None:
+        """`name` is its module's, dotted; `declarations` are cffi's, of all that is called.
+
+        What `source` needs of the files `before` comes before it.
+        """
         self.source = source
+        self._before = tuple(before)
         self.declarations = declarations
         self._name = name
         self._stem = name.rpartition(".")[2]
@@ -92,8 +99,11 @@ class Extension:
 
     def _fingerprint(self) -> str:
         """A hash of all that makes the extension another one, but for Python's own suffix."""
-        parts = (self.source.read_text(), self.declarations, cffi.__version__)
+        parts = (self._text(), self.declarations, cffi.__version__)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def _text(self) -> str:
+        return "\n".join(path.read_text() for path in (*self._before, self.source))
 
     def _build(self, path: Path) -> None:
         compiler = _compiler()
@@ -104,7 +114,7 @@ class Extension:
         ffi = cffi.FFI()
         ffi.cdef(self.declarations)
         # cffi would print each step; and sys.stdout is another thread's too.
-        ffi.set_source(self._name, self.source.read_text(), compiler_verbose=0)
+        ffi.set_source(self._name, self._text(), compiler_verbose=0)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             source, built = Path(folder) / f"{self._stem}.c", Path(folder) / f"{self._stem}.so"
             ffi.emit_c_code(str(source))

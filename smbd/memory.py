@@ -14,7 +14,7 @@ from smbd.ntstatus import NtError, NtStatus
 OPEN = 2816  # with its file's state
 PIPE = 4096 + (128 << 10)  # with the calls that may be written before answers are read
 SESSION = 2048  # with its first channel
-KEYS = 8192  # of a session: most of it is OpenSSL's, for signing and for sealing
+KEYS = 13312  # of a session: most of it is OpenSSL's, for signing and for sealing, and for C
 CHANNEL = 4096  # each further one, with its key: 3.1 KB under GMAC
 TREE = 320
 LOCK = 448

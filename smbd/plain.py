@@ -10,7 +10,9 @@ from struct import Struct
 from typing import Any, NamedTuple, cast
 
 from aio.probe import PLAIN_READS, PLAIN_WRITES, Probe
+from smbd import guarding
 from smbd.connection import Connection
+from smbd.guarding import Guard
 from smbd.native import MOST_OPENS, Core
 from smbd.request import Request
 from smbd.rows import ROWS
@@ -18,10 +20,10 @@ from smbd.state import WRITTEN, Open
 from smbd.vfs import File
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
-from smbd.wire.header import Flags
+from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
 
 _OTHER, _ASK, _FULL, _WAITED, _NOTHING = range(1, 6)  # burst.c
-_MAY_READ, _MAY_WRITE = 1, 2
+_MAY_READ, _MAY_WRITE = 1, 2  # others are guarding's
 _CALL = Struct(
     "<"
     "QQ"    # in, size
@@ -45,6 +47,7 @@ _DONE = Struct("<QQQQQ")  # position, reads, bytes_read, writes, bytes_written
 
 _LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
 _COMMAND_AT = 4 + 12
+_SEALED = TRANSFORM_PROTOCOL_ID[0]
 _PLAIN = bytes(number for number, row in ROWS.items() if row.plain)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
 
@@ -70,6 +73,7 @@ class _Known:
     sequence: int = 0
     fd: int = -1
     writes: bool = False  # a WRITE came: until then nobody looks whether one may be made
+    guard: Guard | None = None  # once a request came that was signed or sealed
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -82,10 +86,10 @@ def is_plain(request: Request) -> bool:
     open_ = request.open
     return (
         open_ is not None
-        and not request.sealed
-        and not request.flags & ~Flags.PRIORITY_MASK
+        and not request.flags & ~(Flags.PRIORITY_MASK | Flags.SIGNED)
         and type(open_.file) is File  # the descriptor of a stream may become another one
         and isinstance(open_.share.engine, Probe)
+        and guarding.is_known(request)
     )
 
 
@@ -94,6 +98,7 @@ class Plain:
 
     def __init__(self, core: Core, connection: Connection) -> None:
         self._connection = connection
+        self._core = core
         self._channels = connection.channels
         self._window = connection.window
         self._multi_credit = connection.negotiated.multi_credit
@@ -119,6 +124,10 @@ class Plain:
         if number is None:
             number = self._enter(_Known(*key, open_.persistent_id))
         known, fast = self._known[number], self._burst.opens[number]
+        if request.sealed or request.flags & Flags.SIGNED:
+            others = (other.guard for other in self._known)
+            guard = known.guard = guarding.guard_for(request, others, self._core)
+            fast.guard = self._ffi.NULL if guard is None else guard.keys
         fast.sequence = known.sequence = open_.channel_sequence
         fast.fd = known.fd = open_.file.fd
         if request.row.changes:
@@ -141,6 +150,7 @@ class Plain:
         fast = self._burst.opens[number]
         fast.session_id, fast.tree_id, fast.volatile_id = known.key
         fast.persistent_id = known.persistent_id
+        fast.guard = self._ffi.NULL
         return number
 
     def _look(self, number: int) -> int:
@@ -148,6 +158,7 @@ class Plain:
         known = self._known[number]
         channel = self._channels.get(known.session_id)
         if channel is None:
+            known.guard, self._burst.opens[number].guard = None, self._ffi.NULL
             return 0
         session = channel.session
         tree = session.trees.get(known.tree_id)
@@ -162,10 +173,7 @@ class Plain:
             or open_.locks.held
             # checking.check_session and check_tree, protection.check_signature
             or session.suspended
-            or session.signing_required
-            or session.encrypt
             or session.identity is None
-            or tree.encrypt
         ):
             return 0
         engine = cast("Probe", open_.share.engine)
@@ -176,6 +184,7 @@ class Plain:
             ready |= _MAY_WRITE
         if ready:
             self._looked.append((number, open_, engine))
+            ready |= guarding.ways(known.guard, channel, tree)
         return ready
 
     # --- a burst ---
@@ -184,7 +193,7 @@ class Plain:
         """Whether the frame at `at` may be plain."""
         return (
             len(view) > at + _COMMAND_AT
-            and view[at + _COMMAND_AT] in _PLAIN
+            and (view[at + _COMMAND_AT] in _PLAIN or view[at + 4] == _SEALED)
             and self._window.is_in_order
         )
 

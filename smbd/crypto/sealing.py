@@ -1,6 +1,7 @@
 """Sealed messages: SMB2 TRANSFORM_HEADER, [MS-SMB2] 2.2.41, 3.1.4.3 and 3.3.5.2.1.1."""
 
 import os
+from array import array
 from collections.abc import Sequence
 from struct import Struct
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
+from smbd.native import GcmKeys
 from smbd.ntstatus import ProtocolError
 from smbd.wire.header import TRANSFORM_HEADER, TRANSFORM_PROTOCOL_ID, TRANSFORM_SIZE
 from smbd.wire.negotiate_contexts import Cipher
@@ -63,7 +65,7 @@ class Sealer:
     __slots__ = ("_counter", "_nonce_size", "_opening", "_prefix", "_sealing", "_streaming_keys")
 
     def __init__(self, cipher_id: int, sealing_key: bytes, opening_key: bytes) -> None:
-        self._counter = 0
+        self._counter = array("Q", [0])  # one number, in memory that C can count in
         self._sealing: AESGCM | AESCCM
         self._opening: AESGCM | AESCCM
         if cipher_id in {AES_128_GCM, AES_256_GCM}:
@@ -76,14 +78,26 @@ class Sealer:
             self._streaming_keys = None  # CCM needs the length first; the library has one shot
         self._prefix = os.urandom(self._nonce_size - 8)
 
+    @property
+    def gcm_keys(self) -> GcmKeys | None:
+        """What C seals and opens with in its place; None under CCM."""
+        if self._streaming_keys is None:
+            return None
+        sealing, opening = self._streaming_keys
+        return GcmKeys(bytes(sealing.key), bytes(opening.key), self._prefix, self._counter)
+
+    def _next_nonce(self) -> bytes:
+        number = self._counter[0]
+        self._counter[0] = number + 1  # at 2^64 it raises; no session lives that long
+        return self._prefix + number.to_bytes(8, "little")
+
     def seal(self, session_id: int, parts: Sequence[Buffer]) -> list[Buffer]:
         """TRANSFORM_HEADER and then the ciphertext of `parts`, in one or more pieces.
 
         Long ones are enciphered where they lie, if they can be written to.
         """
         size = sum(len(part) for part in parts)
-        nonce = self._prefix + self._counter.to_bytes(8, "little")
-        self._counter += 1  # at 2^64 to_bytes raises; no session lives that long
+        nonce = self._next_nonce()
         authenticated = _AUTHENTICATED.pack(nonce, size, _ENCRYPTED, session_id)
         if self._streaming_keys is not None and size > _STREAMED:
             encryptor = StreamCipher(self._streaming_keys[0], GCM(nonce)).encryptor()
@@ -107,8 +121,7 @@ class Sealer:
         frame += _ROOM_FOR_TAG
         room = memoryview(frame)[_LENGTH:]
         message = room[:size]
-        nonce = self._prefix + self._counter.to_bytes(8, "little")
-        self._counter += 1
+        nonce = self._next_nonce()
         authenticated = _AUTHENTICATED.pack(nonce, size, _ENCRYPTED, session_id)
         self._sealing.encrypt_into(nonce, message, authenticated, room)
         head = _HEAD.pack(TRANSFORM_SIZE + size, TRANSFORM_PROTOCOL_ID, frame[-_TAG:])

@@ -30,6 +30,10 @@ _ZEROS = bytes(16)
 class Signer(Protocol):
     """Signs and verifies with one key: a channel's signing key."""
 
+    @property
+    def gmac_key(self) -> bytes | None:
+        """The key by which C may sign in its place; None unless that is by GMAC."""
+
     def sign_into(
         self, frame: bytearray | memoryview, at: int = 0, length: int | None = None
     ) -> None:
@@ -61,6 +65,7 @@ class _HmacSigner:
     """HMAC-SHA256, the first 16 bytes."""
 
     __slots__ = ("_keyed",)
+    gmac_key = None
 
     def __init__(self, key: bytes) -> None:
         self._keyed = hmac.new(key, digestmod=hashlib.sha256)
@@ -88,6 +93,7 @@ class _CmacSigner:
     """AES-128-CMAC ([RFC4493])."""
 
     __slots__ = ("_keyed",)
+    gmac_key = None
 
     def __init__(self, key: bytes) -> None:
         # A copy costs 0.5 us, a new CMAC 1.7 us: it expands the key again.
@@ -134,9 +140,10 @@ class _GmacSigner:
     unsolicited break notification (MessageId -1). Clients check neither, 3.2.5.1.3.
     """
 
-    __slots__ = ("_gcm",)
+    __slots__ = ("_gcm", "gmac_key")
 
     def __init__(self, key: bytes) -> None:
+        self.gmac_key = key
         self._gcm = AESGCM(key)
 
     def sign_into(

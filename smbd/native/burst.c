@@ -16,22 +16,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the fields of SMB2 are taken out of memory as they lie there"
-#endif
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
 
 enum {
     MOST_OPENS = 16,
-    PREFIX = 4, HEADER = 64, DATA_AT = PREFIX + HEADER + 16,
+    PREFIX = 4, BODY = HEADER + 16,
     REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,
     ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
     READ = 8, WRITE = 9,
-    PRIORITY_MASK = 0x70, SERVER_TO_REDIR = 1, WRITE_THROUGH = 1,
+    PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
-    MAY_READ = 1, MAY_WRITE = 2,
+    MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16,
 };
 
 /* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
@@ -47,9 +44,10 @@ struct fast_open {
     uint64_t session_id, persistent_id, volatile_id;
     uint32_t tree_id, sequence;
     int32_t fd;
-    uint32_t ready;            /* MAY_READ, MAY_WRITE: in this call; 0: ask */
+    uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
     double writes_until;       /* a time of CLOCK_MONOTONIC */
     const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
+    const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
 };
 
 struct burst {
@@ -72,14 +70,9 @@ struct burst {
     double slow_read, slow_write;  /* seconds */
     uint32_t count, frames;    /* how many of `opens`; of this burst */
     struct fast_open opens[MOST_OPENS];
+    uint8_t *opened;           /* room for a sealed request, which stays as it came */
+    size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
 };
-
-static uint16_t u16(const uint8_t *at) { uint16_t x; memcpy(&x, at, 2); return x; }
-static uint32_t u32(const uint8_t *at) { uint32_t x; memcpy(&x, at, 4); return x; }
-static uint64_t u64(const uint8_t *at) { uint64_t x; memcpy(&x, at, 8); return x; }
-static void put16(uint8_t *at, uint16_t x) { memcpy(at, &x, 2); }
-static void put32(uint8_t *at, uint32_t x) { memcpy(at, &x, 4); }
-static void put64(uint8_t *at, uint64_t x) { memcpy(at, &x, 8); }
 
 static double now(void) {
     struct timespec t;
@@ -107,7 +100,7 @@ static uint16_t grant(struct burst *b, uint32_t requested) {
 /* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
 static struct fast_open *find(struct burst *b, const uint8_t *message) {
     if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
-        || (u32(message + 16) & ~(uint32_t)PRIORITY_MASK) || u32(message + 20)
+        || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
         || u16(message + HEADER) != 49)
         return NULL;
     for (uint32_t i = 0; i < b->count; i++) {
@@ -128,7 +121,7 @@ static ssize_t read_data(struct burst *b, struct fast_open *open, const uint8_t 
     uint64_t offset = u64(message + 72);
     if (!length || offset > INT64_MAX - (uint64_t)length)
         return -1;
-    struct iovec into = {b->out + b->made + DATA_AT, length};
+    struct iovec into = {b->out + b->made + b->before + BODY, length};
     double started = now();
     ssize_t count = preadv2(open->fd, &into, 1, (off_t)offset, RWF_NOWAIT);
     if (count <= 0 || (uint64_t)count < u32(message + 96))
@@ -172,31 +165,52 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
     return 0;
 }
 
-/* The reply's header and fixed part; the data of a READ lies behind them already. */
-static void reply(struct burst *b, const uint8_t *message, uint32_t charge, uint32_t count) {
-    uint8_t *out = b->out + b->made, *header = out + PREFIX, *body = header + HEADER;
-    int reading = u16(message + 12) == READ;
-    uint32_t size = HEADER + 16 + (reading ? count : 0);
-    b->low += charge;
+/* The reply's header and fixed part, and what protects it; a READ's data lies there already.
+   0 if it cannot be protected: then nothing was answered. */
+static int reply(struct burst *b, const struct fast_open *open, const uint8_t *message,
+                 uint32_t charge, uint32_t count) {
+    uint8_t *out = b->out + b->made, *header = out + b->before, *body = header + HEADER;
+    int reading = u16(message + 12) == READ, sealed = b->before != PREFIX;
+    uint32_t size = BODY + (reading ? count : 0), frame = size + (uint32_t)b->before - PREFIX;
+    uint64_t high = b->high;
     out[0] = 0;
-    out[1] = (uint8_t)(size >> 16);
-    out[2] = (uint8_t)(size >> 8);
-    out[3] = (uint8_t)size;
-    memset(header, 0, HEADER + 16);
+    out[1] = (uint8_t)(frame >> 16);
+    out[2] = (uint8_t)(frame >> 8);
+    out[3] = (uint8_t)frame;
+    memset(header, 0, BODY);
     memcpy(header, "\xfeSMB", 4);
     put16(header + 4, HEADER);
     put16(header + 6, u16(message + 6));
     put16(header + 12, u16(message + 12));
+    b->low += charge;
     put16(header + 14, grant(b, u16(message + 14)));
-    put32(header + 16, SERVER_TO_REDIR | u32(message + 16));
+    put32(header + 16, SERVER_TO_REDIR | u32(message + FLAGS_AT));
     put64(header + 24, u64(message + 24));
     put32(header + 32, 0xFEFF);
     put32(header + 36, u32(message + 36));
     put64(header + 40, u64(message + 40));
     put16(body, 17);
-    body[2] = reading ? HEADER + 16 : 0;
+    body[2] = reading ? BODY : 0;
     put32(body + 4, count);
-    b->made += PREFIX + size;
+    if (sealed ? !guard_seal(open->guard, open->session_id, out + PREFIX, size)
+               : (u32(message + FLAGS_AT) & SIGNED) && !guard_sign(open->guard, header, size)) {
+        b->low -= charge;
+        b->high = high;
+        return 0;
+    }
+    b->made += PREFIX + frame;
+    return 1;
+}
+
+/* Whether a message is protected as its session wants it, and its signature right. */
+static int is_protected(const struct burst *b, const struct fast_open *open, const uint8_t *message,
+                        size_t size) {
+    int is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
+    if (b->before != PREFIX)
+        return !is_signed && (open->ready & MAY_SEAL);
+    if (is_signed)
+        return (open->ready & MAY_SIGN) && guard_verify(open->guard, message, size);
+    return open->ready & MAY_BARE;
 }
 
 /* Answers the frame at `at`, of `size` bytes; -1 if it did, or why not. */
@@ -210,8 +224,10 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     uint32_t charge = charge_of(b, message);
     if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)) || length > ONE_CREDIT)
         return OTHER;
-    if (DATA_AT + (command == READ ? (uint64_t)length : 0) > b->room - b->made)
+    if (b->before + BODY + (command == READ ? (uint64_t)length : 0) > b->room - b->made)
         return b->made ? FULL : OTHER;
+    if (!is_protected(b, open, message, size))
+        return OTHER;
     if (command == READ) {
         ssize_t count = read_data(b, open, message);
         if (count < 0)
@@ -220,10 +236,27 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     } else if (write_data(b, open, message, size)) {
         return OTHER;
     }
-    reply(b, message, charge, length);
+    if (!reply(b, open, message, charge, length))
+        return OTHER;
     b->length = length;
     b->writing = command == WRITE;
     return -1;
+}
+
+/* The same for a frame that is sealed. */
+static int answer_sealed(struct burst *b, const uint8_t *sealed, size_t size) {
+    const struct guard *guard = NULL;
+    uint64_t session_id = u64(sealed + SEALED_FOR_AT);
+    for (uint32_t i = 0; i < b->count && !guard; i++)
+        if (b->opens[i].session_id == session_id)
+            guard = b->opens[i].guard;
+    if (!guard || !guard->opening || !guard_open(guard, sealed, size, b->opened)
+        || u64(b->opened + SESSION_ID_AT) != session_id)
+        return OTHER;
+    b->before = PREFIX + TRANSFORM;
+    int why = answer_one(b, b->opened, size - TRANSFORM);
+    b->before = PREFIX;
+    return why;
 }
 
 /* Answers the frames from `at` on, and moves it over them. */
@@ -235,7 +268,8 @@ static int answer(struct burst *b) {
             return ENDED;
         if (message[-4] || size < REQUEST_END || size > LONGEST)
             return OTHER;
-        int why = answer_one(b, message, size);
+        int sealed = message[0] == 0xfd && size >= TRANSFORM + REQUEST_END;
+        int why = sealed ? answer_sealed(b, message, size) : answer_one(b, message, size);
         if (why >= 0)
             return why;
         b->at += PREFIX + size;
@@ -285,6 +319,7 @@ int burst_begin(struct burst *b) {
     for (uint32_t i = 0; i < b->count; i++)
         b->opens[i].ready = 0;
     b->made = b->sent = b->frames = 0;
+    b->before = PREFIX;
     if (b->sock >= 0) {
         ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
         if (count <= 0)

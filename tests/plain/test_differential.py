@@ -245,7 +245,7 @@ def _read(file):
         return opened.read(1 << 20), os.fstat(opened.fileno()).st_size
 
 
-async def _play(told, core=None):
+async def _play(told, script_of, core=None):
     """All that a client sees and the server knows, after each step."""
     found = []
     with tempfile.TemporaryDirectory(dir=DISK) as folder:
@@ -255,7 +255,7 @@ async def _play(told, core=None):
         async with a_rig(Path(folder), native=core is not None, core=core) as rig:
             opens = [await rig.stage.open(name, access=access) for name, access in OPENS]
             await begin(rig)
-            script = Script(rig, opens)
+            script = script_of(rig, opens)
             for step in told:
                 replies = await script.play(step)
                 found.append((replies, rig.state))
@@ -272,14 +272,14 @@ def core():
     return the_core()
 
 
-def both(core, told):
+def both(core, told, script_of=Script):
     """Play a story to both: they differ in nothing.
 
     Once more where the page cache has lost a page for one of them: that is this machine's doing.
     """
     for _ in range(5):
-        with_c = trio.run(_play, told, core)
-        without = trio.run(_play, told)
+        with_c = trio.run(_play, told, script_of, core)
+        without = trio.run(_play, told, script_of)
         if _missed(with_c) == _missed(without):
             break
     for step, mine, other in zip(told, with_c, without, strict=False):
@@ -311,11 +311,14 @@ def test_what_changes_the_rest_does_so_alike(core, monkeypatch, oddity):
         both(core, [(LEARNT, []), ([Ask(READ), Ask(command, **oddity), Ask(READ)], [])])
 
 
-@settings(
+story = settings(
     deadline=None,
     max_examples=int(os.environ.get("EXAMPLES", "40")),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@story
 @given(steps, ends)
 def test_c_changes_nothing_that_anybody_sees(core, monkeypatch, told, end):
     settle_time(monkeypatch)
