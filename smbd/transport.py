@@ -241,6 +241,13 @@ class Transport:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._most = at + self._unsent + _TURN_BYTES
 
+    def _goes_on(self, view: memoryview, at: int) -> bool:
+        """Whether something can be handled there: if not, `receive` gives way, as it waits."""
+        if len(view) - at < 4:
+            return False
+        length: int = _LENGTH.unpack_from(view, at)[0]
+        return length > self._maximum_frame or at + 4 + length <= len(view)
+
     async def _frames(
         self, view: memoryview, handle: Callable[[memoryview, float], Handled], at: int
     ) -> tuple[int, int, bool]:
@@ -272,7 +279,8 @@ class Transport:
             if unsent + self._in_work > memory.flight:
                 self.flush()
                 await self._room()
-            if perf_counter() > over or at + unsent > self._most:
+            is_over = perf_counter() > over or at + unsent > self._most
+            if is_over and self._goes_on(view, at):
                 await self._give_way(at)
                 over = turn.over
             if self.quick is not None and self.quick.takes(view, at):
