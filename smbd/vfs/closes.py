@@ -6,6 +6,7 @@ anew, and give back what they had set aside for it.  A file system of another ma
 (NFS, FUSE) asks that one at each close.
 """
 
+import contextlib
 import os
 from time import perf_counter
 
@@ -49,7 +50,9 @@ def place_of_small(file: File) -> Place | None:
     place = file.root.place_at_once(file.path)
     if place is None:
         return None
-    if place.holds(file):
-        return place
-    place.leave()
-    return None
+    held = False
+    with contextlib.suppress(OSError):  # the worker meets it again, and closes all the same
+        held = place.holds(file)
+    if not held:
+        place.leave()
+    return place if held else None

@@ -1,6 +1,8 @@
 """When the event loop makes changes of names itself."""
 
+import errno
 import os
+import threading
 from time import perf_counter
 
 import pytest
@@ -9,6 +11,7 @@ from aio.inodes import busy
 from aio.leaky_bucket import LeakyBucket
 from smbd.vfs import Root, at_once, place
 from smbd.vfs.at_once import AtOnce
+from smbd.vfs.closes import place_of_small
 
 
 @pytest.fixture
@@ -106,6 +109,21 @@ def test_nothing_is_made_in_a_folder_that_has_not_been_read(tmp_path, monkeypatc
         with root.place_at_once("NEW") as found:
             assert found.create_at_once(directory=False) is None
     assert sorted(one.name for one in tmp_path.iterdir()) == ["first", "new"]
+
+
+def test_a_place_that_cannot_be_looked_at_is_left_again(tmp_path, monkeypatch):
+    def fail(_entry):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(AtOnce, "admits", lambda *_: True)
+    with Root(tmp_path) as root, root.create("file", directory=False) as file:
+        monkeypatch.setattr("smbd.vfs.changes.Entry.status", fail)
+        assert place_of_small(file) is None
+        monkeypatch.undo()
+        taken = threading.Thread(target=root.create, args=("other", False))
+        taken.start()
+        taken.join(5)
+        assert not taken.is_alive()
 
 
 def test_what_another_process_has_made_is_seen(tmp_path, monkeypatch):
