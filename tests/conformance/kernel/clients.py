@@ -1,6 +1,6 @@
 """Two Linux kernels mount one share and work in it at once; what each finds must be right.
 
-  python -m tests.conformance.kernel.clients                        all loads, 10 s each
+  python -m tests.conformance.kernel.clients                        fsx and stress, 10 s each
   python -m tests.conformance.kernel.clients fsx --seconds 600
   python -m tests.conformance.kernel.clients --second cache=loose   the second client's options
   python -m tests.conformance.kernel.clients --server samba
@@ -8,7 +8,9 @@
 fsx: the two take turns on the same files, by handles that they keep; each knows what it must read.
 stress: processes on both create, write, rename, link and remove at once, names of their own in
 common directories and, in one more, everybody's.
-contest: the same few names of everybody's, all the time.
+contest: the same few names of everybody's, all the time.  About once a minute it is Linux 6.1 that
+waits for itself, 35 s (smbd/state/README.md): long runs, with few processes, are to be looked at by
+what the log says of breaks that expired.
 At the end both clients and the disk must have the same. The exit status is 1 if anything is wrong.
 """
 
@@ -94,7 +96,9 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("loads", nargs="*", metavar="LOAD", choices=[*LOADS, []], help="fsx, stress, contest (all)")
+    add(
+        "loads", nargs="*", metavar="LOAD", choices=[*LOADS, []], help="fsx, stress (both), contest"
+    )
     add("--seconds", type=float, default=10, metavar="S", help="of each load (default: 10)")
     add("--vers", default="3.1.1", help="(default: 3.1.1)")
     add("--first", default="cache=strict", metavar="OPTIONS", help="(default: cache=strict)")
@@ -123,7 +127,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="smbd-kernel-", dir="/var/tmp") as work:
         try:
             with choose(Path(work), arguments.server) as server:
-                for kind in arguments.loads or LOADS:
+                for kind in arguments.loads or LOADS[:2]:
                     load = Load(kind, arguments.seconds, arguments.processes, seed)
                     names = " and ".join(mount.name for mount in mounts)
                     print(f"# {load}, {names}, machine load {os.getloadavg()[0]:.1f}", flush=True)
