@@ -25,7 +25,7 @@ def open_engine(spec: str, **options: int) -> Engine:
 
     ValueError names a wrong spec or option, and the right ones.  OSError: this machine has none of
     the engines that the spec names, and why; the `notes` of an opened engine say why it has none of
-    those before.  One thread is started at most, and no task, before the first call;
+    those before.  Two threads are started at most, and no task, before the first call;
     `aclose` gives everything back.
     """
     parsed = parse_spec(spec)

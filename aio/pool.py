@@ -218,9 +218,13 @@ class WorkerPool:
             job.rethrow()
             raise
 
-    def _submit(self, job: _Job[Any]) -> None:
+    def check_open(self) -> None:
+        """trio.ClosedResourceError after `aclose`."""
         if self._closed:
             raise trio.ClosedResourceError("this worker pool is closed")
+
+    def _submit(self, job: _Job[Any]) -> None:
+        self.check_open()
         if not self._threads:
             self.reserve()
         thread = None

@@ -19,7 +19,7 @@ from trio.lowlevel import enable_ki_protection
 from aio.base import Done, Stats
 from aio.completion import TURN, Waiter, tell
 from aio.kernel import Address, read_at, write_at
-from aio.window import Window
+from aio.window import Unbounded, Window
 
 READ = 0
 WRITE = 1
@@ -126,7 +126,9 @@ _busy: set["Ring"] = set()
 class Ring:
     """The requests that wait for a queue, and those that it has."""
 
-    def __init__(self, queue: Queue, stats: Stats) -> None:
+    def __init__(
+        self, queue: Queue, stats: Stats, window: Window | Unbounded | None = None
+    ) -> None:
         self.pending = 0
         self._queue = queue
         self._stats = stats
@@ -134,7 +136,7 @@ class Ring:
         self._flying: dict[int, Request] = {}
         self._ended: deque[Request] = deque()  # not told of yet
         self._tags = list(range(queue.depth))
-        self._window = Window(queue.depth)
+        self._window = window or Window(queue.depth)
         self._run: trio.lowlevel.TrioToken | None = None
         self._idle: trio.Event | None = None
         self._reaped = trio.Event()  # the task that takes completions has ended

@@ -15,6 +15,22 @@ _WAIT, _WAIT_A_BYTE = (
 _ASIDE, _ASIDE_AT_MOST = 100, 10.0
 
 
+class Unbounded:
+    """Of a queue whose submissions wait for no device: all that it has room for."""
+
+    __slots__ = ("size",)
+    aside_until = 0.0
+
+    def __init__(self, depth: int) -> None:
+        self.size = depth
+
+    def submitted(self, seconds: float, length: int, now: float) -> None:
+        """It was slow for want of a processor, if it was."""
+
+    def completed(self, count: int) -> None:
+        """There is room for so many more."""
+
+
 class Window:
     """Of one queue."""
 

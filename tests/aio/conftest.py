@@ -13,6 +13,7 @@ import pytest
 
 import aio
 from aio import ENGINES
+from aio._readers import READERS
 from tests.aio import mounts
 from tests.aio.engines import FORMS, Form
 from tests.aio.page_cache import file_system_of, slow_disk, takes_nowait
@@ -121,6 +122,25 @@ def form(request: pytest.FixtureRequest) -> Form:
     """Each engine in each of its forms."""
     made: Form = request.param
     return made
+
+
+@pytest.fixture(autouse=True)
+def threads_in_c(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At hand from the beginning, or never: an engine's form is no matter of time."""
+    compiled = "form" not in request.fixturenames or request.getfixturevalue("form").compiled
+    try:
+        module = READERS.load() if compiled else None
+    except OSError as error:
+        if "form" in request.fixturenames:
+            pytest.skip(str(error))
+        module = None
+    monkeypatch.setattr(READERS, "at_hand", lambda: module)
+
+
+@pytest.fixture
+def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which a call of `os` is another one: threads in C make none."""
+    monkeypatch.setattr(READERS, "at_hand", lambda: None)
 
 
 @pytest.fixture

@@ -20,13 +20,14 @@ class Form:
 
     spec: str
     options: Mapping[str, int] = field(default_factory=dict)
+    compiled: bool = True  # whether its threads in C are at hand, if it has any
 
     @property
     def direct(self) -> bool:
         return bool(self.options.get("direct"))
 
     def __str__(self) -> str:
-        return " ".join((self.spec, *self.options))
+        return " ".join((self.spec, *self.options, *(() if self.compiled else ("in Python",))))
 
     def require(self) -> None:
         """Skip where the machine has none of the spec's engines."""
@@ -50,6 +51,7 @@ DONTCACHE = {"dontcache": 4096}
 ROWS = list(aio.ENGINES.values())
 ALONE = [
     *(Form(row.name) for row in ROWS),
+    Form("threads", compiled=False),
     *(Form(row.name, {"direct": 1}) for row in ROWS if row.takes("direct")),
 ]
 PROBED = [Form("nowait"), *(Form(f"nowait+{row.name}") for row in ROWS if row.name != "threads")]
@@ -57,7 +59,9 @@ FORMS = [
     *ALONE,
     *PROBED,
     *(Form(row.name, DONTCACHE) for row in ROWS if row.takes("dontcache")),
+    Form("threads", DONTCACHE, compiled=False),
     Form("nowait", DONTCACHE),
+    Form("nowait", compiled=False),
 ]
 QUEUED = [form for form in FORMS if "depth" in options_of(aio.parse_spec(form.spec))]
 

@@ -4,15 +4,17 @@ import errno
 import os
 from collections import Counter, deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 
 import aio
+from aio._readers import READERS
 from aio.base import Begun
 from aio.completion import TURN, after_burst, tell
-from tests.aio.engines import Form, a_file
+from tests.aio.engines import Form, a_file, attached
 
 CONTENT = bytes(range(251)) * 1000
 
@@ -99,6 +101,9 @@ async def test_a_mebibyte_is_whole(engine: aio.Engine, any_fd: int) -> None:
 async def test_an_error_ends_a_read_or_is_raised_where_it_begins(
     engine: aio.Engine, any_fd: int, tmp_path: Path
 ) -> None:
+    good = Reads(engine, any_fd)
+    good.begin(10, 0)
+    assert await good.end() == [CONTENT[:10]]  # the engine has opened all that it needs
     bad = os.open(tmp_path, os.O_RDONLY)
     os.close(bad)
     engine.attach(bad)
@@ -111,9 +116,6 @@ async def test_an_error_ends_a_read_or_is_raised_where_it_begins(
         ends = await reads.end()
     assert ends == [errno.EBADF]
     engine.detach(bad)
-    good = Reads(engine, any_fd)
-    good.begin(10, 0)
-    assert await good.end() == [CONTENT[:10]]
 
 
 async def test_a_read_that_is_withdrawn_ends_all_the_same(engine: aio.Engine, any_fd: int) -> None:
@@ -196,3 +198,45 @@ def test_what_has_ended_is_told_of_until_the_turn_is_over() -> None:
     assert told == waiting
     assert acts == [1, 5]
     assert TURN <= 0.002
+
+
+async def test_no_burst_is_left_waiting(form: Form, tmp_path: Path) -> None:
+    """A wake-up that comes while results are taken out is for those that come behind them."""
+    engine = form.open()
+    try:
+        with a_file(engine, tmp_path, CONTENT) as fd:
+            for _ in range(300):
+                reads = Reads(engine, fd)
+                for number in range(16):
+                    reads.begin(64, number)
+                assert await reads.end() == [CONTENT[n : n + 64] for n in range(16)]
+    finally:
+        await engine.aclose()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+async def test_a_file_with_many_reads_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, compiled: bool
+) -> None:
+    """Descriptors take turns at the threads, in C as in Python."""
+    if not compiled:
+        monkeypatch.setattr(READERS, "at_hand", lambda: None)
+    elif READERS.at_hand() is None:
+        pytest.skip("no threads in C")
+    engine = aio.open_engine("threads", workers=1)
+    order: list[str] = []
+    with (
+        a_file(engine, tmp_path, CONTENT) as many,
+        attached(engine, tmp_path / "file") as one,
+    ):
+        for fd, name in (*[(many, "many")] * 10, (one, "one")):
+            done = partial(_note, order, name)
+            engine.begin_read(fd, memoryview(bytearray(100)), 0, done)
+        await engine.aclose()
+        await trio.lowlevel.checkpoint()
+    assert len(order) == 11
+    assert order.index("one") <= 2
+
+
+def _note(order: list[str], name: str, _count: int, _error: BaseException | None) -> None:
+    order.append(name)

@@ -199,6 +199,7 @@ async def test_behind_the_probe_long_requests_are_not_tried(threads: aio.Engine,
     assert (stats.hits, stats.writes_inline, stats.oversize) == (1, 1, 2)
 
 
+@pytest.mark.usefixtures("in_python")
 async def test_behind_the_probe_they_are_tried_where_it_is_not_to_be_had(
     threads: aio.Engine, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

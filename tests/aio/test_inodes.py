@@ -142,6 +142,7 @@ def test_a_read_by_rwf_nowait_is_tried_whatever_is_at_work(engine: aio.Engine, d
             assert engine.try_read(fd, memoryview(bytearray(PAGE)), 0) == PAGE
 
 
+@pytest.mark.usefixtures("in_python")
 async def test_a_read_in_a_worker_keeps_writes_away_where_reads_take_the_lock(
     engine: aio.Engine, xfs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
