@@ -1,6 +1,6 @@
 """Where the time of a compound goes: Dispatch.frame alone, without socket, loop and client.
 
-    python -m tests.bench.inside [stat] [open] [--list 30]
+    python -m tests.bench.inside [stat] [open] [new] [--list 30]
 
 Each is CREATE to CLOSE in one frame, answered at once.  Beside the thread's CPU time, the best 2 %
 of slices of 40, it counts what no load of the machine moves: Python's instructions and calls, which
@@ -20,24 +20,27 @@ import trio
 from smbd.vfs import root
 from tests.commands.stage import on_stage
 from tests.core import messages
-from tests.core.messages import CLOSE, CREATE, PREVIOUS_FILE, QUERY_INFO
+from tests.core.messages import CLOSE, CREATE, DELETE_ON_CLOSE, PREVIOUS_FILE, QUERY_INFO
 
 ALL = 18  # FileAllInformation
 NAME = "file"
-ATTRIBUTES, READ = 0x80, 0x120089
+ATTRIBUTES, READ, ALL_ACCESS = 0x80, 0x120089, 0x1F01FF
 END = (CLOSE, messages.close(PREVIOUS_FILE))
+OPEN, MAKE = {"disposition": messages.FILE_OPEN}, {"disposition": 2, "options": DELETE_ON_CLOSE}
 COMPOUNDS = {
-    "stat": (ATTRIBUTES, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
-    "open": (READ, [END]),
+    "stat": (ATTRIBUTES, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
+    "open": (READ, OPEN, [END]),
+    "new": (ALL_ACCESS, MAKE, [END]),  # and deleted by its CLOSE
 }
 SLICE, SLICES = 40, 200
 CHECKOUT = str(Path(__file__).resolve().parents[2])
 
 
 def frames(stage, kind, count):
-    access, rest = COMPOUNDS[kind]
-    create = messages.create(NAME, access=access, disposition=messages.FILE_OPEN)
-    made = [stage.peer.related((CREATE, create), *rest) for _ in range(count)]
+    access, how, rest = COMPOUNDS[kind]
+    names = [f"{kind} {number}" for number in range(count)] if how is MAKE else [NAME] * count
+    creates = [messages.create(name, access=access, **how) for name in names]
+    made = [stage.peer.related((CREATE, create), *rest) for create in creates]
     return [memoryview(bytearray(frame)) for frame in made]
 
 
@@ -98,7 +101,8 @@ def tell(stage, kind, listed):
 
 
 async def measure(folder, kinds, listed):
-    async with on_stage(folder) as stage:
+    async with on_stage(folder, at_once=True) as stage:
+        await stage.open("known")  # a worker reads the folder
         stage.wire.turn.over = inf
         stage.service.tables.opens.limit = 1 << 20
         for kind in kinds:
@@ -107,7 +111,7 @@ async def measure(folder, kinds, listed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("kinds", nargs="*", choices=[*COMPOUNDS, []], help="stat, open; both")
+    parser.add_argument("kinds", nargs="*", choices=[*COMPOUNDS, []], help="(default: all)")
     parser.add_argument("--list", type=int, default=0, help="the so many functions that have most")
     asked = parser.parse_args()
     root._SLOW = inf  # to be traced makes opens slow, which would have them go to workers
