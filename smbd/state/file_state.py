@@ -168,8 +168,9 @@ class FileState:
 def _follow(file: File, moved: File) -> None:
     """Keep a file's path with its name, which another open has moved, maybe in another share."""
     if file.root is moved.root:
-        file.path, file.crossed = moved.path, moved.crossed
+        file.path, file.crossed, file.symlink = moved.path, moved.crossed, moved.symlink
         return
     path, prefix = moved.absolute_path, file.root.absolute_path + "/"
     if path.startswith(prefix):
         file.path, file.crossed = path.removeprefix(prefix), file.is_symlink
+        file.symlink = file.path if file.is_symlink else ""

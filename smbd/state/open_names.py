@@ -43,7 +43,8 @@ class OpenNames:
         if file.crossed and not file.is_symlink:
             self._crossed[link] = None
             return
-        key = file.root, file.path.rpartition("/")[0] if file.path else None
+        path = file.symlink or file.path
+        key = file.root, path.rpartition("/")[0] if path else None
         directory = self._directories.get(key)
         if directory is None:
             directory = self._directories[key] = Directory(*key)

@@ -37,11 +37,11 @@ class File:
         "fd",
         "inode",
         "is_directory",
-        "is_symlink",
         "path",
         "readable",
         "root",
         "seen",
+        "symlink",
         "target",
         "writable",
     )
@@ -62,7 +62,9 @@ class File:
         self.dates_records = dates_records(look)
         self.crossed = False  # a symbolic link was on the way
         self.created_in: tuple[int, int] | None = None  # the identity of the directory
-        self.is_symlink = False  # the name by which it was opened is a symbolic link
+        # Where the symbolic link lies by which it was opened, behind those on the way to it: its
+        # path below the share's folder.  "": its name is none.
+        self.symlink = ""
         # How the kernel has described it as it was opened, until `examine` has taken that.
         self.seen: kernel.Statx | None = None
         self.fd = fd
@@ -77,6 +79,11 @@ class File:
     def identity(self) -> tuple[int, int]:
         """(device, inode): equal for every open of one file, whatever its name."""
         return self.device, self.inode
+
+    @property
+    def is_symlink(self) -> bool:
+        """Whether the name by which it was opened is a symbolic link."""
+        return bool(self.symlink)
 
     @property
     def at_once(self) -> AtOnce | None:
@@ -139,7 +146,9 @@ class File:
 
     def absolute_path_below(self, root: str) -> str:
         """The same below the absolute path `root` of the share: most need no system call."""
-        if self.crossed and not self.is_symlink:
+        if self.crossed:
+            if self.symlink:
+                return f"{root}/{self.symlink}"
             return absolute_path_of(self.described.fd)
         return f"{root}/{self.path}" if self.path else root
 
@@ -147,10 +156,21 @@ class File:
     def place(self) -> str:
         """The absolute path of the file itself, behind all symbolic links; asks no disk.
 
-        One for all names that lead to it by symbolic links; of a deleted file that of its directory
-        still holds.
+        One for all names that lead to it by symbolic links, in all shares; of a deleted file the
+        last one that it had.  "" is the root of the file system.
         """
-        return absolute_path_of(self.described.fd) or self.absolute_path
+        found = absolute_path_of(self.described.fd)
+        if found.endswith(_GONE):
+            return self._last_place(found)
+        return "" if found == "/" else found or self.absolute_path
+
+    def _last_place(self, found: str) -> str:
+        """The place of a file whose name the kernel takes for deleted, if it is not called so."""
+        if not self.crossed:
+            return self.absolute_path
+        above, _, name = found.rpartition("/")
+        name = name.removesuffix(_GONE) if self.is_symlink else self.path.rpartition("/")[2]
+        return f"{above}/{name}"
 
     @property
     def place_of_name(self) -> str:

@@ -143,11 +143,23 @@ class Lookup:
             return None  # `find` refuses it
         return Found(fd, path, crossed)
 
-    def is_symlink(self, path: str) -> bool:
-        """Whether `path` itself names a symbolic link; OSError."""
+    def symlink(self, path: str) -> str:
+        """Where the symbolic link lies that `path` itself names, as `real_path`; OSError.
+
+        "" if it names none.
+        """
         parent, _, name = path.rpartition("/")
         with closed_after(self.exact(parent)) as fd:
-            return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+            if not stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                return ""
+            return join(self.real_path(fd, parent), name)
+
+    def real_path(self, fd: int, path: str) -> str:
+        """The path of an open directory of the share, behind all symbolic links.
+
+        `path` led to it, and stands in where the kernel does not tell.
+        """
+        return self.current_path(fd) if self.has_proc else path
 
     def find(self, path: str) -> Found:
         """Find `path`, in this spelling or else in another.

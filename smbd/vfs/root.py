@@ -217,7 +217,7 @@ class Root:
             read = True  # where metadata cannot be reached through O_PATH
         opened = fd
         try:
-            is_symlink = crossed and self.lookup.is_symlink(path)
+            symlink = self.lookup.symlink(path) if crossed else ""
             write = _is_regular(look.st_mode) and write
             if write:
                 self.check_writable()
@@ -231,7 +231,7 @@ class Root:
             os.close(fd)
         file = File(self, path, opened, look, read=read, write=write)
         if crossed:
-            file.crossed, file.is_symlink = crossed, is_symlink
+            file.crossed, file.symlink = crossed, symlink
         return file
 
     def create(self, path: str, directory: bool) -> File:
@@ -307,6 +307,9 @@ class Root:
             old_names.removed(old.name)
             new_names.added(name)
             file.path = join(parent, name)
+            if file.is_symlink:
+                real = self.lookup.real_path(parent_fd, parent) if crossed else parent
+                file.symlink = join(real, name)
             file.crossed = crossed or file.is_symlink
 
     def link(self, file: File, new_path: str, replace: bool, over: Identity = None) -> None:

@@ -557,7 +557,7 @@ async def test_a_lease_goes_with_a_directory_that_moves(listing):
     await told_of_the_folder(ann)
 
 
-@pytest.mark.parametrize("how", ["made", "moved"])
+@pytest.mark.parametrize("how", ["made", "moved", "itself a symbolic link"])
 async def test_a_directory_stays_where_a_file_in_it_was_opened_by_way_of_a_symbolic_link(
     pair, tmp_path, how
 ):
@@ -565,7 +565,10 @@ async def test_a_directory_stays_where_a_file_in_it_was_opened_by_way_of_a_symbo
     ann, bob = pair
     (tmp_path / "folder").mkdir()
     (tmp_path / "way").symlink_to("folder")
-    kept = await ann.open("way\\file" if how == "made" else "file")
+    if how == "itself a symbolic link":
+        (tmp_path / "target").touch()
+        (tmp_path / "folder/file").symlink_to("../target")
+    kept = await ann.open("file" if how == "moved" else "way\\file")
     if how == "moved":
         renames = frames.rename("way\\file")
         assert (await ann.set_info(kept, frames.RENAME, renames)).status == 0

@@ -33,7 +33,7 @@ class PaperFile:
 
     names: int = 1  # its hard links
     is_directory: bool = False
-    is_symlink: bool = False
+    symlink: str = ""
     crossed: bool = False
     has_data: bool = True
     created_in: tuple[int, int] | None = None
@@ -62,6 +62,18 @@ class PaperFile:
 
     def absolute_path_below(self, root):
         return f"{root}/{self.path}"
+
+    @property
+    def is_symlink(self):
+        return bool(self.symlink)
+
+    @property
+    def place(self):
+        return self.absolute_path.rstrip("/")
+
+    @property
+    def place_of_name(self):
+        return self.place
 
     def is_by_link_of(self, other):
         return self.absolute_path == other.absolute_path or self.names == 1

@@ -144,7 +144,7 @@ def test_share_modes_are_of_the_file_by_whatever_name():
 
 def test_links_marked_for_deletion_are_counted_but_symbolic_ones_are_no_links_of_the_file():
     table, one, two = two_names()
-    symbolic = an_open(PaperFile(path="s", names=2, is_symlink=True), number=3)
+    symbolic = an_open(PaperFile(path="s", names=2, symlink="s"), number=3)
     table.add(symbolic)
     state = table.of(one.file)
     assert state.links_that_go() == 0

@@ -401,3 +401,30 @@ def test_opens_by_one_name_are_told_from_those_by_another(root: vfs.Root, share:
         assert (
             from_within.absolute_path == one.absolute_path == str(share.resolve() / "dir" / "one")
         )
+
+
+def test_a_file_that_went_or_lost_its_name_to_another_link_says_where_it_was(
+    root: vfs.Root, share: Path
+) -> None:
+    real = share.resolve()
+    (share / "dir").mkdir()
+    (share / "way").symlink_to("dir")
+    for name in ("dir/file", "dir/plain", "dir/at (deleted)"):
+        (share / name).write_text("data")
+    (share / "other").hardlink_to(share / "dir/plain")
+    (share / "dir/link").symlink_to("file")
+    with stat_of(root, "way/link") as link, stat_of(root, "way/file") as file:
+        assert (link.place, link.place_of_name) == (f"{real}/dir/file", f"{real}/dir/link")
+        root.rename(link, "way/new", replace=False)
+        assert (link.path, link.place_of_name) == ("way/new", f"{real}/dir/new")
+        root.remove(link)
+        assert link.place_of_name == f"{real}/dir/new"
+        root.remove(file)
+        assert file.place == file.place_of_name == f"{real}/dir/file"
+    with stat_of(root, "way/at (deleted)") as odd:
+        assert odd.place == f"{real}/dir/at (deleted)"
+        root.remove(odd)
+        assert odd.place == f"{real}/dir/at (deleted)"
+    with stat_of(root, "dir/plain") as moved:
+        root.rename(moved, "other", replace=True)
+        assert moved.place == f"{real}/other"

@@ -33,7 +33,7 @@ class StreamFile(File):
         self.asks_others = file.asks_others
         self.crossed = file.crossed
         self.created_in = file.created_in
-        self.is_symlink = file.is_symlink
+        self.symlink = file.symlink
         self.fd = -1
         self.is_directory = False
         self.device, self.inode = file.identity
