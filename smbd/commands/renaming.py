@@ -69,15 +69,15 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
         with change:
             if name.moves:
                 _check_moved(files, open_)
-            old, old_place, place = file.path, file.place_of_name, _place(name, destination)
+            old, new = file.place_of_name, _place(name, destination)
             if not await request.blocking(naming.act, file, name, destination, token):
                 return Wait(over=True)
             if name.moves:
                 assert open_.link is not None, "it was entered"
                 open_.link.renamed(file)
-                request.changed(open_, renamed(old, old_place))
+                request.changed(open_, renamed(old))
             else:
-                request.changed(open_, linked(name.target, place))
+                request.changed(open_, linked(new))
     return None
 
 

@@ -10,22 +10,22 @@ class FileEvent(NamedTuple):
 
     action: int  # FileAction: ADDED, REMOVED, MODIFIED, or RENAMED_NEW_NAME for a rename
     changed: int = 0  # MODIFIED: what else than a name, bits of CompletionFilter
-    path: str | None = None  # ADDED: the name, if not the open's; RENAMED_NEW_NAME: the old one
-    place: str = ""  # the same as an absolute path, behind all symbolic links
+    # ADDED: the name, if not the open's; RENAMED_NEW_NAME: the old one.  Absolute, as File.place.
+    place: str = ""
 
 
 ADDED = FileEvent(FileAction.ADDED)  # a file has been made, by the open's own name
 REMOVED = FileEvent(FileAction.REMOVED)
 
 
-def linked(path: str, place: str) -> FileEvent:
-    """The file has got one more name, below the share's folder and absolute."""
-    return FileEvent(FileAction.ADDED, path=path, place=place)
+def linked(place: str) -> FileEvent:
+    """The file has got one more name: its absolute path, behind all symbolic links."""
+    return FileEvent(FileAction.ADDED, place=place)
 
 
-def renamed(old_path: str, old_place: str) -> FileEvent:
-    """The file has its path in place of the old one, below the share's folder and absolute."""
-    return FileEvent(FileAction.RENAMED_NEW_NAME, path=old_path, place=old_place)
+def renamed(old_place: str) -> FileEvent:
+    """The file has its place in place of the old one, an absolute path."""
+    return FileEvent(FileAction.RENAMED_NEW_NAME, place=old_place)
 
 
 def modified(changed: int) -> FileEvent:

@@ -18,7 +18,6 @@ from smbd.state.notify import (
     ChangeNotifyEntry,
     ChangeNotifyList,
     name_filter,
-    where_of,
 )
 from smbd.state.opens import OpenTable
 from smbd.vfs.names import is_store
@@ -205,7 +204,7 @@ class LocalChanges:
         for told in self._aside.pop(now):
             if told.action == FileAction.MODIFIED:
                 if written is None:
-                    written = {where_of(one.file) for one in self.opens if one.unreported}
+                    written = {one.file.place for one in self.opens if one.unreported}
                 if told.where in written:
                     continue  # CLOSE or FLUSH will tell it
             self.notify.tell(*told)

@@ -124,7 +124,8 @@ class ChangeNotifyEntry:
 class ChangeNotifyList:
     """The directories that are watched, for the whole server.
 
-    By the path on disk, so that shares that lie within one another see each other's changes.
+    By the absolute path (File.place), which is one whatever symbolic link leads there, and in
+    whatever share: a watcher hears of all that is done in its directory.
     """
 
     # Told of each change that was made through the server (action, path on disk) and of each
@@ -136,7 +137,7 @@ class ChangeNotifyList:
 
     def watch(self, entry: ChangeNotifyEntry) -> None:
         """Report to it from now on; INSUFFICIENT_RESOURCES where others watch in many ways."""
-        where = where_of(entry.directory)
+        where = entry.directory.place
         way = entry.completion_filter & _ALL, entry.watch_tree
         logs = self._entries.get(where, [])
         for log in logs:
@@ -160,33 +161,36 @@ class ChangeNotifyList:
                 del self._entries[log.where]
         entry.end(status)
 
-    def added(self, file: File, path: str | None = None) -> None:
-        """A file or directory has been made, or got one more name, its `path`."""
-        self._report(file, FileAction.ADDED, _name_filter(file), path)
+    def added(self, file: File, place: str = "") -> None:
+        """A file or directory has been made, or got one more name: that as an absolute path."""
+        if self._entries:
+            self._report(FileAction.ADDED, place or file.place_of_name, _name_filter(file))
 
     def removed(self, file: File) -> None:
         """A file or directory is gone."""
-        self._report(file, FileAction.REMOVED, _name_filter(file))
+        if self._entries:
+            self._report(FileAction.REMOVED, file.place_of_name, _name_filter(file))
 
     def modified(self, file: File, changed: int) -> None:
         """Something else than a name has changed: bits of CompletionFilter."""
-        self._report(file, FileAction.MODIFIED, changed)
+        if self._entries:
+            self._report(FileAction.MODIFIED, file.place, changed)
 
-    def renamed(self, file: File, old_path: str) -> None:
-        """A file or directory has now its path, in place of the old one."""
+    def renamed(self, file: File, old: str) -> None:
+        """A file or directory has its place in place of the old one, an absolute path."""
         if not self._entries:
             return
+        new, named = file.place_of_name, _name_filter(file)
         if file.is_directory:
-            self.move(where_of(file, old_path), where_of(file))
-        named = _name_filter(file)
-        if old_path.rpartition("/")[0] == file.path.rpartition("/")[0]:
-            self._report(file, FileAction.RENAMED_OLD_NAME, named, old_path)
-            self._report(file, FileAction.RENAMED_NEW_NAME, named)
+            self.move(old, new)
+        if old.rpartition("/")[0] == new.rpartition("/")[0]:
+            self._report(FileAction.RENAMED_OLD_NAME, old, named)
+            self._report(FileAction.RENAMED_NEW_NAME, new, named)
         else:
-            self._report(file, FileAction.REMOVED, named, old_path)
-            self._report(file, FileAction.ADDED, named)
+            self._report(FileAction.REMOVED, old, named)
+            self._report(FileAction.ADDED, new, named)
         if not file.is_directory:
-            self._report(file, FileAction.MODIFIED, RENAMED_FILE, unless=named)
+            self._report(FileAction.MODIFIED, new, RENAMED_FILE, unless=named)
 
     def move(self, old: str, new: str) -> None:
         """The watched directories that moved, or lie in one that did, are found under new paths."""
@@ -214,14 +218,10 @@ class ChangeNotifyList:
         for log in lost:
             log.lose()
 
-    def _report(
-        self, file: File, action: int, changed: int, path: str | None = None, *, unless: int = 0
-    ) -> None:
-        if self._entries:
-            where = where_of(file, path)
-            if self.on_change is not None:
-                self.on_change(action, where)
-            self.tell(action, where, changed, unless)
+    def _report(self, action: int, where: str, changed: int, *, unless: int = 0) -> None:
+        if self.on_change is not None:
+            self.on_change(action, where)
+        self.tell(action, where, changed, unless)
 
     def tell(self, action: int, where: str, changed: int, unless: int = 0) -> None:
         """[MS-FSA] 2.1.4.1: tell watchers of the parent, or with WATCH_TREE of a folder above it.
@@ -240,13 +240,6 @@ class ChangeNotifyList:
                 if wanted & changed and not wanted & unless and (directly or log.watch_tree):
                     log.add(action, name)
             directly = False
-
-
-def where_of(file: File, path: str | None = None) -> str:
-    """The path on disk, as configured: no look at the disk."""
-    top = str(file.root.path).rstrip("/")
-    path = file.path if path is None else path
-    return f"{top}/{path}" if path else top
 
 
 def name_filter(*, directory: bool) -> int:

@@ -191,12 +191,11 @@ class Tables:
                 changed = changed & ~WRITTEN | _STREAM_WRITTEN
             notify.modified(file, changed)
         elif event.action == FileAction.ADDED:
-            notify.added(file, event.path)
+            notify.added(file, event.place)
         elif event.action == FileAction.REMOVED:
             notify.removed(file)
         else:
-            assert event.path is not None, "a rename has an old name"
-            notify.renamed(file, event.path)
+            notify.renamed(file, event.place)
 
     def watch(self, open_: Open, entry: ChangeNotifyEntry) -> None:
         """Tell a directory's watcher of changes; INSUFFICIENT_RESOURCES as ChangeNotifyList."""

@@ -148,6 +148,20 @@ def test_a_file_that_a_client_and_another_process_write_is_told_of_both(folder, 
     assert set(heard(folder, opened)) == {(MODIFIED, "a")}
 
 
+@pytest.mark.parametrize("by", ["way", "real"])
+def test_a_folder_hears_once_of_what_is_done_by_any_name_of_it(folder, pypi, other, by):
+    locally(folder, "mkdir real; ln -s real way")
+    opened, beside = watched(pypi, by), watched(pypi, "way")
+    assert changes(opened) == changes(beside) == []
+    for at in ("real", "way"):
+        file = other.open(f"{at}\\{at}")
+        file.write(b"data", 0)
+        file.close()
+    locally(folder, ": > real/c")
+    expected = [(what, name) for name in ("real", "way") for what in (ADDED, MODIFIED)]
+    assert heard(folder / "real", opened) == [*expected, (ADDED, "c")]
+
+
 def test_with_watch_tree_every_directory_below_is_looked_after(folder, server, pypi):
     locally(folder, "mkdir -p a/b")
     opened = watched(pypi)

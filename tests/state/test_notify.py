@@ -38,6 +38,18 @@ class PaperFile:
     root: PaperRoot = SERVED
     stream: str | None = None
 
+    @property
+    def place(self):
+        return place(self.path, self.root)
+
+    @property
+    def place_of_name(self):
+        return self.place
+
+
+def place(path, root=SERVED):
+    return f"{str(root.path).rstrip('/')}/{path}".rstrip("/")
+
 
 def folder(path="", root=SERVED):
     return PaperFile(path, is_directory=True, root=root)
@@ -175,7 +187,7 @@ def test_names_are_told_as_smb_says_them():
 
 
 def renamed(changes, old, new, *, is_directory=False):
-    changes.renamed(PaperFile(new, is_directory), old)
+    changes.renamed(PaperFile(new, is_directory), place(old))
 
 
 def test_a_new_name_in_the_same_folder_is_a_pair():
@@ -206,7 +218,7 @@ def test_who_watches_attributes_alone_is_told_of_a_renamed_file_as_a_change():
 def test_one_more_name_of_a_file_is_a_file_more():
     changes = ChangeNotifyList()
     watcher = Watcher(changes, folder(), FILES)
-    changes.added(PaperFile("a"), "b")
+    changes.added(PaperFile("a"), place("b"))
     assert watcher.told() == [(ADDED, "b")]
 
 
@@ -215,7 +227,7 @@ def test_a_watched_folder_that_is_renamed_is_watched_under_its_new_name():
     watched = folder("old")
     watcher = Watcher(changes, watched)
     watched.path = "new"
-    changes.renamed(watched, "old")
+    changes.renamed(watched, place("old"))
     changes.added(PaperFile("old/a"))
     changes.added(PaperFile("new/b"))
     assert watcher.told() == [(ADDED, "b")]
@@ -401,7 +413,7 @@ def test_folders_in_one_that_is_renamed_are_watched_under_their_new_names():
     top, inner, beside = folder("old"), folder("old/inner"), folder("older")
     watchers = [Watcher(changes, one) for one in (top, inner, beside)]
     top.path, inner.path = "new", "new/inner"
-    changes.renamed(top, "old")
+    changes.renamed(top, place("old"))
     for path in ("old/a", "old/inner/a", "new/b", "new/inner/b", "older/b"):
         changes.added(PaperFile(path))
     assert [watcher.told() for watcher in watchers] == [[(ADDED, "b")]] * 3
@@ -446,7 +458,7 @@ def test_watchers_hear_as_if_each_had_a_list_of_its_own(given_steps):
             models.append(PlainWatcher(what, tree=how))
         elif step == "change":
             changed, action = (FILES, ADDED) if how else (WRITTEN, MODIFIED)
-            changes._report(PaperFile(what), action, changed)
+            changes._report(action, place(what), changed)
             for model in models:
                 model.hear(what, changed, (action, what.replace("/", "\\")))
         elif what < len(watchers):

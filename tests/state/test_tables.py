@@ -237,9 +237,9 @@ def told_of(event, path="a"):
     [
         (ADDED, [(FileAction.ADDED, "a")]),
         (REMOVED, [(FileAction.REMOVED, "a")]),
-        (linked("b", "/b"), [(FileAction.ADDED, "b")]),
+        (linked("/share/b"), [(FileAction.ADDED, "b")]),
         (
-            renamed("old", "/old"),
+            renamed("/share/old"),
             [
                 (FileAction.RENAMED_OLD_NAME, "old"),
                 (FileAction.RENAMED_NEW_NAME, "a"),

@@ -213,7 +213,8 @@ class NotifyMachine(RuleBasedStateMachine):
         self._tell(new, kind, second)
         if not is_directory:
             self._tell(new, RENAMED_FILE, FileAction.MODIFIED, unless=kind)
-        self.notify.renamed(PaperFile(path=new, is_directory=is_directory), old)
+        old_place = PaperFile(path=old).place
+        self.notify.renamed(PaperFile(path=new, is_directory=is_directory), old_place)
 
     # --- what both must say ---
 
