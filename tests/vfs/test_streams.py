@@ -349,14 +349,22 @@ def test_a_copy_that_is_opened_has_content_of_its_own(root: vfs.Root) -> None:
     assert get(root, "owner") == LARGE
 
 
-def test_a_tree_that_was_restored_with_its_store_keeps_its_streams(share: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [("dir/a", "dir/a"), ("way/a", "dir/a"), ("dir/a", "l")]
+)
+def test_a_tree_that_was_restored_with_its_store_keeps_its_streams(
+    share: Path, before: str, after: str
+) -> None:
     again = share.parent / "again"
+    (share / "dir").mkdir()
+    (share / "way").symlink_to("dir")
+    (share / "l").symlink_to("dir/a")
     with vfs.Root(share) as root:
-        put(root, "a", LARGE)
-    shutil.copytree(share, again)
+        put(root, before, LARGE)
+    shutil.copytree(share, again, symlinks=True)
     with vfs.Root(again) as root:
         number = stored(root)
-        assert get(root, "a") == LARGE
+        assert get(root, after) == LARGE
         assert stored(root) == number, "it is no copy of a file beside it"
         assert swept(root) == 0
 

@@ -58,7 +58,10 @@ class Record(NamedTuple):
 
 def owner_of(file: File) -> Owner:
     """What a file is known by."""
-    return Owner(file.inode, _born(file.fd), file.path)
+    path = file.path
+    if file.crossed:  # the name by which another one finds it
+        path = file.root.lookup.current_path(file.fd) or path
+    return Owner(file.inode, _born(file.fd), path)
 
 
 def _born(fd: int) -> int:
