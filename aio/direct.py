@@ -248,7 +248,7 @@ class Direct:
         if error is None and got and read.count < len(read.there):
             going_on(read.done, self._read_on, read)
             return
-        read.memory = _NOWHERE
+        read.memory, read.there = _NOWHERE, _NOWHERE.view
         if not isinstance(error, OSError) or error.errno not in _REFUSED | _COLLISION:
             read.done(read.count, error)
             return

@@ -30,13 +30,15 @@ class Reads:
         self._begun = 0
 
     def begin(self, length: int, offset: int) -> Begun:
-        number, into = self._begun, memoryview(bytearray(length))
+        number, buffer = self._begun, bytearray(length)
+        into = memoryview(buffer)
 
         def done(count: int, error: BaseException | None) -> None:
             assert number not in self.ended
             assert error is None or isinstance(error, OSError)
             self.ended[number] = bytes(into[:count]) if error is None else error.errno
             into.release()  # whoever still has its address now writes to what is not its own
+            buffer.clear()  # BufferError if the engine still has a view of it
             after_burst(self._after)
             self._event.set()
 
