@@ -26,6 +26,11 @@ _log = logging.getLogger("aio")
 _PATIENCE = 60  # seconds; it takes 0.3 to 2
 
 
+def are_wanted() -> bool:
+    """Whether extensions that Python can stand in for are to be used: AIO_EXTENSIONS is not off."""
+    return os.environ.get("AIO_EXTENSIONS") != "off"
+
+
 class Extension:
     """One C file, or several that are compiled as one, and the functions that Python calls."""
 
@@ -59,11 +64,11 @@ class Extension:
         """`load`'s result, if that is known by now; what can do without waits for nothing.
 
         The first call begins to load, in a thread of its own.  None also where it cannot be had, or
-        where the environment has AIO_EXTENSIONS=off.
+        is not wanted.
         """
         if self._loaded is None and not self._begun:
             self._begun = True
-            if os.environ.get("AIO_EXTENSIONS") != "off":
+            if are_wanted():
                 threading.Thread(target=self._try, name=self._name, daemon=True).start()
         return self._loaded
 

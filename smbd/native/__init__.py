@@ -3,24 +3,22 @@
 What is signed by AES-GMAC or sealed by AES-GCM is plain too, where the system has an OpenSSL
 (`gcm.c`, `guard.c`): it takes a 4 KiB message 1 to 3 us, and the commands 4 to 7 us more.
 
-It is optional.  Where there is no compiler, while it is being built, and with SMBD_PURE in the
-environment, the commands answer what it would answer, and the same.
+It is optional.  Where there is no compiler, while it is being built, and with AIO_EXTENSIONS=off in
+the environment, the commands answer what it would answer, and the same.
 """
 
 import errno
 import logging
-import os
 import threading
 from array import array
 from mmap import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aio.compiled import Extension
+from aio.compiled import Extension, are_wanted
 from aio.kernel.libc import address_of
 
 _log = logging.getLogger("smbd")
-_PURE = "SMBD_PURE"
 
 MOST_OPENS = 16  # of one connection
 # A turn is no longer (smbd.transport).  It is filled anew from its beginning for each burst: what
@@ -156,7 +154,7 @@ class Native:
 
     def start(self) -> None:
         """Load it in a thread, which builds it where that was not done before."""
-        if not os.environ.get(_PURE):
+        if are_wanted():
             threading.Thread(target=self.load, name="smbd native", daemon=True).start()
 
     def load(self) -> None:

@@ -268,6 +268,6 @@ def test_without_c_the_log_says_why(monkeypatch, tmp_path, caplog):
 
 
 def test_the_environment_keeps_c_away(monkeypatch):
-    monkeypatch.setenv("SMBD_PURE", "1")
+    monkeypatch.setenv("AIO_EXTENSIONS", "off")
     monkeypatch.setattr(Native, "load", lambda _: pytest.fail("it was loaded"))
     Native().start()
