@@ -94,7 +94,8 @@ async def test_what_had_not_begun_never_begins_once_its_client_has_gone(tmp_path
         await wait_all_tasks_blocked()
         disk.answers.set()
     assert len(disk.asked) == OF_ONE_CONNECTION
-    assert len(list((tmp_path / "one").iterdir())) == OF_ONE_CONNECTION
+    # One that has begun is whole, or gives up before it makes its file.
+    assert {made.name for made in (tmp_path / "one").iterdir()} <= set(disk.asked)
 
 
 async def test_a_listing_that_nobody_waits_for_ends(tmp_path, monkeypatch):
