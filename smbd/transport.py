@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from struct import Struct
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import trio
 
 from smbd.buffers import LARGE, SpareBuffers
 from smbd.memory import REPLY, MemoryAccount
 from smbd.ntstatus import ProtocolError
+from smbd.plain import Answered, Plain
 from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.turns import Turn, Turns
@@ -42,53 +43,6 @@ _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
-
-
-class Answered(Protocol):
-    """What was done with a burst."""
-
-    @property
-    def at(self) -> int:
-        """Bytes answered ..."""
-
-    @property
-    def have(self) -> int:
-        """... of those that came; 0: nothing came, or the connection has ended."""
-
-    @property
-    def replies(self) -> memoryview:
-        """Those that have not left; their memory is used again."""
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the next frame is for the handler: its reply leaves with these."""
-
-    @property
-    def full(self) -> bool:
-        """Whether the turn is over."""
-
-
-class Quick(Protocol):
-    """What answers plain frames without a handler (smbd.plain)."""
-
-    def takes(self, view: memoryview, at: int) -> bool:
-        """Whether the frame at `at` may be plain."""
-
-    def serve(
-        self,
-        sock: int,
-        memory: tuple[int, int],
-        now: float,
-        until: tuple[float, float],
-        room: int,
-        most: int,
-    ) -> Answered:
-        """Receive into `memory` (address, size), answer, and send."""
-
-    def answer(
-        self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
-    ) -> Answered:
-        """Answer what was received to `memory`, between two offsets."""
 
 
 class Transport:
@@ -116,7 +70,7 @@ class Transport:
         self._blocked = False  # the socket is full: _write_later goes on
         self._writes_later = False  # that task runs
         self._progress = trio.Event()  # set when _unsent or _in_work went down
-        self.quick: Quick | None = None
+        self.quick: Plain | None = None  # it answers plain frames without the handler
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
@@ -179,7 +133,7 @@ class Transport:
             self._settled = self.last_frame
             self._incoming.settle()
 
-    def _serve(self, quick: Quick) -> Answered | None:
+    def _serve(self, quick: Plain) -> Answered | None:
         """Have plain frames received and answered; None if nothing came."""
         incoming, turn = self._incoming, self.turn
         now = trio.current_time()
