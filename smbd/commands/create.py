@@ -80,6 +80,8 @@ def try_now(request: Request) -> Reply | None:
     _check_fields(message)
     asked = create_contexts.parse(message)
     wanted = _wanted(request, message, asked)
+    if wanted.stream or _is_queued(request, wanted):
+        return None  # a stream's content has to be brought first
     entered_ = None
     if disposition in _OPENS:
         entered_ = _enter_cached(request, message, asked, wanted)
@@ -98,13 +100,8 @@ def _enter_cached(
     request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
 ) -> tuple[Open, Found] | None:
     """The Open of what the kernel has in its caches; None if that, or others, may have to wait."""
-    root = request.live_root()
-    if wanted.stream:
-        return None  # its content has to be brought first
     files = request.tables.files
-    if files.queues and (root, fold(wanted.path)) in files.queues:
-        return None
-    found = open_cached(root, wanted)
+    found = open_cached(request.live_root(), wanted)
     if found is None:
         return None
     try:
@@ -120,6 +117,12 @@ def _enter_cached(
         found.file.close()
         return None
     return open_, found
+
+
+def _is_queued(request: Request, wanted: Wanted) -> bool:
+    """Whether another CREATE may be making or overwriting this very name."""
+    queues = request.tables.files.queues
+    return bool(queues) and (request.live_root(), fold(wanted.path)) in queues
 
 
 async def run(request: Request) -> Reply:

@@ -11,7 +11,7 @@ from smbd.fsa.opening import Found, Wanted, create_at_once, place_at_once
 from smbd.ntstatus import NtError
 from smbd.request import Request
 from smbd.state import ADDED, Open
-from smbd.vfs import Place, fold
+from smbd.vfs import Place
 from smbd.wire.create import CreateRequest
 
 
@@ -19,12 +19,10 @@ def make_now(
     request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
 ) -> tuple[Open, Found] | None:
     """The Open of a file that was not there; None if it is, or to make it may have to wait."""
-    root, files = request.live_root(), request.tables.files
-    if wanted.stream or wanted.made_refusal:
+    files = request.tables.files
+    if wanted.made_refusal:
         return None
-    if files.queues and (root, fold(wanted.path)) in files.queues:
-        return None
-    place = place_at_once(root, wanted)
+    place = place_at_once(request.live_root(), wanted)
     if place is None:
         return None
     with place:
