@@ -85,7 +85,7 @@ def is_client_ea(attribute: str) -> bool:
 def information(file: File) -> FileInformation:
     """The metadata of an open file or directory, or of a stream and its file; OSError."""
     of = file.described
-    status = _status(of.fd)
+    status = status_of(of.fd)
     kept = _kept(of, status)
     known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
     return known if of is file else _of_stream(known, file)
@@ -113,7 +113,7 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     Of a file that was opened this moment it is what the open has seen.
     """
     of = file.described
-    status, of.seen = of.seen or _status(of.fd), None
+    status, of.seen = of.seen or status_of(of.fd), None
     kept = _kept(of, status)
     descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
     known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
@@ -123,7 +123,7 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or directory, by their origin; OSError."""
     file = file.described
-    status = _status(file.fd)
+    status = status_of(file.fd)
     record = _kept(file, status).record
     name = file.path.rpartition("/")[2]
     return Attributes(
@@ -141,7 +141,17 @@ def ownership(file: File) -> Ownership:
     return Ownership(status.st_uid, status.st_gid, status.st_mode)
 
 
-def _status(fd: int) -> kernel.Statx:
+def status_as_known(fd: int) -> kernel.Statx:
+    """All that is shown of an open file, as far as it is known here: its file system is not asked.
+
+    Of a local file nothing is known better than so.  OSError.
+    """
+    flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
+    return kernel.statx(b"", dir_fd=fd, flags=flags, mask=WANTED)
+
+
+def status_of(fd: int) -> kernel.Statx:
+    """All that is shown of an open file; its file system may be asked.  OSError."""
     return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=WANTED)
 
 

@@ -11,14 +11,11 @@ from smbd.vfs.at_once import AtOnce
 from smbd.vfs.changes import Entry
 from smbd.vfs.file import File
 from smbd.vfs.index import DirectoryIndex
-from smbd.vfs.information import WANTED
+from smbd.vfs.information import status_as_known, status_of
 from smbd.vfs.lookup import closed_on_error, join
 
 if TYPE_CHECKING:
     from smbd.vfs.root import Root
-
-# Of a local directory nothing is known better than without asking.
-_AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
 
 
 class Place:
@@ -109,7 +106,7 @@ class Place:
     def _made(self, fd: int, *, directory: bool) -> File:
         root = self.directory.root
         with closed_on_error(fd):
-            seen = kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=WANTED)
+            seen = status_of(fd)
             look = look_of(seen)
             if root.file_systems.known(look.st_dev, look.mount) is None:
                 root.file_systems.learn(fd, look)
@@ -142,7 +139,7 @@ def place_at_once(root: "Root", path: str) -> Place | None:
         return None
     fd, _, crossed = found
     try:
-        seen = kernel.statx(b"", dir_fd=fd, flags=_AS_KNOWN, mask=WANTED)
+        seen = status_as_known(fd)
         at_once = root.file_systems.at_once(seen.dev)
         if at_once is not None and at_once.admits(fd, began):
             directory = File(root, parent, fd, look_of(seen), read=False, write=False)

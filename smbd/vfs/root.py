@@ -12,7 +12,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from aio import kernel
 from aio.inodes import busy
 from aio.leaky_bucket import LeakyBucket
 from aio.mounted import Look, known_type, look_at, look_for, look_of
@@ -28,7 +27,7 @@ from smbd.vfs.changes import (
 )
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystems
-from smbd.vfs.information import WANTED
+from smbd.vfs.information import status_as_known
 from smbd.vfs.lookup import (
     Found,
     Lookup,
@@ -48,8 +47,6 @@ from smbd.wire.fscc import Volume
 _SLOW = 0.002
 # So often at most the loop looks whether something was mounted over a share.
 _SIGHT = 0.1
-# Of a local file nothing is known better than without asking.
-_AS_KNOWN = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
@@ -184,7 +181,7 @@ class Root:
         if found is None:
             return None
         try:
-            seen = kernel.statx(b"", dir_fd=found.fd, flags=_AS_KNOWN, mask=WANTED)
+            seen = status_as_known(found.fd)
         except BaseException:
             os.close(found.fd)
             raise
