@@ -3,14 +3,21 @@
 import os
 from pathlib import Path
 
-_NAMES = {  # linux/magic.h, and the file systems' own sources
-    0x0000EF53: "ext4",  # ext2 and ext3 too
-    0x58465342: "xfs",
-    0x9123683E: "btrfs",
+# statfs's f_type: linux/magic.h, and the file systems' own sources.
+EXT4 = 0xEF53  # ext2 and ext3 too
+XFS = 0x58465342
+BTRFS = 0x9123683E
+TMPFS = 0x01021994
+OVERLAYFS = 0x794C7630
+
+_NAMES = {
+    EXT4: "ext4",
+    XFS: "xfs",
+    BTRFS: "btrfs",
     0xF2F52010: "f2fs",
-    0x01021994: "tmpfs",
+    TMPFS: "tmpfs",
     0x858458F6: "ramfs",
-    0x794C7630: "overlayfs",
+    OVERLAYFS: "overlayfs",
     0x2FC12FC1: "zfs",
     0xCA451A4E: "bcachefs",
     0x4D44: "vfat",

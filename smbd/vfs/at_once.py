@@ -17,18 +17,12 @@ from pathlib import Path
 from time import perf_counter
 from weakref import WeakValueDictionary
 
+from aio.file_systems import BTRFS, EXT4, TMPFS, XFS
 from aio.gate import AWAY, AWAY_AT_MOST, QUIET, STALL, gate_of
 from aio.inodes import is_strained
 from aio.leaky_bucket import LeakyBucket
 
-_KINDS = frozenset(
-    (
-        0xEF53,  # ext2, ext3, ext4
-        0x58465342,  # xfs
-        0x9123683E,  # btrfs
-        0x01021994,  # tmpfs
-    )
-)
+_KINDS = frozenset((EXT4, XFS, BTRFS, TMPFS))
 # A change takes 20 to 200 us, most of it our own work: one that takes longer has waited, or another
 # thread had the GIL, which is as bad.
 _WAIT = 0.001

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aio import kernel
+from aio.file_systems import BTRFS
 from aio.mounted import Look, learn_type, look_at
 from smbd.vfs.at_once import AtOnce, at_once_on
 from smbd.vfs.lookup import absolute_path_of
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")  # blanks and backslashes in mountinfo
-_BTRFS = 0x9123683E
 # No inode number of the root's file system has this bit, so that no FileId of another one, all of
 # which have it, is among theirs.
 _OTHERS = 1 << 63
@@ -83,7 +83,7 @@ class FileSystems:
         if mount.device != f"{os.major(look.st_dev)}:{os.minor(look.st_dev)}":
             # One mount shows several: subvolumes, which have numbers of their own for good, or the
             # layers of an overlayfs on different file systems, which have none.
-            number = os.fstatvfs(fd).f_fsid if kind == _BTRFS else look.st_dev
+            number = os.fstatvfs(fd).f_fsid if kind == BTRFS else look.st_dev
             name += b"\0%d" % number
         digest = hashlib.sha256(name).digest()
         return self._make(int.from_bytes(digest[:8], "little") | _OTHERS, b"\0" + name)

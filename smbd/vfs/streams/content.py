@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from aio import kernel
+from aio.file_systems import EXT4
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import storage
 from smbd.vfs.copying import copy_between
@@ -31,7 +32,7 @@ from smbd.vfs.streams.attribute import Reference
 # of a file's extended attributes, other file systems a block or 64 KiB for each.
 _MOST_IN_ATTRIBUTE, _MOST_IN_BLOCK = 16_384, 2_048
 _LARGEST_ATTRIBUTE = 65_536  # XATTR_SIZE_MAX
-_WITH_ONE_BLOCK = frozenset((0xEF53,))  # ext2, ext3, ext4: statfs's f_type
+_WITH_ONE_BLOCK = frozenset((EXT4,))
 _COPIED_AT_ONCE = 16 << 20  # where no blocks can be shared they are in memory meanwhile
 _MEMORY_FILE = 4096  # bytes of an empty memfd, about
 
