@@ -12,6 +12,7 @@ from tests.scripted import connected
 
 from ..campaign import Campaign, Play
 from ..disks import Disk, new_disk, overlay_on
+from ..freezing import frozen_amid, frozen_in_a_pause
 from ..served import Served, served
 
 _MEBIBYTE = 1 << 20
@@ -19,8 +20,6 @@ _SET_ZERO_DATA = 0x0980C8
 _END_OF_FILE = 20
 _TO_READ = 0x120089  # DesiredAccess: to open for more would copy a file up
 _PAGE = bytes(4096)
-# Much longer than the server believes that a file system is as it was.
-_PAUSE = 0.2
 _MOUNT_LOOKED_AT = 1.1  # seconds until the server has noticed how a mount has changed
 # Until it believes for longest that what was in the page cache is there.
 _BELIEVED = 5.0
@@ -63,27 +62,13 @@ async def _write(client, count):
 
 
 async def _frozen_in_a_pause(play: Play, kind: str, disk: Disk, server: Served) -> None:
-    """A snapshot is taken while nobody writes; then somebody does."""
-    async with _client(server) as client, _client(server) as other:
-        await trio.sleep(_PAUSE)
-        server.forget_turns()
-        async with trio.open_nursery() as nursery, disk.frozen():
-            for one in (client, other):
-                nursery.start_soon(_write, one, 20)
-            await trio.sleep(play.size(10, 2) / 10)
-    play.note_turn(f"{kind}, WRITEs to a frozen file system", server.longest_turn())
+    what = f"{kind}, WRITEs to a frozen file system"
+    await frozen_in_a_pause(play, what, disk, server, _client, _write)
 
 
 async def _frozen_amid_writes(play: Play, kind: str, disk: Disk, server: Served) -> None:
-    """No system call tells beforehand; so the first WRITE after the freeze stops the loop."""
-    async with _client(server) as client, trio.open_nursery() as nursery:
-        nursery.start_soon(_write, client, 2000)
-        await trio.sleep(_PAUSE)
-        server.forget_turns()
-        async with disk.frozen():
-            await trio.sleep(1)
-    took = server.longest_turn().milliseconds
-    play.note(f"{kind}, frozen for 1 s amid WRITEs: longest turn", took, "ms", timed=True)
+    what = f"{kind}, frozen for 1 s amid WRITEs: longest turn"
+    await frozen_amid(play, what, disk, server, _client, _write)
 
 
 async def _locked(play: Play, kind: str, disk: Disk, server: Served) -> None:

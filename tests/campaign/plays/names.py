@@ -15,11 +15,11 @@ from tests.scripted import Connection, connected
 
 from ..campaign import Campaign, Play
 from ..disks import Disk, new_disk
+from ..freezing import frozen_amid, frozen_in_a_pause
 from ..served import Served, served
 
 _MEBIBYTE = 1 << 20
 _CREATE_NEW = 2
-_PAUSE = 0.2  # much longer than the server believes that a file system is as it was
 _NAMES = 20_000  # of the folder that is cold
 
 
@@ -59,27 +59,13 @@ async def _change(client: Connection, count: int, folder: str = "") -> None:
 
 
 async def _frozen_in_a_pause(play: Play, kind: str, disk: Disk, server: Served) -> None:
-    """A snapshot is taken while nobody changes anything; then two clients do."""
-    async with _client(server) as client, _client(server) as other:
-        await trio.sleep(_PAUSE)
-        server.forget_turns()
-        async with trio.open_nursery() as nursery, disk.frozen():
-            for one in (client, other):
-                nursery.start_soon(_change, one, 20)
-            await trio.sleep(play.size(10, 2) / 10)
-    play.note_turn(f"{kind}, new files on a frozen file system", server.longest_turn())
+    what = f"{kind}, new files on a frozen file system"
+    await frozen_in_a_pause(play, what, disk, server, _client, _change)
 
 
 async def _frozen_amid_changes(play: Play, kind: str, disk: Disk, server: Served) -> None:
-    """No system call tells beforehand; so the first change after the freeze stops the loop."""
-    async with _client(server) as client, trio.open_nursery() as nursery:
-        nursery.start_soon(_change, client, 1000)
-        await trio.sleep(_PAUSE)
-        server.forget_turns()
-        async with disk.frozen():
-            await trio.sleep(1)
-    took = server.longest_turn().milliseconds
-    play.note(f"{kind}, frozen for 1 s amid new files: longest turn", took, "ms", timed=True)
+    what = f"{kind}, frozen for 1 s amid new files: longest turn"
+    await frozen_amid(play, what, disk, server, _client, _change)
 
 
 async def _beside_a_flush(play: Play, kind: str, disk: Disk, server: Served) -> None:
