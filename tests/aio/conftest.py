@@ -15,7 +15,7 @@ import aio
 from aio import ENGINES
 from aio._readers import READERS
 from tests.aio import mounts
-from tests.aio.engines import FORMS, Form
+from tests.aio.engines import CONTENT, FORMS, Form, a_file
 from tests.aio.page_cache import file_system_of, slow_disk, takes_nowait
 
 ON_DISK = Path("/var/tmp")
@@ -167,6 +167,19 @@ def place(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty folder on each file system that this machine can make."""
     with tempfile.TemporaryDirectory(dir=request.getfixturevalue(request.param)) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def fd(engine: aio.Engine, place: Path) -> Iterator[int]:
+    """A file on each file system: for what may depend on it."""
+    with a_file(engine, place, CONTENT) as opened:
+        yield opened
+
+
+@pytest.fixture
+def any_fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
+    with a_file(engine, tmp_path, CONTENT) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import aio
 from aio.catalog import options_of
 from aio.opening import unavailable
 
+CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
+
 
 @dataclass(frozen=True)
 class Form:

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +13,7 @@ import aio
 from aio._readers import READERS
 from aio.base import Begun
 from aio.completion import TURN, after_burst, tell
-from tests.aio.engines import Form, a_file, attached
-
-CONTENT = bytes(range(251)) * 1000
+from tests.aio.engines import CONTENT, Form, a_file, attached
 
 
 class Reads:
@@ -56,18 +53,6 @@ class Reads:
                 self._event = trio.Event()
                 await self._event.wait()
         return [self.ended[number] for number in range(self._begun)]
-
-
-@pytest.fixture
-def fd(engine: aio.Engine, place: Path) -> Iterator[int]:
-    with a_file(engine, place, CONTENT) as opened:
-        yield opened
-
-
-@pytest.fixture
-def any_fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
-    with a_file(engine, tmp_path, CONTENT) as opened:
-        yield opened
 
 
 async def test_each_of_a_burst_gets_its_own_data(engine: aio.Engine, fd: int) -> None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,22 +13,7 @@ import trio.testing
 import aio
 from aio.base import Done
 from aio.ring import Request, Ring
-from tests.aio.engines import Form, a_file, read, write
-
-CONTENT = bytes(range(251)) * 1000  # 251,000 bytes: no multiple of a page
-
-
-@pytest.fixture
-def fd(engine: aio.Engine, place: Path) -> Iterator[int]:
-    """A file on each file system: for what may depend on it."""
-    with a_file(engine, place, CONTENT) as opened:
-        yield opened
-
-
-@pytest.fixture
-def any_fd(engine: aio.Engine, tmp_path: Path) -> Iterator[int]:
-    with a_file(engine, tmp_path, CONTENT) as opened:
-        yield opened
+from tests.aio.engines import CONTENT, Form, read, write
 
 
 async def test_a_read_gives_what_was_asked_for(engine: aio.Engine, fd: int) -> None:
