@@ -126,9 +126,16 @@ class DirectoryIndex:
         )
 
     def begin(self, fd: int, version: tuple[int, int]) -> None:
-        """The holder has the directory open as `fd`: forget names that others have changed."""
+        """The holder has the directory open as `fd`: forget names that others have changed.
+
+        `version` may be of before the holder had the lock: so another one says nothing yet.
+        """
         self.fd = fd
-        if self._names is not None and not self._is_current(version):
+        if (
+            self._names is not None
+            and not self._is_current(version)
+            and not self._is_current(_version(os.fstat(fd)))
+        ):
             self._names = None
 
     def _is_current(self, version: tuple[int, int]) -> bool:

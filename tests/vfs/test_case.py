@@ -127,6 +127,41 @@ def test_a_byte_and_the_character_that_says_it_are_found_by_each_others_name(
     assert read(root, vfs.name_to_path("new \uf0ef\uf082\uf0a4")) == b"byte"
 
 
+class _Contended:
+    """A lock that another thread gets first, and does something."""
+
+    def __init__(self, lock: "threading._RLock", first: Callable[[], None]) -> None:
+        self._lock = lock
+        self._first = first
+
+    def __enter__(self) -> None:
+        thread = threading.Thread(target=self._first)
+        thread.start()
+        thread.join()
+        self._lock.acquire()
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self._lock.release()
+
+
+def test_who_has_waited_for_the_names_reads_none_again_for_what_was_done_meanwhile(
+    root: vfs.Root, scans: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_DOUBT_SECONDS", 1e9)
+    root.create("first", directory=False).close()
+    (names,) = root.lookup.index._directories.values()
+    lock = names.lock
+
+    def first() -> None:
+        names.lock = lock
+        root.create("second", directory=False).close()
+
+    monkeypatch.setattr(names, "lock", _Contended(lock, first))
+    root.create("third", directory=False).close()
+    stat_of(root, "SECOND").close()
+    assert len(scans) == 1
+
+
 def test_two_thousand_new_files_read_their_folder_once(
     root: vfs.Root, share: Path, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
