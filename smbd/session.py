@@ -31,6 +31,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
 from smbd.state import Break, Listeners, Open, PipeOpen
 from smbd.vfs import Root
+from smbd.wire.access import Access
 
 MOST_CHANNELS = 32  # of one session, as on Windows
 
@@ -41,7 +42,7 @@ class Tree:
 
     tree_id: int
     share: Share | None  # None: IPC$, which has pipes and no folder
-    maximal_access: int
+    maximal_access: int  # of what is opened from now on; an Open keeps what it was granted
     session: "Session"
     encrypt: bool = False
     root: Root | None = None  # its folder as it was when the session connected
@@ -50,6 +51,11 @@ class Tree:
     barred: bool = False
     opened: dict[int, Open | PipeOpen] = field(default_factory=dict)  # in the order they came
     _claimants: tuple[str, str, str] | None = None
+
+    @property
+    def may_write(self) -> bool:
+        """Whether anything may be made, changed or removed by it."""
+        return bool(self.maximal_access & Access.FILE_WRITE_DATA)
 
     # --- as a Holder ---
 

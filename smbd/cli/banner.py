@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Sequence
 
 from smbd.cli import PROGRAM
+from smbd.cli.access import access
 from smbd.cli.logs import event_line
 from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.config import Address, Config, Prepared, ShareConfig
@@ -50,9 +51,8 @@ def announcement(
     lines = [f"{PROGRAM} serves on {', '.join(map(str, addresses))}"]
     address = config.server.announce or reachable(addresses)
     for share in config.shares:
-        can_write = not share.read_only and share.name not in unwritable
-        access = "read and write" if can_write else "read only"
-        lines += ["", *_share_lines(config, share, address, access)]
+        allowed = access(share, can_write=share.name not in unwritable)
+        lines += ["", *_share_lines(config, share, address, allowed)]
     lines += ["", *_passwords(config)]
     lines += ["", "Ctrl-C ends it; `tsmbd status` shows what it does."]
     return "\n".join(lines)
@@ -69,13 +69,13 @@ def _passwords(config: Config) -> list[str]:
     return lines
 
 
-def _share_lines(config: Config, share: ShareConfig, address: Address, access: str) -> list[str]:
+def _share_lines(config: Config, share: ShareConfig, address: Address, allowed: str) -> list[str]:
     user = login_name(config, share)
     if user is None:
-        access += ", guests only"
+        allowed += ", guests only"
     elif share.guest:
-        access += ", guests too"
-    lines = [f"{share.name}: {share.path} ({access}, engine {share.engine})"]
+        allowed += ", guests too"
+    lines = [f"{share.name}: {share.path} ({allowed}, engine {share.engine})"]
     lines += _mounts(config, share, address, user)
     if share.guest and user is not None:
         lines += ["  or without a password:", *_mounts(config, share, address, None)]

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from smbd.cli import complain
+from smbd.cli.access import access, who
 from smbd.config import (
     Config,
     ConfigError,
@@ -93,11 +94,11 @@ def _login(user: UserConfig) -> str:
 
 
 def _access(share: ShareConfig, *, can_write: bool) -> str:
-    who = "every user" if share.users is None else ", ".join(share.users)
+    users = who(share)
     return "".join(
         (
-            "read and write" if can_write and not share.read_only else "read only",
-            f", for {who}" if who else "",
+            access(share, can_write=can_write),
+            f", for {users}" if users else "",
             ", and guests" if share.guest else "",
             ", hidden" if share.hidden else "",
             f", encryption {share.encryption}" if share.encryption != "off" else "",

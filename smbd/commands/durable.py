@@ -157,6 +157,7 @@ def _reclaimed(
         persistent=bool(again.flags & DurableFlags.PERSISTENT),
         client=request.connection.lease_client,
         lease_key=None if lease is None else lease.key,
+        maximal_access=tree.maximal_access,
     )
     open_ = request.tables.reclaim(claim, tree)
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:

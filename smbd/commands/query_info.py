@@ -144,7 +144,7 @@ def _file_system(request: Request, open_: Open, message: QueryInfoRequest) -> Re
     if query is None:
         known = fscc.is_file_system_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
-    volume = open_.file.root.volume(open_.file)
+    volume = open_.file.root.volume(open_.file, read_only=not request.live_tree().may_write)
     return _cut(query.pack(volume), query.minimum, message)
 
 

@@ -36,8 +36,10 @@ async def link(request: Request, open_: Open, value: Rename) -> None:
 
 async def _carry_out(request: Request, open_: Open, name: NewName) -> None:
     """Look and act, once more after whatever was in the way or came between."""
-    if request.live_tree().barred:
-        # A new name is a right over the folder, which the handle does not have.
+    tree = request.live_tree()
+    if tree.barred or not tree.may_write:
+        # A new name is a right over the folder, which the handle does not have; and a link needs
+        # no right over the file.
         raise NtError(NtStatus.ACCESS_DENIED)
     for _ in range(_TRIES):
         async with alone(request.tables.files, open_):

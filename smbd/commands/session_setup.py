@@ -13,7 +13,7 @@ from smbd.commands.logins import (
     next_step,
 )
 from smbd.commands.reply import later
-from smbd.commands.tree_connect import may_enter
+from smbd.commands.tree_connect import maximal_access, may_enter
 from smbd.crypto import Sealer, derive_keys, make_signer
 from smbd.memory import KEYS, SESSION, Holding
 from smbd.ntstatus import NtError, NtStatus
@@ -179,7 +179,9 @@ async def _renew(request: Request, session: Session, identity: Identity) -> None
     session.identity = identity
     session.suspended = False
     for tree in session.trees.values():
-        tree.barred = tree.share is not None and not may_enter(tree.share, identity)
+        if tree.share is not None:
+            tree.barred = not may_enter(tree.share, identity)
+            tree.maximal_access = maximal_access(tree.share, identity)
     if identity.user != before:
         names = before or "anonymous", _name(identity)
         request.connection.tell(logging.INFO, "logged in", "%s is now %s", *names, user=names[1])

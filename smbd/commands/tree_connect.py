@@ -49,7 +49,9 @@ async def run(request: Request) -> Reply:
         if _find(request) is share:  # the configuration may have been read again meanwhile
             break
     encrypt = _encrypts(session, share)
-    maximal = _READ_ACCESS if share.config.read_only else _FULL_ACCESS
+    identity = session.identity
+    assert identity is not None, "the row of TREE_CONNECT needs a login"
+    maximal = maximal_access(share, identity)
     tree = session.connect(share, maximal, encrypt=encrypt, root=root)
     request.tree_id = tree.tree_id
     flags = ShareFlags.ENCRYPT_DATA if encrypt else 0
@@ -122,6 +124,12 @@ def _encrypts(session: Session, share: Share) -> bool:
 
 def may_enter(share: Share, identity: Identity) -> bool:
     """Whether a share is for this user."""
-    if identity.is_guest or identity.is_anonymous:
+    if not identity.is_account:
         return share.config.guest
     return share.config.allows(identity.user)
+
+
+def maximal_access(share: Share, identity: Identity) -> int:
+    """TreeConnect.MaximalAccess: no open of this user goes beyond it, whatever the file allows."""
+    user = identity.user if identity.is_account else None
+    return _FULL_ACCESS if share.config.may_write(user) else _READ_ACCESS

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from smbd.config import engines, reading, schema
+from smbd.config import engines, reading, rights, schema
 from smbd.config.document import Document, Findings
 from smbd.config.first_start import directory_problem
 from smbd.config.lines import KeyPath
@@ -278,13 +278,15 @@ def _share(
         values["path"] = _path(document, (*key_path, "path"), values["path"])
     elif len(document.problems) == before:
         document.problem((*key_path, "path"), "is missing: the folder to serve")
-    if "users" in values:
-        values["users"] = _allowed(document, key_path, values["users"], users)
+    for key in rights.NAMES_USERS:
+        if key in values:
+            values[key] = _spelled(document, (*key_path, key), values[key], users)
     values.setdefault("encryption", server.encryption)
     values["leases"] = values.get("leases", True) and server.leases
     values.setdefault("watch", server.watch)
     share = ShareConfig(name, **{"path": document.path, **values})
     engines.check(document, key_path, share)
+    rights.check(document, key_path, share)
     if not (users or share.guest):
         document.problem(
             key_path, "nobody can log in: add [users.NAME], or guest = true to this share"
@@ -294,21 +296,22 @@ def _share(
     return share
 
 
-def _allowed(
+def _spelled(
     document: Document, key_path: KeyPath, names: tuple[str, ...], users: tuple[UserConfig, ...]
 ) -> tuple[str, ...]:
-    """Spell each allowed user as [users.NAME] does."""
+    """Spell each user of a list as [users.NAME] does."""
     if not names:
-        document.problem((*key_path, "users"), "must name a user; without this key, every user may")
+        instead = rights.NAMES_USERS[str(key_path[-1])]
+        document.problem(key_path, f"must name a user; {instead}")
     known = {user.name.casefold(): user.name for user in users}
-    allowed = []
+    spelled = []
     for index, name in enumerate(names):
         if name.casefold() in known:
-            allowed.append(known[name.casefold()])
+            spelled.append(known[name.casefold()])
         else:
             advice = schema.nearest(name, known.values()) or f"; add [users.{name}]"
-            document.problem((*key_path, "users", index), f'there is no user "{name}"{advice}')
-    return tuple(allowed)
+            document.problem((*key_path, index), f'there is no user "{name}"{advice}')
+    return tuple(spelled)
 
 
 def check_encryption(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from smbd.config import engines, schema
+from smbd.config import engines, rights, schema
 from smbd.config.lines import KeyPath
 from smbd.config.load import (
     check_continuous,
@@ -108,9 +108,11 @@ def _share(
         engines.check(found, key_path, share)
     else:
         found.problem((*key_path, "engine_options"), "must be a mapping")
-    for name in share.users or ():
-        if name.casefold() not in known:
-            found.problem((*key_path, "users"), f'there is no user "{name}"')
+    for key in rights.NAMES_USERS:
+        for name in getattr(share, key) or ():
+            if name.casefold() not in known:
+                found.problem((*key_path, key), f'there is no user "{name}"')
+    rights.check(found, key_path, share)
     if share.encryption in {"off", "desired", "required"}:
         check_encryption(found, key_path, share, server)
     check_continuous(found, key_path, share, server)

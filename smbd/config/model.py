@@ -143,7 +143,9 @@ class ShareConfig:
     path: Path
     comment: str = ""
     read_only: bool = False
-    users: tuple[str, ...] | None = None  # None: every user
+    users: tuple[str, ...] | None = None  # who may connect; None: every user
+    write: tuple[str, ...] | None = None  # who alone may write; None: all but those of `read`
+    read: tuple[str, ...] | None = None  # who may only read
     guest: bool = False
     hidden: bool = False
     streams: bool = True
@@ -156,8 +158,30 @@ class ShareConfig:
     watch: bool = False  # whether clients hear of what other processes change; the server's in it
 
     def allows(self, user: str) -> bool:
-        """Tell whether a user may connect, after the password was right. Guests are not users."""
-        return self.users is None or user.casefold() in {name.casefold() for name in self.users}
+        """Tell whether a user may connect, after the password was right. Guests are not users.
+
+        `write` and `read`, where both are there, name all who may.
+        """
+        if self.write is not None and self.read is not None:
+            return _is_in(user, (*self.write, *self.read))
+        return self.users is None or _is_in(user, self.users)
+
+    def may_write(self, user: str | None) -> bool:
+        """Tell whether one who may connect may change anything; None is a guest.
+
+        A guest, whom no list names, gets the lesser right where there is one.
+        """
+        if self.read_only:
+            return False
+        if user is None:
+            return self.write is None and self.read is None
+        if self.write is not None:
+            return _is_in(user, self.write)
+        return self.read is None or not _is_in(user, self.read)
+
+
+def _is_in(user: str, names: tuple[str, ...]) -> bool:
+    return user.casefold() in {name.casefold() for name in names}
 
 
 @dataclass(frozen=True, slots=True)

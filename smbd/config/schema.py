@@ -237,6 +237,8 @@ SHARE: Keys = {
     "comment": string,
     "read_only": boolean,
     "users": ArrayOf(text),
+    "write": ArrayOf(text),
+    "read": ArrayOf(text),
     "guest": boolean,
     "hidden": boolean,
     "streams": boolean,

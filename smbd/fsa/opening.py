@@ -145,12 +145,16 @@ def look(file: File, wanted: Wanted) -> Found:
 
 
 def open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Opened:
-    """Open with what the data rights need; MAXIMUM_ALLOWED takes what there is."""
-    read = bool(wanted.access & READS)
-    write = bool(wanted.access & WRITES) or wanted.truncates
+    """Open with what the data rights need; MAXIMUM_ALLOWED takes what there is.
+
+    Never for writing where the tree connect allows none: `look` refuses that, once it is known that
+    the file is there, and on overlayfs such an open would have copied it.
+    """
+    read, may_write = bool(wanted.access & READS), bool(wanted.share_maximum & WRITES)
+    write = may_write and (bool(wanted.access & WRITES) or wanted.truncates)
     if not wanted.access & Access.MAXIMUM_ALLOWED:
         return open_(wanted.path, read, write)
-    for more_read, more_write in ((True, True), (True, write), (read, True)):
+    for more_read, more_write in ((True, may_write), (True, write), (read, may_write)):
         try:
             return open_(wanted.path, more_read, more_write)
         except OSError as error:

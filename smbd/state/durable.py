@@ -19,6 +19,7 @@ from smbd.state.open import Open
 from smbd.state.opens import OpenTable
 from smbd.tally import Tally
 from smbd.vfs import Root, fold
+from smbd.wire.access import FILE_ALL_ACCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Claim:
     persistent: bool = False
     client: Client | None = None  # of the connection's ClientGuid
     lease_key: bytes | None = None  # None: without a lease context
+    maximal_access: int = FILE_ALL_ACCESS  # of the tree connect
 
 
 @dataclass(slots=True)
@@ -169,7 +171,7 @@ class DurableOpens:
 
         NtError, in the order of the specification: OBJECT_NAME_NOT_FOUND for one that is not
         parked or is another's by all that is said, INVALID_PARAMETER for a lease of another file,
-        ACCESS_DENIED for another user's.
+        ACCESS_DENIED for another user's, and for one with rights that its user has lost meanwhile.
         """
         open_ = opens.find(claim.persistent_id)
         if open_ is None or not self._is_claimable(open_, claim):
@@ -179,6 +181,8 @@ class DurableOpens:
             raise NtError(NtStatus.INVALID_PARAMETER)
         assert open_.durable is not None, "it is parked"
         if claim.user is None or not claim.user.is_same_account(open_.durable.owner):
+            raise NtError(NtStatus.ACCESS_DENIED)
+        if open_.granted_access & ~claim.maximal_access:
             raise NtError(NtStatus.ACCESS_DENIED)
         return open_
 

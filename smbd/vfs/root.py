@@ -139,8 +139,11 @@ class Root:
         if self.read_only:
             raise NtError(NtStatus.ACCESS_DENIED)
 
-    def volume(self, file: File) -> Volume:
-        """The file system that an open file is on, called as the share; OSError."""
+    def volume(self, file: File, *, read_only: bool = False) -> Volume:
+        """The file system that an open file is on, called as the share; OSError.
+
+        `read_only` to the one who asks: the share itself may be for others to write to.
+        """
         file = file.described
         file_system = self.file_systems.learn(file.fd, look_at(file.fd))
         return describe_volume(
@@ -148,7 +151,7 @@ class Root:
             self.lookup.fd,
             self.name,
             file_system,
-            read_only=self.read_only,
+            read_only=read_only or self.read_only,
             streams=self.has_streams,
         )
 

@@ -48,6 +48,23 @@ def test_what_can_be_served_is_told_with_its_engine(
     assert not (tmp_path / "pw").exists()
 
 
+def test_rights_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    users = "".join(f"[users.{name}]\npassword = 'x'\n" for name in ("ann", "bob"))
+    shares = (
+        "[shares.a]\npath = '.'\nwrite = ['ann']\n"
+        "[shares.b]\npath = '.'\nread = ['bob']\n"
+        "[shares.c]\npath = '.'\nwrite = ['ann']\nread = ['bob']\nguest = true\n"
+    )
+    assert check(tmp_path, users + shares) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for told in (
+        f"a: {tmp_path} (read and write for ann, read only for others, for every user)",
+        f"b: {tmp_path} (read and write, read only for bob, for every user)",
+        f"c: {tmp_path} (read and write for ann, read only for bob, and guests)",
+    ):
+        assert told in lines
+
+
 def test_a_share_that_is_watched_says_by_what(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

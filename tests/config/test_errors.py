@@ -57,6 +57,49 @@ def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
 
+def test_rights_that_contradict_one_another(tmp_path: Path, monkeypatch) -> None:
+    users = "".join(f'[users.{name}]\npassword = "x"\n' for name in ("ann", "bob", "carl"))
+    assert problems(
+        tmp_path,
+        users
+        + """\
+[shares.a]
+path = "/"
+read_only = true
+write = ["ann"]
+[shares.b]
+path = "/"
+write = ["ann", "bob"]
+read = ["carl", "BOB"]
+[shares.c]
+path = "/"
+users = ["ann", "carl"]
+write = ["ann"]
+read = ["carl"]
+[shares.d]
+path = "/"
+users = ["ann"]
+write = ["bob"]
+[shares.e]
+path = "/"
+write = []
+[shares.f]
+path = "/"
+read = ["dora"]
+""",
+        monkeypatch,
+    ) == [
+        "shares.toml:10: shares.a.write: read_only = true lets nobody write: "  # noqa: ISC004
+        "leave one of them out",
+        'shares.toml:14: shares.b.read[1]: "bob" is in write too',
+        "shares.toml:17: shares.c.users: write and read together name all who may connect: "  # noqa: ISC004
+        "leave users out",
+        'shares.toml:23: shares.d.write[0]: "bob" is not among users',
+        "shares.toml:26: shares.e.write: must name a user; read_only = true lets nobody write",
+        'shares.toml:29: shares.f.read[0]: there is no user "dora"; add [users.dora]',
+    ]
+
+
 def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) -> None:
     assert problems(
         tmp_path,
