@@ -41,6 +41,14 @@ class Alone:
         """Never: an engine waits for no other client."""
         raise AssertionError(wait)
 
+    def hold(self, *, tell: bool) -> None:
+        """Never: what an observer holds back has a task."""
+        raise AssertionError(tell)
+
+    def go_on(self) -> None:
+        """Never, either."""
+        raise AssertionError
+
     def cancel(self) -> None:
         """No answer is wanted any more; it comes when the engine is ready."""
         if not self.request.row.changes:

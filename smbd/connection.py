@@ -65,6 +65,8 @@ class Connection:
     window: CommandSequenceWindow
     on_login: Callable[[], None] = lambda: None  # the first login is done
     emit: Callable[[Sequence[Buffer]], None] = lambda _: None  # send a frame that is no reply
+    # Signs a reply; an observer has it looked at before and after (smbd.observed).
+    protect: Callable[[Request, Reply], None] = protect
     negotiated: Negotiated = _NOTHING  # assigned once, by NEGOTIATE
     preauth: bytes = PREAUTH_START
     channels: dict[int, Channel] = field(default_factory=dict)  # by SessionId
@@ -303,7 +305,7 @@ class Connection:
     def finish(self, request: Request, reply: Reply) -> list[Buffer]:
         """The buffers of one whole frame that holds one response."""
         self._fill_header(request, reply, 0)
-        protect(request, reply)
+        self.protect(request, reply)
         frame = reply.frame
         if request.sealed and request.session is not None:
             return seal_frame(request.session, frame)
@@ -325,7 +327,7 @@ class Connection:
                 frame += _PADDING[size % 8 :]
                 size = len(frame) - 4
             self._fill_header(request, reply, size if len(frames) < last else 0)
-            protect(request, reply)
+            self.protect(request, reply)
             frames.append(frame)
             total += size
         request = answers[0][0]

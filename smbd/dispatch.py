@@ -6,8 +6,8 @@ which awaits `run`, is known to CANCEL, and gets an interim response if that tak
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ import trio
 from aio.completion import after_burst
 from smbd import refusals
 from smbd.alone import Alone
+from smbd.chain import Chain, ChainWork
 from smbd.checking import (
     bound,
     check_negotiated,
@@ -26,17 +27,19 @@ from smbd.checking import (
     largest_payload,
 )
 from smbd.closing import close_unused
-from smbd.commands import NO_REPLY, TABLE, handler_of
+from smbd.commands import NO_REPLY, TABLE, Handler, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
+from smbd.observed import Observed
+from smbd.observing import Observer
 from smbd.plain import Plain, is_plain
+from smbd.protection import protect
 from smbd.request import Reply, Request, Transfer
 from smbd.rows import UNKNOWN
 from smbd.state import Open, Wait
 from smbd.transport import Handled, Transport
-from smbd.turns import Turn
 from smbd.wire.header import Command
 
 T = TypeVar("T")
@@ -72,13 +75,36 @@ class Dispatch:
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task or an engine works on
         self._plain: Plain | None = None
+        self._receive = connection.receive
+        self._now: Callable[[Request], Reply | None] = _now
+        self._observed: Observed | None = None
+
+    def observe(self, observers: tuple[Observer, ...]) -> None:
+        """Let these see all that goes through here from now on, in place of those before.
+
+        The one place that decides it.  All goes through dispatch then, none of it through C.
+        """
+        observed, transport = self._observed, self._transport
+        if observed is None and observers:
+            observed = self._observed = Observed(self._connection, _now, self.settle)
+        if observed is None:
+            return
+        observed.observers = observers
+        transport.quick = None
+        if observers:
+            transport.tap, self._connection.protect = observed.sent, observed.protect
+            self._receive = observed.receive
+            self._now = partial(_now, handlers=observed.handlers)
+        else:
+            transport.tap, self._connection.protect = None, protect
+            self._receive, self._now = self._connection.receive, _now
 
     def frame(self, frame: memoryview, now: float) -> Handled:
         """Carry out one frame that came `now`; whether something still at work uses `frame`.
 
         What takes longer than a turn goes on when that is awaited.
         """
-        requests = self._connection.receive(frame, now)
+        requests = self._receive(frame, now)
         if len(requests) > 1:
             return self._compound(requests)
         request = requests[0]
@@ -97,6 +123,8 @@ class Dispatch:
 
     def _learn(self, request: Request) -> None:
         """The next frames for the same file may be answered without the commands."""
+        if self._observed is not None and self._observed.observers:
+            return
         if self._plain is None:
             core = self._connection.service.native.core
             if core is None:
@@ -149,7 +177,7 @@ class Dispatch:
 
     def _at_once(self, request: Request) -> Reply | None:
         """What can be answered now; None if a task must go on with it, and one more may."""
-        reply = self.settle(request, _now, request)
+        reply = self.settle(request, self._now, request)
         if reply is None and not self._takes(request):
             request.let_go()
             return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
@@ -170,7 +198,7 @@ class Dispatch:
         # What moves data may hold its charge twice.
         size = TASK + sum(request.kept + REQUEST for request in requests)
         size += sum(largest_payload(request) for request in requests[at:])
-        chain = _Chain(requests, answers, size, self._transport.turn.another())
+        chain = Chain(requests, answers, size, self._transport.turn.another())
         self.settle(requests[at], requests[at].use_open)
         self._transport.work_began(size)
         self.in_work += 1
@@ -233,9 +261,9 @@ class Dispatch:
         if not self.in_work:
             self._idle.set()
 
-    def _started(self, chain: "_Chain", request: Request) -> "_Work":
+    def _started(self, chain: Chain, request: Request) -> ChainWork:
         """What a task does from now on: a CANCEL may come before it begins."""
-        work = request.work = _Work(self, chain, request)
+        work = request.work = ChainWork(self, chain, request)
         self._connection.started(request)
         if request.waiting is not None and request.waits_for_others:
             self.wait(chain, request, request.waiting)
@@ -243,7 +271,7 @@ class Dispatch:
             self.interims.begin(request, chain.answers, for_others=False)
         return work
 
-    def wait(self, chain: "_Chain", request: Request, wait: Wait) -> None:
+    def wait(self, chain: Chain, request: Request, wait: Wait) -> None:
         """A request goes on when others let it, maybe never.
 
         Its client hears so soon, where it can.  It must keep neither the server from its end nor
@@ -264,7 +292,18 @@ class Dispatch:
             if chain.may_tell(request, for_others=True):
                 self.interims.begin(request, chain.answers, for_others=True)
 
-    async def _carry_on(self, chain: "_Chain", at: int, work: "_Work") -> None:
+    def hold(self, chain: Chain, request: Request, *, tell: bool) -> None:
+        """An observer holds a request back: an interim response leaves now, or none."""
+        self.interims.end(request)
+        if tell and not (request.row.never_async or request.async_id):
+            self._tell(request, chain.answers)
+
+    def go_on(self, chain: Chain, request: Request) -> None:
+        """A request that was held back is carried out as any other."""
+        if chain.may_tell(request):
+            self.interims.begin(request, chain.answers, for_others=False)
+
+    async def _carry_on(self, chain: Chain, at: int, work: ChainWork) -> None:
         """Carry out a chain from the request on that could not be answered at once."""
         requests, answers, turn = chain.requests, chain.answers, chain.turn
         try:
@@ -276,7 +315,7 @@ class Dispatch:
                 if index > at:
                     if perf_counter() > turn.over:
                         await turn.give_way()
-                    reply = self.settle(request, _now, request)
+                    reply = self.settle(request, self._now, request)
                     if reply is None:
                         self.settle(request, request.use_open)
                         work = self._started(chain, request)
@@ -299,7 +338,8 @@ class Dispatch:
         """Await `run`, cancellable."""
         with scope:
             try:
-                run = handler_of(request).run
+                observed = self._observed
+                run = handler_of(request).run if observed is None else observed.run
                 return self.settle(request, (await outcome.acapture(run, request)).unwrap)
             finally:
                 self.interims.end(request)
@@ -335,6 +375,10 @@ class Dispatch:
             self._transport.flush()
             with trio.CancelScope(shield=True):
                 await self._until_idle()
+            if self._observed is not None:
+                self._observed.lost()
+                self.observe(())
+                self._observed = None  # it leads back to here
 
     async def _until_idle(self) -> None:
         while self.in_work:
@@ -390,54 +434,6 @@ class Dispatch:
             del step  # that of `_later` has the error, whose traceback has this frame: a cycle
 
 
-@dataclass(slots=True, eq=False)
-class _Chain:
-    """The requests of one frame, which a task carries out one after the other.
-
-    `flight` is how many bytes of memory it needs that go away by themselves, `held` of those that
-    may stay for ever.
-    """
-
-    requests: list[Request]
-    answers: Answers
-    flight: int
-    turn: Turn
-    held: int = 0
-
-    def may_tell(self, request: Request, *, for_others: bool = False) -> bool:
-        """Whether a request may have an interim response, and has had none.
-
-        In the middle of a chain it tears the frame apart: clients expect that of a CREATE alone
-        that waits for others.
-        """
-        row, last = request.row, request is self.requests[-1]
-        may = last or (for_others and row.async_in_compound)
-        return may and not (row.never_async or request.async_id)
-
-
-@dataclass(slots=True, eq=False)
-class _Work:
-    """What a task does for one request of a chain."""
-
-    dispatch: Dispatch
-    chain: _Chain
-    request: Request
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-
-    def wait(self, wait: Wait) -> None:
-        """It goes on when others let it, maybe never."""
-        self.dispatch.wait(self.chain, self.request, wait)
-
-    def cancel(self) -> None:
-        """No answer is wanted any more.
-
-        CANCELLED says that nothing was done.  What changes something that stays is carried out,
-        and answered, as if no CANCEL had come ([MS-SMB2] 3.3.5.16 leaves the choice).
-        """
-        if not self.request.row.changes:
-            self.scope.cancel()
-
-
 def _note(request: Request, reply: Reply, answers: Answers) -> None:
     """Keep an answer, and its status at once: the next of a chain may depend on it."""
     request.status = reply.status
@@ -450,7 +446,7 @@ async def _fail(error: Exception) -> None:
     raise error
 
 
-def _now(request: Request) -> Reply | None:
+def _now(request: Request, handlers: Mapping[int, Handler] = TABLE) -> Reply | None:
     """The generic checks of the command's row, then its synchronous half."""
     if request.previous is not None:
         follow(request, request.previous)
@@ -468,5 +464,6 @@ def _now(request: Request) -> Reply | None:
     if row.needs_session:
         session = check_session(request)
         if row.needs_tree and check_tree(request, session).share is None:
-            return handler_of(request).try_now(request)
-    return TABLE[request.command].try_now(request)
+            handler = handler_of(request) if handlers is TABLE else handlers[request.command]
+            return handler.try_now(request)
+    return handlers[request.command].try_now(request)

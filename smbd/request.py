@@ -95,6 +95,12 @@ class Work(Protocol):
     def cancel(self) -> None:
         """No answer is wanted any more: end it, if that can be."""
 
+    def hold(self, *, tell: bool) -> None:
+        """An observer holds it back: an interim response leaves now, or none until `go_on`."""
+
+    def go_on(self) -> None:
+        """It is carried out as any other."""
+
 
 class Transfer(Protocol):
     """The part of a request that its share's engine carries out, without a task."""

@@ -70,6 +70,8 @@ class Transport:
         self._blocked = False  # the socket is full: _write_later goes on
         self._writes_later = False  # that task runs
         self._progress = trio.Event()  # set when _unsent or _in_work went down
+        # An observer's: what leaves in place of each frame.
+        self.tap: Callable[[Sequence[Buffer]], Sequence[Buffer]] | None = None
         self.quick: Plain | None = None  # it answers plain frames without the handler
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
@@ -281,6 +283,8 @@ class Transport:
 
     def send(self, buffers: Sequence[Buffer]) -> None:
         """Put a frame behind those that wait; `flush` sends them."""
+        if self.tap is not None:
+            buffers = self.tap(buffers)
         self._out += buffers
         for buffer in buffers:
             self._unsent += len(buffer) + REPLY

@@ -11,6 +11,7 @@ from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
 from smbd.memory import MemoryAccount
 from smbd.ntstatus import ProtocolError
+from smbd.observing import Observer
 from smbd.server.admission import Admission
 from smbd.service import Service
 from smbd.session import Session
@@ -50,6 +51,7 @@ class ClientConnection:
             memory=memory,
         )
         self._dispatch: Dispatch | None = None
+        self._observers: tuple[Observer, ...] = ()
         self._hearing = trio.CancelScope()  # cancelled: no more requests are taken
         self._scope = trio.CancelScope()
         self._why = ""
@@ -93,9 +95,16 @@ class ClientConnection:
         self._preserve = self._preserve and preserve
         self._scope.cancel()
 
+    def observe(self, observers: tuple[Observer, ...]) -> None:
+        """Let these see all of it from now on, in place of those before."""
+        self._observers = observers
+        if self._dispatch is not None:
+            self._dispatch.observe(observers)
+
     async def _converse(self) -> None:
         async with trio.open_nursery() as nursery:
             self._dispatch = dispatch = Dispatch(self.connection, self.transport, nursery)
+            dispatch.observe(self._observers)
             self.transport.nursery = nursery
             try:
                 with self._hearing:

@@ -12,6 +12,7 @@ import trio
 from smbd.config import Address, Config
 from smbd.events import about
 from smbd.network import network_of
+from smbd.observing import Observer
 from smbd.server import accepting, interfaces, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
@@ -51,6 +52,7 @@ class Server:
         self._admission = Admission(service.config.server.limits)
         self._reloading = trio.Lock()
         self._drained = False
+        self._observers: tuple[Observer, ...] = ()
         self._health_checks: set[str] = set()  # addresses from which one is about to connect
         service.dispose = self._dispose
         service.interfaces = self._interfaces
@@ -86,6 +88,7 @@ class Server:
             self._health_checks.discard(str(address))
             client.connection.is_health_check = True
         self._clients.add(client)
+        client.observe(self._observers)
         self._connections.start_soon(behind_wall, str(address), self._serve, client)
 
     async def _serve(self, client: ClientConnection) -> None:
@@ -93,6 +96,23 @@ class Server:
             await client.serve()
         finally:
             self._clients.discard(client)
+
+    def observe(self, observer: Observer) -> None:
+        """Let an observer see all that goes through every connection, until `unobserve`.
+
+        It comes next to the clients, before those that observe already.  Whoever observes turns
+        the short ways of READs and WRITEs through C off.
+        """
+        self._have_observe((*self._observers, observer))
+
+    def unobserve(self, observer: Observer) -> None:
+        """Let it see nothing more; one that sees nothing already stays so."""
+        self._have_observe(tuple(one for one in self._observers if one is not observer))
+
+    def _have_observe(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+        for client in self._clients:
+            client.observe(observers)
 
     def settle(self) -> None:
         """Give back memory that was kept for reuse."""
