@@ -5,8 +5,8 @@ from collections.abc import Callable, Container, Sequence
 from smbd.cli import PROGRAM
 from smbd.cli.access import access
 from smbd.cli.logs import event_line
-from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.config import Address, Config, Prepared, ShareConfig
+from smbd.mount import login_name, mount_lines, reachable
 
 
 class Banner:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from smbd.cli import PROGRAM, UsageError, complain
 from smbd.cli.asking import ask, running_servers
-from smbd.cli.mount import login_name
 from smbd.config import (
     Address,
     Config,
@@ -23,6 +22,7 @@ from smbd.config import (
     load,
     runtime_directory,
 )
+from smbd.mount import login_name
 
 if TYPE_CHECKING:
     from impacket.smbconnection import SMBConnection

@@ -3,6 +3,7 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 from smbd.config import Address, make_runtime_directory, runtime_directory
 
@@ -12,29 +13,49 @@ _ASKED_AFTER, _ASKED_EVERY, _ASKED = 20, 10, 3  # seconds, seconds, times
 
 def listen(address: Address) -> list[socket.socket]:
     """Non-blocking listeners for an address; a name may have several.  OSError names it."""
+    listeners = bind(address)
     try:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except socket.gaierror as error:
+        for sock in listeners:
+            sock.listen(_BACKLOG)
+            sock.settimeout(0)
+    except OSError as error:
+        for sock in listeners:
+            sock.close()
         raise OSError(error.errno, error.strerror, str(address)) from error
-    listeners: list[socket.socket] = []
-    for family, kind, protocol, _, name in dict.fromkeys(found):
+    return listeners
+
+
+def bind(address: Address) -> list[socket.socket]:
+    """Sockets with an address that do not listen yet; a name may have several.  OSError names it.
+
+    Two may have the same address, as long as neither listens.
+    """
+    sockets: list[socket.socket] = []
+    for family, kind, protocol, name in resolve(address):
         sock = socket.socket(family, kind, protocol)
+        sockets.append(sock)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 # "::" beside "0.0.0.0" must not be the same port twice.
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(name)
-            sock.listen(_BACKLOG)
         except OSError as error:
-            for one in (sock, *listeners):
+            for one in sockets:
                 one.close()
             raise OSError(error.errno, error.strerror, str(address)) from error
-        sock.settimeout(0)
-        listeners.append(sock)
-    return listeners
+    return sockets
+
+
+def resolve(address: Address) -> list[tuple[int, int, int, Any]]:
+    """(family, type, protocol, name) of each socket that an address asks for.  OSError names it."""
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, str(address)) from error
+    return [(*one[:3], one[4]) for one in dict.fromkeys(found)]
 
 
 def set_options(sock: socket.socket) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from smbd.cli.mount import login_name, mount_lines, reachable
 from smbd.config import Address, Config, ServerConfig, ShareConfig, UserConfig
+from smbd.mount import login_name, mount_lines, reachable
 
 LOCAL = Address("127.0.0.1", 4450)
 

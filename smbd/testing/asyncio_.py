@@ -1,0 +1,49 @@
+"""A server beside asyncio's loop, which goes on while the server starts and ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Unpack
+
+from smbd.testing.loop import in_trio
+from smbd.testing.options import Options, ServerOptions
+from smbd.testing.server import Setting, TestServer
+from smbd.testing.threads import ServerThread
+
+
+@asynccontextmanager
+async def serve_asyncio(
+    path: str | Path | None = None, **options: Unpack[ServerOptions]
+) -> AsyncIterator[TestServer]:
+    """`serve` for asyncio: the server runs in a thread of its own, and no call here waits for it.
+
+    RuntimeError where the loop is trio's.
+    """
+    if in_trio():
+        raise RuntimeError(
+            "smbd.testing.serve_asyncio() is for asyncio, and this loop is trio's: use "
+            "`async with serve(...)`"
+        )
+    with Setting(path, Options(**options)) as setting:
+        thread = ServerThread(setting)
+        try:
+            # Not cancelled with its waiter: a server that has begun is ended below.
+            yield await asyncio.shield(asyncio.wrap_future(thread.started))
+        finally:
+            await _end(thread)
+
+
+async def _end(thread: ServerThread) -> None:
+    """Wait for the server's end, even when cancelled: then that is raised after it."""
+    thread.close()
+    ended = asyncio.wrap_future(thread.ended)
+    cancelled: asyncio.CancelledError | None = None
+    while not ended.done():
+        try:
+            await asyncio.wait([ended])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    thread.join()
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,141 @@
+"""The settings that a test may want to be different, by the names of shares.toml."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from smbd.config import (
+    DIALECTS,
+    Address,
+    Config,
+    Limits,
+    ServerConfig,
+    ShareConfig,
+    UserConfig,
+    check_made,
+)
+
+
+class ServerOptions(TypedDict, total=False):
+    """The fields of Options as keywords: what an editor completes."""
+
+    share: str
+    user: str
+    password: str
+    read_only: bool
+    guest: bool
+    streams: bool
+    engine: str
+    engine_options: Mapping[str, int] | None
+    signing: Literal["required", "enabled"]
+    encryption: Literal["off", "desired", "required"]
+    leases: bool
+    continuous: bool
+    state_directory: Path | None
+    min_dialect: str
+    max_dialect: str
+    multichannel: bool
+    interfaces: Sequence[str] | None
+    listen: str | Sequence[str]
+    port: int
+    shares: Sequence[ShareConfig]
+    users: Sequence[UserConfig]
+    watch: bool
+    limits: Limits
+    status_socket: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The settings that a test may want to be different.
+
+    `shares` adds shares to the one of `path`; `limits` and `engine_options` take the fields of
+    [server.limits] and of the engine's table in shares.toml.
+    """
+
+    share: str = "share"
+    user: str = "test"
+    password: str = "test"  # noqa: S105 - a test's
+    read_only: bool = False
+    guest: bool = False
+    streams: bool = True
+    engine: str = "nowait"
+    engine_options: Mapping[str, int] | None = None
+    signing: Literal["required", "enabled"] = "required"
+    encryption: Literal["off", "desired", "required"] = "off"
+    leases: bool = True  # and oplocks
+    continuous: bool = False  # with state_directory: handles outlive the server
+    state_directory: Path | None = None
+    min_dialect: str = "2.0.2"
+    max_dialect: str = "3.1.1"
+    multichannel: bool = True
+    interfaces: Sequence[str] | None = None
+    listen: str | Sequence[str] = "127.0.0.1"  # "::1", "0.0.0.0", or with a port
+    port: int = 0  # of those in `listen` that have none; 0: any free one
+    shares: Sequence[ShareConfig] = ()
+    users: Sequence[UserConfig] = ()
+    watch: bool = False
+    limits: Limits = field(default_factory=Limits)
+    status_socket: Path | None = None
+
+    def config(self, path: Path) -> Config:
+        """The configuration that shares `path` so; ValueError if it is none."""
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: must be a number from 0 to 65535, not {self.port}")
+        server = ServerConfig(
+            listen=self._addresses(),
+            signing=self.signing,
+            encryption=self.encryption,
+            leases=self.leases,
+            min_dialect=_dialect("min_dialect", self.min_dialect),
+            max_dialect=_dialect("max_dialect", self.max_dialect),
+            multichannel=self.multichannel,
+            interfaces=None if self.interfaces is None else tuple(self.interfaces),
+            limits=self.limits,
+            state_directory=self.state_directory,
+            status_socket=self.status_socket,
+        )
+        share = ShareConfig(
+            name=self.share,
+            path=path.absolute(),
+            read_only=self.read_only,
+            guest=self.guest,
+            streams=self.streams,
+            encryption=self.encryption,
+            leases=self.leases,
+            watch=self.watch,
+            continuous=self.continuous,
+            engine=self.engine,
+            engine_options=self.engine_options or {},
+        )
+        user = UserConfig(name=self.user, password=self.password)
+        config = Config(server=server, users=(user, *self.users), shares=(share, *self.shares))
+        check_made(config)
+        return config
+
+    def _addresses(self) -> tuple[Address, ...]:
+        written = [self.listen] if isinstance(self.listen, str) else [*self.listen]
+        if not written:
+            raise ValueError('listen: must have an address, as in "127.0.0.1"')
+        return tuple(_address(text, self.port) for text in written)
+
+
+def _address(text: str, port: int) -> Address:
+    """Read "0.0.0.0", "::1", "0.0.0.0:4450", "[::1]:4450"."""
+    if text.count(":") == 1 or text.startswith("["):
+        if text.endswith("]"):
+            return Address(text[1:-1], port)
+        try:
+            return Address.parse(text)
+        except ValueError as error:
+            raise ValueError(f"listen: {error}") from None
+    if not text:
+        raise ValueError('listen: must be an address, as in "127.0.0.1", "::1" or "0.0.0.0:4450"')
+    return Address(text, port)
+
+
+def _dialect(option: str, written: str) -> int:
+    if written not in DIALECTS:
+        raise ValueError(f"{option}: must be one of {', '.join(DIALECTS)}, not {written!r}")
+    return DIALECTS[written]
