@@ -40,6 +40,7 @@ from smbd.request import Reply, Request, Transfer
 from smbd.rows import UNKNOWN
 from smbd.state import Open, Wait
 from smbd.transport import Handled, Transport
+from smbd.visits import MOST_REQUESTS, Visits
 from smbd.wire.header import Command
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class Dispatch:
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task or an engine works on
         self._plain: Plain | None = None
+        self._visits: Visits | None = None
         self._receive = connection.receive
         self._now: Callable[[Request], Reply | None] = _now
         self._observed: Observed | None = None
@@ -82,7 +84,7 @@ class Dispatch:
     def observe(self, observers: tuple[Observer, ...]) -> None:
         """Let these see all that goes through here from now on, in place of those before.
 
-        The one place that decides it.  All goes through dispatch then, none of it through C.
+        The one place that decides it.  All goes through the commands then, none of it through C.
         """
         observed, transport = self._observed, self._transport
         if observed is None and observers:
@@ -90,7 +92,7 @@ class Dispatch:
         if observed is None:
             return
         observed.observers = observers
-        transport.quick = None
+        transport.quick = self._visits = None
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
@@ -104,6 +106,11 @@ class Dispatch:
 
         What takes longer than a turn goes on when that is awaited.
         """
+        if self._visits is not None:
+            answer = self._visits.answer(frame, now)
+            if answer is not None:
+                self._transport.send([answer])
+                return False
         requests = self._receive(frame, now)
         if len(requests) > 1:
             return self._compound(requests)
@@ -123,7 +130,7 @@ class Dispatch:
 
     def _learn(self, request: Request) -> None:
         """The next frames for the same file may be answered without the commands."""
-        if self._observed is not None and self._observed.observers:
+        if self._is_observed:
             return
         if self._plain is None:
             core = self._connection.service.native.core
@@ -138,9 +145,25 @@ class Dispatch:
         bound(requests)
         answers: Answers = []
         at, used = self._answer_some(requests, answers, 0)
-        if at == len(requests):
-            return used
-        return self._answer_rest(requests, answers, at)
+        if at != len(requests):
+            return self._answer_rest(requests, answers, at)
+        if len(requests) == len(answers) <= MOST_REQUESTS and not any(
+            reply.status for _, reply in answers
+        ):
+            self._learn_visit(requests)
+        return used
+
+    def _learn_visit(self, requests: list[Request]) -> None:
+        """The next frames like this one may be answered without the commands."""
+        if self._is_observed:
+            return
+        if self._visits is None:
+            self._visits = Visits(self._connection)
+        self._visits.learn(requests)
+
+    @property
+    def _is_observed(self) -> bool:
+        return self._observed is not None and bool(self._observed.observers)
 
     async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a long compound in the connection's next turns, before its next frame."""

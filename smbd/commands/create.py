@@ -79,8 +79,8 @@ def try_now(request: Request) -> Reply | None:
         return None
     _check_fields(message)
     asked = create_contexts.parse(message)
-    wanted = _wanted(request, message, asked)
-    if wanted.stream or _is_queued(request, wanted):
+    wanted = wanted_by(request, message, asked)
+    if wanted.stream or is_queued(request, wanted):
         return None  # a stream's content has to be brought first
     entered_ = None
     if disposition in _OPENS:
@@ -119,7 +119,7 @@ def _enter_cached(
     return open_, found
 
 
-def _is_queued(request: Request, wanted: Wanted) -> bool:
+def is_queued(request: Request, wanted: Wanted) -> bool:
     """Whether another CREATE may be making or overwriting this very name."""
     queues = request.tables.files.queues
     return bool(queues) and (request.live_root(), fold(wanted.path)) in queues
@@ -135,7 +135,7 @@ async def run(request: Request) -> Reply:
             return again
     _check_fields(message)
     asked = create_contexts.parse(message)
-    wanted = _wanted(request, message, asked)
+    wanted = wanted_by(request, message, asked)
     with in_creation(request, durability):
         await end_other_instances(request, message, durability)
         open_, found = await _create(request, message, asked, wanted)
@@ -215,8 +215,7 @@ async def _try(
     """Open in a worker; or what to wait for before another try."""
     with request.tables.files.changes.flight() as flight:
         open_or_make = open_or_create_stream if wanted.stream else open_or_create
-        root, making = request.live_root(), flight.making
-        found = await opened(request, open_or_make, root, wanted, making)
+        found = await opened(request, open_or_make, request.live_root(), wanted)
         open_ = await entered(request, message, asked, found, flight)
     if isinstance(open_, Wait):
         return open_
@@ -275,7 +274,8 @@ def _check_fields(message: CreateRequest) -> None:
         raise NtError(NtStatus.INVALID_PARAMETER)
 
 
-def _wanted(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
+def wanted_by(request: Request, message: CreateRequest, asked: Asked) -> Wanted:
+    """What a CREATE asks for, as far as storage is concerned; NtError for what is no name."""
     path, stream = parse_name(message.name)
     options, tree = message.create_options, request.live_tree()
     if stream is not None:

@@ -12,7 +12,7 @@ from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.create import FILE_MODES
-from smbd.wire.fscc import FileClass, FileView
+from smbd.wire.fscc import FileClass, FileQuery, FileView
 from smbd.wire.header import Dialect
 from smbd.wire.output import pack_output_response
 from smbd.wire.query_info import (
@@ -58,7 +58,22 @@ def _prepare(request: Request, message: QueryInfoRequest) -> Open:
     return request.find_open(message, max(message.output_buffer_length, len(message.input)))
 
 
-def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
+def quick_query(request: Request) -> tuple[FileQuery, QueryInfoRequest] | None:
+    """The row of a request, if CREATE finds out all that it asks for; NtError as `_query`."""
+    # Copied: the message may be kept, and the receive buffer is used again.
+    message = parse_query_info_request(memoryview(bytes(request.frame)))
+    if message.info_type != InfoType.FILE or message.info_class in _SLOW_CLASSES | _FILLS.keys():
+        return None
+    return _query(request, message), message
+
+
+def cut(output: bytes, minimum: int, message: QueryInfoRequest) -> tuple[int, bytes]:
+    """(status, body): what is longer than asked for is cut and says BUFFER_OVERFLOW."""
+    status, output = fscc.truncate(output, minimum, message.output_buffer_length)
+    return status, pack_output_response(output)
+
+
+def _query(request: Request, message: QueryInfoRequest) -> FileQuery:
     """[MS-SMB2] 3.3.5.20.1."""
     number = message.info_class
     query = fscc.FILE_QUERIES.get(number)
@@ -68,9 +83,15 @@ def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
     ):
         known = fscc.is_file_class(number)
         raise NtError(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    return query
+
+
+def _file(request: Request, open_: Open, message: QueryInfoRequest) -> Reply:
+    """[MS-SMB2] 3.3.5.20.1."""
+    query = _query(request, message)
     open_.require(query.access)
     view = _view(request, open_, named=query.named)
-    fill = _FILLS.get(number)
+    fill = _FILLS.get(message.info_class)
     if fill is not None:
         fill(view, open_, message)
     return _cut(query.pack(view), query.minimum, message)
@@ -157,9 +178,8 @@ def _security(request: Request, open_: Open, message: QueryInfoRequest) -> Reply
 
 
 def _cut(output: bytes, minimum: int, message: QueryInfoRequest) -> Reply:
-    """An answer that is longer than asked for is cut and says BUFFER_OVERFLOW."""
-    status, output = fscc.truncate(output, minimum, message.output_buffer_length)
-    return Reply(pack_output_response(output), status)
+    status, body = cut(output, minimum, message)
+    return Reply(body, status)
 
 
 _FILLS: dict[int, Callable[[FileView, Open, QueryInfoRequest], None]] = {

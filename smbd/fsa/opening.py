@@ -11,7 +11,7 @@ from typing import TypeVar
 from smbd import vfs
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Maker, Place, Root, acl
+from smbd.vfs import File, Place, Root, acl
 from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
@@ -47,7 +47,7 @@ _TRIES = 100
 
 @dataclass(slots=True, kw_only=True)
 class Wanted:
-    """What a CREATE asks for, as far as storage is concerned; nobody changes it."""
+    """What a CREATE asks for, as far as storage is concerned."""
 
     path: str
     stream: str = ""  # the named stream of it that is meant
@@ -83,7 +83,7 @@ class Found:
     made: File | None = None  # what goes again if the CREATE fails: `file`, or the stream's file
 
 
-def open_or_create(root: Root, wanted: Wanted, maker: Maker) -> Found:
+def open_or_create(root: Root, wanted: Wanted) -> Found:
     """Open what is there or make what is not, as the disposition says.  Blocks."""
     root.check_in_sight()
     for _ in range(_TRIES):
@@ -97,7 +97,7 @@ def open_or_create(root: Root, wanted: Wanted, maker: Maker) -> Found:
         if wanted.made_refusal:
             raise NtError(wanted.made_refusal)
         try:
-            return create(root, wanted, maker)
+            return create(root, wanted)
         except NtError as error:
             collided = error.status == NtStatus.OBJECT_NAME_COLLISION
             if not collided or wanted.disposition == CreateDisposition.CREATE:
@@ -226,12 +226,12 @@ def grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
     return granted
 
 
-def create(root: Root, wanted: Wanted, maker: Maker) -> Found:
+def create(root: Root, wanted: Wanted) -> Found:
     """Make what is not there; NtError(OBJECT_NAME_COLLISION) if it is.  Blocks."""
     _check_making(wanted)
     with root.place(wanted.path) as place:
         granted, descriptor = _rights_of_new(place, wanted)
-        file = place.create(maker, directory=wanted.is_directory)
+        file = place.create(directory=wanted.is_directory)
     return _made(file, wanted, granted, descriptor)
 
 

@@ -6,23 +6,21 @@ mark for deletion reserves its files with the check; it is a Change until the wo
 CREATE that finds a reserved file waits for the end, and looks again.
 
 A CREATE opens in a worker too, before it can be checked.  It is a Flight meanwhile, and a file
-whose Change ended meanwhile may be gone or moved: the CREATE has to look at it again as well.  So
-has one that has opened what another CREATE was making (see making.py).
+whose Change ended meanwhile may be gone or moved: the CREATE has to look at it again as well.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
-from smbd.state.making import Making, Makings
 from smbd.state.waits import Wait
-from smbd.vfs import File, Key
+from smbd.vfs import File
 
 T = TypeVar("T")
 # What ended is remembered for the oldest flight, which a disk that hangs may keep up for hours.
 # Beyond this it is forgotten, and every CREATE that was away then looks again.
 _MOST_ENDED, _MOST_MOVED = 65_536, 256
-Identity = tuple[int, int]  # (device, inode)
+Key = tuple[int, int]  # (device, inode)
 
 
 @dataclass(slots=True, eq=False)
@@ -31,15 +29,15 @@ class Change:
 
     `files` are reserved for it alone: those whose names go or come, and directories that nobody
     may put anything into.  `folders` get an entry, several changes at a time.  `paths` are the
-    absolute paths where something comes or goes, and `moving` those that a directory moves from
-    and to, with all that lies in it: what was opened by a symbolic link may be found by either.
+    absolute paths where something comes or goes, and `moving` that of a directory that moves with
+    all that lies in it ("": none).
     """
 
     changes: "Changes"
-    files: frozenset[Identity]
-    folders: frozenset[Identity] = frozenset()
+    files: frozenset[Key]
+    folders: frozenset[Key] = frozenset()
     paths: tuple[str, ...] = ()
-    moving: tuple[str, ...] = ()
+    moving: str = ""
     _waits: list[Wait] = field(default_factory=list)
 
     def wait(self) -> Wait:
@@ -65,7 +63,6 @@ class Flight:
     """A CREATE whose worker opens or makes a file: no table knows that file yet."""
 
     changes: "Changes"
-    making: Making  # for the worker to say what it makes
     began: int = 0
 
     def begin(self) -> None:
@@ -78,7 +75,7 @@ class Flight:
         """What to wait for before a file that was opened is looked for again; None if nothing."""
         if self.changes.ended_since(self.began, file):
             return Wait(over=True)
-        return self.changes.meet(file, self.making)
+        return self.changes.meet(file)
 
     def __enter__(self) -> Self:
         self.begin()
@@ -94,9 +91,8 @@ class Changes:
 
     moment: int = 0  # counts the changes that have ended
     flights: dict[Flight, None] = field(default_factory=dict)  # in the order of their beginning
-    _makings: Makings = field(default_factory=Makings)
-    _files: dict[Identity, Change] = field(default_factory=dict)
-    _folders: dict[Identity, list[Change]] = field(default_factory=dict)
+    _files: dict[Key, Change] = field(default_factory=dict)
+    _folders: dict[Key, list[Change]] = field(default_factory=dict)
     _moving: dict[str, Change] = field(default_factory=dict)
     # At which moment a change of a file, or of all beneath a path, ended last; oldest first.
     _ended: dict[Key, int] = field(default_factory=dict)
@@ -105,10 +101,10 @@ class Changes:
 
     def begin(
         self,
-        files: Iterable[Identity],
-        folders: Iterable[Identity] = (),
+        files: Iterable[Key],
+        folders: Iterable[Key] = (),
         paths: tuple[str, ...] = (),
-        moving: tuple[str, ...] = (),
+        moving: str = "",
     ) -> Change | Wait:
         """Reserve; or what to wait for before everything has to be looked at again."""
         change = Change(self, frozenset(files), frozenset(folders), paths, moving)
@@ -119,8 +115,8 @@ class Changes:
             self._files[key] = change
         for key in change.folders:
             self._folders.setdefault(key, []).append(change)
-        for path in moving:
-            self._moving[path] = change
+        if moving:
+            self._moving[moving] = change
         return change
 
     def _hindering(self, change: Change) -> Change | None:
@@ -134,16 +130,11 @@ class Changes:
             above = self._moving_above(path)
             if above is not None:
                 return above
-        return self._hindering_move(change.moving) if change.moving else None
-
-    def _hindering_move(self, moving: tuple[str, ...]) -> Change | None:
-        for path in moving:
-            if path in self._moving:
-                return self._moving[path]
-        prefixes = tuple(path + "/" for path in moving)
-        for other in self._files.values():
-            if any(path.startswith(prefixes) for path in other.paths):
-                return other
+        if change.moving:
+            prefix = change.moving + "/"
+            for other in self._files.values():
+                if any(path.startswith(prefix) for path in other.paths):
+                    return other
         return None
 
     def _moving_above(self, path: str) -> Change | None:
@@ -152,24 +143,16 @@ class Changes:
                 return change
         return None
 
-    def meet(self, file: File, own: Making | None = None) -> Wait | None:
-        """The end of a change under way of a file just opened, or of a folder above it.
-
-        Or of the CREATE that makes it, if that is not the caller's `own`.
-        """
-        if not self._files and not self.flights:
+    def meet(self, file: File) -> Wait | None:
+        """The end of a change under way of a file just opened, or of a folder above it."""
+        if not self._files:
             return None
         change = self._files.get((file.device, file.inode))
         if change is None and file.created_in is not None:
             change = self._files.get(file.created_in)
         if change is None and self._moving:
             change = self._moving_above(file.absolute_path)
-        if change is not None:
-            return change.wait()
-        if own is not None and own.keys:
-            return None  # it is the one that makes it
-        making = self._makings.of(file)
-        return None if making is None else making.wait()
+        return None if change is None else change.wait()
 
     def hinders(self, directory: File) -> bool:
         """Whether nothing may be made in a directory now: it is about to change, or one above."""
@@ -181,9 +164,7 @@ class Changes:
         )
 
     def made(self, key: Key) -> None:
-        """A change of one file is made, or the file, which began in this turn: nothing was in its
-        way.
-        """
+        """A change of one file is made, which began in this turn: nothing was in its way."""
         if self.flights:
             self.moment += 1
             _put_last(self._ended, key, self.moment)
@@ -195,22 +176,18 @@ class Changes:
             return False
         if began < self._forgotten:
             return True
-        keys = (file.identity, file.key, file.created_in)
-        if max(self._ended.get(key, 0) for key in keys if key) > began:
+        if max(self._ended.get(key, 0) for key in (file.identity, file.created_in) if key) > began:
             return True
         later = [path for path, moment in self._moved.items() if moment > began]
         return bool(later) and file.absolute_path.startswith(tuple(path + "/" for path in later))
 
     def flight(self) -> Flight:
         """A CREATE that is about to leave for a worker, for the length of a block."""
-        return Flight(self, Making(self._makings))
+        return Flight(self)
 
     def landed(self, flight: Flight) -> None:
         """A CREATE is over: changes that ended before the others began can be forgotten."""
         del self.flights[flight]
-        for key in flight.making.keys:
-            self.made(key)
-        flight.making.end()
         oldest = next(iter(self.flights)).began if self.flights else self.moment
         _drop_until(self._ended, oldest)
         _drop_until(self._moved, oldest)
@@ -223,14 +200,14 @@ class Changes:
             self._folders[key].remove(change)
             if not self._folders[key]:
                 del self._folders[key]
-        for path in change.moving:
-            del self._moving[path]
+        if change.moving:
+            del self._moving[change.moving]
         if self.flights:
             self.moment += 1
             for key in change.files:
                 _put_last(self._ended, key, self.moment)
-            for path in change.moving:
-                _put_last(self._moved, path, self.moment)
+            if change.moving:
+                _put_last(self._moved, change.moving, self.moment)
             self._forget_if_many()
 
     def _forget_if_many(self) -> None:

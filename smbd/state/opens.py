@@ -50,6 +50,8 @@ class OpenTable:
         self._check(claimants, self.limit - len(self._opens) - self._further)
 
     def _check(self, claimants: Sequence[str], left: int) -> None:
+        if len(self._opens) < left:
+            return  # of which no claimant has more than all
         counts, most = self._counts, left
         for claimant in claimants:
             if counts.get(claimant, 0) >= most:

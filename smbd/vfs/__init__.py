@@ -37,7 +37,7 @@ from smbd.vfs.names import (
     to_wire,
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
-from smbd.vfs.place import Maker, Place, Unheard
+from smbd.vfs.place import Place
 from smbd.vfs.root import Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
@@ -72,7 +72,6 @@ __all__ = [
     "SETTABLE_ATTRIBUTES",
     "File",
     "Key",
-    "Maker",
     "Matcher",
     "MovedError",
     "Ownership",
@@ -80,7 +79,6 @@ __all__ = [
     "Root",
     "StreamFile",
     "Sweep",
-    "Unheard",
     "all_or_nothing",
     "all_to_wire",
     "allocate",
