@@ -48,6 +48,7 @@ class Policy:
     accounts: Accounts
     names: TargetNames
     guest: bool
+    unknown_is_guest: bool
     clock: Callable[[], float]
     nobody: Account = field(
         default_factory=lambda: Account("", os.urandom(16)), repr=False
@@ -139,12 +140,14 @@ class NtlmAcceptor:
 
         Where guests are allowed, a client that proves the empty password is a guest under any name:
         without a password a client still sends the name of its local user. The empty password is
-        tried for known names as well, so that a guest login tells nobody which names are known. A
-        client that is called "guest" may have any password, but then the server has no key.
+        tried for known names as well, so that a guest login tells nobody which names are known; but
+        not where a name that nobody has may come with any password: there a login tells it anyway.
+        A client that is called "guest" may have any password, but then the server has no key.
         """
         account = self._policy.accounts.find(request.user)
         key = self._check(account or self._policy.nobody, request, response)
-        guest_key = self._check(_GUEST, request, response) if self._policy.guest else None
+        may_be_guest = self._policy.guest and not (account and self._policy.unknown_is_guest)
+        guest_key = self._check(_GUEST, request, response) if may_be_guest else None
         if account is not None and key is not None:
             return account, key
         if guest_key is None and not self._is_called_guest(request):
@@ -152,14 +155,16 @@ class NtlmAcceptor:
         return None, guest_key
 
     def _is_called_guest(self, request: Authenticate) -> bool:
-        """Whether the name alone makes a guest: then the response may be wrong, and of NTLMv1.
+        """Whether the name alone makes a guest: "guest", or any that nobody has, as configured.
+
+        Then the response may be wrong, and of NTLMv1.
 
         Most of node's clients speak NTLMv1 and nothing else.  A guest's response proves nothing
         and gives no key, so it does no harm; for any account it is a failed login.
         """
         if not self._policy.guest or self._policy.accounts.find(request.user) is not None:
             return False
-        return request.user.casefold() == _GUEST.name
+        return self._policy.unknown_is_guest or request.user.casefold() == _GUEST.name
 
     def _guest(self, request: Authenticate) -> Identity:
         return Identity(_GUEST.name, request.domain, b"", is_guest=True)

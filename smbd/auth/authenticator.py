@@ -32,7 +32,8 @@ class Step:
 class Authenticator:
     """Logs clients in by NTLMv2, wrapped in SPNEGO or raw, against a fixed set of accounts.
 
-    `guest` lets in anonymous clients and guests as well. `clock` gives Unix seconds.
+    `guest` lets in anonymous clients and guests as well, and with `unknown_is_guest` whoever has a
+    name that no account has: a guest, whatever the password. `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Authenticator:
         server_name: str,
         domain: str = "WORKGROUP",
         guest: bool = False,
+        unknown_is_guest: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         names = TargetNames(server_name.upper()[:15], domain.upper()[:15], server_name.lower())
-        self._policy = Policy(Accounts(accounts), names, guest, clock)
+        self._policy = Policy(Accounts(accounts), names, guest, unknown_is_guest, clock)
         self.negotiate_token = pack_neg_token_init2()
 
     def begin(self) -> "Exchange":

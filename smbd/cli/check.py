@@ -100,6 +100,7 @@ def _access(share: ShareConfig, *, can_write: bool) -> str:
             access(share, can_write=can_write),
             f", for {users}" if users else "",
             ", and guests" if share.guest else "",
+            ", among them all unknown users" if share.guest == "unknown" else "",
             ", hidden" if share.hidden else "",
             f", encryption {share.encryption}" if share.encryption != "off" else "",
         )

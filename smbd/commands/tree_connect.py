@@ -125,7 +125,7 @@ def _encrypts(session: Session, share: Share) -> bool:
 def may_enter(share: Share, identity: Identity) -> bool:
     """Whether a share is for this user."""
     if not identity.is_account:
-        return share.config.guest
+        return bool(share.config.guest)
     return share.config.allows(identity.user)
 
 

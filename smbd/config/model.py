@@ -12,6 +12,7 @@ from aio.catalog import DEFAULT_SPEC
 Signing = Literal["required", "enabled"]
 Encryption = Literal["off", "desired", "required"]
 LogFormat = Literal["text", "json"]
+Guest = bool | Literal["unknown"]
 
 # As people write them, with the numbers of [MS-SMB2] 2.2.3.
 DIALECTS = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.0.2": 0x0302, "3.1.1": 0x0311}
@@ -146,7 +147,7 @@ class ShareConfig:
     users: tuple[str, ...] | None = None  # who may connect; None: every user
     write: tuple[str, ...] | None = None  # who alone may write; None: all but those of `read`
     read: tuple[str, ...] | None = None  # who may only read
-    guest: bool = False
+    guest: Guest = False  # "unknown": whoever logs in by a name that is no user's is one too
     hidden: bool = False
     streams: bool = True
     encryption: Encryption = "off"
@@ -226,3 +227,8 @@ class Config:
     def guest(self) -> bool:
         """Whether some share takes guests."""
         return any(share.guest for share in self.shares)
+
+    @property
+    def unknown_is_guest(self) -> bool:
+        """Whether a login by a name that is no user's makes a guest, whatever its password."""
+        return any(share.guest == "unknown" for share in self.shares)

@@ -54,6 +54,14 @@ def boolean(value: object) -> bool:
     return value
 
 
+def guest(value: object) -> object:
+    """Take true, false, or "unknown"."""
+    if not (isinstance(value, bool) or value == "unknown"):
+        found = f'"{value}"' if isinstance(value, str) else kind(value)
+        raise CheckError(f'must be true, false or "unknown", not {found}')
+    return value
+
+
 def string(value: object) -> str:
     """Take any string. The text is not repeated: it may be a password."""
     if not isinstance(value, str):
@@ -239,7 +247,7 @@ SHARE: Keys = {
     "users": ArrayOf(text),
     "write": ArrayOf(text),
     "read": ArrayOf(text),
-    "guest": boolean,
+    "guest": guest,
     "hidden": boolean,
     "streams": boolean,
     "encryption": one_of("off", "desired", "required"),

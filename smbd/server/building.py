@@ -55,6 +55,7 @@ def authenticator(config: Config) -> Authenticator:
         server_name=config.server.name,
         domain=config.server.workgroup,
         guest=config.guest,
+        unknown_is_guest=config.unknown_is_guest,
     )
 
 

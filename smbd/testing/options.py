@@ -9,6 +9,7 @@ from smbd.config import (
     DIALECTS,
     Address,
     Config,
+    Guest,
     Limits,
     ServerConfig,
     ShareConfig,
@@ -24,7 +25,9 @@ class ServerOptions(TypedDict, total=False):
     user: str
     password: str
     read_only: bool
-    guest: bool
+    write: Sequence[str] | None
+    read: Sequence[str] | None
+    guest: Guest
     streams: bool
     engine: str
     engine_options: Mapping[str, int] | None
@@ -58,7 +61,9 @@ class Options:
     user: str = "test"
     password: str = "test"  # noqa: S105 - a test's
     read_only: bool = False
-    guest: bool = False
+    write: Sequence[str] | None = None  # users
+    read: Sequence[str] | None = None
+    guest: Guest = False
     streams: bool = True
     engine: str = "nowait"
     engine_options: Mapping[str, int] | None = None
@@ -100,6 +105,8 @@ class Options:
             name=self.share,
             path=path.absolute(),
             read_only=self.read_only,
+            write=None if self.write is None else tuple(self.write),
+            read=None if self.read is None else tuple(self.read),
             guest=self.guest,
             streams=self.streams,
             encryption=self.encryption,

@@ -95,6 +95,33 @@ def test_a_wrong_password_makes_nobody_a_guest(user, password):
     assert refused.value.status == NtStatus.LOGON_FAILURE
 
 
+UNKNOWN = {"guest": True, "unknown_is_guest": True}
+
+
+@pytest.mark.parametrize("client", [Impacket, Pyspnego])
+@pytest.mark.parametrize("user", ["nobody", "NOBODY@box", "guest"])
+@pytest.mark.parametrize("password", ["secret", ""])
+def test_an_unknown_user_is_a_guest_where_that_is_asked_for(client, user, password):
+    identity = client(user, password).login(authenticator(**UNKNOWN).begin())
+    assert identity.is_guest
+    assert identity.user == "guest"
+    assert identity.session_key == b""
+
+
+def test_an_unknown_user_may_speak_ntlmv1_then():
+    peer = Impacket("nobody", "whatever", ntlmv2=False)
+    assert peer.login(authenticator(**UNKNOWN).begin()).is_guest
+
+
+@pytest.mark.parametrize("user", ["anna", "ANNA", "anna@any.domain", "émile"])
+@pytest.mark.parametrize("password", ["wrong", ""])
+@pytest.mark.parametrize("ntlmv2", [True, False])
+def test_a_known_user_with_a_wrong_password_is_refused_all_the_same(user, password, ntlmv2):
+    with pytest.raises(NtError) as refused:
+        Impacket(user, password, ntlmv2=ntlmv2).login(authenticator(**UNKNOWN).begin())
+    assert refused.value.status == NtStatus.LOGON_FAILURE
+
+
 def test_a_user_who_is_configured_without_a_password_is_no_guest():
     accounts = [Account("open", nt_hash(""))]
     peer = Impacket("open", "")

@@ -100,6 +100,14 @@ read = ["dora"]
     ]
 
 
+@pytest.mark.parametrize(("guest", "found"), [("'strangers'", '"strangers"'), ("1", "an integer")])
+def test_guest_is_a_boolean_or_a_word(tmp_path: Path, monkeypatch, guest, found) -> None:
+    text = f"[users.a]\npassword = 'x'\n[shares.a]\npath = '/'\nguest = {guest}\n"
+    assert problems(tmp_path, text, monkeypatch) == [
+        f'shares.toml:5: shares.a.guest: must be true, false or "unknown", not {found}'
+    ]
+
+
 def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) -> None:
     assert problems(
         tmp_path,

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from smbd.config import UserConfig
+from smbd.config import ShareConfig, UserConfig
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve, serve_in_thread
 from smbd.wire.header import Command
@@ -94,6 +94,32 @@ def test_a_guest_that_is_not_allowed_is_a_wrong_password(folder):
             refusal(PypiClient, server, user="guest", password="", sign=False, guest=True)
             == NtStatus.LOGON_FAILURE
         )
+
+
+@pytest.mark.parametrize("name", ["nobody", "Guest"])
+def test_where_unknown_users_are_guests_their_password_says_nothing(folder, name):
+    (folder / "for all").write_bytes(b"to read")
+    options = {"guest": "unknown", "signing": "enabled"}
+    with serve_in_thread(folder, **options) as server:
+        with PypiClient(server, user=name, password="any", sign=False, guest=True) as client:
+            assert client.get("for all") == b"to read"
+        with SambaClient(server, user=name, password="any") as client:
+            assert client.get("for all") == b"to read"
+        with SambaClient(server, password="wrong") as client:
+            with pytest.raises(SambaError) as refused:
+                client.names()
+        assert status_of(refused.value) == "LOGON_FAILURE"
+
+
+async def test_an_unknown_user_enters_what_is_for_guests_alone(folder, tmp_path):
+    (tmp_path / "private").mkdir()
+    shares = [ShareConfig(name="private", path=tmp_path / "private")]
+    async with serve(folder, guest="unknown", shares=shares) as server:
+        async with connected(server) as client:
+            await client.negotiate()
+            assert (await client.log_in("nobody", "any")).status == 0
+            assert (await client.enter("private")).status == NtStatus.ACCESS_DENIED
+            assert (await client.enter("share")).status == 0
 
 
 def test_where_guests_are_allowed_a_wrong_password_is_still_wrong(folder):
