@@ -84,9 +84,11 @@ def _maker(
     stack: ExitStack, folders: pytest.TempPathFactory, defaults: dict[str, Any]
 ) -> Callable[..., "TestServer"]:
     def make(path: str | Path | None = None, **options: Any) -> "TestServer":
-        from smbd.testing import serve_in_thread  # noqa: PLC0415 -- when a test wants it
+        from smbd.testing import Options, serve_in_thread  # noqa: PLC0415 -- when a test wants it
 
-        folder = folders.mktemp("smb_server") if path is None else path
-        return stack.enter_context(serve_in_thread(folder, **(defaults | options)))
+        options = defaults | options
+        if path is None and not Options.of(**options).is_in_memory:
+            path = folders.mktemp("smb_server")
+        return stack.enter_context(serve_in_thread(path, **options))
 
     return make

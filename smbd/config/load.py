@@ -109,14 +109,31 @@ def _status_socket(document: Document, written: str | None) -> Path | None:
 def _limits(document: Document) -> Limits:
     key_path = ("server", "limits")
     limits = Limits(**document.table(key_path, schema.LIMITS))
-    largest = max(limits.max_read, limits.max_write, limits.max_transact)
+    largest = _largest_transfer(limits)
     if limits.memory < 2 * largest:
         document.problem(
             (*key_path, "memory"),
             f'must be at least "{schema.in_units(2 * largest)}": '
             "one largest request and its reply, twice over",
         )
+    check_credits(document, key_path, limits)
     return limits
+
+
+def _largest_transfer(limits: Limits) -> int:
+    return max(limits.max_read, limits.max_write, limits.max_transact)
+
+
+def check_credits(document: Findings, key_path: KeyPath, limits: Limits) -> None:
+    """Note a limit of credits that does not pay for one largest request: 64 KiB each."""
+    largest = _largest_transfer(limits)
+    least = -(-largest // schema.SMALLEST_TRANSFER)
+    if limits.credits < least:
+        document.problem(
+            (*key_path, "credits"),
+            f'must be at least {least}, which pay for one transfer of "{schema.in_units(largest)}" '
+            "(max_read, max_write, max_transact)",
+        )
 
 
 def _users(document: Document) -> tuple[UserConfig, ...]:

@@ -7,6 +7,7 @@ from smbd.config import engines, rights, schema
 from smbd.config.lines import KeyPath
 from smbd.config.load import (
     check_continuous,
+    check_credits,
     check_encryption,
     share_name_problem,
     user_name_problem,
@@ -69,6 +70,8 @@ def _server(found: _Findings, server: ServerConfig) -> None:
     for field in fields(Limits):
         key_path = ("server", "limits", field.name)
         _value(found, key_path, schema.LIMITS, getattr(limits, field.name))
+    if not found.problems:
+        check_credits(found, ("server", "limits"), limits)
 
 
 def _value(found: _Findings, key_path: KeyPath, table: schema.Keys, value: object) -> None:

@@ -16,7 +16,7 @@ _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
 
 # 64 KiB is all that 2.0.2 has; beyond 8 MiB no client asks, and one request would hold 128 credits.
 LARGEST_TRANSFER = 8 * _MIB
-SMALLEST_TRANSFER = 64 * 1024
+SMALLEST_TRANSFER = 64 * 1024  # and what one credit pays for
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ LIMITS: Keys = {
     "opens": _COUNT,
     "parked": integer(0, 1_000_000),
     "requests": integer(16, 65536),
-    "credits": integer(128, 65535),
+    "credits": integer(1, 65535),
     "max_read": _TRANSFER,
     "max_write": _TRANSFER,
     "max_transact": _TRANSFER,

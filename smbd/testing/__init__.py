@@ -11,6 +11,18 @@ with smbd.testing.serve_in_thread(tmp_path) as server:      # anywhere
 The server is the same each time: in the caller's trio loop, or in that of a thread of its own.
 """
 
+from smbd.content import (
+    ARCHIVE,
+    HIDDEN,
+    NORMAL,
+    OFFLINE,
+    READONLY,
+    SYSTEM,
+    TEMPORARY,
+    File,
+    Folder,
+    Symlink,
+)
 from smbd.testing.asyncio_ import serve_asyncio
 from smbd.testing.login import Login
 from smbd.testing.options import Options, ServerOptions
@@ -19,9 +31,19 @@ from smbd.testing.threads import serve_in_thread
 from smbd.testing.trio_ import serve
 
 __all__ = [
+    "ARCHIVE",
+    "HIDDEN",
+    "NORMAL",
+    "OFFLINE",
+    "READONLY",
+    "SYSTEM",
+    "TEMPORARY",
+    "File",
+    "Folder",
     "Login",
     "Options",
     "ServerOptions",
+    "Symlink",
     "TestServer",
     "serve",
     "serve_asyncio",

@@ -25,7 +25,7 @@ async def serve_asyncio(
             "smbd.testing.serve_asyncio() is for asyncio, and this loop is trio's: use "
             "`async with serve(...)`"
         )
-    with Setting(path, Options(**options)) as setting:
+    with Setting(path, Options.of(**options)) as setting:
         thread = ServerThread(setting)
         try:
             # Not cancelled with its waiter: a server that has begun is ended below.

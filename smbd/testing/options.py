@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, Self, TypedDict, Unpack
 
 from smbd.config import (
     DIALECTS,
@@ -16,6 +16,8 @@ from smbd.config import (
     UserConfig,
     check_made,
 )
+from smbd.content import Tree
+from smbd.presets import Memory, Preset, find, is_in_memory
 
 
 class ServerOptions(TypedDict, total=False):
@@ -47,6 +49,9 @@ class ServerOptions(TypedDict, total=False):
     watch: bool
     limits: Limits
     status_socket: Path | None
+    tree: Tree | None
+    memory: Memory
+    preset: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,10 @@ class Options:
     """The settings that a test may want to be different.
 
     `shares` adds shares to the one of `path`; `limits` and `engine_options` take the fields of
-    [server.limits] and of the engine's table in shares.toml.
+    [server.limits] and of the engine's table in shares.toml.  `tree` is made in the folder
+    (smbd.content), which with `memory` is a new one in memory; a limit in bytes, or like "64 MiB",
+    can be its value.  `preset` has the settings of an odd server (`tsmbd presets`), but for those
+    that are given.
     """
 
     share: str = "share"
@@ -83,6 +91,25 @@ class Options:
     watch: bool = False
     limits: Limits = field(default_factory=Limits)
     status_socket: Path | None = None
+    tree: Tree | None = None
+    memory: Memory = False
+    preset: str | None = None
+    given: frozenset[str] = frozenset()  # the names of those that have not their default's value
+
+    @classmethod
+    def of(cls, **options: Unpack[ServerOptions]) -> Self:
+        """The settings with these keywords; TypeError for one that there is not."""
+        return cls(**options, given=frozenset(options))
+
+    @property
+    def odd(self) -> Preset | None:
+        """The preset; ValueError if there is none of that name."""
+        return None if self.preset is None else find(self.preset)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the folder is a new one in memory, and no other can be given."""
+        return is_in_memory(self.memory, self.odd)
 
     def config(self, path: Path) -> Config:
         """The configuration that shares `path` so; ValueError if it is none."""
@@ -118,6 +145,8 @@ class Options:
         )
         user = UserConfig(name=self.user, password=self.password)
         config = Config(server=server, users=(user, *self.users), shares=(share, *self.shares))
+        if self.odd is not None:
+            config = self.odd.applied(config, self.given)
         check_made(config)
         return config
 

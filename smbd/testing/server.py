@@ -10,6 +10,7 @@ import trio
 
 from smbd.config import Config
 from smbd.server import Server, serving
+from smbd.testing.contents import Contents
 from smbd.testing.folder import folders
 from smbd.testing.login import Login
 from smbd.testing.loop import Loop
@@ -41,7 +42,7 @@ class Setting:
         self._stack.close()
 
 
-class TestServer(Login):
+class TestServer(Login, Contents):
     """A server, the login of its first user for its first share, and all that a test does with it.
 
     Its methods may be called from the test's thread, from any other, and from trio and asyncio:

@@ -64,7 +64,7 @@ def serve_in_thread(
     path: str | Path | None = None, **options: Unpack[ServerOptions]
 ) -> Iterator[TestServer]:
     """`serve` without trio: the server runs in a thread of its own."""
-    with Setting(path, Options(**options)) as setting:
+    with Setting(path, Options.of(**options)) as setting:
         thread = ServerThread(setting)
         try:
             yield thread.started.result()

@@ -27,7 +27,7 @@ async def serve(
             "smbd.testing.serve() runs in trio's loop, and this one is asyncio's: use "
             "`async with serve_asyncio(...)`, or `with serve_in_thread(...)`"
         )
-    with Setting(path, Options(**options)) as setting:
+    with Setting(path, Options.of(**options)) as setting:
         async with serving_test(setting) as server:
             yield server
 

@@ -14,6 +14,7 @@ from smbprotocol.open import (
     SMB2SetInfoRequest,
 )
 
+from smbd.wire.fscc import FileClass
 from smbd.wire.query_info import InfoType
 
 
@@ -35,6 +36,11 @@ def query_information(opened, kind, length=4096):
 def query_raw(opened, number):
     """QUERY_INFO of a class of file information, as it is on the wire."""
     return _queried(opened, InfoType.FILE, number, 4096)["buffer"].get_value()
+
+
+def query_raw_file_system(opened, number):
+    """QUERY_INFO of a class of file system information, as it is on the wire."""
+    return _queried(opened, InfoType.FILE_SYSTEM, number, 4096)["buffer"].get_value()
 
 
 def _queried(opened, kind, number, length):
@@ -82,6 +88,17 @@ def set_end_of_file(opened, size):
     information = FileEndOfFileInformation()
     information["end_of_file"] = size
     set_information(opened, information)
+
+
+def allocate(opened, size):
+    """FileAllocationInformation, which smbprotocol lacks."""
+    request = SMB2SetInfoRequest()
+    request["info_type"] = InfoType.FILE
+    request.fields["file_info_class"].enum_strict = False
+    request["file_info_class"] = FileClass.ALLOCATION
+    request["file_id"] = opened.file_id
+    request["buffer"] = size.to_bytes(8, "little")
+    _ask(opened, request)
 
 
 def set_basic(opened, **values):
