@@ -30,6 +30,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_disconnect(commands)
     _add_health(commands)
+    commands.add_parser(
+        "presets",
+        help="list the odd servers that `tsmbd serve --preset` knows",
+        description="List the presets of `tsmbd serve --preset NAME`: servers that are odd in one "
+        "way each, for those who write clients.",
+    )
     _add_user(commands)
     help_ = commands.add_parser("help", help="show this, or the options of one command")
     help_.add_argument(
@@ -95,6 +101,26 @@ def _add_serve(commands: Any) -> None:
         choices=("required", "enabled"),
         help='"enabled": clients may leave their requests unsigned, which is faster (default: '
         '"required")',
+    )
+    made = serve.add_argument_group(
+        "a folder that is made first", "with DIR, or without: then it is a new one in memory"
+    )
+    made.add_argument(
+        "--content",
+        type=Path,
+        metavar="FILE.json",
+        help='make the files in it: {"folder": {"name.txt": "text"}}; what is there already stays, '
+        "and is an error (smbd/content/README.md has the rest)",
+    )
+    made.add_argument(
+        "--memory",
+        nargs="?",
+        const=True,
+        metavar="SIZE",
+        help='a folder in memory, full at SIZE, as "64 MiB" (default: the machine\'s memory)',
+    )
+    made.add_argument(
+        "--preset", metavar="NAME", help="a server that is odd in one way: see `tsmbd presets`"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from aio import DEFAULT_SPEC, parse_spec
 from smbd.cli import DEFAULT_CONFIG, UsageError, complain
 from smbd.cli.banner import Banner
+from smbd.cli.filling import filled, is_asked, with_preset
 from smbd.cli.logs import event_line, start_logging
 from smbd.cli.outlet import Outlet
 from smbd.cli.status import served
@@ -47,6 +48,13 @@ _LAST_WORDS = 0.5  # seconds for the reader of the last lines
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
+    if is_asked(arguments) and arguments.config is not None:
+        raise UsageError("--config excludes --content, --memory and --preset, which have no file")
+    with filled(arguments) as with_folder:
+        return _serve(with_folder)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     prepared = prepare(configuration(arguments))
     config = prepared.config
     in_json = config.server.log_format == "json"
@@ -123,7 +131,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     elif arguments.config is not None:
         raise UsageError("--config and DIR exclude each other: a folder is served without a file")
     else:
-        config = directory_configuration(arguments)
+        config = with_preset(directory_configuration(arguments), arguments)
     return replace(config, server=replace(config.server, listen=_listen(config.server, arguments)))
 
 

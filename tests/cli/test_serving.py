@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from smbd.cli import main
 from smbd.cli.troubles import told
+from tests.server.clients import PypiClient
 
 HERE = Path(__file__).parents[2]
 
@@ -140,3 +142,21 @@ def test_a_port_for_root_alone_is_told_with_what_helps() -> None:
     shown = told(error)
     assert shown.startswith("0.0.0.0:445: Permission denied; a port below 1024 needs root")
     assert "ip_unprivileged_port_start=445" in shown
+
+
+def test_a_folder_in_memory_is_made_as_a_file_says_and_its_preset(tmp_path: Path) -> None:
+    (tmp_path / "content.json").write_text('{"a": {"b.txt": "text"}}')
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
+    words = ["--content", f"{tmp_path}/content.json", "--preset", "old-nas", "--user", "ann"]
+    with smbd("serve", *words, f"--password-file={tmp_path}/password", "--port=0") as program:
+        port = int(said(program, r"^tsmbd serves on 127\.0\.0\.1:(\d+)$")[1])
+        server = SimpleNamespace(
+            host="127.0.0.1", port=port, share="share", user="ann", password="secret"
+        )
+        with PypiClient(server) as client:
+            assert client.connection.dialect == 0x0202
+            assert client.get("a\\b.txt") == b"text"
+        program.send_signal(signal.SIGTERM)
+        program.communicate()
+        assert program.returncode == 0
