@@ -1,14 +1,21 @@
 """A share as it is served: its configuration, its folder, its I/O engine and its workers."""
 
+import contextlib
+import logging
+import os
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from aio import Engine
 from smbd.config import ShareConfig
+from smbd.events import about
 from smbd.vfs import Root, know_share
+
+_log = logging.getLogger("smbd")
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
@@ -56,7 +63,7 @@ class Share:
     trees: int = 0  # tree connects to it
     opens: int = 0  # in the table of opens
     refusals_told: set[int] = field(default_factory=set)  # errno of refused writes, in the log
-    _root: "weakref.ref[Root] | None" = None
+    _roots: "dict[Path, weakref.ref[Root]]" = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -64,24 +71,44 @@ class Share:
         """The name as configured; clients may spell it in any case."""
         return self.config.name
 
-    def open_root(self) -> Root:
+    def open_root(self, user: str = "", *, make: bool = False) -> Root:
         """The folder that the share's path names now; it closes with the last use of it.
 
-        Blocks; OSError if there is none.
+        Of a share of homes that of a user, by its name in shares.toml; `make` it if the share has
+        such made.  Blocks; OSError if there is none.
         """
+        config = self.config
+        path = config.home_of(user)
         with self._opening:
-            root = self.root
+            self._roots = {known: root for known, root in self._roots.items() if root() is not None}
+            root = self._roots[path]() if path in self._roots else None
             if root is None or not root.is_at_path():
-                config = self.config
-                root = Root(config.path, config.read_only, config.name, streams=config.streams)
+                if make and config.has_homes and config.create:
+                    self._make(path)
+                root = Root(path, config.read_only, config.name, streams=config.streams)
                 know_share(root.absolute_path)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
                 # meanwhile, and would begin in the next file that gets the descriptor's number.
                 weakref.finalize(root, root.lookup.close)
-                self._root = weakref.ref(root)
+                self._roots[path] = weakref.ref(root)
             return root
 
+    def check_folder(self) -> None:
+        """See that there is something to serve, whoever connects.  Blocks; OSError if not."""
+        if self.config.has_homes:
+            os.close(os.open(self.config.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        else:
+            self.open_root()
+
+    def _make(self, home: Path) -> None:
+        """Make a home that is missing, for the server's user alone."""
+        with contextlib.suppress(FileExistsError):
+            home.mkdir(mode=0o700)
+            extra = about("home made", share=self.name)
+            _log.info("%s: made the folder %s", self.name, home, extra=extra)
+
     @property
-    def root(self) -> Root | None:
-        """The folder that was opened last, if anybody still uses it."""
-        return self._root() if self._root is not None else None
+    def roots(self) -> list[Root]:
+        """The folders that somebody still uses, as they were opened last."""
+        found = (root() for root in list(self._roots.values()))
+        return [root for root in found if root is not None]

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(_multichannel(config.server))
     for user in config.users:
         print(f"user {user.name}: {_login(user)}")
-    served = [_report(share, config.server.state_directory) for share in config.shares]
+    served = [_report(share, config) for share in config.shares]
     print("\nKernel and engines:")
     for line in _offers():
         print(f"  {line}")
@@ -39,19 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(served) else 1
 
 
-def _report(share: ShareConfig, state_directory: Path | None) -> bool:
+def _report(share: ShareConfig, config: Config) -> bool:
     """Print all about one share; return whether it can be served."""
     problem = directory_problem(share)
-    warning = directory_warning(share) if problem is None and share.path.exists() else None
+    warning = directory_warning(share) if problem is None and share.folder.exists() else None
     print(f"\n{share.name}: {share.path} ({_access(share, can_write=warning is None)})")
     if problem:
         print(f"  ERROR: {problem}")
         return False
-    if not share.path.exists():
+    if not share.folder.exists():
         print("  the first start makes this folder")
         return True
     try:
-        lines = [*_engine(share), *_beside_the_data(share, state_directory)]
+        lines = [*_engine(share), *_beside_the_data(share, config.server.state_directory)]
+        lines += _homes(share, [user.name for user in config.users])
     except OSError as error:
         print(f"  ERROR: {error.strerror}")
         return False
@@ -60,6 +61,21 @@ def _report(share: ShareConfig, state_directory: Path | None) -> bool:
     if warning:
         print(f"  warning: {warning}")
     return True
+
+
+def _homes(share: ShareConfig, users: list[str]) -> list[str]:
+    """Say which users have a home; OSError."""
+    if not share.has_homes:
+        return []
+    lines, allowed = [], [user for user in users if share.allows(user)]
+    missing = [user for user in allowed if not share.home_of(user).is_dir()]
+    there = [user for user in allowed if user not in missing]
+    if there:
+        lines.append(f"homes: {', '.join(there)}")
+    if missing:
+        then = "made when they connect" if share.create else "they cannot connect"
+        lines.append(f"no homes yet, {then}: {', '.join(missing)}")
+    return lines
 
 
 def _server(config: Config) -> str:
@@ -111,7 +127,7 @@ def _engine(share: ShareConfig) -> list[str]:
     """Say which way this share's files would go, found by trying it there; OSError: none would."""
     from aio import describe  # noqa: PLC0415 -- trio and cffi: 0.2 s that an error need not wait for
 
-    description = describe(share.path, share.engine, **share.engine_options)
+    description = describe(share.folder, share.engine, **share.engine_options)
     return [
         *description.notes,
         f"engine {description.engine} on {description.file_system}",
@@ -126,12 +142,12 @@ def _beside_the_data(share: ShareConfig, state_directory: Path | None) -> list[s
     from smbd.vfs.watches import describe  # noqa: PLC0415 -- as above
 
     lines = []
-    if not has_user_attributes(str(share.path)):
+    if not has_user_attributes(str(share.folder)):
         lines.append("no named streams, EAs and access lists: no extended attributes here")
     if not share.leases:
         lines.append("clients cache nothing")
     if share.watch:
-        lines.append(f"other programs' changes: {describe(share.path)}")
+        lines.append(f"other programs' changes: {describe(share.folder)}")
     if share.continuous:
         lines.append(f"open files outlive a restart, by records in {state_directory}")
     return lines

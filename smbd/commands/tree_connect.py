@@ -1,6 +1,7 @@
 """TREE_CONNECT ([MS-SMB2] 3.3.5.7): a session enters a share."""
 
 import logging
+from functools import partial
 
 from smbd.auth import Identity
 from smbd.events import about
@@ -97,10 +98,12 @@ def _find(request: Request) -> Share | None:
 
 
 async def _open(request: Request, share: Share) -> Root:
+    user = request.live_session().user
+    opening = partial(share.open_root, user, make=True)
     try:
-        return await share.workers.run_for(request.connection, share.open_root)
+        return await share.workers.run_for(request.connection, opening)
     except OSError as error:
-        path, reason = share.config.path, error.strerror
+        path, reason = share.config.home_of(user), error.strerror
         extra = about("share failed", share=share.name)
         _log.error("%s: %s cannot be served: %s", share.name, path, reason, extra=extra)
         raise NtError(NtStatus.BAD_NETWORK_NAME) from error

@@ -38,17 +38,18 @@ def new_password() -> str:
 
 def directory_problem(share: ShareConfig) -> str | None:
     """Say why a directory cannot be served, or None. One that `create` will make is fine."""
+    folder = share.folder
     try:
-        if not share.path.exists():
+        if not folder.exists():
             if share.create:
                 return None
-            return f"{share.path}: there is no such folder; make it, or add create = true"
-        if not share.path.is_dir():
-            return f"{share.path}: is not a folder"
+            return f"{folder}: there is no such folder; make it, or add create = true"
+        if not folder.is_dir():
+            return f"{folder}: is not a folder"
     except OSError as error:
-        return f"{share.path}: {error.strerror}"
-    if not os.access(share.path, os.R_OK | os.X_OK):
-        return f"{share.path}: this user may not read it"
+        return f"{folder}: {error.strerror}"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return f"{folder}: this user may not read it"
     return None
 
 
@@ -57,7 +58,9 @@ def directory_warning(share: ShareConfig) -> str | None:
 
     Blocks.  The kernel is asked, for it alone knows of capabilities, ACLs and an NFS server's mind.
     """
-    path = share.path
+    path = share.folder
+    if share.has_homes and not share.create:
+        return None  # nothing is written to the folder that holds them
     if share.read_only or os.access(path, os.W_OK | os.X_OK, effective_ids=True):
         return None
     told = f"{path}: nobody can write to this share"
@@ -97,9 +100,9 @@ def prepare(config: Config) -> Prepared:
     notes: list[str] = []
     for share in config.shares:
         try:
-            if share.create and not share.path.exists():
-                share.path.mkdir(parents=True)
-                notes.append(f"made the folder {share.path} for the share {share.name}")
+            if share.create and not share.folder.exists():
+                share.folder.mkdir(parents=True)
+                notes.append(f"made the folder {share.folder} for the share {share.name}")
             wrong = directory_problem(share)
         except OSError as error:
             wrong = f"cannot make {error.filename}: {error.strerror}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from smbd.config import engines, reading, rights, schema
+from smbd.config import engines, homes, reading, rights, schema
 from smbd.config.document import Document, Findings
 from smbd.config.first_start import directory_problem
 from smbd.config.lines import KeyPath
@@ -304,6 +304,7 @@ def _share(
     share = ShareConfig(name, **{"path": document.path, **values})
     engines.check(document, key_path, share)
     rights.check(document, key_path, share)
+    homes.check(document, key_path, share, [user.name for user in users])
     if not (users or share.guest):
         document.problem(
             key_path, "nobody can log in: add [users.NAME], or guest = true to this share"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from smbd.config import engines, rights, schema
+from smbd.config import engines, homes, rights, schema
 from smbd.config.lines import KeyPath
 from smbd.config.load import (
     check_continuous,
@@ -116,6 +116,7 @@ def _share(
             if name.casefold() not in known:
                 found.problem((*key_path, key), f'there is no user "{name}"')
     rights.check(found, key_path, share)
+    homes.check(found, key_path, share, known)
     if share.encryption in {"off", "desired", "required"}:
         check_encryption(found, key_path, share, server)
     check_continuous(found, key_path, share, server)

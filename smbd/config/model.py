@@ -20,6 +20,9 @@ DIALECTS = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.0.2": 0x0302, "3.1
 # A NetBIOS name has 15 characters; NTLM's target info and Windows' lists cut longer ones.
 NAME_LENGTH = 15
 
+# In the path of a share of homes it stands for the user's name, as shares.toml spells it.
+PLACE_OF_USER = "{user}"
+
 _MIB = 1024 * 1024
 
 
@@ -166,6 +169,23 @@ class ShareConfig:
         if self.write is not None and self.read is not None:
             return _is_in(user, (*self.write, *self.read))
         return self.users is None or _is_in(user, self.users)
+
+    @property
+    def has_homes(self) -> bool:
+        """Whether each user has a folder of its own in it, all under the name of the share."""
+        return PLACE_OF_USER in self.path.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is there whoever connects: of homes the one that holds them."""
+        return self.path.parent if self.has_homes else self.path
+
+    def home_of(self, user: str) -> Path:
+        """The folder that a user sees; the name is one of shares.toml, where it was checked."""
+        if not self.has_homes:
+            return self.path
+        # Not Path.with_name, which takes no "..": that must not be looked for under another name.
+        return self.folder / self.path.name.replace(PLACE_OF_USER, user)
 
     def may_write(self, user: str | None) -> bool:
         """Tell whether one who may connect may change anything; None is a guest.

@@ -93,8 +93,7 @@ async def close_share(share: Share) -> None:
         text, extra = "%s: %d calls still wait for its disk", about("disk hangs", share=share.name)
         _log.error(text, share.name, hanging, extra=extra)
     else:
-        root = share.root
-        if root is not None:
+        for root in share.roots:
             root.close()
 
 
@@ -110,7 +109,7 @@ async def _open_share(config: ShareConfig, patience: float) -> Share:
     try:
         share = Share(config, open_engine(config.engine, **config.engine_options), workers)
         try:
-            await _answer(share, patience, share.open_root)  # only to see that it can be
+            await _answer(share, patience, share.check_folder)
         except BaseException:
             await share.engine.aclose()
             raise
@@ -135,7 +134,7 @@ async def _answer(share: Share, patience: float, function: Callable[[*Args], R],
     try:
         return await share.workers.ask(patience, function, *args)
     except TimeoutError as error:
-        path = str(share.config.path)
+        path = str(share.config.folder)
         raise TimeoutError(error.errno, error.strerror, path) from error
 
 
@@ -150,7 +149,7 @@ def _same_storage(share: Share, wanted: ShareConfig) -> bool:
     All else (who may connect, the comment ...) needs no other share.  Blocks; OSError if there is
     no such directory.
     """
-    wanted.path.stat()
+    wanted.folder.stat()
     return _configured_alike(share.config, wanted)
 
 

@@ -53,7 +53,7 @@ async def reload(service: Service, reread: Callable[[], Config]) -> bool:
 
 def _share_at(config: Config, path: str) -> str:
     """The name of the share that has a path; '' if none has."""
-    return next((share.name for share in config.shares if str(share.path) == path), "")
+    return next((share.name for share in config.shares if str(share.folder) == path), "")
 
 
 def _apply(

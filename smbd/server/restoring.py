@@ -71,9 +71,10 @@ def _load(records: Records, limit: int) -> list[Record]:
 async def _restore(service: Service, records: Records, record: Record, *, alone: bool) -> bool:
     share = service.shares.get(record.share.lower())
     try:
-        if share is None or not _may_have(service, share, record.user):
+        user = _user(service, share, record.user)
+        if share is None or user is None:
             raise NtError(NtStatus.ACCESS_DENIED)
-        file = await share.workers.run_for("restoring", _open, share, record)
+        file = await share.workers.run_for("restoring", _open, share, user, record)
         try:
             now = service.clock()
             open_ = restore(service.tables, record, share, file, now, alone=alone)
@@ -91,15 +92,17 @@ async def _restore(service: Service, records: Records, record: Record, *, alone:
     return True
 
 
-def _may_have(service: Service, share: Share, user: str) -> bool:
-    """Whether the configuration of today lets a user have a persistent handle there."""
-    known = {one.name.casefold() for one in service.config.users}
-    return share.config.continuous and user.casefold() in known and share.config.allows(user)
+def _user(service: Service, share: Share | None, name: str) -> str | None:
+    """The user of a handle by the name of today; None if it may have no persistent handle there."""
+    known = {one.name.casefold(): one.name for one in service.config.users}
+    user = known.get(name.casefold())
+    may_have = share is not None and share.config.continuous and share.config.allows(name)
+    return user if may_have else None
 
 
-def _open(share: Share, record: Record) -> File:
+def _open(share: Share, user: str, record: Record) -> File:
     """The file that a handle was of.  Blocks; NtError, OSError if it is not there any more."""
-    file = share.open_root().open(record.path, record.read, record.write)
+    file = share.open_root(user).open(record.path, record.read, record.write)
     if file.identity != (record.device, record.inode):
         file.close()
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 
 import trio
@@ -36,32 +36,36 @@ async def sweep(service: Service) -> None:
             for share in shares
             if share.config.streams
             and not share.config.read_only
-            and (share not in swept or share.root is not None)
+            and (share not in swept or share.roots)
         ]
         swept |= set(due)
+        users = [user.name for user in service.config.users]
         with wall("the sweep of streams"):
-            await sweep_stores(due, shares)
+            await sweep_stores(due, shares, users=users)
         swept &= set(service.shares.values())
         await trio.sleep(_EVERY)
 
 
-async def sweep_stores(due: list[Share], shares: list[Share], *, grace: float = GRACE) -> None:
+async def sweep_stores(
+    due: list[Share], shares: list[Share], *, users: Iterable[str] = (), grace: float = GRACE
+) -> None:
     """Sweep the stores of shares that are `due`, in slices, by a look at all that there are.
 
-    Younger files than `grace`, in seconds, may still be waiting for their reference.  A share that
-    cannot be looked at wholly may have what refers to any of them: nothing is removed then.
+    Of a share of homes those of `users`.  Younger files than `grace`, in seconds, may still be
+    waiting for their reference.  A share that cannot be looked at wholly may have what refers to
+    any of them: nothing is removed then.
     """
     swept = Sweep(grace)
-    for share in due:
+    for share, user in _folders(due, users):
         with contextlib.suppress(OSError, NtError):  # no folder, and so no store
-            await _step(share, swept.look)
+            await _look(share, user, swept.look)
     try:
         if not swept.undecided:
             return
-        for share in (*shares, *shares):
-            await _step(share, swept.walk)
+        for share, user in _folders([*shares, *shares], users):
+            await _look(share, user, swept.walk)
         for share in due[:1]:
-            await _step(share, lambda _: swept.finish())
+            await _carry_out(share, swept.finish())
     except (OSError, NtError) as error:
         text, extra = "streams of files that are gone stay: %s", about("not swept")
         _log.info(text, error, extra=extra)
@@ -69,13 +73,31 @@ async def sweep_stores(due: list[Share], shares: list[Share], *, grace: float = 
         _log.info("removed %d streams of files that are gone", swept.removed, extra=about("swept"))
 
 
-async def _step(share: Share, part: Callable[[Root], Iterator[None]]) -> None:
-    """Go on with a part of the sweep in a share's workers until it is done; OSError."""
-    run = share.workers.run_long
-    steps = part(await run(None, share.open_root))
+def _folders(shares: Iterable[Share], users: Iterable[str]) -> Iterator[tuple[Share, str]]:
+    """The folders of shares, each with its user, which is "" where there are no homes."""
+    for share in shares:
+        if not share.config.has_homes:
+            yield share, ""
+            continue
+        yield from ((share, user) for user in users if share.config.allows(user))
+
+
+async def _look(share: Share, user: str, part: Callable[[Root], Iterator[None]]) -> None:
+    """Carry out a part of the sweep on one folder; OSError.  A user may have no home yet."""
+    try:
+        root = await share.workers.run_long(None, share.open_root, user)
+    except FileNotFoundError:
+        if share.config.has_homes:
+            return
+        raise
+    await _carry_out(share, part(root))
+
+
+async def _carry_out(share: Share, steps: Iterator[None]) -> None:
+    """Go on with steps in a share's workers until they are done; OSError."""
     more = True
     while more:
-        more = await run(None, _slice, steps)
+        more = await share.workers.run_long(None, _slice, steps)
         await trio.sleep(_PAUSE if more else 0)
 
 

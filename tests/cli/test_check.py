@@ -65,6 +65,24 @@ def test_rights_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert told in lines
 
 
+def test_homes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    users = "".join(f"[users.{name}]\npassword = 'x'\n" for name in ("ann", "bob", "carl"))
+    (tmp_path / "homes/ann").mkdir(parents=True)
+    shares = (
+        "[shares.a]\npath = 'homes/{user}'\nusers = ['ann', 'bob']\n"
+        "[shares.b]\npath = 'homes/{user}'\ncreate = true\n"
+        "[shares.c]\npath = 'new/{user}'\ncreate = true\n"
+    )
+    assert check(tmp_path, users + shares) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"a: {tmp_path}/homes/{{user}} (read and write, for ann, bob)" in lines
+    assert lines.count("  homes: ann") == 2
+    assert "  no homes yet, they cannot connect: bob" in lines
+    assert "  no homes yet, made when they connect: bob, carl" in lines
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "homes/bob").exists()
+
+
 def test_a_share_that_is_watched_says_by_what(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

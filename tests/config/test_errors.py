@@ -108,6 +108,35 @@ def test_guest_is_a_boolean_or_a_word(tmp_path: Path, monkeypatch, guest, found)
     ]
 
 
+def test_a_share_of_homes_leads_each_user_to_a_folder_of_its_own(tmp_path: Path, monkeypatch):
+    assert problems(
+        tmp_path,
+        """\
+        [users.ann]
+        password = "x"
+        [users.".."]
+        password = "x"
+        [shares.a]
+        path = "/tmp/{user}/files"
+        [shares.b]
+        path = "/tmp/{user}"
+        guest = true
+        [shares.c]
+        path = "/nowhere/at all/{user}"
+        users = ["ann"]
+        """,
+        monkeypatch,
+    ) == [
+        "shares.toml:6: shares.a.path: {user} may stand in the last name of the path alone",
+        "shares.toml:6: shares.a.path: /tmp/{user}/files: there is no such folder; "  # noqa: ISC004
+        "make it, or add create = true",
+        'shares.toml:8: shares.b.path: there can be no folder for the user ".."',
+        "shares.toml:9: shares.b.guest: guests have no home",
+        "shares.toml:11: shares.c.path: /nowhere/at all: there is no such folder; "  # noqa: ISC004
+        "make it, or add create = true",
+    ]
+
+
 def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) -> None:
     assert problems(
         tmp_path,

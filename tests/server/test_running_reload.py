@@ -61,7 +61,7 @@ async def test_the_old_share_is_closed_with_its_last_tree(tmp_path, leaving):
             assert (await client.ask(CLOSE, messages.close(file_id))).status == 0
             await wait_all_tasks_blocked()
             assert not closed, "the tree connect is still there"
-            folder = old.root.lookup
+            folder = old.roots[0].lookup
             assert folder.fd != -1
             if leaving == "TREE_DISCONNECT":
                 assert (await client.ask(TREE_DISCONNECT)).status == 0

@@ -160,7 +160,7 @@ async def test_a_new_share_whose_disk_does_not_answer_changes_nothing(
     tmp_path, disk, monkeypatch, mock_clock
 ):
     async with running(tmp_path) as server:
-        monkeypatch.setattr(Share, "open_root", lambda _share: disk.hang("the folder"))
+        monkeypatch.setattr(Share, "open_root", lambda *_: disk.hang("the folder"))
         server.write(TWO_SHARES)
         assert not await reload_without_answer(server, disk, mock_clock)
         assert set(server.server.service.shares) == {"share"}
