@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 from aio import Engine
 from smbd.config import ShareConfig
 from smbd.events import about
-from smbd.vfs import Root, know_share
+from smbd.vfs import Names, Root, Visibility, know_share
 
 _log = logging.getLogger("smbd")
 
@@ -71,12 +71,19 @@ class Share:
         """The name as configured; clients may spell it in any case."""
         return self.config.name
 
-    def open_root(self, user: str = "", *, make: bool = False) -> Root:
+    def open_root(self, user: str = "") -> Root:
         """The folder that the share's path names now; it closes with the last use of it.
 
-        Of a share of homes that of a user, by its name in shares.toml; `make` it if the share has
+        Of a share of homes that of a user, by its name in shares.toml; it is made if the share has
         such made.  Blocks; OSError if there is none.
         """
+        return self._open_root(user, make=True)
+
+    def find_root(self, user: str = "") -> Root:
+        """The same for the server itself: no home is made.  Blocks; OSError."""
+        return self._open_root(user, make=False)
+
+    def _open_root(self, user: str, *, make: bool) -> Root:
         config = self.config
         path = config.home_of(user)
         with self._opening:
@@ -85,13 +92,26 @@ class Share:
             if root is None or not root.is_at_path():
                 if make and config.has_homes and config.create:
                     self._make(path)
-                root = Root(path, config.read_only, config.name, streams=config.streams)
+                root = self._open(path, Visibility(Names.of(config.veto), Names.of(config.hide)))
                 know_share(root.absolute_path)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
                 # meanwhile, and would begin in the next file that gets the descriptor's number.
                 weakref.finalize(root, root.lookup.close)
                 self._roots[path] = weakref.ref(root)
             return root
+
+    def open_whole(self, user: str = "") -> Root:
+        """The same with nothing vetoed.  Blocks; OSError."""
+        config = self.config
+        if not config.veto:
+            return self.find_root(user)
+        root = self._open(config.home_of(user), Visibility())
+        weakref.finalize(root, root.lookup.close)
+        return root
+
+    def _open(self, path: Path, visibility: Visibility) -> Root:
+        name, read_only, streams = self.config.name, self.config.read_only, self.config.streams
+        return Root(path, read_only, name, streams=streams, visibility=visibility)
 
     def check_folder(self) -> None:
         """See that there is something to serve, whoever connects.  Blocks; OSError if not."""

@@ -142,6 +142,10 @@ def _beside_the_data(share: ShareConfig, state_directory: Path | None) -> list[s
     from smbd.vfs.watches import describe  # noqa: PLC0415 -- as above
 
     lines = []
+    if share.veto:
+        lines.append(f"neither seen nor made: {', '.join(share.veto)}")
+    if share.hide:
+        lines.append(f"shown as hidden: {', '.join(share.hide)}")
     if not has_user_attributes(str(share.folder)):
         lines.append("no named streams, EAs and access lists: no extended attributes here")
     if not share.leases:

@@ -53,6 +53,7 @@ def _entry(request: Request, open_: Open, message: ChangeNotifyRequest) -> Chang
             message.completion_filter,
             bool(message.flags & ChangeNotifyFlags.WATCH_TREE),
             message.output_buffer_length,
+            open_.file.root.lookup.veto,
         )
         open_.memory.grow(WATCH)
         try:

@@ -1,7 +1,6 @@
 """TREE_CONNECT ([MS-SMB2] 3.3.5.7): a session enters a share."""
 
 import logging
-from functools import partial
 
 from smbd.auth import Identity
 from smbd.events import about
@@ -99,9 +98,8 @@ def _find(request: Request) -> Share | None:
 
 async def _open(request: Request, share: Share) -> Root:
     user = request.live_session().user
-    opening = partial(share.open_root, user, make=True)
     try:
-        return await share.workers.run_for(request.connection, opening)
+        return await share.workers.run_for(request.connection, share.open_root, user)
     except OSError as error:
         path, reason = share.config.home_of(user), error.strerror
         extra = about("share failed", share=share.name)

@@ -111,6 +111,9 @@ def _share(
         engines.check(found, key_path, share)
     else:
         found.problem((*key_path, "engine_options"), "must be a mapping")
+    for key in ("hide", "veto"):
+        for pattern in getattr(share, key):
+            found.take((*key_path, key), schema.name_pattern, pattern)
     for key in rights.NAMES_USERS:
         for name in getattr(share, key) or ():
             if name.casefold() not in known:

@@ -152,6 +152,8 @@ class ShareConfig:
     read: tuple[str, ...] | None = None  # who may only read
     guest: Guest = False  # "unknown": whoever logs in by a name that is no user's is one too
     hidden: bool = False
+    hide: tuple[str, ...] = ()  # patterns of names that are shown with the attribute HIDDEN
+    veto: tuple[str, ...] = ()  # patterns of names that clients neither see nor make
     streams: bool = True
     encryption: Encryption = "off"
     leases: bool = True  # and oplocks
@@ -160,6 +162,9 @@ class ShareConfig:
     engine_options: Mapping[str, int] = field(default_factory=dict)
     create: bool = False
     watch: bool = False  # whether clients hear of what other processes change; the server's in it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))  # a test may well give a text
 
     def allows(self, user: str) -> bool:
         """Tell whether a user may connect, after the password was right. Guests are not users.

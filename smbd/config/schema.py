@@ -14,6 +14,10 @@ _MIB = 1024 * 1024
 _UNITS = {"": 1, "B": 1, "KIB": 1024, "MIB": _MIB, "GIB": 1024 * _MIB}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
 
+# What no name on the wire has, less the two wildcards that people know.
+_NOT_IN_PATTERNS = frozenset('"/\\:<>|')
+_LONGEST_PATTERN = 255
+
 # 64 KiB is all that 2.0.2 has; beyond 8 MiB no client asks, and one request would hold 128 credits.
 LARGEST_TRANSFER = 8 * _MIB
 SMALLEST_TRANSFER = 64 * 1024  # and what one credit pays for
@@ -92,6 +96,17 @@ def one_of(*choices: str) -> Check:
         return value
 
     return check
+
+
+def name_pattern(value: object) -> str:
+    """Take a pattern of names of files: it means one name in a folder, so it is no path."""
+    found = text(value)
+    if not _NOT_IN_PATTERNS.isdisjoint(found) or len(found) > _LONGEST_PATTERN:
+        raise CheckError(
+            "must be a name of a file, in which * is any characters and ? one of them, up to "
+            f"{_LONGEST_PATTERN}, none of " + " ".join(sorted(_NOT_IN_PATTERNS))
+        )
+    return found
 
 
 def integer(least: int, most: int) -> Check:
@@ -249,6 +264,8 @@ SHARE: Keys = {
     "read": ArrayOf(text),
     "guest": guest,
     "hidden": boolean,
+    "hide": ArrayOf(name_pattern),
+    "veto": ArrayOf(name_pattern),
     "streams": boolean,
     "encryption": one_of("off", "desired", "required"),
     "leases": boolean,

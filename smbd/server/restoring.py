@@ -102,7 +102,7 @@ def _user(service: Service, share: Share | None, name: str) -> str | None:
 
 def _open(share: Share, user: str, record: Record) -> File:
     """The file that a handle was of.  Blocks; NtError, OSError if it is not there any more."""
-    file = share.open_root(user).open(record.path, record.read, record.write)
+    file = share.find_root(user).open(record.path, record.read, record.write)
     if file.identity != (record.device, record.inode):
         file.close()
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)

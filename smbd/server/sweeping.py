@@ -85,7 +85,7 @@ def _folders(shares: Iterable[Share], users: Iterable[str]) -> Iterator[tuple[Sh
 async def _look(share: Share, user: str, part: Callable[[Root], Iterator[None]]) -> None:
     """Carry out a part of the sweep on one folder; OSError.  A user may have no home yet."""
     try:
-        root = await share.workers.run_long(None, share.open_root, user)
+        root = await share.workers.run_long(None, share.open_whole, user)
     except FileNotFoundError:
         if share.config.has_homes:
             return

@@ -10,6 +10,8 @@ from itertools import islice
 from sys import getsizeof
 from typing import Protocol
 
+from smbd.vfs import Names
+
 # A watcher that never asks again must not eat the memory: what would not fit into so many bytes of
 # answer, the most that one credit pays for, makes it look for itself.
 MOST_BUFFERED = 65536
@@ -51,6 +53,7 @@ class EventLog:
     completion_filter: int = 0
     watch_tree: bool = False
     where: str = ""  # the path of the directory on disk
+    veto: Names | None = None  # names in it of which nobody hears
     readers: dict[Reader, None] = field(default_factory=dict)
     waiting: dict[Reader, None] = field(default_factory=dict)  # those to wake at the next event
     _due: dict[Reader, None] = field(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from smbd.ntstatus import NtError, NtStatus
 from smbd.state.event_log import Event, EventLog, EventMemory
 from smbd.state.waits import QueueEntry
-from smbd.vfs import File, path_to_name
+from smbd.vfs import File, Names, path_to_name
 from smbd.wire.change_notify import CompletionFilter, FileAction, pack_notify_information
 
 _ALL = 0xFFF  # what CompletionFilter has bits for
@@ -23,6 +23,12 @@ _MOST_WAYS = 64
 # it, and a watcher of a large copy would be told a thousand times.  Windows too tells of sizes and
 # write times when its cache is flushed, not at each write.
 WRITTEN = CompletionFilter.LAST_WRITE | CompletionFilter.SIZE
+
+# How each half of a rename is told where the other one may not be.
+_ALONE = {
+    FileAction.RENAMED_OLD_NAME: FileAction.REMOVED,
+    FileAction.RENAMED_NEW_NAME: FileAction.ADDED,
+}
 
 # What Windows reports beside the new name of a file, not of a directory (Samba's notify_rename, and
 # smb2.notify.mask-change); a watcher of names hears nothing of these (smb2.notify.rec).
@@ -41,6 +47,7 @@ class ChangeNotifyEntry:
     completion_filter: int
     watch_tree: bool
     capacity: int  # bytes, as they would be on the wire
+    veto: Names | None = None  # the names that its share keeps from clients
     is_local: bool = False  # whether it is told of what other processes do: LocalChanges
     # The first of these requests is answered with all there is.
     waits: deque[QueueEntry] = field(default_factory=deque)
@@ -141,12 +148,12 @@ class ChangeNotifyList:
         way = entry.completion_filter & _ALL, entry.watch_tree
         logs = self._entries.get(where, [])
         for log in logs:
-            if (log.completion_filter, log.watch_tree) == way:
+            if (log.completion_filter, log.watch_tree) == way and log.veto is entry.veto:
                 entry.join(log)
                 return
         if len(logs) >= _MOST_WAYS:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        log = EventLog(*way, where, memory=self._memory)
+        log = EventLog(*way, where, veto=entry.veto, memory=self._memory)
         self._entries.setdefault(where, logs).append(log)
         entry.join(log)
 
@@ -238,7 +245,11 @@ class ChangeNotifyList:
             for log in logs or ():
                 wanted = log.completion_filter
                 if wanted & changed and not wanted & unless and (directly or log.watch_tree):
-                    log.add(action, name)
+                    if log.veto is None:
+                        log.add(action, name)
+                    elif not log.veto.mean_any(where[len(directory) + 1 :]):
+                        # Of a rename the other name may be vetoed.
+                        log.add(_ALONE.get(action, action), name)
             directly = False
 
 

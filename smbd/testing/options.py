@@ -30,6 +30,8 @@ class ServerOptions(TypedDict, total=False):
     write: Sequence[str] | None
     read: Sequence[str] | None
     guest: Guest
+    hide: Sequence[str]
+    veto: Sequence[str]
     streams: bool
     engine: str
     engine_options: Mapping[str, int] | None
@@ -72,6 +74,8 @@ class Options:
     write: Sequence[str] | None = None  # users
     read: Sequence[str] | None = None
     guest: Guest = False
+    hide: Sequence[str] = ()
+    veto: Sequence[str] = ()
     streams: bool = True
     engine: str = "nowait"
     engine_options: Mapping[str, int] | None = None
@@ -135,6 +139,8 @@ class Options:
             write=None if self.write is None else tuple(self.write),
             read=None if self.read is None else tuple(self.read),
             guest=self.guest,
+            hide=tuple(self.hide),
+            veto=tuple(self.veto),
             streams=self.streams,
             encryption=self.encryption,
             leases=self.leases,

@@ -64,6 +64,7 @@ from smbd.vfs.streams import (
     small_content,
 )
 from smbd.vfs.undo import all_or_nothing
+from smbd.vfs.visibility import Names, Visibility
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
@@ -74,11 +75,13 @@ __all__ = [
     "Key",
     "Matcher",
     "MovedError",
+    "Names",
     "Ownership",
     "Place",
     "Root",
     "StreamFile",
     "Sweep",
+    "Visibility",
     "all_or_nothing",
     "all_to_wire",
     "allocate",

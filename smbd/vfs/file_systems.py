@@ -18,6 +18,7 @@ from aio.file_systems import BTRFS
 from aio.mounted import Look, learn_type, look_at
 from smbd.vfs.at_once import AtOnce, at_once_on
 from smbd.vfs.lookup import absolute_path_of
+from smbd.vfs.visibility import Names
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")  # blanks and backslashes in mountinfo
 # No inode number of the root's file system has this bit, so that no FileId of another one, all of
@@ -31,6 +32,7 @@ class FileSystem(NamedTuple):
     mask: int  # the bits by which a FileId differs from the inode number
     guid: bytes  # of the volume
     volume_id: int  # 64 bits, of which the volume's serial number is the lower half
+    hide: Names | None = None  # what is HIDDEN by its name, in the share that has met it
 
     def file_id(self, inode: int) -> int:
         """The FileId of an inode of this file system."""
@@ -50,8 +52,9 @@ class FileSystems:
     differ even on one disk, since clients take equal serial numbers for one volume.
     """
 
-    def __init__(self, root: int, label: bytes) -> None:
+    def __init__(self, root: int, label: bytes, hide: Names | None = None) -> None:
         self._root = root
+        self._hide = hide
         self._label = label
         self._own = self._make(0, b"")
         self.device = look_at(root).st_dev
@@ -90,7 +93,8 @@ class FileSystems:
 
     def _make(self, mask: int, name: bytes) -> FileSystem:
         digest = hashlib.sha256(self._label + name).digest()
-        return FileSystem(mask, digest[:16], int.from_bytes(digest[16:24], "little"))
+        volume_id = int.from_bytes(digest[16:24], "little")
+        return FileSystem(mask, digest[:16], volume_id, self._hide)
 
     def _mount_of(self, fd: int) -> _Mount:
         """The mount that an open file is on: of several of one file system always the same one."""

@@ -3,8 +3,9 @@
 The DOSATTRIB record holds what clients have set.  A file without one is shown as ARCHIVE, since
 nothing has ever backed it up and since CREATE gives every new file just that, so that creating one
 writes no record.  Computed attributes are added to the stored ones at each look: READONLY if even
-its owner may not write; HIDDEN if its name begins with a dot, which is how Unix says it;
-SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a mode changes later.
+its owner may not write; HIDDEN if its name begins with a dot, which is how Unix says it, or if the
+share's `hide` means it; SPARSE_FILE if it has real holes.  None of that is ever stored: a name or a
+mode changes later.
 """
 
 import errno
@@ -20,6 +21,7 @@ from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
+from smbd.vfs.visibility import Names
 from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetimes_from_timespecs
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
@@ -127,9 +129,9 @@ def known_attributes(file: File) -> Attributes:
     record = _kept(file, status).record
     name = file.path.rpartition("/")[2]
     return Attributes(
-        shown=_attributes(status, record, name),
+        shown=_attributes(status, record, name, file.root.hide),
         stored=_stored(record, is_directory=file.is_directory),
-        computed=_computed(status, name, is_directory=file.is_directory),
+        computed=_computed(status, name, file.root.hide, is_directory=file.is_directory),
         cleared=record.cleared if record else 0,
         creation_time=record.creation_time if record else None,
     )
@@ -184,7 +186,7 @@ def _describe(
         change_time,
         0 if is_directory else min(status.blocks * BLOCK, _LARGEST),
         0 if is_directory else min(status.size, _LARGEST),
-        _attributes(status, record, name),
+        _attributes(status, record, name, file_system.hide),
         1 if is_directory else status.nlink,
         file_system.file_id(status.ino),
         file_system.volume_id,
@@ -193,9 +195,11 @@ def _describe(
     )
 
 
-def _attributes(status: kernel.Statx, record: dosattrib.Record | None, name: str) -> int:
+def _attributes(
+    status: kernel.Statx, record: dosattrib.Record | None, name: str, hide: Names | None
+) -> int:
     is_directory = stat.S_ISDIR(status.mode)
-    attributes = _computed(status, name, is_directory=is_directory)
+    attributes = _computed(status, name, hide, is_directory=is_directory)
     attributes |= _stored(record, is_directory=is_directory)
     if record is not None:
         attributes &= ~record.cleared
@@ -210,8 +214,9 @@ def _stored(record: dosattrib.Record | None, *, is_directory: bool) -> int:
     return record.attributes & STORED_ATTRIBUTES
 
 
-def _computed(status: kernel.Statx, name: str, *, is_directory: bool) -> int:
-    attributes = FileAttribute.HIDDEN if name[:1] == "." else 0
+def _computed(status: kernel.Statx, name: str, hide: Names | None, *, is_directory: bool) -> int:
+    hidden = name[:1] == "." or (hide is not None and hide.mean(name))
+    attributes = FileAttribute.HIDDEN if hidden else 0
     if is_directory:
         return attributes
     if not status.mode & stat.S_IWUSR:
@@ -330,9 +335,13 @@ def _names(target: int | str, *, follow_symlinks: bool) -> list[str] | None:
 
 
 def hidden_by_name(file: File) -> bool:
-    """Whether a file is HIDDEN only because its name begins with a dot; OSError."""
+    """Whether a file is HIDDEN only by its name, which begins with a dot or which `hide` means.
+
+    OSError.
+    """
     file = file.described
-    if not file.path.rpartition("/")[2].startswith("."):
+    name, hide = file.path.rpartition("/")[2], file.root.hide
+    if not (name.startswith(".") or (hide is not None and hide.mean(name))):
         return False
     record = _from_attributes(file.target, follow_symlinks=True).record
     return not _stored(record, is_directory=file.is_directory) & FileAttribute.HIDDEN

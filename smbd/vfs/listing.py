@@ -20,14 +20,15 @@ _READ_AT_ONCE = 1024
 def list_names(directory: File) -> Iterator[list[str]]:
     """The names on disk in a directory, "." and ".." left out, in the file system's order; OSError.
 
-    Some at a time: a million of them in one list take 100 MB.  A snapshot as far as readdir(3) is
-    one: `entry` finds out about later changes.
+    Nor are there those that are vetoed.  Some at a time: a million of them in one list take 100 MB.
+    A snapshot as far as readdir(3) is one: `entry` finds out about later changes.
     """
+    veto = directory.root.lookup.veto
     with closed_after(_read_directory(directory)) as fd, os.scandir(fd) as found:
         while some := [one.name for one in itertools.islice(found, _READ_AT_ONCE)]:
             if STREAM_STORE in some:
                 some.remove(STREAM_STORE)
-            yield some
+            yield some if veto is None else [name for name in some if not veto.mean(name)]
 
 
 def find_name(directory: File, name: str) -> str | None:
@@ -40,11 +41,15 @@ def find_name(directory: File, name: str) -> str | None:
     on_disk = to_disk(name)
     if len(os.fsencode(on_disk)) > MAXIMUM_COMPONENT or is_store(on_disk):
         return None
+    veto = directory.root.lookup.veto
+    if veto is not None and veto.mean(on_disk):
+        return None
     try:
         os.stat(on_disk, dir_fd=directory.fd, follow_symlinks=False)
     except FileNotFoundError:
         with directory.root.lookup.index.of(directory.fd) as names:
-            return names.find(on_disk)
+            found = names.find(on_disk)
+        return None if found and veto is not None and veto.mean(found) else found
     return on_disk
 
 

@@ -14,6 +14,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import confine
 from smbd.vfs.index import Index
 from smbd.vfs.names import is_store
+from smbd.vfs.visibility import Names
 
 PROC_FDS = "/proc/self/fd"
 
@@ -87,11 +88,14 @@ class Found(NamedTuple):
 class Lookup:
     """The way from paths to descriptors in one share.
 
-    Raises OSError if there is no directory `path`.  openat2=False forces the walk that stands in
-    for openat2 where the kernel lacks it.
+    Raises OSError if there is no directory `path`.  `veto` has the names that nothing leads to.
+    openat2=False forces the walk that stands in for openat2 where the kernel lacks it.
     """
 
-    def __init__(self, path: str | Path, *, openat2: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, veto: Names | None = None, openat2: bool = True
+    ) -> None:
+        self.veto = veto
         self.fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.uses_openat2 = openat2 and confine.openat2_works(self.fd)
         self._finder = confine.find_by_openat2 if self.uses_openat2 else confine.find_by_walking
@@ -112,33 +116,43 @@ class Lookup:
 
         Raises NtError(ACCESS_DENIED) for a way out of the share and for links without end, which
         is not "not found": the name is taken, and a client told that it is free would try to
-        create it, only to be told that it is not.  OSError for the rest.
+        create it, only to be told that it is not.  What is vetoed is not there: OSError, as for the
+        rest.
         """
         return self._exact(path)[0]
 
     def _exact(self, path: str) -> confine.Finding:
+        if self.veto is not None and self.veto.mean_any(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         try:
             found = self._finder(self.fd, path)
         except OSError as error:
             if error.errno in {errno.EXDEV, errno.ELOOP}:
                 raise NtError(NtStatus.ACCESS_DENIED) from error
             raise
-        if found[1] and self._is_in_store(found[0]):
+        if found[1] and self._is_kept_back(found[0]):
             os.close(found[0])
             raise NtError(NtStatus.ACCESS_DENIED)
         return found
 
-    def _is_in_store(self, fd: int) -> bool:
-        """Whether a symbolic link leads to the streams of files, which no list of theirs guards."""
-        return any(map(is_store, self.current_path(fd).split("/")))
+    def _is_kept_back(self, fd: int) -> bool:
+        """Whether a symbolic link leads to what is vetoed, or to the streams of files, which no
+        list of theirs guards.
+        """
+        path = self.current_path(fd)
+        if self.veto is not None and self.veto.mean_any(path):
+            return True
+        return any(map(is_store, path.split("/")))
 
     def cached(self, path: str) -> Found | None:
         """As `find`, for a name as spelled, if that waits for nothing; None if it might."""
+        if self.veto is not None and self.veto.mean_any(path):
+            return None  # `find` says that it is not there
         found = confine.find_cached(self.fd, path) if self.has_cache else None
         if found is None:
             return None
         fd, crossed = found
-        if crossed and self._is_in_store(fd):
+        if crossed and self._is_kept_back(fd):
             os.close(fd)
             return None  # `find` refuses it
         return Found(fd, path, crossed)

@@ -55,7 +55,9 @@ class Place:
         if not self.name:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
         with self.directory.root.lookup.index.of(self.directory.fd) as names:
-            if names.find(self.name) is not None:
+            there = names.find(self.name)
+            if there is not None:
+                self.directory.root.check_name(there)  # whose short name it is
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             began = perf_counter()
             fd = Entry(self.directory.fd, self.name).create(directory=directory)

@@ -37,6 +37,7 @@ from smbd.vfs.lookup import (
     join,
 )
 from smbd.vfs.place import Place, place_at_once, place_for
+from smbd.vfs.visibility import ALL_SEEN, Visibility
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
 
@@ -56,8 +57,8 @@ class Root:
     """The directory that a share serves.  Every method may be called from any thread.
 
     Raises OSError if there is no such directory.  `streams` says whether files may have named
-    streams.  openat2=False forces the walk that stands in for
-    openat2 where the kernel lacks it.
+    streams, `visibility` which names are neither found nor made, and which are HIDDEN.
+    openat2=False forces the walk that stands in for openat2 where the kernel lacks it.
     """
 
     def __init__(
@@ -67,17 +68,19 @@ class Root:
         name: str = "",
         *,
         streams: bool = True,
+        visibility: Visibility = ALL_SEEN,
         openat2: bool = True,
     ) -> None:
         self.path = Path(path)
         self.name = name
         self.read_only = read_only
-        self.lookup = Lookup(path, openat2=openat2)
+        self.hide = visibility.hide
+        self.lookup = Lookup(path, veto=visibility.veto, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
         self.has_streams = streams and self.lookup.has_proc  # as far as the file system has
         with closed_on_error(self.lookup.fd):
             label = os.fsencode(f"{name}\0{self.path.resolve()}")
-            self.file_systems = FileSystems(self.lookup.fd, label)
+            self.file_systems = FileSystems(self.lookup.fd, label, self.hide)
             self.file_systems.learn(self.lookup.fd, look_at(self.lookup.fd))
         self._cached_again_at = self._look_again_at = 0.0
         self._pause = _FIRST_PAUSE
@@ -137,6 +140,12 @@ class Root:
     def check_writable(self) -> None:
         """Raises NtError(ACCESS_DENIED) in a read-only share, as its maximal access says too."""
         if self.read_only:
+            raise NtError(NtStatus.ACCESS_DENIED)
+
+    def check_name(self, *components: str) -> None:
+        """Raises NtError(ACCESS_DENIED) if one of these may be no name here: it is vetoed."""
+        veto = self.lookup.veto
+        if veto is not None and any(map(veto.mean, components)):
             raise NtError(NtStatus.ACCESS_DENIED)
 
     def volume(self, file: File, *, read_only: bool = False) -> Volume:
@@ -246,14 +255,18 @@ class Root:
     def place(self, path: str) -> Place:
         """Where a new file of that path would be.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.
 
-        At the path of the root itself there is no place: OBJECT_NAME_COLLISION.
+        At the path of the root itself there is no place: OBJECT_NAME_COLLISION; at a vetoed one
+        neither: ACCESS_DENIED.
         """
         if not path:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        self.check_name(path.rpartition("/")[2])
         return place_for(self, path)
 
     def place_at_once(self, path: str) -> Place | None:
         """The same without waiting, if the loop may make the file now; None if not."""
+        if self.lookup.veto is not None and self.lookup.veto.mean_any(path):
+            return None
         return place_at_once(self, path)
 
     def standing(self, path: str) -> tuple[int, int] | None:
@@ -286,6 +299,7 @@ class Root:
         parent, _, name = new_path.rpartition("/")
         if not name:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        self.check_name(name)
         with (
             self._entry(file) as old,
             self.lookup.directory(parent) as (parent_fd, parent, crossed),
@@ -293,6 +307,7 @@ class Root:
         ):
             new = Entry(parent_fd, name)
             there = new_names.find(name)
+            self.check_name(there or "")
             stays = old_names is new_names and there == old.name
             if stays and name == old.name:
                 return
@@ -323,6 +338,7 @@ class Root:
         parent, _, name = new_path.rpartition("/")
         if not name:
             raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        self.check_name(name)
         with (
             self._entry(file) as old,
             self.lookup.directory(parent) as (parent_fd, *_),
@@ -330,6 +346,7 @@ class Root:
         ):
             new = Entry(parent_fd, name)
             there = names.find(name)
+            self.check_name(there or "")
             if there is None:
                 old.link(new)
             elif not replace:

@@ -47,7 +47,7 @@ def matcher(pattern: str) -> Matcher | None:
     if not has_wildcards(pattern):
         return lambda name: fold(name) == pattern
     # A DOS_STAR matches less than a star does, and the same where there is no period.
-    matches_wider = _expression(pattern.replace("<", "*")).fullmatch
+    matches_wider = expression(pattern.replace("<", "*")).fullmatch
     if "<" not in pattern:
         return lambda name: matches_wider(fold(name)) is not None
 
@@ -60,7 +60,7 @@ def matcher(pattern: str) -> Matcher | None:
     return matches
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression(pattern: str) -> re.Pattern[str]:
     """A pattern as a regular expression, in time linear in pattern times name.
 
     The text between two stars is taken at its first match, for good (?>...): no later position

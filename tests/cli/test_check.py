@@ -65,6 +65,16 @@ def test_rights_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert told in lines
 
 
+def test_names_that_are_kept_back_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = "[shares.a]\npath = '.'\nguest = true\nveto = ['*.exe']\nhide = ['x', 'y']\n"
+    assert check(tmp_path, shares) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  neither seen nor made: *.exe" in lines
+    assert "  shown as hidden: x, y" in lines
+
+
 def test_homes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     users = "".join(f"[users.{name}]\npassword = 'x'\n" for name in ("ann", "bob", "carl"))
     (tmp_path / "homes/ann").mkdir(parents=True)

@@ -137,6 +137,21 @@ def test_a_share_of_homes_leads_each_user_to_a_folder_of_its_own(tmp_path: Path,
     ]
 
 
+@pytest.mark.parametrize("key", ["hide", "veto"])
+def test_a_pattern_is_a_name_and_no_path(tmp_path: Path, monkeypatch, key) -> None:
+    patterns = "['*.tmp', '/x/', 'a\\\\b', '', 1]"
+    text = f"[shares.a]\npath = '/'\nguest = true\n{key} = {patterns}\n"
+    told = problems(tmp_path, text, monkeypatch)
+    wanted = "must be a name of a file, in which * is any characters and ? one of them, up to 255"
+    assert told == [
+        f'shares.toml:4: shares.a.{key}[1]: {wanted}, none of " / : < > \\ |',
+        f'shares.toml:4: shares.a.{key}[2]: {wanted}, none of " / : < > \\ |',
+        f"shares.toml:4: shares.a.{key}[3]: must be a string of at least one character, all of "  # noqa: ISC004
+        "them printable",
+        f'shares.toml:4: shares.a.{key}[4]: must be a string ("..."), not an integer',
+    ]
+
+
 def test_two_users_with_one_number_in_access_lists(tmp_path: Path, monkeypatch) -> None:
     assert problems(
         tmp_path,

@@ -183,10 +183,10 @@ async def test_a_folder_that_goes_while_shares_are_opened_leaves_nothing_open(
 ):
     async with running(tmp_path) as server:
 
-        def vanishing(path, read_only, name, *, streams):
+        def vanishing(path, read_only, name, **options):
             if path.name == "two":
                 raise FileNotFoundError(2, "No such file or directory", str(path))
-            root = Root(path, read_only, name, streams=streams)
+            root = Root(path, read_only, name, **options)
             opened.append(root.lookup)
             return root
 
