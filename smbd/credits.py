@@ -5,6 +5,8 @@
 case moves `low` and touches no set.
 """
 
+from collections.abc import Sequence
+
 from smbd.ntstatus import ProtocolError
 
 
@@ -62,3 +64,11 @@ class CommandSequenceWindow:
             granted = 0 if self.available else 1
         self.high += granted
         return granted
+
+    def grant_each(self, requested: tuple[int, ...]) -> Sequence[int]:
+        """The same for the responses of one compound."""
+        total = sum(requested)
+        if total and total <= self.maximum - (self.high - self.low):
+            self.high += total
+            return requested
+        return [self.grant(one) for one in requested]

@@ -7,7 +7,7 @@ with nothing done.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 
 from smbd.auth import Identity
@@ -17,7 +17,6 @@ from smbd.connection import Connection
 from smbd.ntstatus import NtError
 from smbd.protection import check_signature
 from smbd.request import Request
-from smbd.rows import ROWS
 from smbd.session import Channel
 from smbd.vfs import parse_name
 from smbd.wire.bounds import text
@@ -40,34 +39,32 @@ _CREATE = Struct(
 )  # fmt: skip
 _COMMAND_AT = 12
 _FLAGS = Flags.RELATED_OPERATIONS | Flags.SIGNED | Flags.PRIORITY_MASK
-_HEADER = Struct(
-    "<"
-    "4s"   # ProtocolId
-    "H"    # StructureSize
-    "H"    # CreditCharge
-    "4x"   # Status: SUCCESS
-    "H"    # Command
-    "H"    # CreditResponse
-    "I"    # Flags
-    "I"    # NextCommand
-    "Q"    # MessageId
-    "16s"  # Reserved, TreeId, SessionId
-    "16x"  # Signature
-)  # fmt: skip
-_HOLDER = Struct("<IIQ")
-_PADDING = [bytes(-size % 8) for size in range(8)]
+# A response in pieces, most of which are the same from one to the next: ProtocolId to Command,
+# CreditResponse, Flags and NextCommand, MessageId, and Reserved to Signature.
+_PIECES = "14sH8sQ32s"
+_FIRST, _SECOND, _THIRD = Struct("<4sHHIH"), Struct("<II"), Struct("<IIQ16x")
+_MOST_LAYOUTS = 256
+_NO_FRAME = memoryview(b"")
 
 
 @dataclass(slots=True, frozen=True)
 class _Part:
     """The header of one request of a visit, as far as each has the same."""
 
-    command: int
-    credit_charge: int
-    credit_request: int
+    first: bytes  # of the response: ProtocolId to Command
     flags: int  # of the response
-    start: int  # from the end of the CREATE
+    start: int  # where the request is, from the end of the CREATE
     end: int
+
+
+@dataclass(slots=True, frozen=True)
+class _Layout:
+    """What is the same in all answers whose bodies have certain lengths."""
+
+    struct: Struct
+    length: bytes  # of the NetBIOS frame
+    seconds: list[bytes]
+    sizes: list[int]  # of the responses
 
 
 @dataclass(slots=True)
@@ -75,16 +72,15 @@ class _Form:
     """All of a visit but the name, the message ids and signatures; and what to do about it."""
 
     visit: Visit
-    session_id: int
-    tree_id: int
-    sequence: int
-    flags: int
     identity: Identity | None  # whose rights the visit has
+    request: Request  # the CREATE, in use from one check to the answer
     parts: list[_Part]
-    holder: bytes  # Reserved, TreeId and SessionId of the responses
+    credits: tuple[int, ...]  # that they ask for
+    third: bytes  # of each response: Reserved to Signature
     fixed: Struct  # of what is behind the CREATE, all but ids and signatures ...
     same: tuple[bytes, ...]  # ... and what it gives
     ids: Struct
+    layouts: dict[tuple[int, ...], _Layout] = field(default_factory=dict)
 
 
 class Visits:
@@ -131,13 +127,11 @@ class Visits:
         _, head, _, _, holder, body, _, contexts = _CREATE.unpack_from(first.frame)
         self._forms[head, holder, body, contexts, at] = _Form(
             visit,
-            first.session_id,
-            first.tree_id,
-            first.sequence,
-            first.flags,
             first.live_session().identity,
+            _like(first),
             parts,
-            _HOLDER.pack(0xFEFF, first.tree_id, first.session_id),
+            tuple(request.credit_request for request in requests),
+            _THIRD.pack(0xFEFF, first.tree_id, first.session_id),
             Struct(fixed),
             tuple(same),
             Struct(ids),
@@ -147,12 +141,13 @@ class Visits:
 
     def answer(self, frame: memoryview, now: float) -> bytearray | bytes | None:
         """The whole frame of the answers; None: nothing was done."""
-        if len(frame) <= _NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
+        size = len(frame)
+        if size <= _NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
             return None
         protocol, head, end, message_id, holder, body, name_length, contexts = _CREATE.unpack_from(
             frame
         )
-        form = self._forms.get((head, holder, body, contexts, len(frame) - end))
+        form = self._forms.get((head, holder, body, contexts, size - end))
         stop = _NAME_AT + name_length
         if (
             form is None
@@ -160,111 +155,106 @@ class Visits:
             or end % 8
             or stop > end
             or form.fixed.unpack_from(frame, end) != form.same
+            or form.ids.unpack_from(frame, end)
+            != tuple(range(message_id + 1, message_id + len(form.parts)))
         ):
             return None
-        last = message_id
-        for following in form.ids.unpack_from(frame, end):
-            last += 1
-            if following != last:
-                return None
         self._useful = True
         self._connection.now = now
+        request = form.request
+        request.message_id, request.frame = message_id, frame[:end]
         try:
             path, stream = parse_name(text(frame[_NAME_AT:stop]))
-            return None if stream else self._answer(form, frame, end, message_id, path)
+            return None if stream else self._answer(form, request, frame, path)
         except (NtError, OSError):
             return None
+        finally:  # what has ended is kept by nothing
+            request.frame, request.tree, request.known = _NO_FRAME, None, None
+            request.channel = request.session = None
 
     def _answer(
-        self, form: _Form, frame: memoryview, end: int, message_id: int, path: str
+        self, form: _Form, request: Request, frame: memoryview, path: str
     ) -> bytearray | bytes | None:
-        connection = self._connection
-        channel = connection.channels.get(form.session_id)
+        channel = self._connection.channels.get(request.session_id)
         if channel is None or channel.session.identity is not form.identity:
             return None
-        request = _request(connection, channel, form, frame[:end], message_id)
+        request.channel, request.session, request.refusal = channel, channel.session, 0
         check_signature(request)
-        if request.refusal or not _are_signed(form, frame, end, channel):
+        signed = request.flags & Flags.SIGNED
+        if request.refusal or (signed and not _are_signed(form, request, frame, channel)):
             return None
         check_tree(request, check_session(request))
         bodies = pay(request, form.visit, path)
         if bodies is None:
             return None
-        connection.window.take(message_id, len(bodies))
-        return self._packed(form, channel, message_id, bodies)
-
-    def _packed(
-        self, form: _Form, channel: Channel, message_id: int, bodies: list[bytes]
-    ) -> bytearray | bytes:
-        """The answers in one frame ([MS-SMB2] 3.3.4.1.3): padded, each signed on its own."""
-        grant, parts, last = self._connection.window.grant, form.parts, len(bodies) - 1
-        pieces, total = [b""], 0
-        for number, (part, body) in enumerate(zip(parts, bodies, strict=True)):
-            size = HEADER_SIZE + len(body)
-            padding = _PADDING[size % 8]
-            size += len(padding)
-            header = _HEADER.pack(
-                PROTOCOL_ID,
-                HEADER_SIZE,
-                part.credit_charge,
-                part.command,
-                grant(part.credit_request),
-                part.flags,
-                0 if number == last else size,
-                message_id + number,
-                form.holder,
-            )
-            pieces += header, body, padding
-            total += size
-        pieces[0] = total.to_bytes(4, "big")
-        frame = b"".join(pieces)
-        return _signed(frame, pieces, channel) if form.flags & Flags.SIGNED else frame
+        window, message_id, third = self._connection.window, request.message_id, form.third
+        window.take(message_id, len(bodies))
+        layout = form.layouts.get(tuple(map(len, bodies))) or _lay_out(form, bodies)
+        fields: list[bytes | int] = []
+        for part, granted, second, body in zip(
+            form.parts, window.grant_each(form.credits), layout.seconds, bodies, strict=True
+        ):
+            fields += part.first, granted, second, message_id, third, body
+            message_id += 1
+        answers = layout.struct.pack(layout.length, *fields)
+        return _signed(answers, layout.sizes, channel) if signed else answers
 
 
 def _part_of(request: Request, start: int, end: int) -> _Part:
     flags = Flags.SERVER_TO_REDIR | request.flags & _FLAGS
-    return _Part(request.command, request.credit_charge, request.credit_request, flags, start, end)
+    first = _FIRST.pack(PROTOCOL_ID, HEADER_SIZE, request.credit_charge, 0, request.command)
+    return _Part(first, flags, start, end)
 
 
-def _request(
-    connection: Connection, channel: Channel, form: _Form, frame: memoryview, message_id: int
-) -> Request:
-    """The CREATE of a visit, which stands for all of it."""
-    part = form.parts[0]
+def _like(request: Request) -> Request:
+    """A request with the numbers of another one, which stands for all that are like it."""
     return Request(
-        connection,
-        frame,
-        Command.CREATE,
-        ROWS[Command.CREATE],
-        form.flags,
-        message_id,
-        part.credit_charge,
-        part.credit_request,
-        form.tree_id,
-        form.session_id,
-        channel,
-        channel.session,
-        False,  # noqa: FBT003 -- sealed; by position, since by name each of these costs twice
+        request.connection,
+        _NO_FRAME,
+        request.command,
+        request.row,
+        request.flags,
         0,
-        form.sequence,
+        request.credit_charge,
+        request.credit_request,
+        request.tree_id,
+        request.session_id,
+        None,
+        None,
+        sealed=False,
+        sequence=request.sequence,
     )
 
 
-def _are_signed(form: _Form, frame: memoryview, end: int, channel: Channel) -> bool:
-    """Whether the requests behind the CREATE bear the right signatures, if the CREATE is signed."""
-    if not form.flags & Flags.SIGNED:
-        return True
-    signer = channel.signer
+def _lay_out(form: _Form, bodies: list[bytes]) -> _Layout:
+    """[MS-SMB2] 3.3.4.1.3: the padding belongs to a message, the last one's too."""
+    layout, seconds, sizes = "<4s", [], []
+    for body in bodies:
+        size, padding = HEADER_SIZE + len(body), -len(body) % 8
+        layout += f"{_PIECES}{len(body)}s{padding}x"
+        sizes.append(size + padding)
+    last = len(bodies) - 1
+    for number, (part, size) in enumerate(zip(form.parts, sizes, strict=True)):
+        seconds.append(_SECOND.pack(part.flags, 0 if number == last else size))
+    if len(form.layouts) >= _MOST_LAYOUTS:
+        form.layouts.clear()
+    made = _Layout(Struct(layout), sum(sizes).to_bytes(4, "big"), seconds, sizes)
+    form.layouts[tuple(map(len, bodies))] = made
+    return made
+
+
+def _are_signed(form: _Form, request: Request, frame: memoryview, channel: Channel) -> bool:
+    """Whether the requests behind the CREATE bear the right signatures."""
+    signer, end = channel.signer, len(request.frame)
     return signer is not None and all(
         signer.verify(frame[end + part.start : end + part.end]) for part in form.parts[1:]
     )
 
 
-def _signed(frame: bytes, pieces: list[bytes], channel: Channel) -> bytearray:
-    signed, at, signer = bytearray(frame), 4, channel.signer
+def _signed(answers: bytes, sizes: list[int], channel: Channel) -> bytearray:
+    signed, at, signer = bytearray(answers), 4, channel.signer
     assert signer is not None, "the requests are signed"
-    for number in range(1, len(pieces), 3):
-        size = sum(map(len, pieces[number : number + 3]))
+    for size in sizes:
         signer.sign_into(signed, at, size)
         at += size
     return signed

@@ -89,7 +89,9 @@ from aio.kernel.status import (
     file_system_type,
     fill_statx,
     identify,
+    raw_statx,
     statx,
+    statx_of,
     unpack_statx,
 )
 from aio.kernel.times import set_times
@@ -174,10 +176,12 @@ __all__ = [
     "mincore",
     "mount",
     "openat2",
+    "raw_statx",
     "read_at",
     "renameat2",
     "set_times",
     "statx",
+    "statx_of",
     "trim_heap",
     "unmap_pages",
     "unmount",

@@ -155,6 +155,25 @@ def statx(
     return found
 
 
+def raw_statx(fd: int, *, flags: int, mask: int) -> bytes:
+    """statx(2)'s answer on an open file, not unpacked; its bytes are equal if all they say is."""
+    try:
+        out, pointer = _buffers.pop()
+    except IndexError:
+        out = bytearray(_STATX.size)
+        pointer = ffi.from_buffer("unsigned char[]", out)
+    if fill_statx(fd, b"", flags | AT_EMPTY_PATH, mask, pointer):
+        check(-1)
+    raw = bytes(out)
+    _buffers.append((out, pointer))
+    return raw
+
+
+def statx_of(raw: bytes) -> Statx:
+    """What `raw_statx` gave, unpacked."""
+    return _new(Statx, _STATX.unpack(raw))
+
+
 def identify(fd: int) -> tuple[int, int, int, int, int, int]:
     """(mask, mode, ino, device's major and minor, mount) of an open file, as far as known here.
 

@@ -4,18 +4,25 @@ Clients look at a file so, and half of a stat was to enter an Open into tables, 
 again.  Between the requests of a visit nobody else has a turn: no other client can meet its Open.
 So it is held against the opens that there are, by the checks of CREATE, and no table gets to know
 it.  What could make it meet others (it writes, deletes, caches, or waits) is no visit.
+
+The answers to the last visits are remembered beside what statx has said of the file.  Where it says
+the same again, the file is the same with all its records, and so are the answers.
 """
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from aio import kernel
+from aio.mounted import Look, look_of
 from smbd import vfs
 from smbd.commands import create, query_info
 from smbd.commands.create_contexts import NOTHING
 from smbd.commands.entering import check_limits
-from smbd.fsa.opening import WRITES, Found, Wanted, open_cached
+from smbd.fsa.opening import READS, WRITES, Found, Wanted, open_glimpsed
 from smbd.request import Request
 from smbd.state import FileState, Open, Operation
+from smbd.vfs import Glimpse, Root
 from smbd.wire.access import Access
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.create import (
@@ -26,6 +33,7 @@ from smbd.wire.create import (
     OplockLevel,
     pack_create_response,
     parse_create_request,
+    with_file_id,
 )
 from smbd.wire.fscc import FileQuery, FileView
 from smbd.wire.header import Command
@@ -33,6 +41,16 @@ from smbd.wire.query_info import QueryInfoRequest
 
 # Rights that change how the file is opened.
 _MEETS_OTHERS = WRITES | Access.MAXIMUM_ALLOWED
+# Rights that anybody has to a file without a descriptor who could open it, for reading if one of
+# READS is among them.
+_PROVEN = (
+    READS
+    | Access.FILE_READ_EA
+    | Access.FILE_READ_ATTRIBUTES
+    | Access.READ_CONTROL
+    | Access.SYNCHRONIZE
+)
+_MOST_KNOWN = 2048  # 1 KB each; the table is emptied then
 
 
 @dataclass(slots=True)
@@ -43,6 +61,30 @@ class Visit:
     wanted: Wanted  # the path, and what the tree connect allows, are filled in each time
     queries: Sequence[tuple[FileQuery, QueryInfoRequest]]
     tells: bool  # CLOSE asks for the attributes
+    what: tuple[object, ...] = field(init=False)  # all that the answers depend on here
+    remembered: bool = field(init=False)  # whether they depend on nothing else but the file
+
+    def __post_init__(self) -> None:
+        message = self.create
+        asked = [(one.info_class, one.output_buffer_length) for _, one in self.queries]
+        access = self.wanted.access
+        self.what = access, message.create_options, self.tells, *asked
+        reads = access & READS or not access & Access.FILE_READ_EA
+        self.remembered = bool(reads) and not access & ~_PROVEN
+
+
+@dataclass(slots=True)
+class _Known:
+    """The answers to a visit, and what they were true of."""
+
+    raw: bytes
+    look: Look
+    share_maximum: int
+    answers: list[bytes]
+
+
+# By the number of the share's folder, the path, and Visit.what.
+_known: dict[tuple[object, ...], _Known] = {}
 
 
 def visit_of(requests: Sequence[Request]) -> Visit | None:
@@ -77,19 +119,70 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
     `request` is its CREATE, whose session and tree connect are checked.  None, NtError and OSError
     say that nothing was done: the commands find out what is to be answered.
     """
-    wanted = visit.wanted
+    wanted, root = visit.wanted, request.live_root()
     wanted.path, wanted.share_maximum = path, request.live_tree().maximal_access
     if create.is_queued(request, wanted):
         return None
-    found = open_cached(request.live_root(), wanted)
+    glimpse = root.glimpse(path)
+    if glimpse is None:
+        return None
+    known = _known.get((root.number, path, visit.what)) if visit.remembered else None
+    if (
+        known is not None
+        and known.raw == glimpse.raw
+        and known.share_maximum == wanted.share_maximum
+    ):
+        return _same_answers(request, visit, root, glimpse, known)
+    found = open_glimpsed(root, glimpse, wanted)
     if found is None:
         return None
     try:
-        return _answers(request, visit, found)
+        answers = _answers(request, visit, found)
+        if answers is not None and visit.remembered:
+            _remember(request, visit, found, glimpse, answers)
+        return answers
     finally:
         # Another program may have removed it since it was looked at, some 20 us ago, and then this
         # may free its blocks.  CLOSE asks for that once more, some 2 us ahead.
         found.file.close()
+
+
+def _same_answers(
+    request: Request, visit: Visit, root: Root, glimpse: Glimpse, known: _Known
+) -> list[bytes] | None:
+    """The answers to a visit of a file that is as it was; None if others have to do with it."""
+    (fd, path, _), _, began = glimpse
+    try:
+        if visit.wanted.access & READS:  # whoever may not read is refused
+            os.close(root.lookup.reopen(fd, path, os.O_RDONLY, known.look, wait=False))
+    finally:
+        os.close(fd)
+        root.waited(began)
+    tables, look = request.tables, known.look
+    files, opens = tables.files, tables.opens
+    if not files.changes.are_none or files.by_key((look.st_dev, look.st_ino)) is not None:
+        return None
+    check_limits(request)
+    created, *others = known.answers
+    ids = opens.new_persistent_id(), opens.new_volatile_id()
+    return [with_file_id(created, *ids), *others]
+
+
+def _remember(
+    request: Request, visit: Visit, found: Found, glimpse: Glimpse, answers: list[bytes]
+) -> None:
+    """Remember the answers if nothing but the file's status decides them."""
+    file, root = found.file, request.live_root()
+    status = kernel.statx_of(glimpse.raw)
+    if found.limited or file.crossed or not vfs.is_settled(file, status):
+        return
+    if request.tables.files.of(file) is not None:
+        return
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    share_maximum = visit.wanted.share_maximum
+    known = _Known(glimpse.raw, look_of(status), share_maximum, answers)
+    _known[root.number, file.path, visit.what] = known
 
 
 def _answers(request: Request, visit: Visit, found: Found) -> list[bytes] | None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from smbd import vfs
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Place, Root, acl
+from smbd.vfs import File, Glimpse, Place, Root, acl
 from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
@@ -79,6 +79,7 @@ class Found:
     information: FileInformation
     granted: int
     maximal: int  # all that the caller could have had, if `tells_maximum` asked
+    limited: bool = False  # by a descriptor that is stored with the file
     failure: Exception | None = None  # why a file that was made cannot be what was asked for
     made: File | None = None  # what goes again if the CREATE fails: `file`, or the stream's file
 
@@ -126,6 +127,12 @@ def open_cached(root: Root, wanted: Wanted) -> Found | None:
     return None if file is None else look(file, wanted)
 
 
+def open_glimpsed(root: Root, glimpse: Glimpse, wanted: Wanted) -> Found | None:
+    """The same of a name that was glimpsed."""
+    file = open_data(lambda _, *ways: root.open_glimpsed(glimpse, *ways), wanted)
+    return None if file is None else look(file, wanted)
+
+
 def look(file: File, wanted: Wanted) -> Found:
     """Check an open file against what is wanted of it; it is closed again if that cannot be."""
     try:
@@ -141,7 +148,8 @@ def look(file: File, wanted: Wanted) -> Found:
     except BaseException:
         file.close()
         raise
-    return Found(file, CreateAction.OPENED, information, granted, maximal)
+    limited = descriptor is not None
+    return Found(file, CreateAction.OPENED, information, granted, maximal, limited)
 
 
 def open_data(open_: Callable[[str, bool, bool], Opened], wanted: Wanted) -> Opened:

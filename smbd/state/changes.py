@@ -143,6 +143,11 @@ class Changes:
                 return change
         return None
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no change is under way that a file just opened could meet."""
+        return not self._files
+
     def meet(self, file: File) -> Wait | None:
         """The end of a change under way of a file just opened, or of a folder above it."""
         if not self._files:

@@ -21,6 +21,7 @@ from smbd.vfs.information import (
     hidden_by_name,
     information,
     information_of_new,
+    is_settled,
     ownership,
 )
 from smbd.vfs.listing import entries, find_name, is_empty, list_names
@@ -38,7 +39,7 @@ from smbd.vfs.names import (
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
 from smbd.vfs.place import Place
-from smbd.vfs.root import Root
+from smbd.vfs.root import Glimpse, Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
     allocate,
@@ -72,6 +73,7 @@ __all__ = [
     "MAXIMUM_COMPONENT",
     "SETTABLE_ATTRIBUTES",
     "File",
+    "Glimpse",
     "Key",
     "Matcher",
     "MovedError",
@@ -103,6 +105,7 @@ __all__ = [
     "information",
     "information_of_new",
     "is_empty",
+    "is_settled",
     "know_share",
     "list_eas",
     "list_names",

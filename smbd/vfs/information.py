@@ -143,13 +143,22 @@ def ownership(file: File) -> Ownership:
     return Ownership(status.st_uid, status.st_gid, status.st_mode)
 
 
-def status_as_known(fd: int) -> kernel.Statx:
+def raw_status(fd: int) -> bytes:
     """All that is shown of an open file, as far as it is known here: its file system is not asked.
 
-    Of a local file nothing is known better than so.  OSError.
+    Of a local file nothing is known better than so.  As `kernel.statx_of` takes it; OSError.
     """
-    flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
-    return kernel.statx(b"", dir_fd=fd, flags=flags, mask=WANTED)
+    return kernel.raw_statx(fd, flags=kernel.AT_STATX_DONT_SYNC, mask=WANTED)
+
+
+def status_as_known(fd: int) -> kernel.Statx:
+    """The same, unpacked."""
+    return kernel.statx_of(raw_status(fd))
+
+
+def is_settled(file: File, status: kernel.Statx) -> bool:
+    """Whether any change of an open file, its records included, will show in its status."""
+    return file.dates_records and time.time_ns() - status.ctime_ns > _SETTLED_NS
 
 
 def status_of(fd: int) -> kernel.Statx:
@@ -264,7 +273,7 @@ def _kept(file: File, status: kernel.Statx) -> _Kept:
         return before[1]
     kept = _from_attributes(file.target, follow_symlinks=True)
     if (
-        time.time_ns() - changed > _SETTLED_NS
+        is_settled(file, status)
         and kept.whole
         and len(kept.descriptor or b"") <= _LARGEST_REMEMBERED
     ):

@@ -8,10 +8,12 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Self
+from typing import NamedTuple, Self
 
+from aio import kernel
 from aio.inodes import busy
 from aio.leaky_bucket import LeakyBucket
 from aio.mounted import Look, known_type, look_at, look_for, look_of
@@ -27,7 +29,7 @@ from smbd.vfs.changes import (
 )
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystems
-from smbd.vfs.information import status_as_known
+from smbd.vfs.information import raw_status
 from smbd.vfs.lookup import (
     Found,
     Lookup,
@@ -51,6 +53,15 @@ _SIGHT = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
 
 Identity = tuple[int, int] | None  # (device, inode)
+_numbers = count(1)
+
+
+class Glimpse(NamedTuple):
+    """A name that the kernel has in its caches, and all that is shown of its file."""
+
+    found: Found  # the caller closes the descriptor
+    raw: bytes  # as `kernel.statx_of` takes it
+    began: float  # monotonic
 
 
 class Root:
@@ -72,6 +83,7 @@ class Root:
         openat2: bool = True,
     ) -> None:
         self.path = Path(path)
+        self.number = next(_numbers)  # of all folders that were opened
         self.name = name
         self.read_only = read_only
         self.hide = visibility.hide
@@ -186,6 +198,11 @@ class Root:
         known that opening a known inode waits for nothing.  It may wait all the same: after an open
         that took long this answers None for a while.
         """
+        glimpse = self.glimpse(path)
+        return None if glimpse is None else self.open_glimpsed(glimpse, read, write)
+
+    def glimpse(self, path: str) -> Glimpse | None:
+        """The first half of `open_cached`: nothing is opened yet, and `waited` is to follow."""
         began = monotonic()
         if began < self._cached_again_at or not self.lookup.has_proc:
             return None
@@ -193,10 +210,15 @@ class Root:
         if found is None:
             return None
         try:
-            seen = status_as_known(found.fd)
+            return Glimpse(found, raw_status(found.fd), began)
         except BaseException:
             os.close(found.fd)
             raise
+
+    def open_glimpsed(self, glimpse: Glimpse, read: bool, write: bool) -> File | None:
+        """The second half, by which the descriptor is closed or kept."""
+        found, raw, began = glimpse
+        seen = kernel.statx_of(raw)
         look = look_of(seen)
         known = self.file_systems.known(look.st_dev, look.mount)
         kind = known_type(look)
@@ -209,6 +231,11 @@ class Root:
             return None
         if not shows_others(kind):
             file.seen = seen
+        self.waited(began)
+        return file
+
+    def waited(self, began: float) -> None:
+        """An open that the loop has begun then has ended: if it was slow, a pause follows."""
         ended = monotonic()
         if ended - began < _SLOW:
             self._waited.look(ended)
@@ -217,7 +244,6 @@ class Root:
             self._waited.clear()
             self._cached_again_at = began + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        return file
 
     def _opened(self, found: Found, look: Look, *, read: bool, write: bool) -> File:
         """The File of a lookup's result; its descriptor is closed or kept here."""

@@ -131,6 +131,7 @@ _RESPONSE = Struct(
     "I"     # CreateContextsLength
 )  # fmt: skip
 _BUFFER_AT = 152
+_FILE_ID, _FILE_ID_AT, _LATER_AT = Struct("<QQ"), 64, 80
 
 
 @dataclass(slots=True)
@@ -181,3 +182,8 @@ def pack_create_response(
         i.allocation_size, i.end_of_file, i.attributes, persistent_id, volatile_id,
         _BUFFER_AT if chain else 0, len(chain),
     ) + chain  # fmt: skip
+
+
+def with_file_id(response: bytes, persistent_id: int, volatile_id: int) -> bytes:
+    """The same response for another Open."""
+    return response[:_FILE_ID_AT] + _FILE_ID.pack(persistent_id, volatile_id) + response[_LATER_AT:]

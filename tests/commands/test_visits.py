@@ -1,8 +1,10 @@
 """Compounds that open, ask and close: what is answered without the commands is what they answer."""
 
+import errno
 import os
 import tempfile
 from dataclasses import replace
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from struct import pack_into
@@ -14,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smbd.auth import Identity
+from smbd.commands.visit import _known
 from smbd.connection import Connection
 from smbd.crypto import make_signer
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.observing import Observer
+from smbd.vfs.lookup import Lookup
 from smbd.visits import Visits
 from smbd.wire.negotiate_contexts import SigningAlgorithm
 from tests.commands.stage import on_stage
@@ -56,10 +60,12 @@ def visit(name="file", *between, access=ATTRIBUTES, close=CLOSE_IT, **wanted):
 STAT = visit("file", ask(ALL), close=TELL_AND_CLOSE)
 
 
-@pytest.fixture
-def disk(monkeypatch):
+@pytest.fixture(params=[True, False], ids=["remembered", "anew"])
+def disk(request, monkeypatch):
     """Where the kernel can say that it need not wait."""
     monkeypatch.setattr("smbd.vfs.root._SLOW", inf)  # whatever this machine does
+    settled = 0 if request.param else 1 << 62
+    monkeypatch.setattr(import_module("smbd.vfs.information"), "_SETTLED_NS", settled)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "file").write_bytes(b"data" * 1000)
@@ -138,6 +144,84 @@ async def test_only_the_first_of_a_form_goes_to_the_commands(stage, asked):
     assert (first[0].message_id - second[0].message_id) % 3 == 0
     ids = [one.message_id for one in second]
     assert ids == [ids[0], ids[0] + 1, ids[0] + 2]
+
+
+async def told(stage, asked, *commands):
+    """All that the answers say but the FileIds; twice, so that the second is remembered."""
+    for _ in range(2):
+        answers = await visited(stage, asked, *commands)
+    return [one.body[:64] + one.body[80:] if one.command == CREATE else one.body for one in answers]
+
+
+def write(path):
+    path.write_bytes(b"longer" * 1000)
+
+
+def set_mode(path):
+    path.chmod(0o444)
+
+
+def link(path):
+    path.with_name("another").hardlink_to(path)
+
+
+def set_record(path):
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:  # the clock of inodes has ticks
+        os.setxattr(path, "user.EA", b"value")
+
+
+def replace_it(path):
+    (path.parent / "folder/inside").rename(path)
+
+
+def turn_into_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "change", [write, set_mode, link, set_record, replace_it, turn_into_folder]
+)
+async def test_what_another_program_changes_shows_in_the_next(stage, disk, asked, change):
+    all_of_it = visit("file", ask(ALL), ask(EA), close=TELL_AND_CLOSE)
+    await carried_out(stage, *all_of_it)
+    before = await told(stage, asked, *all_of_it)
+    change(disk / "file")
+    after = await told(stage, asked, *all_of_it)
+    assert after != before
+    asked.clear()
+    (opened,) = await carried_out(stage, all_of_it[0])
+    assert opened.body[:64] == after[0][:64]  # as CREATE alone has it
+    stage.ask(CLOSE, messages.close(opened.file_id))
+    await stage.answers()
+
+
+async def test_one_who_may_not_read_the_file_any_more_is_refused(stage, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "no")
+
+    reads = visit(access=READS)
+    assert (
+        await statuses(
+            stage,
+            *reads,
+        )
+        == [0] * 2
+    )
+    assert await statuses(stage, *reads) == [0] * 2
+    assert await statuses(stage, *reads) == [0] * 2
+    monkeypatch.setattr(Lookup, "reopen", refuse)
+    assert await statuses(stage, *reads) == [NtStatus.ACCESS_DENIED] * 2
+
+
+async def test_few_answers_are_remembered(stage, disk, asked, monkeypatch):
+    monkeypatch.setattr("smbd.commands.visit._MOST_KNOWN", 4)
+    await carried_out(stage, *STAT)
+    for number in range(20):
+        (disk / f"file {number}").touch()
+        await carried_out(stage, *visit(f"file {number}", ask(ALL), close=TELL_AND_CLOSE))
+    assert len(_known) <= 4
 
 
 async def test_its_file_is_closed_with_its_answer(stage, disk, asked):
