@@ -11,11 +11,15 @@ def test_two(make_smb_server):
     old, new = make_smb_server(max_dialect="2.1"), make_smb_server(share="new")
 
 They work in plain tests and in those of pytest-trio, anyio and pytest-asyncio: each server has a
-thread of its own.  pytest loads this module in every project, so it imports nothing of smbd that
-no fixture has asked for.
+thread of its own.  With `--smbd-log` the report of a failed test has what its servers were asked
+and what they answered, those of `smbd.testing.serve` and its like too.
+
+pytest loads this module in every project, so it imports nothing of smbd before a test wants it.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
@@ -24,7 +28,9 @@ import pytest
 
 if TYPE_CHECKING:
     from smbd.testing import ServerOptions, TestServer
+    from smbd.testing.conversation import Conversation
 
+_LOG = "smbd-log"  # the name of the plugin of --smbd-log
 _MARKER = (
     "smb_server(path=None, **options): the folder and the options of this test's smb_server, as "
     "smbd.testing.serve takes them"
@@ -40,13 +46,21 @@ class MakeServer(Protocol):
         """Serve a folder, by default a new one, until the test is over."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --smbd-log."""
+    text = "show what SMB servers were asked, and have answered, in the report of a failed test"
+    parser.getgroup("smbd").addoption("--smbd-log", action="store_true", help=text)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", _MARKER)
+    if config.getoption("smbd_log"):
+        config.pluginmanager.register(_Log(), _LOG)
 
 
 @pytest.fixture(scope="session")
-def smb_server_options() -> dict[str, Any]:
+def smb_server_options() -> "ServerOptions":
     """Options of every server of the fixtures; a project's own conftest.py may replace it."""
     return {}
 
@@ -64,31 +78,81 @@ def smb_server(request: pytest.FixtureRequest, make_smb_server: MakeServer) -> "
 
 @pytest.fixture
 def make_smb_server(
-    tmp_path_factory: pytest.TempPathFactory, smb_server_options: dict[str, Any]
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+    smb_server_options: "ServerOptions",
 ) -> Iterator[MakeServer]:
     """Start servers, `make_smb_server(read_only=True)`, which end with the test."""
     with ExitStack() as stack:
-        yield _maker(stack, tmp_path_factory, smb_server_options)
+        yield _maker(stack, pytestconfig, tmp_path_factory, smb_server_options)
 
 
 @pytest.fixture(scope="session")
 def smb_server_session(
-    tmp_path_factory: pytest.TempPathFactory, smb_server_options: dict[str, Any]
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+    smb_server_options: "ServerOptions",
 ) -> Iterator["TestServer"]:
     """A server for all tests of the run; in pytest-xdist, one for each worker's."""
     with ExitStack() as stack:
-        yield _maker(stack, tmp_path_factory, smb_server_options)()
+        yield _maker(stack, pytestconfig, tmp_path_factory, smb_server_options)()
 
 
 def _maker(
-    stack: ExitStack, folders: pytest.TempPathFactory, defaults: dict[str, Any]
-) -> Callable[..., "TestServer"]:
-    def make(path: str | Path | None = None, **options: Any) -> "TestServer":
+    stack: ExitStack,
+    config: pytest.Config,
+    folders: pytest.TempPathFactory,
+    defaults: "ServerOptions",
+) -> MakeServer:
+    def make(path: str | Path | None = None, **options: Unpack["ServerOptions"]) -> "TestServer":
         from smbd.testing import Options, serve_in_thread  # noqa: PLC0415 -- when a test wants it
 
-        options = defaults | options
-        if path is None and not Options.of(**options).is_in_memory:
+        log = config.pluginmanager.get_plugin(_LOG)
+        if isinstance(log, _Log):
+            log.listen()
+        chosen: ServerOptions = {**defaults, **options}
+        if path is None and not Options.of(**chosen).is_in_memory:
             path = folders.mktemp("smb_server")
-        return stack.enter_context(serve_in_thread(path, **options))
+        return stack.enter_context(serve_in_thread(path, **chosen))
 
     return make
+
+
+class _Log:
+    """Listens to all servers of this process, and shows those of a test that fails."""
+
+    def __init__(self) -> None:
+        self._heard: list[tuple[TestServer, Conversation]] = []
+        self._listens = False
+        self._began = 0.0
+
+    def listen(self) -> None:
+        """Listen to each server that is made from now on."""
+        from smbd.testing.conversation import Conversation  # noqa: PLC0415 -- as above
+        from smbd.testing.server import for_each_server  # noqa: PLC0415
+
+        def hear(server: "TestServer") -> None:
+            conversation = Conversation()
+            server.at_each_start(lambda running: running.observe(conversation))
+            self._heard.append((server, conversation))
+
+        if not self._listens:
+            self._listens = True
+            for_each_server(hear)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """A test begins: of servers that live longer than one, its part is shown."""
+        if "smbd.testing" in sys.modules:  # a module of tests makes servers itself
+            self.listen()
+        self._heard = [one for one in self._heard if not one[0].is_over]
+        self._began = time.perf_counter()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add to the report of a failed test what was said in it."""
+        report = yield
+        for server, conversation in self._heard if report.failed else ():
+            said = conversation.text(self._began) or "nobody has asked anything"
+            report.sections.append((f"SMB at {server.host}:{server.port}", said))
+        return report

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 
 from smbd.config.model import DIALECTS, NAME_LENGTH, Address
 
@@ -45,10 +46,15 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
 
 def kind(value: object) -> str:
-    """Name a value's type in TOML's words: an error must not repeat a text that may be secret."""
+    """Name a value's type in TOML's words: an error must not repeat a text that may be secret.
+
+    What TOML has no word for comes from Python, and has its name there.
+    """
     names = {bool: "a boolean", str: "a string", int: "an integer", float: "a float"}
     names |= {list: "an array", dict: "a table"}
-    return names.get(type(value), "a date or time")
+    if isinstance(value, date | time):
+        return "a date or time"
+    return names.get(type(value), type(value).__name__)
 
 
 def boolean(value: object) -> bool:

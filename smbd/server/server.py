@@ -200,10 +200,11 @@ class Server:
 
     # --- the end ---
 
-    async def drain(self) -> None:
+    async def drain(self, *, to_disk: bool = True) -> None:
         """Take nothing new, let requests in work end and their replies leave, flush, hang up.
 
-        Once: a second call finds nothing to do.
+        Without `to_disk` nothing is flushed: the data is in the page cache, where no end of the
+        server's takes it from.  Once: a second call finds nothing to do.
         """
         if self._drained:
             return
@@ -213,8 +214,9 @@ class Server:
         async with trio.open_nursery() as nursery:
             for client in self._clients:
                 nursery.start_soon(behind_wall, f"{client.name}: the end", client.finish, deadline)
-        with wall("flushing"):
-            await flush(self.service)
+        if to_disk:
+            with wall("flushing"):
+                await flush(self.service)
         with wall("the end of parked opens"):
             await end_all_parked(self.service)
         for client in self._clients:

@@ -25,7 +25,7 @@ from smbd.content import (
 )
 from smbd.testing.asyncio_ import serve_asyncio
 from smbd.testing.login import Login
-from smbd.testing.options import Options, ServerOptions
+from smbd.testing.options import LimitsOptions, Options, ServerOptions, ShareOptions
 from smbd.testing.server import TestServer
 from smbd.testing.threads import serve_in_thread
 from smbd.testing.trio_ import serve
@@ -40,9 +40,11 @@ __all__ = [
     "TEMPORARY",
     "File",
     "Folder",
+    "LimitsOptions",
     "Login",
     "Options",
     "ServerOptions",
+    "ShareOptions",
     "Symlink",
     "TestServer",
     "serve",

@@ -1,6 +1,5 @@
 """A server beside asyncio's loop, which goes on while the server starts and ends."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Unpack
 
 from smbd.testing.loop import in_trio
 from smbd.testing.options import Options, ServerOptions
-from smbd.testing.server import Setting, TestServer
+from smbd.testing.server import TestServer
+from smbd.testing.setting import Setting
 from smbd.testing.threads import ServerThread
 
 
@@ -25,6 +25,8 @@ async def serve_asyncio(
             "smbd.testing.serve_asyncio() is for asyncio, and this loop is trio's: use "
             "`async with serve(...)`"
         )
+    import asyncio  # noqa: PLC0415 -- who is here has it already; others pay nothing
+
     with Setting(path, Options.of(**options)) as setting:
         thread = ServerThread(setting)
         try:
@@ -36,6 +38,8 @@ async def serve_asyncio(
 
 async def _end(thread: ServerThread) -> None:
     """Wait for the server's end, even when cancelled: then that is raised after it."""
+    import asyncio  # noqa: PLC0415 -- as above
+
     thread.close()
     ended = asyncio.wrap_future(thread.ended)
     cancelled: asyncio.CancelledError | None = None

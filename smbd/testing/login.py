@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from smbd.config import Address, ServerConfig, ShareConfig
+from smbd.config import Address, ServerConfig, ShareConfig, UserConfig
 from smbd.mount import mount_lines, unc, url
 
 
@@ -15,11 +15,13 @@ class Login:
         server: ServerConfig,
         share: ShareConfig,
         address: Address,
-        user: str | None,
-        password: str,
+        user: UserConfig | None,
     ) -> None:
+        """A user of None is a guest."""
         self._server_config, self._share, self._address = server, share, address
-        self._user, self.password = user, password
+        self._user = None if user is None else user.name
+        # Of one that has only an NT hash no client gets a line that asks for nothing.
+        self._password = None if user is None else user.password
 
     @property
     def host(self) -> str:
@@ -42,6 +44,11 @@ class Login:
         return self._user or ""
 
     @property
+    def password(self) -> str:
+        """The user's password; a guest's is empty."""
+        return self._password or ""
+
+    @property
     def path(self) -> Path:
         """The folder that the share shows: what a test puts there, clients find."""
         return self._share.path
@@ -49,7 +56,7 @@ class Login:
     @property
     def url(self) -> str:
         """`smb://user:password@host:port/share`, percent-encoded."""
-        return url(self._address, self.share, self._user, self.password)
+        return url(self._address, self.share, self._user, self._password)
 
     @property
     def unc(self) -> str:
@@ -59,7 +66,7 @@ class Login:
     @property
     def lines(self) -> Mapping[str, str]:
         """The command that mounts it, by client: Linux, Windows, macOS, smbclient."""
-        of_server, password = self._server_config, self.password
+        of_server, password = self._server_config, self._password
         return dict(mount_lines(of_server, self._share, self._address, self._user, password))
 
     @property

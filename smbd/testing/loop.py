@@ -1,6 +1,5 @@
 """The trio loop that a server lives in, and the one way from a test into it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar, TypeVarTuple
@@ -16,6 +15,7 @@ class Loop:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
+        self.is_over = False
         self._token = trio.lowlevel.current_trio_token()
 
     @property
@@ -53,6 +53,8 @@ class Loop:
         future = self._begun(function, *args)
         if in_trio():
             return await trio.to_thread.run_sync(future.result)
+        import asyncio  # noqa: PLC0415 -- who is not in trio has it already; others pay nothing
+
         return await asyncio.wrap_future(future)
 
     def _begun(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> Future[R]:

@@ -1,45 +1,31 @@
 """A server for a test: what it is asked, and how it goes away and comes back."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Self, TypeVar, TypeVarTuple
+from ipaddress import ip_address
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
-from smbd.config import Config
+from smbd.config import Address, Config, ShareConfig, UserConfig
+from smbd.mount import login_name
 from smbd.server import Server, serving
 from smbd.testing.contents import Contents
-from smbd.testing.folder import folders
 from smbd.testing.login import Login
 from smbd.testing.loop import Loop
-from smbd.testing.options import Options
-from smbd.testing.ports import Ports
+from smbd.testing.setting import Setting
 
+N = TypeVar("N", UserConfig, ShareConfig)
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
 
-class Setting:
-    """All that a server stands on: it is there before the first start, and goes after the last."""
+_listeners: list[Callable[["TestServer"], None]] = []
 
-    def __init__(self, path: str | Path | None, options: Options) -> None:
-        """ValueError for a wrong option, OSError for a folder or a port that cannot be had."""
-        with ExitStack() as stack:
-            folder, self.options = stack.enter_context(folders(path, options))
-            config = self.options.config(folder)
-            ports = Ports(config.server.listen)
-            stack.callback(ports.release)
-            listen = tuple(ports.addresses)
-            self.config = replace(config, server=replace(config.server, listen=listen))
-            self._stack = stack.pop_all()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+def for_each_server(listener: Callable[["TestServer"], None]) -> None:
+    """Show `listener` each server of this process that is made from now on, before its start."""
+    _listeners.append(listener)
 
 
 class TestServer(Login, Contents):
@@ -57,15 +43,17 @@ class TestServer(Login, Contents):
     def __init__(self, setting: Setting, loop: Loop) -> None:
         self.config: Config = setting.config
         self.options = setting.options
+        address = _to_connect(self.config.server.listen[0])
         share, user = self.config.shares[0], self.config.users[0]
-        address = self.config.server.listen[0]
-        super().__init__(self.config.server, share, address, user.name, user.password or "")
+        super().__init__(self.config.server, share, address, user)
         self._loop = loop
         self._server: Server | None = None
         self._ending = trio.Event()
         self._ended = trio.Event()
         self._changing = trio.Lock()
         self._hooks: list[Callable[[Server], None]] = []
+        for listener in _listeners:
+            listener(self)
 
     # --- the way in ---
 
@@ -102,6 +90,29 @@ class TestServer(Login, Contents):
     def is_running(self) -> bool:
         """Whether it takes connections."""
         return self._server is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its block or its fixture has ended: it cannot be started again."""
+        return self._loop.is_over
+
+    # --- other ways to come to it ---
+
+    def login(
+        self, user: str | None = None, share: str | None = None, *, host: str | None = None
+    ) -> Login:
+        """Another user's way, or to another share; by default the first that fits.
+
+        `host` is the name that a client knows this machine by: in a container, say.  The user ""
+        is a guest.  ValueError for a user or a share that there is not.
+        """
+        shares, users = self.config.shares, self.config.users
+        chosen = shares[0] if share is None else _named("share", share, shares)
+        if user is None:
+            user = login_name(self.config, chosen) or ""
+        known = _named("user", user, users) if user else None
+        address = self._address if host is None else replace(self._address, host=host)
+        return Login(self.config.server, chosen, address, known)
 
     # --- it goes, and comes back ---
 
@@ -176,5 +187,27 @@ class TestServer(Login, Contents):
                     await self._ending.wait()
                 finally:
                     self._server = None
+                    # A test's files need not outlive a loss of power: 10 to 40 ms for each.
+                    with trio.CancelScope(shield=True):
+                        await server.drain(to_disk=False)
         finally:
             self._ended.set()
+
+
+def _to_connect(address: Address) -> Address:
+    """Where this machine reaches what listens on every address."""
+    try:
+        ip = ip_address(address.host)
+    except ValueError:
+        return address
+    if not ip.is_unspecified:
+        return address
+    return replace(address, host="127.0.0.1" if ip.version == 4 else "::1")
+
+
+def _named(kind: str, name: str, known: Sequence[N]) -> N:
+    for one in known:
+        if one.name.casefold() == name.casefold():
+            return one
+    there_are = ", ".join(one.name for one in known)
+    raise ValueError(f'{kind}: there is no {kind} "{name}"; there are {there_are}')

@@ -10,7 +10,8 @@ from typing import Unpack
 import trio
 
 from smbd.testing.options import Options, ServerOptions
-from smbd.testing.server import Setting, TestServer
+from smbd.testing.server import TestServer
+from smbd.testing.setting import Setting
 from smbd.testing.trio_ import serving_test
 
 

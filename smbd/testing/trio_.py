@@ -9,7 +9,8 @@ import trio
 
 from smbd.testing.loop import Loop, in_trio
 from smbd.testing.options import Options, ServerOptions
-from smbd.testing.server import Setting, TestServer
+from smbd.testing.server import TestServer
+from smbd.testing.setting import Setting
 
 
 @asynccontextmanager
@@ -39,8 +40,9 @@ async def serving_test(setting: Setting) -> AsyncIterator[TestServer]:
     # and a test that fails should fail with its own AssertionError.
     raised: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        server = TestServer(setting, Loop(nursery))
+        loop = Loop(nursery)
         try:
+            server = TestServer(setting, loop)
             await server.astart()
             try:
                 yield server
@@ -49,6 +51,7 @@ async def serving_test(setting: Setting) -> AsyncIterator[TestServer]:
                     await server.astop()
         except BaseException as error:  # noqa: BLE001 -- raised again below
             raised = error
+        loop.is_over = True
         nursery.cancel_scope.cancel()
     if raised is not None:
         try:

@@ -7,8 +7,9 @@ import pytest
 
 from smbd.config import ShareConfig
 from smbd.ntstatus import NtStatus
-from smbd.server import serving
-from smbd.testing import Options, TestServer, serve
+from smbd.testing import Options, serve
+from smbd.testing.setting import Setting
+from smbd.testing.trio_ import serving_test
 from tests.core import messages
 from tests.core.messages import (
     CHANGE_NOTIFY,
@@ -208,12 +209,10 @@ async def test_on_3_0_x_the_capability_says_whether_a_client_can(server):
 
 async def test_a_guest_has_no_key_to_seal_with(folder):
     # No shares.toml may say so, but the server does not rely on that.
-    config = Options(guest=True).config(folder)
-    config = replace(config, server=replace(config.server, encryption="required"))
-    async with serving(config) as running:
-        port = running.addresses[0].port
-        server = TestServer("127.0.0.1", port, "share", "test", "test", running)
-        async with connected(server, WINDOWS) as client:
+    with Setting(folder, Options(guest=True)) as setting:
+        of_server = replace(setting.config.server, encryption="required")
+        setting.config = replace(setting.config, server=of_server)
+        async with serving_test(setting) as server, connected(server, WINDOWS) as client:
             await client.negotiate()
             assert (await client.log_in("guest", "")).status == NtStatus.ACCESS_DENIED
 

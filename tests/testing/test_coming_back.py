@@ -176,6 +176,18 @@ async def test_persistent_handles_are_there_after_a_restart_if_wanted(tmp_path):
         assert await comes_back(keep_handles=True)
 
 
+async def test_its_end_waits_for_no_disk(tmp_path, monkeypatch):
+    async def hangs(_fd):
+        await trio.sleep_forever()
+
+    async with serve(tmp_path) as server, clients(server) as new_client:
+        ann = await new_client().connect()
+        await ann.open("file")
+        monkeypatch.setattr(server.server.service.shares["share"].engine, "fsync", hangs)
+        with trio.fail_after(5):
+            await server.astop()
+
+
 def test_without_persistent_handles_none_can_be_kept(tmp_path):
     with serve_in_thread(tmp_path) as server:
         with pytest.raises(ValueError, match="keep_handles: needs a server that was made with"):

@@ -158,7 +158,7 @@ def test_an_option_that_there_is_not_is_an_error(tmp_path):
         ({"password": ""}, "users.test.password: must be a string that is not empty"),
         ({"users": [UserConfig("TEST", password="x")]}, "users.TEST: is there twice"),
         ({"limits": Limits(opens=0)}, "server.limits.opens: must be an integer from 1"),
-        ({"port": 70000}, "port: must be a number from 0 to 65535"),
+        ({"port": 70000}, "port: must be an integer from 0 to 65535"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_an_error(tmp_path, options, told):
