@@ -270,6 +270,15 @@ def test_workers_of_xdist_have_servers_and_tell_what_they_said_in_failed_tests(p
     assert "nobody has asked anything" in reports["session"], "what others said is not its own"
 
 
+def test_pytest_rewrites_the_asserts_of_no_module_of_ours(pytestconfig):
+    marked = pytestconfig.pluginmanager.rewrite_hook._must_rewrite  # it has that name still
+    before = {*marked}
+    marked |= {"smbd", "aio", "other"}
+    pytest_plugin.pytest_addoption(pytest.Parser(_ispytest=True), pytestconfig.pluginmanager)
+    assert marked & {"smbd", "aio", "other"} == {"other"}
+    marked &= before
+
+
 def test_a_project_without_smb_pays_nothing(project):
     out = project(
         test_it="""
