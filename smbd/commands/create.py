@@ -215,7 +215,8 @@ async def _try(
     """Open in a worker; or what to wait for before another try."""
     with request.tables.files.changes.flight() as flight:
         open_or_make = open_or_create_stream if wanted.stream else open_or_create
-        found = await opened(request, open_or_make, request.live_root(), wanted)
+        root, making = request.live_root(), flight.making
+        found = await opened(request, open_or_make, root, wanted, making)
         open_ = await entered(request, message, asked, found, flight)
     if isinstance(open_, Wait):
         return open_

@@ -74,11 +74,11 @@ async def _close(request: Request, file: File) -> None:
 
 
 async def _undo(request: Request, found: Found) -> None:
-    """A CREATE fails: remove the file that it has made, unless another CREATE has opened it."""
-    files, made = request.tables.files, found.made
+    """A CREATE fails: remove the file that it has made, which nobody else has yet."""
+    changes, made = request.tables.files.changes, found.made
     with trio.CancelScope(shield=True):
-        if made is not None and files.of(made) is None:
-            change = files.changes.begin([made.identity], paths=(made.absolute_path,))
+        if made is not None:
+            change = changes.begin([made.identity], paths=(made.absolute_path,))
             if isinstance(change, Change):
                 with change, contextlib.suppress(NtError, OSError):
                     await request.blocking(made.remove)

@@ -18,7 +18,10 @@ from smbd.wire.create import CreateRequest
 def make_now(
     request: Request, message: CreateRequest, asked: Asked, wanted: Wanted
 ) -> tuple[Open, Found] | None:
-    """The Open of a file that was not there; None if it is, or to make it may have to wait."""
+    """The Open of a file that was not there; None if it is, or to make it may have to wait.
+
+    A worker may have opened the file before it was whole: its CREATE looks again.
+    """
     files = request.tables.files
     if wanted.made_refusal:
         return None
@@ -39,6 +42,7 @@ def make_now(
         except BaseException:
             _unmake(request, place, found)
             raise
+        files.changes.made(found.file.identity)
     request.changed(open_, ADDED)
     return open_, found
 

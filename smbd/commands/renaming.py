@@ -113,11 +113,12 @@ def _reserve(
     reserved = [file.identity]
     if destination.there is not None:
         reserved.append(destination.there.identity)
+    paths = file.absolute_path, _place(name, destination)
     return files.changes.begin(
         reserved,
         folders=[destination.folder.identity],
-        paths=(file.absolute_path, _place(name, destination)),
-        moving=file.absolute_path if name.moves and file.is_directory else "",
+        paths=paths,
+        moving=paths if name.moves and file.is_directory else (),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from smbd import vfs
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Glimpse, Place, Root, acl
+from smbd.vfs import File, Glimpse, Maker, Place, Root, acl
 from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
@@ -84,7 +84,7 @@ class Found:
     made: File | None = None  # what goes again if the CREATE fails: `file`, or the stream's file
 
 
-def open_or_create(root: Root, wanted: Wanted) -> Found:
+def open_or_create(root: Root, wanted: Wanted, maker: Maker) -> Found:
     """Open what is there or make what is not, as the disposition says.  Blocks."""
     root.check_in_sight()
     for _ in range(_TRIES):
@@ -98,7 +98,7 @@ def open_or_create(root: Root, wanted: Wanted) -> Found:
         if wanted.made_refusal:
             raise NtError(wanted.made_refusal)
         try:
-            return create(root, wanted)
+            return create(root, wanted, maker)
         except NtError as error:
             collided = error.status == NtStatus.OBJECT_NAME_COLLISION
             if not collided or wanted.disposition == CreateDisposition.CREATE:
@@ -234,12 +234,12 @@ def grant(wanted: Wanted, maximal: int, *, readonly: bool = False) -> int:
     return granted
 
 
-def create(root: Root, wanted: Wanted) -> Found:
+def create(root: Root, wanted: Wanted, maker: Maker) -> Found:
     """Make what is not there; NtError(OBJECT_NAME_COLLISION) if it is.  Blocks."""
     _check_making(wanted)
     with root.place(wanted.path) as place:
         granted, descriptor = _rights_of_new(place, wanted)
-        file = place.create(directory=wanted.is_directory)
+        file = place.create(maker, directory=wanted.is_directory)
     return _made(file, wanted, granted, descriptor)
 
 

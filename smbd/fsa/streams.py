@@ -9,7 +9,7 @@ from smbd import vfs
 from smbd.fsa import rights
 from smbd.fsa.opening import CREATES, READS, WRITES, Found, Wanted, create, grant, look, open_data
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Root
+from smbd.vfs import File, Maker, Root
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
 from smbd.wire.fscc import FileAttribute
@@ -19,7 +19,7 @@ _TRIES = 100
 _OF_STREAM = CreateOptions.DELETE_ON_CLOSE | CreateOptions.NON_DIRECTORY_FILE
 
 
-def open_or_create_stream(root: Root, wanted: Wanted) -> Found:
+def open_or_create_stream(root: Root, wanted: Wanted, maker: Maker) -> Found:
     """Open a stream or make it, and its file if that is not there either.  Blocks.
 
     Raises NtError: OBJECT_NAME_NOT_FOUND, OBJECT_NAME_COLLISION, OBJECT_NAME_INVALID where there
@@ -35,32 +35,39 @@ def open_or_create_stream(root: Root, wanted: Wanted) -> Found:
                 raise
         else:
             try:
-                return _open_or_create_in(file, wanted)
+                return _open_or_create_in(file, wanted, maker)
             except BaseException:
                 file.close()
                 raise
         try:
-            return _create_with_file(root, wanted)
+            return _create_with_file(root, wanted, maker)
         except NtError as error:
             if error.status != NtStatus.OBJECT_NAME_COLLISION:
                 raise
     raise NtError(NtStatus.OBJECT_NAME_COLLISION)
 
 
-def _open_or_create_in(file: File, wanted: Wanted) -> Found:
+def _open_or_create_in(file: File, wanted: Wanted, maker: Maker) -> Found:
     if wanted.disposition == CreateDisposition.CREATE:
-        return _create_in(file, wanted)
-    try:
-        stream = _opened(file, wanted)
-    except NtError as error:
-        missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
-        if not missing or wanted.disposition not in CREATES:
-            raise
-        return _create_in(file, wanted)
-    return look(stream, wanted)
+        return _create_in(file, wanted, maker)
+    for _ in range(_TRIES):
+        try:
+            stream = _opened(file, wanted)
+        except NtError as error:
+            missing = error.status == NtStatus.OBJECT_NAME_NOT_FOUND
+            if not missing or wanted.disposition not in CREATES:
+                raise
+        else:
+            return look(stream, wanted)
+        try:
+            return _create_in(file, wanted, maker)
+        except NtError as error:  # by another name of the file, meanwhile
+            if error.status != NtStatus.OBJECT_NAME_COLLISION:
+                raise
+    raise NtError(NtStatus.OBJECT_NAME_COLLISION)
 
 
-def _create_in(file: File, wanted: Wanted) -> Found:
+def _create_in(file: File, wanted: Wanted, maker: Maker) -> Found:
     """Make a stream of a file that is there: it is written to, whatever the new open may do."""
     if wanted.made_refusal:
         raise NtError(wanted.made_refusal)
@@ -75,7 +82,7 @@ def _create_in(file: File, wanted: Wanted) -> Found:
     if not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     granted = grant(wanted, maximal)
-    vfs.create_stream(file, wanted.stream)
+    vfs.create_stream(file, wanted.stream, maker)
     try:
         stream = _new(file, wanted)
     except BaseException:
@@ -85,16 +92,16 @@ def _create_in(file: File, wanted: Wanted) -> Found:
     return Found(stream, CreateAction.CREATED, known, granted, maximal, made=stream)
 
 
-def _create_with_file(root: Root, wanted: Wanted) -> Found:
+def _create_with_file(root: Root, wanted: Wanted, maker: Maker) -> Found:
     of_file = replace(wanted, stream="", allocation=0, options=wanted.options & ~_OF_STREAM)
     if not root.has_streams:
         raise NtError(NtStatus.OBJECT_NAME_INVALID)
     if wanted.made_refusal:
         raise NtError(wanted.made_refusal)
-    found = create(root, of_file)
+    found = create(root, of_file, maker)
     if found.failure is None:
         try:
-            vfs.create_stream(found.file, wanted.stream)
+            vfs.create_stream(found.file, wanted.stream, maker)
             found.file = _new(found.file, wanted)
             found.information = vfs.information(found.file)
         except Exception as error:  # noqa: BLE001 -- told where the file can be removed again

@@ -6,21 +6,23 @@ mark for deletion reserves its files with the check; it is a Change until the wo
 CREATE that finds a reserved file waits for the end, and looks again.
 
 A CREATE opens in a worker too, before it can be checked.  It is a Flight meanwhile, and a file
-whose Change ended meanwhile may be gone or moved: the CREATE has to look at it again as well.
+whose Change ended meanwhile may be gone or moved: the CREATE has to look at it again as well.  So
+has one that has opened what another CREATE was making (see making.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
+from smbd.state.making import Making, Makings
 from smbd.state.waits import Wait
-from smbd.vfs import File
+from smbd.vfs import File, Key
 
 T = TypeVar("T")
 # What ended is remembered for the oldest flight, which a disk that hangs may keep up for hours.
 # Beyond this it is forgotten, and every CREATE that was away then looks again.
 _MOST_ENDED, _MOST_MOVED = 65_536, 256
-Key = tuple[int, int]  # (device, inode)
+Identity = tuple[int, int]  # (device, inode)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,15 +31,15 @@ class Change:
 
     `files` are reserved for it alone: those whose names go or come, and directories that nobody
     may put anything into.  `folders` get an entry, several changes at a time.  `paths` are the
-    absolute paths where something comes or goes, and `moving` that of a directory that moves with
-    all that lies in it ("": none).
+    absolute paths where something comes or goes, and `moving` those that a directory moves from
+    and to, with all that lies in it: what was opened by a symbolic link may be found by either.
     """
 
     changes: "Changes"
-    files: frozenset[Key]
-    folders: frozenset[Key] = frozenset()
+    files: frozenset[Identity]
+    folders: frozenset[Identity] = frozenset()
     paths: tuple[str, ...] = ()
-    moving: str = ""
+    moving: tuple[str, ...] = ()
     _waits: list[Wait] = field(default_factory=list)
 
     def wait(self) -> Wait:
@@ -63,6 +65,7 @@ class Flight:
     """A CREATE whose worker opens or makes a file: no table knows that file yet."""
 
     changes: "Changes"
+    making: Making  # for the worker to say what it makes
     began: int = 0
 
     def begin(self) -> None:
@@ -75,7 +78,7 @@ class Flight:
         """What to wait for before a file that was opened is looked for again; None if nothing."""
         if self.changes.ended_since(self.began, file):
             return Wait(over=True)
-        return self.changes.meet(file)
+        return self.changes.meet(file, self.making)
 
     def __enter__(self) -> Self:
         self.begin()
@@ -91,8 +94,9 @@ class Changes:
 
     moment: int = 0  # counts the changes that have ended
     flights: dict[Flight, None] = field(default_factory=dict)  # in the order of their beginning
-    _files: dict[Key, Change] = field(default_factory=dict)
-    _folders: dict[Key, list[Change]] = field(default_factory=dict)
+    _makings: Makings = field(default_factory=Makings)
+    _files: dict[Identity, Change] = field(default_factory=dict)
+    _folders: dict[Identity, list[Change]] = field(default_factory=dict)
     _moving: dict[str, Change] = field(default_factory=dict)
     # At which moment a change of a file, or of all beneath a path, ended last; oldest first.
     _ended: dict[Key, int] = field(default_factory=dict)
@@ -101,10 +105,10 @@ class Changes:
 
     def begin(
         self,
-        files: Iterable[Key],
-        folders: Iterable[Key] = (),
+        files: Iterable[Identity],
+        folders: Iterable[Identity] = (),
         paths: tuple[str, ...] = (),
-        moving: str = "",
+        moving: tuple[str, ...] = (),
     ) -> Change | Wait:
         """Reserve; or what to wait for before everything has to be looked at again."""
         change = Change(self, frozenset(files), frozenset(folders), paths, moving)
@@ -115,8 +119,8 @@ class Changes:
             self._files[key] = change
         for key in change.folders:
             self._folders.setdefault(key, []).append(change)
-        if moving:
-            self._moving[moving] = change
+        for path in moving:
+            self._moving[path] = change
         return change
 
     def _hindering(self, change: Change) -> Change | None:
@@ -130,11 +134,16 @@ class Changes:
             above = self._moving_above(path)
             if above is not None:
                 return above
-        if change.moving:
-            prefix = change.moving + "/"
-            for other in self._files.values():
-                if any(path.startswith(prefix) for path in other.paths):
-                    return other
+        return self._hindering_move(change.moving) if change.moving else None
+
+    def _hindering_move(self, moving: tuple[str, ...]) -> Change | None:
+        for path in moving:
+            if path in self._moving:
+                return self._moving[path]
+        prefixes = tuple(path + "/" for path in moving)
+        for other in self._files.values():
+            if any(path.startswith(prefixes) for path in other.paths):
+                return other
         return None
 
     def _moving_above(self, path: str) -> Change | None:
@@ -145,19 +154,27 @@ class Changes:
 
     @property
     def are_none(self) -> bool:
-        """Whether no change is under way that a file just opened could meet."""
-        return not self._files
+        """Whether nothing is under way that a file just opened could meet."""
+        return not self._files and not (self.flights and self._makings)
 
-    def meet(self, file: File) -> Wait | None:
-        """The end of a change under way of a file just opened, or of a folder above it."""
-        if not self._files:
+    def meet(self, file: File, own: Making | None = None) -> Wait | None:
+        """The end of a change under way of a file just opened, or of a folder above it.
+
+        Or of the CREATE that makes it, if that is not the caller's `own`.
+        """
+        if not self._files and not self.flights:
             return None
         change = self._files.get((file.device, file.inode))
         if change is None and file.created_in is not None:
             change = self._files.get(file.created_in)
         if change is None and self._moving:
             change = self._moving_above(file.absolute_path)
-        return None if change is None else change.wait()
+        if change is not None:
+            return change.wait()
+        if own is not None and own.keys:
+            return None  # it is the one that makes it
+        making = self._makings.of(file)
+        return None if making is None else making.wait()
 
     def hinders(self, directory: File) -> bool:
         """Whether nothing may be made in a directory now: it is about to change, or one above."""
@@ -169,7 +186,9 @@ class Changes:
         )
 
     def made(self, key: Key) -> None:
-        """A change of one file is made, which began in this turn: nothing was in its way."""
+        """A change of one file is made, or the file, which began in this turn: nothing was in its
+        way.
+        """
         if self.flights:
             self.moment += 1
             _put_last(self._ended, key, self.moment)
@@ -181,18 +200,22 @@ class Changes:
             return False
         if began < self._forgotten:
             return True
-        if max(self._ended.get(key, 0) for key in (file.identity, file.created_in) if key) > began:
+        keys = (file.identity, file.key, file.created_in)
+        if max(self._ended.get(key, 0) for key in keys if key) > began:
             return True
         later = [path for path, moment in self._moved.items() if moment > began]
         return bool(later) and file.absolute_path.startswith(tuple(path + "/" for path in later))
 
     def flight(self) -> Flight:
         """A CREATE that is about to leave for a worker, for the length of a block."""
-        return Flight(self)
+        return Flight(self, Making(self._makings))
 
     def landed(self, flight: Flight) -> None:
         """A CREATE is over: changes that ended before the others began can be forgotten."""
         del self.flights[flight]
+        for key in flight.making.keys:
+            self.made(key)
+        flight.making.end()
         oldest = next(iter(self.flights)).began if self.flights else self.moment
         _drop_until(self._ended, oldest)
         _drop_until(self._moved, oldest)
@@ -205,14 +228,14 @@ class Changes:
             self._folders[key].remove(change)
             if not self._folders[key]:
                 del self._folders[key]
-        if change.moving:
-            del self._moving[change.moving]
+        for path in change.moving:
+            del self._moving[path]
         if self.flights:
             self.moment += 1
             for key in change.files:
                 _put_last(self._ended, key, self.moment)
-            if change.moving:
-                _put_last(self._moved, change.moving, self.moment)
+            for path in change.moving:
+                _put_last(self._moved, path, self.moment)
             self._forget_if_many()
 
     def _forget_if_many(self) -> None:

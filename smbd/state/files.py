@@ -36,7 +36,7 @@ class FileTable:
     # Requests that may make or overwrite a file wait by (root, path), those that change its records
     # or names by its identity, those that go on where the last one of a handle stopped by the Open.
     # In a queue each wakes once: 1,000 that all woke for each that is done would wake a million
-    # times.
+    # times.  But a file has other paths, and what may not be at the same time `changes` knows.
     queues: Queues = field(default_factory=Queues)
     lock_budget: LockBudget = field(default_factory=LockBudget)
     directories: DirectoryLeases = field(default_factory=DirectoryLeases)

@@ -38,7 +38,7 @@ from smbd.vfs.names import (
     to_wire,
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
-from smbd.vfs.place import Place
+from smbd.vfs.place import Maker, Place, Unheard
 from smbd.vfs.root import Glimpse, Root
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
@@ -75,6 +75,7 @@ __all__ = [
     "File",
     "Glimpse",
     "Key",
+    "Maker",
     "Matcher",
     "MovedError",
     "Names",
@@ -83,6 +84,7 @@ __all__ = [
     "Root",
     "StreamFile",
     "Sweep",
+    "Unheard",
     "Visibility",
     "all_or_nothing",
     "all_to_wire",

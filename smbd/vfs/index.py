@@ -13,12 +13,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import to_wire
 from smbd.vfs.short_names import could_be_short, find_by_short_name
 
-# All indexes of one share together: 2.4 million names of 26 characters.  One directory with more
+# All indexes together, for each share: 2.4 million names of 26 characters.  One directory with more
 # stays all the same: without its index every new name would cost reading it again.
 MAXIMUM_BYTES = 128 << 20
 _DIRECTORY_BYTES = 500  # beside the names
@@ -191,13 +192,34 @@ def _read_few(fd: int) -> NameSet:
 
 
 class Index:
-    """The directories of one share that were asked about last, as many as memory allows."""
+    """The directories that were asked about last, as many as memory allows.
+
+    One for all shares, which may lie in one another: what one of them makes, another knows.
+    """
 
     def __init__(self, maximum_bytes: int = MAXIMUM_BYTES) -> None:
-        self._maximum = maximum_bytes
+        self._each = maximum_bytes
+        self._shares: list[None] = []  # one for each: to count them takes no lock
         self._size = 0
         self._directories: OrderedDict[tuple[int, int], DirectoryIndex] = OrderedDict()
         self._lock = threading.Lock()
+
+    def join(self) -> Self:
+        """One share more uses it, and `maximum_bytes` more memory; `leave` it."""
+        self._shares.append(None)
+        return self
+
+    def leave(self) -> None:
+        """One share less uses it, and so much memory less; with the last one all is forgotten.
+
+        It may be called by a finalizer, at any point of a thread that has the lock.
+        """
+        self._shares.pop()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop_oldest()
+            finally:
+                self._lock.release()
 
     @contextmanager
     def of(self, fd: int) -> Iterator[DirectoryIndex]:
@@ -244,18 +266,20 @@ class Index:
             size = index.size
             self._size += size - index.counted
             index.counted = size
-            if self._size > self._maximum:
-                self._drop_oldest()
+            self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        last = next(reversed(self._directories))
+        most = len(self._shares) * self._each
+        if self._size <= most:
+            return
+        last = next(reversed(self._directories)) if most else None
         dropped: list[tuple[int, int]] = []
         for key, index in self._directories.items():
             # One in use stays: its holder's change would be unseen by a second index of it.
             if not index.users and key != last:
                 self._size -= index.counted
                 dropped.append(key)
-            if self._size <= self._maximum:
+            if self._size <= most:
                 break
         for key in dropped:
             del self._directories[key]

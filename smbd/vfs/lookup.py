@@ -17,6 +17,7 @@ from smbd.vfs.names import is_store
 from smbd.vfs.visibility import Names
 
 PROC_FDS = "/proc/self/fd"
+_INDEX = Index()
 
 
 def join(parent: str, name: str) -> str:
@@ -101,15 +102,16 @@ class Lookup:
         self._finder = confine.find_by_openat2 if self.uses_openat2 else confine.find_by_walking
         # RESOLVE_CACHED is younger than openat2 (Linux 5.12): the root itself is always cached.
         self.has_cache = self.uses_openat2 and _can_find_cached(self.fd)
-        self.index = Index()
         # Without /proc (a bare chroot) an O_PATH descriptor cannot be reopened: see `reopen`.
         self.has_proc = os.access(PROC_FDS, os.X_OK)
+        self.index = _INDEX.join()
 
     def close(self) -> None:
         """Close the root's descriptor; a second call does nothing."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
+            self.index.leave()
 
     def exact(self, path: str) -> int:
         """The O_PATH descriptor (the caller closes it) of a path that is spelled just so.

@@ -1,21 +1,43 @@
 """Where a new file is to be: its directory, opened once for all that a CREATE wants of it."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from aio import kernel
 from aio.mounted import look_at, look_of
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.at_once import AtOnce
 from smbd.vfs.changes import Entry
-from smbd.vfs.file import File
+from smbd.vfs.file import File, Key
 from smbd.vfs.index import DirectoryIndex
 from smbd.vfs.information import status_as_known, status_of
 from smbd.vfs.lookup import closed_on_error, join
 
 if TYPE_CHECKING:
     from smbd.vfs.root import Root
+
+
+class Maker(Protocol):
+    """Who hears of what a worker makes, before anybody else can have opened it."""
+
+    def naming(self, name: str) -> AbstractContextManager[None]:
+        """A block in which an entry of this name is made in some directory, or a stream ":name"."""
+
+    def made(self, key: Key) -> None:
+        """It is made, and has this File.key; inside of the block."""
+
+
+class Unheard:
+    """The Maker of what nobody hears of: no client opens anything meanwhile."""
+
+    def naming(self, _name: str) -> AbstractContextManager[None]:
+        """As Maker has it."""
+        return nullcontext()
+
+    def made(self, _key: Key) -> None:
+        """As Maker has it."""
 
 
 class Place:
@@ -45,7 +67,7 @@ class Place:
             self._at_once.made(self._began)
         self.directory.close()
 
-    def create(self, *, directory: bool) -> File:
+    def create(self, maker: Maker, *, directory: bool) -> File:
         """Make a file (open for reading and writing) or a directory (for reading), exclusively.
 
         Blocks.  Raises NtError: OBJECT_NAME_COLLISION if the name is there in any spelling,
@@ -60,11 +82,14 @@ class Place:
                 self.directory.root.check_name(there)  # whose short name it is
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             began = perf_counter()
-            fd = Entry(self.directory.fd, self.name).create(directory=directory)
+            with maker.naming(self.name):
+                fd = Entry(self.directory.fd, self.name).create(directory=directory)
+                file = self._made(fd, directory=directory)
+                maker.made(file.identity)
             names.added(self.name)
         if self._at_once is not None:
             self._at_once.returned(began)
-        return self._made(fd, directory=directory)
+        return file
 
     def take(self, status: kernel.Statx) -> bool:
         """Have the loop alone change the directory until the block ends; False if it must wait."""

@@ -38,7 +38,7 @@ from smbd.vfs.lookup import (
     closed_on_error,
     join,
 )
-from smbd.vfs.place import Place, place_at_once, place_for
+from smbd.vfs.place import Place, Unheard, place_at_once, place_for
 from smbd.vfs.visibility import ALL_SEEN, Visibility
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
@@ -90,10 +90,12 @@ class Root:
         self.lookup = Lookup(path, veto=visibility.veto, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
         self.has_streams = streams and self.lookup.has_proc  # as far as the file system has
-        with closed_on_error(self.lookup.fd):
+        with contextlib.ExitStack() as at_error:
+            at_error.callback(self.lookup.close)
             label = os.fsencode(f"{name}\0{self.path.resolve()}")
             self.file_systems = FileSystems(self.lookup.fd, label, self.hide)
             self.file_systems.learn(self.lookup.fd, look_at(self.lookup.fd))
+            at_error.pop_all()
         self._cached_again_at = self._look_again_at = 0.0
         self._pause = _FIRST_PAUSE
         self._waited = LeakyBucket()  # how long opens in the loop have; for a processor not counted
@@ -276,7 +278,7 @@ class Root:
         """
         self.check_writable()
         with self.place(path) as place:
-            return place.create(directory=directory)
+            return place.create(Unheard(), directory=directory)
 
     def place(self, path: str) -> Place:
         """Where a new file of that path would be.  Raises NtError(OBJECT_PATH_NOT_FOUND); OSError.

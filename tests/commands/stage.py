@@ -166,6 +166,22 @@ def _deliver(data, into):
     return count
 
 
+class HeldCall(Held):
+    """A call of a worker, which it carries out when it is let go, or when `act` says so before."""
+
+    def __init__(self, function, args):
+        super().__init__(function.__name__)
+        self._work = function, args
+        self._result = None
+
+    def act(self):
+        """The worker does it now; its caller hears of it when it is let go."""
+        if self._result is None:
+            function, args = self._work
+            self._result = outcome.capture(function, *args)
+        return self._result
+
+
 class HeldCalls:
     """A share's workers: call at once, in the loop, until a test says `hold`.
 
@@ -181,13 +197,14 @@ class HeldCalls:
     async def run_for(self, _turn, function, *args):
         await trio.lowlevel.checkpoint()  # a caller cancelled before: it never begins
         if self.holding:
-            call = Held(function.__name__)
+            call = HeldCall(function, args)
             self.held.append(call)
-            result = outcome.capture(function, *args) if self.early else None
+            if self.early:
+                call.act()
             with trio.CancelScope(shield=True):
                 await call.wait()
             # The worker has done its work, and its caller hears of it, cancelled or not.
-            return (result or outcome.capture(function, *args)).unwrap()
+            return call.act().unwrap()
         return function(*args)
 
     run_long = run_for
@@ -265,6 +282,12 @@ class Stage:
             if not isinstance(handled, bool):
                 self.nursery.start_soon(_until_handled, handled)
         self.wire.flush()
+
+    def connect(self, share):
+        """The TreeId of another share, by the same workers."""
+        root = share.open_root()
+        tree = self.session.connect(share, 0x1F01FF, encrypt=False, root=root)
+        return tree.tree_id
 
     def ask(self, command, body=messages.EMPTY, **fields):
         """Send one request; its message id."""

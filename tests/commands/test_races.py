@@ -82,30 +82,17 @@ async def test_an_open_whose_file_is_deleted_before_it_is_entered_finds_none(tmp
 async def test_a_new_file_that_others_delete_before_it_is_entered_is_made_again(
     tmp_path, mock_clock
 ):
-    (tmp_path / "way").symlink_to(".")
     async with on_stage(tmp_path) as stage:
         held = Held(stage)
+        other = await stage.open("other", options=DELETE_ON_CLOSE)
         create = await held.create("a", disposition=CREATE_NEW)
-        # By another path, so that it does not wait until the file is whole.
-        other = await stage.open("way\\a", disposition=OPEN, options=DELETE_ON_CLOSE)
+        # Nobody can open it before it is whole, but another file can take its place.
+        over = messages.set_info(other, RENAME, target("a", replace=True))
+        assert await status(stage, SET_INFO, over) == 0
         assert await status(stage, CLOSE, messages.close(other)) == 0
         assert not (tmp_path / "a").exists()
         assert await held.answered(create) == [(CREATE, 0)]
         assert (tmp_path / "a").exists()
-
-
-@pytest.mark.parametrize("disposition", [OPEN, OPEN_IF, CREATE_NEW, OVERWRITE_IF])
-async def test_a_file_is_opened_by_nobody_else_before_it_is_whole(
-    tmp_path, mock_clock, disposition
-):
-    async with on_stage(tmp_path) as stage:
-        held = Held(stage)
-        create = await held.create("a", disposition=CREATE_NEW, share=0)
-        stage.ask(CREATE, messages.create("A", disposition=disposition))
-        assert await stage.answers() == []
-        collision = disposition == CREATE_NEW
-        second = NtStatus.OBJECT_NAME_COLLISION if collision else NtStatus.SHARING_VIOLATION
-        assert await held.answered(create) == [(CREATE, 0), (CREATE, second)]
 
 
 async def test_a_create_that_comes_while_a_worker_deletes_gets_no_dying_file(tmp_path, mock_clock):
@@ -254,11 +241,14 @@ async def test_nothing_is_opened_in_a_folder_while_that_is_renamed(tree, mock_cl
         assert (opened.command, opened.status) == (CREATE, NtStatus.OBJECT_PATH_NOT_FOUND)
 
 
-async def test_an_open_that_a_rename_of_the_folder_overtakes_finds_the_path_gone(tree, mock_clock):
+@pytest.mark.parametrize("path", ["dir\\sub\\FILE", "way\\FILE"])
+async def test_an_open_that_a_rename_of_the_folder_overtakes_finds_the_path_gone(
+    tree, mock_clock, path
+):
     async with on_stage(tree) as stage:
         held = Held(stage)
         folder = await stage.open("dir", options=DIRECTORY)
-        create = await held.create("dir\\sub\\FILE", disposition=OPEN)
+        create = await held.create(path, disposition=OPEN)
         rename = messages.set_info(folder, RENAME, target("moved"))
         assert await status(stage, SET_INFO, rename) == 0
         assert await held.answered(create) == [(CREATE, NtStatus.OBJECT_PATH_NOT_FOUND)]
@@ -340,25 +330,6 @@ async def test_who_shares_no_writing_is_not_overwritten_beneath(tmp_path, mock_c
         stage.ask(CREATE, messages.create("a", disposition=OPEN, share=1, access=1))
         assert await stage.answers() == [], "until it is overwritten nobody reads it"
         assert await held.answered(overwrite) == [(CREATE, 0), (CREATE, 0)]
-
-
-async def test_a_create_that_fails_leaves_alone_what_somebody_has_opened_meanwhile(
-    tmp_path, mock_clock
-):
-    (tmp_path / "way").symlink_to(".")  # another path to it
-    # An EA that servers keep to themselves.
-    contexts = [(b"ExtA", pack("<IBBH", 0, 0, 9, 1) + b"DOSATTRIB\0x")]
-    async with on_stage(tmp_path) as stage:
-        held = Held(stage)
-        create = await held.create("a", disposition=CREATE_NEW, contexts=contexts)
-        await stage.open("way\\a", disposition=OPEN)
-        (tmp_path / "a").write_bytes(b"theirs")
-        ((_, failed),) = await held.answered(create)
-        assert failed != 0
-        assert (tmp_path / "a").read_bytes() == b"theirs"
-        create = await held.create("b", disposition=CREATE_NEW, contexts=contexts)
-        assert await held.answered(create) == [(CREATE, failed)]
-        assert not (tmp_path / "b").exists()
 
 
 async def test_a_file_of_another_name_is_opened_while_a_name_of_it_is_deleted(tmp_path, mock_clock):

@@ -225,6 +225,21 @@ def test_a_change_that_the_folders_times_hide_is_seen_when_the_doubt_is_over(
     assert len(scans) == 2
 
 
+def test_what_another_share_of_the_same_folder_makes_is_known_at_once(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both change it within one tick of the clock that its times are taken from."""
+    (share / "dir").mkdir()
+    monkeypatch.setattr(index_module, "_version", lambda _fd: (1, 1))
+    with vfs.Root(share / "dir") as inner:
+        inner.create("one", directory=False).close()
+        root.create("dir/Two", directory=False).close()
+        with refused(NtStatus.OBJECT_NAME_COLLISION):
+            inner.create("tWO", directory=False)
+        stat_of(inner, "two").close()
+    assert sorted(one.name for one in (share / "dir").iterdir()) == ["Two", "one"]
+
+
 def test_two_clients_cannot_create_two_spellings(root: vfs.Root, share: Path) -> None:
     spellings = ["name", "NAME", "Name", "nAME"]
     for number in range(40):
@@ -289,7 +304,7 @@ def _folder_of(tmp_path: Path, number: int, *, names: int) -> int:
 
 
 def test_the_memory_of_the_indexes_is_bounded(tmp_path: Path) -> None:
-    index = Index(maximum_bytes=5_000)
+    index = Index(maximum_bytes=5_000).join()
     for number in range(30):
         fd = _folder_of(tmp_path, number, names=20)
         with index.of(fd) as indexed:
@@ -303,7 +318,7 @@ def test_a_folder_beyond_the_bound_is_read_once_for_many_new_names(
     tmp_path: Path, scans: list[int]
 ) -> None:
     """Else each CREATE in a folder of millions would read all of it."""
-    index = Index(maximum_bytes=5_000)
+    index = Index(maximum_bytes=5_000).join()
     fds = [_folder_of(tmp_path, number, names=1000) for number in range(2)]
     for number in range(100):
         with index.of(fds[0]) as indexed:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def put(root: vfs.Root, path: str, content: bytes, stream: str = "s") -> None:
         (root.path / path).touch()
     with root.open(path, read=False, write=False) as file:
         if not vfs.has_stream(file, stream):
-            vfs.create_stream(file, stream)
+            vfs.create_stream(file, stream, vfs.Unheard())
     with opened(root, path, stream, write=True) as file:
         vfs.overwrite(file)
         os.pwrite(file.fd, content, 0)
@@ -166,7 +167,7 @@ def test_a_file_has_a_bound_of_streams(root: vfs.Root, monkeypatch: pytest.Monke
     put(root, "a", b"1", "one")
     put(root, "a", b"2", "two")
     with root.open("a", read=True, write=False) as file, refused(NtStatus.INSUFFICIENT_RESOURCES):
-        vfs.create_stream(file, "three")
+        vfs.create_stream(file, "three", vfs.Unheard())
 
 
 def test_a_file_system_without_attributes_has_no_streams(
@@ -180,7 +181,7 @@ def test_a_file_system_without_attributes_has_no_streams(
     with root.open("a", read=True, write=False) as file:
         assert vfs.list_streams(file) == []
         with refused(NtStatus.OBJECT_NAME_INVALID):
-            vfs.create_stream(file, "s")
+            vfs.create_stream(file, "s", vfs.Unheard())
 
 
 def test_without_nameless_files_the_content_has_a_name_while_it_is_open(
@@ -376,7 +377,7 @@ def test_content_that_is_lost_leaves_a_name_that_can_be_written_again(root: vfs.
         get(root, "a")
     assert refusal.value.status == NtStatus.OBJECT_NAME_NOT_FOUND
     with root.open("a", read=False, write=False) as file:
-        vfs.create_stream(file, "s")
+        vfs.create_stream(file, "s", vfs.Unheard())
     put(root, "a", b"again")
     assert get(root, "a") == b"again"
 
@@ -398,3 +399,31 @@ def test_a_folder_that_cannot_be_read_keeps_the_sweep_from_removing(
     with pytest.raises(PermissionError):
         swept(root)
     assert len(stored(root)) == 1
+
+
+def test_two_clients_cannot_make_one_stream_by_two_names_of_its_file(
+    root: vfs.Root, share: Path
+) -> None:
+    (share / "a").touch()
+    os.link(share / "a", share / "b")
+    for number in range(40):
+        answers: list[int] = []
+        together = threading.Barrier(2)
+
+        def create(path: str, stream: str, *, answers=answers, together=together) -> None:
+            with root.open(path, read=False, write=False) as file:
+                together.wait()
+                try:
+                    vfs.create_stream(file, stream, vfs.Unheard())
+                except NtError as error:
+                    answers.append(error.status)
+                else:
+                    answers.append(NtStatus.SUCCESS)
+
+        names = (("a", f"s{number}"), ("b", f"S{number}"))
+        threads = [threading.Thread(target=create, args=one) for one in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [NtStatus.SUCCESS, NtStatus.OBJECT_NAME_COLLISION]

@@ -8,9 +8,11 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.file import File, Key
 from smbd.vfs.lookup import closed_on_error
 from smbd.vfs.names import fold
+from smbd.vfs.place import Maker
 from smbd.vfs.streams import attribute, content, store
 from smbd.vfs.streams.attribute import Reference
 from smbd.vfs.streams.content import Content
+from smbd.vfs.streams.turns import in_turn
 
 # [MS-FSA] has no bound.  The kernel lists 64 KiB of attributes' names, and each stream that is
 # listed costs a system call.
@@ -121,15 +123,16 @@ class StreamFile(File):
         OBJECT_NAME_COLLISION, INVALID_PARAMETER, ACCESS_DENIED in a read-only share; OSError.
         """
         self.root.check_writable()
-        there = attribute.find(self._file, stream)
-        if there is not None and fold(there[0]) != fold(self._content.name):
-            if not replace:
-                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-            if _measured(self._file, *there).size:
-                raise NtError(NtStatus.INVALID_PARAMETER)
-            attribute.remove(self._file, there[1])
-        if stream != self.stream:
-            self._content.rename(self._file, stream)
+        with in_turn(self._file.identity):
+            there = attribute.find(self._file, stream)
+            if there is not None and fold(there[0]) != fold(self._content.name):
+                if not replace:
+                    raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+                if _measured(self._file, *there).size:
+                    raise NtError(NtStatus.INVALID_PARAMETER)
+                attribute.remove(self._file, there[1])
+            if stream != self.stream:
+                self._content.rename(self._file, stream)
 
     def copy_to_data(self) -> "Copied":
         """Copy the content to the data of its file, which is empty.  Blocks.
@@ -192,7 +195,7 @@ def open_stream(file: File, stream: str, *, read: bool, write: bool) -> StreamFi
         raise
 
 
-def create_stream(file: File, stream: str) -> None:
+def create_stream(file: File, stream: str, maker: Maker) -> None:
     """Make a stream, which is empty.  Blocks.
 
     Raises NtError: OBJECT_NAME_COLLISION, OBJECT_NAME_INVALID where there can be none,
@@ -200,17 +203,20 @@ def create_stream(file: File, stream: str) -> None:
     """
     store.check_streams(file)
     file.root.check_writable()
-    there = attribute.listed(file)
     folded = fold(stream)
-    for name, its in there.items():
-        if fold(name) == folded:
-            value = attribute.load(file.target, its)
-            if not isinstance(value, Reference) or store.size_of(file, value) is not None:
-                raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-            attribute.remove(file, its)  # its content was removed from the store
-    if len(there) >= _MOST:
-        raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-    attribute.keep(file, attribute.attribute_of(stream), b"")
+    with in_turn(file.identity):
+        there = attribute.listed(file)
+        for name, its in there.items():
+            if fold(name) == folded:
+                value = attribute.load(file.target, its)
+                if not isinstance(value, Reference) or store.size_of(file, value) is not None:
+                    raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+                attribute.remove(file, its)  # its content was removed from the store
+        if len(there) >= _MOST:
+            raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
+        with maker.naming(f":{stream}"):
+            attribute.keep(file, attribute.attribute_of(stream), b"")
+            maker.made((*file.identity, folded))
 
 
 def has_stream(file: File, stream: str) -> bool:

@@ -17,14 +17,15 @@ PATHS = ("d", "d/a", "d/e", "d/e/a", "da", "a")
 SOME_PATHS = st.sets(st.sampled_from(PATHS), max_size=2)
 FOLDERS_AT = {"d": 3, "d/e": 4}  # in KEYS
 FOLDERS = st.sampled_from(("", "", "d", "d/e"))
+TO = st.sampled_from(("", "new", "da"))
 
 
 def absolute(path):
     return path and f"/share/{path}"
 
 
-def lies_below(path, folder):
-    return bool(folder) and path.startswith(folder + "/")
+def lies_below(path, folders):
+    return any(path.startswith(folder + "/") for folder in folders)
 
 
 @dataclass(eq=False)
@@ -34,7 +35,7 @@ class Reserved:
     files: set
     folders: set
     paths: set
-    moving: str
+    moving: set
     real: Change | None = None
     waits: list = field(default_factory=list)
 
@@ -46,6 +47,7 @@ class Reserved:
             or self.folders & other.files
             or any(lies_below(path, self.moving) for path in other.paths)
             or any(lies_below(path, other.moving) for path in self.paths)
+            or self.moving & other.moving
         )
 
     def meets(self, file):
@@ -74,13 +76,14 @@ class ChangesMachine(RuleBasedStateMachine):
         self.reserved: list[Reserved] = []
         self.away: list[Away] = []
 
-    @rule(files=AT_LEAST_ONE, folders=SOME, paths=SOME_PATHS, moving=FOLDERS)
-    def begin(self, files, folders, paths, moving):
-        one = Reserved(files, folders, set(map(absolute, paths)), absolute(moving))
+    @rule(files=AT_LEAST_ONE, folders=SOME, paths=SOME_PATHS, moving=FOLDERS, to=TO)
+    def begin(self, files, folders, paths, moving, to):
+        places = {absolute(one) for one in (moving, to) if moving and one}
+        one = Reserved(files, folders, set(map(absolute, paths)), places)
         if moving:
             # Only a directory moves, which nothing else may do meanwhile.
             one.files = one.files | {KEYS[FOLDERS_AT[moving]]}
-        made = self.changes.begin(one.files, one.folders, tuple(one.paths), one.moving)
+        made = self.changes.begin(one.files, one.folders, tuple(one.paths), tuple(one.moving))
         hindering = [other for other in self.reserved if other.hinders(one)]
         if hindering:
             self._waits_for_one_of(hindering, made)
@@ -133,7 +136,7 @@ class ChangesMachine(RuleBasedStateMachine):
         known = [one for away in self.away for one in away.ended]
         return (
             set().union(*(one.files for one in known)),
-            {one.moving for one in known if one.moving},
+            set().union(*(one.moving for one in known)),
         )
 
     @precondition(lambda self: self.away)
@@ -160,7 +163,7 @@ class ChangesMachine(RuleBasedStateMachine):
         changes = self.changes
         assert set(changes._files) == set().union(*(one.files for one in self.reserved))
         assert set(changes._folders) == set().union(*(one.folders for one in self.reserved))
-        assert set(changes._moving) == {one.moving for one in self.reserved if one.moving}
+        assert set(changes._moving) == set().union(*(one.moving for one in self.reserved))
         files, moving = self._known()
         assert files <= set(changes._ended)
         assert moving <= set(changes._moved)
