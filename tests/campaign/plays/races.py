@@ -33,6 +33,13 @@ _A_FOLDER = 1
 _RENAME, _LINK, _DISPOSITION, _STANDARD, _ALL = 10, 11, 13, 5, 18
 _READ_WRITE, _READ_ATTRIBUTES = 0x12019F, 0x80
 _PENDING = 0x103
+_READONLY = 1
+_INNER = "share\\"
+_WAYS = (  # the other one's share, prefix of its names
+    ("share", "", ""),
+    ("larger", _INNER, ", through a share within a share"),
+    ("share", "way\\", ", through a symbolic link"),
+)
 _LONGEST_GAP = 0.0006  # seconds: about what a request with a worker takes
 
 
@@ -43,7 +50,7 @@ def _named(file_id: bytes, kind: int, name: str) -> bytes:
 
 
 class _Rivals:
-    """Two clients of one folder, which the other one may reach through a larger share."""
+    """Two clients of one folder, which the other one may reach by another path or share."""
 
     def __init__(
         self, folder: Path, one: Connection, other: Connection, prefix: str, random: Random
@@ -149,7 +156,7 @@ async def _folder_renamed(rivals: _Rivals) -> bool:
         everything = messages.query_info(opened.file_id, _ALL)
         answer = await rivals.other.ask(QUERY_INFO, everything)
         told = answer.raw[72 + 100 :].decode("utf-16-le").strip("\\").replace("\\", "/")
-        top = rivals.folder.parent if rivals.prefix else rivals.folder
+        top = rivals.folder.parent if rivals.prefix == _INNER else rivals.folder
         lost = not (top / told).exists() or (not moved.status and before.exists())
         await rivals.close((rivals.other, opened.file_id))
     await rivals.close((rivals.one, moving))
@@ -247,6 +254,65 @@ async def _stream_of_an_overwritten_file(rivals: _Rivals) -> bool:
     return not made.status and not opened.status
 
 
+async def _made(rivals: _Rivals) -> bool:
+    """Whether somebody had a new file before its maker, or may write to it though it is READONLY.
+
+    One in two is made by a worker, since it asks for an allocation.
+    """
+    one, other = rivals.one, rivals.other
+    allocation = (b"AlSi", (4096).to_bytes(8, "little"))
+    contexts = [allocation] if rivals.random.random() < 0.5 else []
+    mine = messages.create(
+        "made", disposition=_CREATE, share=0, attributes=_READONLY, contexts=contexts
+    )
+    name = rivals.prefix + rivals.random.choice(("made", "MADE"))
+    body = messages.create(name, disposition=_OPEN, access=_READ_WRITE)
+    made, (opened,) = await rivals.race(
+        one.peer.request(CREATE, mine), other.peer.request(CREATE, body)
+    )
+    for client, answer in ((one, made), (other, opened)):
+        if not answer.status:
+            await rivals.close((client, answer.file_id))
+    (rivals.folder / "made").unlink(missing_ok=True)
+    return bool(made.status) or not opened.status
+
+
+async def _spelled(rivals: _Rivals) -> bool:
+    """Whether two made one name in two spellings."""
+    mine = messages.create("spelled", disposition=_CREATE)
+    theirs = messages.create(rivals.prefix + "SPELLED", disposition=_CREATE)
+    one, other = rivals.one, rivals.other
+    answer, (another,) = await rivals.race(
+        one.peer.request(CREATE, mine), other.peer.request(CREATE, theirs)
+    )
+    for client, made in ((one, answer), (other, another)):
+        if not made.status:
+            await rivals.close((client, made.file_id))
+    names = [one for one in rivals.folder.iterdir() if one.name.lower() == "spelled"]
+    for entry in names:
+        entry.unlink()
+    return len(names) != 1 or not (answer.status or another.status)
+
+
+async def _stream_made(rivals: _Rivals) -> bool:
+    """Whether two made one stream, the one by another name of its file."""
+    path, link = rivals.folder / "target", rivals.folder / "linked"
+    path.touch()
+    link.hardlink_to(path)
+    mine = messages.create("target:stream", disposition=_CREATE, share=0)
+    theirs = messages.create(rivals.prefix + "linked:STREAM", disposition=_CREATE, share=0)
+    one, other = rivals.one, rivals.other
+    answer, (another,) = await rivals.race(
+        one.peer.request(CREATE, mine), other.peer.request(CREATE, theirs)
+    )
+    for client, made in ((one, answer), (other, another)):
+        if not made.status:
+            await rivals.close((client, made.file_id))
+    path.unlink()
+    link.unlink()
+    return bool(answer.status) == bool(another.status)
+
+
 _RACES: dict[str, Callable[[_Rivals], Awaitable[bool]]] = {
     "CREATE against a CLOSE that deletes": _deleting_close,
     "CREATE against a rename over the file": _replacing(_RENAME),
@@ -256,6 +322,9 @@ _RACES: dict[str, Callable[[_Rivals], Awaitable[bool]]] = {
     "CREATE of a stream against a CLOSE that deletes its file": _stream_of_a_deleted_file,
     "open of a stream against a CREATE that overwrites its file": _stream_of_an_overwritten_file,
     "open against a CREATE that overwrites": _overwritten,
+    "open against a CREATE that makes the file": _made,
+    "CREATE against one of another spelling": _spelled,
+    "CREATE of a stream against one by another name of its file": _stream_made,
 }
 
 
@@ -264,11 +333,11 @@ async def _play(play: Play) -> None:
     larger = f'[shares.larger]\npath = "{state}"\n'
     async with served(state, more=larger) as server, connected(server) as one:
         await one.connect()
-        for share, prefix in (("share", ""), ("larger", "share\\")):
+        (server.folder / "way").symlink_to(".")
+        for share, prefix, how in _WAYS:
             async with connected(server) as other:
                 await other.connect(share)
                 rivals = _Rivals(server.folder, one, other, prefix, play.random)
-                how = "" if share == "share" else ", through a share within a share"
                 await _run(play, rivals, how)
         status = await server.status()
         play.note("opens left", len(status["opens"]), bar=0)
