@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smbd.vfs import File, Root
+from smbd.vfs import File, Root, one_path
 
 _KeyOf = tuple[Root, str | None]
 
@@ -85,5 +85,5 @@ class OpenNames:
             if path is None:
                 yield share.startswith(prefix)
             else:
-                holder = f"{share}/{path}" if path else share
+                holder = one_path(f"{share}/{path}") if path else share
                 yield holder == above or holder.startswith(prefix)

@@ -25,6 +25,7 @@ from smbd.vfs.information import (
     ownership,
 )
 from smbd.vfs.listing import entries, find_name, is_empty, list_names
+from smbd.vfs.mounts import one_path
 from smbd.vfs.names import (
     DOTS,
     MAXIMUM_COMPONENT,
@@ -119,6 +120,7 @@ __all__ = [
     "may_remove",
     "may_write",
     "name_to_path",
+    "one_path",
     "open_stream",
     "overwrite",
     "ownership",

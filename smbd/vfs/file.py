@@ -10,6 +10,7 @@ from aio.mounted import Look
 from smbd.vfs.at_once import AtOnce
 from smbd.vfs.blocking import asks_others, dates_records
 from smbd.vfs.lookup import PROC_FDS, absolute_path_of
+from smbd.vfs.mounts import one_path
 from smbd.vfs.names import path_to_name
 
 if TYPE_CHECKING:
@@ -146,11 +147,12 @@ class File:
 
     def absolute_path_below(self, root: str) -> str:
         """The same below the absolute path `root` of the share: most need no system call."""
+        path = self.path
         if self.crossed:
-            if self.symlink:
-                return f"{root}/{self.symlink}"
-            return absolute_path_of(self.described.fd)
-        return f"{root}/{self.path}" if self.path else root
+            if not self.symlink:
+                return one_path(absolute_path_of(self.described.fd))
+            path = self.symlink
+        return one_path(f"{root}/{path}") if path else root
 
     @property
     def place(self) -> str:
@@ -159,7 +161,7 @@ class File:
         One for all names that lead to it by symbolic links, in all shares; of a deleted file the
         last one that it had.  "" is the root of the file system.
         """
-        found = absolute_path_of(self.described.fd)
+        found = one_path(absolute_path_of(self.described.fd))
         if found.endswith(_GONE):
             return self._last_place(found)
         return "" if found == "/" else found or self.absolute_path
@@ -188,7 +190,7 @@ class File:
             return (
                 self.is_symlink and other.is_symlink and self.absolute_path == other.absolute_path
             )
-        mine, others = absolute_path_of(self.fd), absolute_path_of(other.fd)
+        mine, others = one_path(absolute_path_of(self.fd)), one_path(absolute_path_of(other.fd))
         if mine and mine == others:
             return True
         if mine.endswith(_GONE) or others.endswith(_GONE):

@@ -9,8 +9,6 @@ neither: it is another one after the next start.
 
 import hashlib
 import os
-import re
-from pathlib import Path
 from typing import NamedTuple
 
 from aio import kernel
@@ -18,9 +16,9 @@ from aio.file_systems import BTRFS
 from aio.mounted import Look, learn_type, look_at
 from smbd.vfs.at_once import AtOnce, at_once_on
 from smbd.vfs.lookup import absolute_path_of
+from smbd.vfs.mounts import Mount, mounts
 from smbd.vfs.visibility import Names
 
-_ESCAPED = re.compile(rb"\\([0-7]{3})")  # blanks and backslashes in mountinfo
 # No inode number of the root's file system has this bit, so that no FileId of another one, all of
 # which have it, is among theirs.
 _OTHERS = 1 << 63
@@ -37,12 +35,6 @@ class FileSystem(NamedTuple):
     def file_id(self, inode: int) -> int:
         """The FileId of an inode of this file system."""
         return inode ^ self.mask
-
-
-class _Mount(NamedTuple):
-    number: str
-    device: str  # major:minor
-    point: str
 
 
 class FileSystems:
@@ -96,13 +88,13 @@ class FileSystems:
         volume_id = int.from_bytes(digest[16:24], "little")
         return FileSystem(mask, digest[:16], volume_id, self._hide)
 
-    def _mount_of(self, fd: int) -> _Mount:
+    def _mount_of(self, fd: int) -> Mount:
         """The mount that an open file is on: of several of one file system always the same one."""
         number = str(_mount_number(fd))
-        mounts = _mounts(absolute_path_of(self._root), str(_mount_number(self._root)))
+        mounts = _mounts_below(absolute_path_of(self._root), str(_mount_number(self._root)))
         of_file = next((one for one in mounts if one.number == number), None)
         if of_file is None:  # no /proc, or a share whose directory was moved
-            return _Mount(number, "", number)
+            return Mount(number, "", "", number)
         alike = [one for one in mounts if one.device == of_file.device]
         return min(alike, key=lambda one: one.point)
 
@@ -116,20 +108,13 @@ def _mount_number(fd: int) -> int:
     return status.mnt_id
 
 
-def _mounts(root: str, own: str) -> list[_Mount]:
+def _mounts_below(root: str, own: str) -> list[Mount]:
     """The mounts below the directory `root`, by path from there; `own` is the one it is on."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
-    except OSError:
-        return []
-    inside = os.fsencode(root).rstrip(b"/") + b"/"
-    mounts: dict[bytes, _Mount] = {}  # of several at one path only the last can be seen
-    for line in lines:
-        number, _, device, _, escaped, *_ = line.split(b" ")
-        point = _ESCAPED.sub(lambda match: bytes([int(match[1], 8)]), escaped)
-        if number.decode() == own:
-            point = inside
+    inside = root.rstrip("/") + "/"
+    found: dict[str, Mount] = {}  # of several at one path only the last can be seen
+    for one in mounts():
+        point = inside if one.number == own else one.point
         if point.startswith(inside):
             below = point[len(inside) :]
-            mounts[below] = _Mount(number.decode(), device.decode(), os.fsdecode(below))
-    return list(mounts.values())
+            found[below] = one._replace(point=below)
+    return list(found.values())

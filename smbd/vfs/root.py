@@ -38,6 +38,7 @@ from smbd.vfs.lookup import (
     closed_on_error,
     join,
 )
+from smbd.vfs.mounts import learn_mounts, one_path
 from smbd.vfs.place import Place, Unheard, place_at_once, place_for
 from smbd.vfs.visibility import ALL_SEEN, Visibility
 from smbd.vfs.volume import describe_volume
@@ -82,6 +83,7 @@ class Root:
         visibility: Visibility = ALL_SEEN,
         openat2: bool = True,
     ) -> None:
+        learn_mounts()
         self.path = Path(path)
         self.number = next(_numbers)  # of all folders that were opened
         self.name = name
@@ -112,8 +114,8 @@ class Root:
 
     @property
     def absolute_path(self) -> str:
-        """The absolute path of the directory, by the kernel."""
-        path = absolute_path_of(self.lookup.fd)
+        """The absolute path of the directory, by the kernel; one for all mounts that show it."""
+        path = one_path(absolute_path_of(self.lookup.fd))
         return "" if path == "/" else path or str(self.path)
 
     def is_at_path(self) -> bool:

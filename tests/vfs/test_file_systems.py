@@ -10,7 +10,7 @@ import pytest
 
 from smbd import vfs
 from smbd.ntstatus import NtStatus
-from smbd.vfs.file_systems import _mounts
+from smbd.vfs.file_systems import _mounts_below
 from smbd.wire.fscc import FileInformation, FileSystemAttribute, Volume
 from tests.vfs.conftest import refused, stat_of
 
@@ -140,4 +140,5 @@ def test_of_several_mounts_at_one_place_the_last_counts(
         b"33 20 0:42 / /srvother rw - tmpfs tmpfs rw\n"
     )
     monkeypatch.setattr(Path, "read_bytes", lambda _path: table)
-    assert _mounts("/srv", "30") == [("30", "8:2", ""), ("32", "0:41", "a b")]
+    below = [(one.number, one.device, one.point) for one in _mounts_below("/srv", "30")]
+    assert below == [("30", "8:2", ""), ("32", "0:41", "a b")]
