@@ -221,7 +221,7 @@ def _put_stream(root: vfs.Root, path: str, stream: str, data: bytes) -> None:
         raise OSError(errno.EINVAL, f"no stream can have the name {stream!r}")
     with root.open(path, read=True, write=False) as file:
         if not vfs.has_stream(file, stream):
-            vfs.create_stream(file, stream)
+            vfs.create_stream(file, stream, vfs.Unheard())
     # The stream owns the file that it was opened of.
     file = root.open(path, read=True, write=False)
     with vfs.open_stream(file, stream, read=True, write=True) as opened:
