@@ -1,5 +1,6 @@
 """What clients hold, for the whole server: opens, share modes, deletions, locks, caching."""
 
+from smbd.state.aside import Told
 from smbd.state.caching import OPLOCKS, PATIENCE, Break, Caching, Operation, level_of
 from smbd.state.cachings import Cachings
 from smbd.state.changes import Change, Changes, Flight
@@ -17,7 +18,7 @@ from smbd.state.local import LocalChanges
 from smbd.state.lock_sets import ByteRange
 from smbd.state.locks import ByteRangeLocks, LockWait
 from smbd.state.marks import Mark, Watched
-from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList
+from smbd.state.notify import WRITTEN, ChangeNotifyEntry, ChangeNotifyList, name_filter
 from smbd.state.open import UNUSED, Enumeration, Open
 from smbd.state.opens import OpenTable
 from smbd.state.pipe import PipeOpen
@@ -71,12 +72,14 @@ __all__ = [
     "QueueEntry",
     "Queues",
     "Tables",
+    "Told",
     "Wait",
     "WantedCaching",
     "Watched",
     "level_of",
     "linked",
     "modified",
+    "name_filter",
     "renamed",
     "timeout_of",
 ]

@@ -94,6 +94,10 @@ class Guards:
             if directory is not None:
                 self._break(directory, Operation.CHANGE, now)
 
+    def changed(self, key: Key, now: float) -> None:
+        """Break what clients cache of any file that has been changed beside them."""
+        self._break(key, Operation.CHANGE, now)
+
     def lost(self, now: float) -> None:
         """Break all caching of guarded files: the kernel has lost events."""
         for key in self._marks:

@@ -4,6 +4,7 @@ Each directory that a client watches has a mark, and with WATCH_TREE each one be
 knows the places of its directory: its paths on disk, as the watchers have them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aio import kernel
@@ -20,6 +21,7 @@ from smbd.state.notify import (
     name_filter,
 )
 from smbd.state.opens import OpenTable
+from smbd.vfs import Key as FileKey
 from smbd.vfs.names import is_store
 from smbd.vfs.watches import Key, Seen, Watches
 from smbd.wire.change_notify import CompletionFilter, FileAction
@@ -182,6 +184,15 @@ class LocalChanges:
                 self._tell(told, due)
         if seen.is_directory and (seen.name or seen.new_name):
             self._follow(seen, places, new_places)
+
+    def done(self, told: Told, keys: Iterable[FileKey], now: float) -> None:
+        """Take in what this process has done itself, for no client: a test, say.
+
+        `keys` are those of the files and directories that are others by it.
+        """
+        for key in keys:
+            self.guards.changed(key, now)
+        self.notify.tell(*told)
 
     def _places(self, seen: Seen, key: Key | None) -> list[str]:
         mark = self._marks.get(key) if key is not None else None

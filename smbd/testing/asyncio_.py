@@ -27,13 +27,29 @@ async def serve_asyncio(
         )
     import asyncio  # noqa: PLC0415 -- who is here has it already; others pay nothing
 
-    with Setting(path, Options.of(**options)) as setting:
+    with await _made(path, Options.of(**options)) as setting:
         thread = ServerThread(setting)
         try:
             # Not cancelled with its waiter: a server that has begun is ended below.
             yield await asyncio.shield(asyncio.wrap_future(thread.started))
         finally:
             await _end(thread)
+
+
+async def _made(path: str | Path | None, options: Options) -> Setting:
+    """A setting, by a thread if it may take long; a cancellation ends it, and is raised then."""
+    if not options.has_content:
+        return Setting(path, options)
+    import asyncio  # noqa: PLC0415 -- as above
+
+    making = asyncio.ensure_future(asyncio.to_thread(Setting, path, options))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await asyncio.wait([making])
+        if not making.cancelled() and making.exception() is None:
+            making.result().__exit__()
+        raise
 
 
 async def _end(thread: ServerThread) -> None:

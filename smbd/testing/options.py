@@ -160,3 +160,8 @@ class Options:
     def is_in_memory(self) -> bool:
         """Whether the folder is a new one in memory, and no other can be given."""
         return is_in_memory(self.memory, self.odd)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether something is made in its folder, or the folder in memory: that takes a while."""
+        return self.tree is not None or self.preset is not None or self.is_in_memory

@@ -19,7 +19,6 @@ N = TypeVar("N", UserConfig, ShareConfig)
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
-
 _listeners: list[Callable[["TestServer"], None]] = []
 
 
@@ -52,6 +51,7 @@ class TestServer(Login, Contents):
         self._ended = trio.Event()
         self._changing = trio.Lock()
         self._hooks: list[Callable[[Server], None]] = []
+        Contents.__init__(self, self)
         for listener in _listeners:
             listener(self)
 

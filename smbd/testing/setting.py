@@ -14,7 +14,10 @@ from smbd.testing.settings import make_config
 
 
 class Setting:
-    """The folders and ports of a server.  Folders that nobody has named are new, and go with it."""
+    """The folders and ports of a server.  Folders that nobody has named are new, and go with it.
+
+    To make it may take a while: 10,000 files, or a process that makes a folder in memory.
+    """
 
     def __init__(self, path: str | Path | None, options: Options) -> None:
         """ValueError for a wrong option, OSError for a folder or a port that cannot be had."""

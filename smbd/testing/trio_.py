@@ -28,9 +28,16 @@ async def serve(
             "smbd.testing.serve() runs in trio's loop, and this one is asyncio's: use "
             "`async with serve_asyncio(...)`, or `with serve_in_thread(...)`"
         )
-    with Setting(path, Options.of(**options)) as setting:
+    with await _made(path, Options.of(**options)) as setting:
         async with serving_test(setting) as server:
             yield server
+
+
+async def _made(path: str | Path | None, options: Options) -> Setting:
+    """A setting, by a thread if it may take long; that is not abandoned by a cancellation."""
+    if options.has_content:
+        return await trio.to_thread.run_sync(Setting, path, options)
+    return Setting(path, options)
 
 
 @asynccontextmanager

@@ -3,11 +3,18 @@
 import os
 
 import pytest
+import trio
 
 from smbd.config import ShareConfig
 from smbd.ntstatus import NtStatus
 from smbd.testing import READONLY, SYSTEM, File, Symlink, serve, serve_asyncio, serve_in_thread
+from smbd.wire.change_notify import FileAction
+from tests.scripted import clients
+from tests.scripted.caching import R
 from tests.server.clients import PypiClient, SambaClient, refusal
+from tests.server.test_change_notify import told, watch, watched
+from tests.server.test_leases import leased
+from tests.server.test_leases import told as broken
 
 TREE = {
     "a": {
@@ -115,6 +122,38 @@ def test_files_that_are_there_stay(tmp_path):
         pass
     with serve_in_thread(tmp_path, tree={"b": "other"}) as server:
         assert server.tree() == {"a": "mine", "b": "other"}
+
+
+def test_a_watching_client_is_told_of_what_a_test_writes():
+    with serve_in_thread(tree={"a": "1", "folder": {}}) as server, PypiClient(server) as client:
+        watcher = watch(watched(client), tree=True)
+        server.write("a", "2")
+        assert told(watcher) == [(FileAction.MODIFIED, "a")]
+        watcher = watch(watched(client), tree=True)
+        server.write("folder/new/b", "3")
+        assert told(watcher)[0] == (FileAction.ADDED, "folder\\new")
+        watcher = watch(watched(client, "folder"))
+        server.write("folder/c", {})
+        assert told(watcher) == [(FileAction.ADDED, "c")]
+
+
+async def test_a_lease_is_broken_by_what_a_test_writes():
+    async with serve(tree={"file": "1"}) as server, clients(server) as new_client:
+        with trio.fail_after(20):
+            client = await new_client().connect()
+            await client.open("file", **leased(state=R))
+            server.write("file", "2")
+            assert (await broken(client)).new == 0
+
+
+def test_a_stopped_server_has_its_content():
+    with serve_in_thread() as server:
+        server.stop()
+        server.write("a", "1")
+        assert server.read("a") == b"1"
+        server.start()
+        with PypiClient(server) as client:
+            assert client.get("a") == b"1"
 
 
 async def test_in_trio():
