@@ -92,7 +92,7 @@ class Dispatch:
         if observed is None:
             return
         observed.observers = observers
-        transport.quick = self._visits = None
+        transport.quick = transport.prompt = self._visits = None
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
@@ -110,6 +110,7 @@ class Dispatch:
             answer = self._visits.answer(frame, now)
             if answer is not None:
                 self._transport.send([answer])
+                self._transport.prompted = True
                 return False
         requests = self._receive(frame, now)
         if len(requests) > 1:
@@ -159,6 +160,7 @@ class Dispatch:
             return
         if self._visits is None:
             self._visits = Visits(self._connection)
+            self._transport.prompt = self._visits.answer
         self._visits.learn(requests)
 
     @property

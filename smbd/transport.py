@@ -22,6 +22,7 @@ from smbd.plain import Answered, Plain
 from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.turns import Turn, Turns
+from smbd.wire.header import HEADER_SIZE
 
 # What a frame's handler says: whether the frame is still in use when it returns; or, of one that
 # takes longer than a turn, what goes on with it and says so in the end.
@@ -42,6 +43,7 @@ _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
+_PEEKED = 8192  # more at a time is nothing that a loop must hurry for
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
@@ -55,6 +57,7 @@ class Transport:
         self.nursery: trio.Nursery | None = None  # of the task that writes later
         self._fd = sock.fileno()
         self.turn = Turn(turns)
+        self._standby = turns.standby
         self._spare = spare
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
@@ -73,6 +76,9 @@ class Transport:
         # An observer's: what leaves in place of each frame.
         self.tap: Callable[[Sequence[Buffer]], Sequence[Buffer]] | None = None
         self.quick: Plain | None = None  # it answers plain frames without the handler
+        # The same of a frame alone: the whole frame of its answer, None: nothing was done.
+        self.prompt: Callable[[memoryview, float], Buffer | None] | None = None
+        self.prompted = False  # it has answered, in the task
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
@@ -85,6 +91,13 @@ class Transport:
         The buffer of a frame that is still in use is left to its users, and the next bytes go
         into a new one.
         """
+        try:
+            await self._receive(handle)
+        finally:
+            if self._standby is not None:
+                self._standby.ended(self)
+
+    async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
         while True:
             await trio.lowlevel.wait_readable(self._fd)
@@ -115,6 +128,8 @@ class Transport:
             turn.end()
             if at:
                 self._whole = self.last_frame
+                if self._standby is not None:
+                    self._standby.rests(self, alone=self._was_alone(at, done))
             if at == incoming.have and not pinned and at != incoming.size:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
@@ -134,6 +149,67 @@ class Transport:
         if quiet and not self._handling and self._settled != self.last_frame:
             self._settled = self.last_frame
             self._incoming.settle()
+
+    def _was_alone(self, at: int, done: Answered | None) -> bool:
+        """Whether what has come was one frame, which the commands did not see."""
+        incoming, prompted, self.prompted = self._incoming, self.prompted, False
+        if at != incoming.have or at > _PEEKED or not (prompted or done is not None):
+            return False
+        return bool(_LENGTH.unpack_from(incoming.received)[0] + 4 == at)
+
+    @property
+    def fileno(self) -> int:
+        """Its socket."""
+        return self._fd
+
+    def answer_promptly(self) -> bool:
+        """Answer one frame, if that needs no task; False: nothing was done, or not all of it.
+
+        The task waits for the socket meanwhile: nothing is taken out of it but what is answered.
+        """
+        incoming, turn = self._incoming, self.turn
+        if incoming.have or self._out or self._in_work > self._memory.flight:
+            return False
+        view = incoming.free[:_PEEKED]
+        try:
+            count = self._sock.recv_into(view, 0, socket.MSG_PEEK)
+        except OSError:
+            return False
+        if count < 4 + HEADER_SIZE:
+            return False
+        turn.begin()
+        now = trio.current_time()
+        done = self._answer_promptly(view, count, now)
+        if done:
+            self._sock.recv_into(view[:done])
+            self.last_frame = self._whole = now
+            self.flush()
+        turn.end()
+        return done == count and not self._out
+
+    def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
+        """How many of the bytes were answered."""
+        quick, prompt = self.quick, self.prompt
+        (length,) = _LENGTH.unpack_from(view)
+        if length + 4 != count:
+            return 0  # a burst
+        if quick is not None and quick.takes(view, 0):
+            over, flight = self.turn.over, self._memory.flight - self._in_work
+            part = (0, count)
+            done = quick.answer(self._incoming.address, part, now, over, flight, _TURN_BYTES)
+            if done.replies:
+                self.send([bytes(done.replies)])
+            return done.at
+        if prompt is None or length > self._maximum_frame:
+            return 0
+        try:
+            answer = prompt(view[4:count], now)
+        except ProtocolError:
+            return 0  # the task finds it again
+        if answer is None:
+            return 0
+        self.send([answer])
+        return count
 
     def _serve(self, quick: Plain) -> Answered | None:
         """Have plain frames received and answered; None if nothing came."""

@@ -10,6 +10,8 @@ from time import perf_counter
 
 import trio
 
+from smbd.standby import Standby
+
 # In seconds.  A burst of 16 READs of 4 KiB takes 0.3 ms; to give way costs about 20 us (measured),
 # of which a connection that shares its turn with twenty others feels a fifth.
 _TURN = 0.002
@@ -30,12 +32,13 @@ class Turns:
     round meanwhile, it counts one itself.
     """
 
-    __slots__ = ("round", "round_over", "waiting")
+    __slots__ = ("round", "round_over", "standby", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
         self.round = 1
         self.round_over = inf
+        self.standby: Standby | None = None  # set where the loop is the server's own
 
     @property
     def length(self) -> float:

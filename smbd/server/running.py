@@ -17,6 +17,7 @@ from smbd.events import about
 from smbd.server import descriptors
 from smbd.server.server import Server
 from smbd.server.serving import serving
+from smbd.standby import stand_by
 from smbd.wall import behind_wall, wall
 
 _log = logging.getLogger("smbd")
@@ -59,6 +60,7 @@ async def _run(
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with serving(config) as server:
             _warn_if_short(config)
+            server.service.turns.standby = stand_by()
             started(server.addresses)
             settle()
             await _until_the_end(server, signals, reload)

@@ -1,10 +1,11 @@
 """Where the time of a compound goes: Dispatch.frame alone, without socket, loop and client.
 
-    python -m tests.bench.inside [stat] [open] [new] [--list 30]
+    python -m tests.bench.inside [stat] [open] [new] [apart] [--list 30]
 
-Each is CREATE to CLOSE in one frame, answered at once.  Beside the thread's CPU time, the best 2 %
-of slices of 40, it counts what no load of the machine moves: Python's instructions and calls, which
-are most of it, function by function.  `strace -c -f` counts the system calls.
+Each is CREATE to CLOSE, answered at once: in one frame, or "apart" in three.  Beside the thread's
+CPU time, the best 2 % of slices of 40, it counts what no load of the machine moves: Python's
+instructions and calls, which are most of it, function by function.  `strace -c -f` counts the
+system calls.
 """
 
 import argparse
@@ -31,7 +32,9 @@ COMPOUNDS = {
     "stat": (ATTRIBUTES, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
     "open": (READ, OPEN, [END]),
     "new": (ALL_ACCESS, MAKE, [END]),  # and deleted by its CLOSE
+    "apart": (READ, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
 }
+FILE_ID_AT = {QUERY_INFO: 88, CLOSE: 72}
 SLICE, SLICES = 40, 200
 CHECKOUT = str(Path(__file__).resolve().parents[2])
 
@@ -40,16 +43,29 @@ def frames(stage, kind, count):
     access, how, rest = COMPOUNDS[kind]
     names = [f"{kind} {number}" for number in range(count)] if how is MAKE else [NAME] * count
     creates = [messages.create(name, access=access, **how) for name in names]
-    made = [stage.peer.related((CREATE, create), *rest) for create in creates]
-    return [memoryview(bytearray(frame)) for frame in made]
+    related, request = stage.peer.related, stage.peer.request
+    made = [
+        [request(*one) for one in ((CREATE, create), *rest)]
+        if kind == "apart"
+        else [related((CREATE, create), *rest)]
+        for create in creates
+    ]
+    return [[memoryview(bytearray(frame)) for frame in frames] for frames in made]
 
 
 def carry_out(stage, some):
     """The replies are not kept; a compound that is not answered at once is no measurement."""
     handle, sent = stage.dispatch.frame, stage.wire.frames
-    for frame in some:
-        handle(frame, 0.0)
-    assert len(sent) == len(some), "a worker was needed"
+    for first, *others in some:
+        count = len(sent)
+        handle(first, 0.0)
+        assert len(sent) > count, "a worker was needed"
+        file_id = sent[-1][128:144]
+        for frame in others:
+            at = FILE_ID_AT[frame[12]]
+            frame[at : at + 16] = file_id
+            handle(frame, 0.0)
+    assert len(sent) == sum(map(len, some)), "a worker was needed"
     assert not any(int.from_bytes(frame[8:12], "little") for frame in sent)
     sent.clear()
 

@@ -1,0 +1,229 @@
+"""The one client that is busy alone is answered before trio waits; nothing of the rest is lost."""
+
+import select
+import socket
+import tempfile
+from collections import deque
+from math import inf
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from smbd import standby
+from smbd.standby import Standby, stand_by
+from tests.core import messages
+from tests.core.messages import CLOSE, CREATE, ECHO, FILE_OPEN, PREVIOUS_FILE, answers
+from tests.plain.rig import a_rig, begin
+from tests.scripted.framing import framed
+
+LOOP, SOCKET = 3, 17
+VISIT = (
+    (CREATE, messages.create("a", access=0x80, disposition=FILE_OPEN)),
+    (CLOSE, messages.close(PREVIOUS_FILE)),
+)
+
+
+class Polls:
+    """What select.poll would say, one after the other."""
+
+    def __init__(self):
+        self.said = deque()
+        self.asked = []
+
+    def register(self, fd, _events):
+        """As poll does."""
+
+    unregister = register
+
+    def poll(self, milliseconds):
+        self.asked.append(milliseconds)
+        return [(fd, select.POLLIN) for fd in self.said.popleft()]
+
+
+class Prompt:
+    """A connection that answers as often as it is told."""
+
+    fileno = SOCKET
+
+    def __init__(self, answers=inf):
+        self.left = answers
+        self.answered = 0
+
+    def answer_promptly(self):
+        if self.answered >= self.left:
+            return False
+        self.answered += 1
+        return True
+
+
+class Rig:
+    """A Standby whose polls and clock are the test's."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.woken = 100.0, 0
+        monkeypatch.setattr(standby, "monotonic", lambda: self.now)
+        self.standby = Standby(LOOP)
+        self.both, self.others = Polls(), Polls()
+        self.standby._both, self.standby._others = self.both, self.others
+        self.standby._token = self
+        self.both.unregister = lambda _fd: None
+
+    def run_sync_soon(self, _function, *, idempotent):
+        assert idempotent
+        self.woken += 1
+
+    def wait(self, prompt, timeout=60.0):
+        for _ in range(2):
+            self.standby.rests(prompt, alone=True)
+        self.standby.before_io_wait(timeout)
+
+
+@pytest.fixture
+async def rig(monkeypatch):
+    return Rig(monkeypatch)
+
+
+async def test_it_answers_until_the_loop_has_something_to_do(rig):
+    prompt = Prompt()
+    rig.both.said += [[SOCKET, LOOP], [SOCKET, LOOP], [LOOP]]
+    rig.wait(prompt)
+    assert prompt.answered == 2
+    assert not rig.woken  # the loop finds what it has to do
+
+
+async def test_others_have_their_turn_after_a_few_answers(rig):
+    prompt = Prompt()
+    rig.both.said += [[SOCKET, LOOP]] * 100
+    rig.others.said += [[], [LOOP]]
+    rig.wait(prompt)
+    assert prompt.answered == 16
+
+
+async def test_it_leaves_to_the_loop_what_it_cannot_answer(rig):
+    prompt = Prompt(1)
+    rig.both.said += [[SOCKET, LOOP], [SOCKET, LOOP]]
+    rig.wait(prompt)
+    rig.standby.before_io_wait(60.0)  # and stands by no more
+    assert not rig.both.said
+    assert not rig.woken
+
+
+async def test_no_deadline_of_the_loop_is_missed(rig):
+    rig.both.said += [[]]
+    rig.wait(Prompt(), 0.0125)
+    assert rig.both.asked == [13]
+    assert rig.woken == 1
+
+    class Slow(Prompt):
+        def answer_promptly(self):
+            rig.now += 61
+            return super().answer_promptly()
+
+    rig.both.said += [[SOCKET, LOOP]]
+    rig.wait(Slow())
+    assert rig.woken == 2
+
+
+async def test_it_stands_by_for_none_while_tasks_run_or_two_are_busy(rig):
+    one, other = Prompt(), Prompt()
+    rig.wait(one, 0)
+    for prompt in (other, one, other, one):
+        rig.standby.rests(prompt, alone=True)
+        rig.standby.before_io_wait(60.0)
+    rig.standby.rests(one, alone=True)
+    rig.standby.rests(one, alone=False)
+    rig.standby.rests(one, alone=True)
+    rig.standby.before_io_wait(60.0)
+    rig.wait(one, 0)
+    rig.standby.ended(one)
+    rig.standby.before_io_wait(60.0)
+    assert not rig.both.asked
+
+
+async def test_a_client_is_answered_without_its_task_waking():
+    standing = stand_by()
+    if standing is None:
+        pytest.skip("this process has several epolls")
+    ours, client = socket.socketpair()
+    with ours, client:
+        ours.settimeout(0)
+
+        class Echo(Prompt):
+            fileno = ours.fileno()
+
+            def answer_promptly(self):
+                ours.send(ours.recv(1))
+                return super().answer_promptly()
+
+        def ask():
+            for _ in range(20):
+                client.send(b"x")
+                assert client.recv(1) == b"x"
+
+        echo = Echo()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.lowlevel.wait_readable, ours)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                standing.rests(echo, alone=True)
+            await trio.to_thread.run_sync(ask)
+            nursery.cancel_scope.cancel()
+        assert echo.answered == 20
+    trio.lowlevel.remove_instrument(standing)
+
+
+# --- the connection ---
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name, "a").write_bytes(b"data")
+        yield name
+
+
+@pytest.fixture
+async def connected(disk):
+    async with a_rig(disk, native=False) as rig:
+        if not rig.stage.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        await rig.stage.open("known")
+        await begin(rig)
+        yield rig
+
+
+def asking(rig, *commands):
+    return rig.stage.peer.related(*commands)
+
+
+async def test_a_visit_is_answered_promptly(connected):
+    await connected.ask(asking(connected, *VISIT))
+    for _ in range(50):  # a rename on this machine may send one to the commands
+        connected.client.send(framed(asking(connected, *VISIT)))
+        if connected.transport.answer_promptly():
+            break
+        await connected.exchange(b"")
+    (reply,) = await connected.exchange(b"")
+    assert [one.status for one in answers(reply)] == [0, 0]
+
+
+async def test_what_is_not_answered_promptly_is_answered_as_ever(connected):
+    await connected.ask(asking(connected, *VISIT))
+    gone = (CREATE, messages.create("b", access=0x80, disposition=FILE_OPEN)), VISIT[1]
+    echo = connected.stage.peer.request(ECHO)
+    for frame in (echo, asking(connected, *gone)):
+        connected.client.send(framed(frame))
+        assert not connected.transport.answer_promptly()
+        assert len(await connected.exchange(b"")) == 1
+    whole = framed(asking(connected, *VISIT))
+    connected.client.send(whole[:100])
+    assert not connected.transport.answer_promptly()
+    connected.client.send(whole[100:])
+    assert len(await connected.exchange(b"")) == 1
+    two = [asking(connected, *VISIT) for _ in range(2)]
+    connected.client.send(framed(*two))
+    assert not connected.transport.answer_promptly()
+    assert len(await connected.exchange(b"")) == 2
