@@ -5,8 +5,11 @@ again.  Between the requests of a visit nobody else has a turn: no other client 
 So it is held against the opens that there are, by the checks of CREATE, and no table gets to know
 it.  What could make it meet others (it writes, deletes, caches, or waits) is no visit.
 
+It reads nothing: whether it might is asked, and the file is not opened for that.
+
 The answers to the last visits are remembered beside what statx has said of the file.  Where it says
-the same again, the file is the same with all its records, and so are the answers.
+the same again, the file is the same with its mode, its owner and all its records, and so are the
+answers.
 """
 
 import os
@@ -14,15 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aio import kernel
-from aio.mounted import Look, look_of
 from smbd import vfs
 from smbd.commands import create, query_info
 from smbd.commands.create_contexts import NOTHING
 from smbd.commands.entering import check_limits
-from smbd.fsa.opening import READS, WRITES, Found, Wanted, open_glimpsed
+from smbd.fsa.opening import READS, WRITES, Found, Wanted, look
 from smbd.request import Request
 from smbd.state import FileState, Open, Operation
-from smbd.vfs import Glimpse, Root
+from smbd.vfs import Glimpse, Key
 from smbd.wire.access import Access
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.create import (
@@ -41,9 +43,8 @@ from smbd.wire.query_info import QueryInfoRequest
 
 # Rights that change how the file is opened.
 _MEETS_OTHERS = WRITES | Access.MAXIMUM_ALLOWED
-# Rights that anybody has to a file without a descriptor who could open it, for reading if one of
-# READS is among them.
-_PROVEN = (
+# Rights that follow from a file's status alone, if it has no descriptor.
+_BY_STATUS = (
     READS
     | Access.FILE_READ_EA
     | Access.FILE_READ_ATTRIBUTES
@@ -67,10 +68,8 @@ class Visit:
     def __post_init__(self) -> None:
         message = self.create
         asked = [(one.info_class, one.output_buffer_length) for _, one in self.queries]
-        access = self.wanted.access
-        self.what = access, message.create_options, self.tells, *asked
-        reads = access & READS or not access & Access.FILE_READ_EA
-        self.remembered = bool(reads) and not access & ~_PROVEN
+        self.what = self.wanted.access, message.create_options, self.tells, *asked
+        self.remembered = not self.wanted.access & ~_BY_STATUS
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class _Known:
     """The answers to a visit, and what they were true of."""
 
     raw: bytes
-    look: Look
+    key: Key
     share_maximum: int
     answers: list[bytes]
 
@@ -132,10 +131,13 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
         and known.raw == glimpse.raw
         and known.share_maximum == wanted.share_maximum
     ):
-        return _same_answers(request, visit, root, glimpse, known)
-    found = open_glimpsed(root, glimpse, wanted)
-    if found is None:
+        os.close(glimpse.found.fd)
+        root.waited(glimpse.began)
+        return _same_answers(request, known)
+    file = root.open_glimpsed(glimpse, False, False)  # noqa: FBT003 -- neither read nor write
+    if file is None:
         return None
+    found = look(file, wanted)
     try:
         answers = _answers(request, visit, found)
         if answers is not None and visit.remembered:
@@ -147,20 +149,10 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
         found.file.close()
 
 
-def _same_answers(
-    request: Request, visit: Visit, root: Root, glimpse: Glimpse, known: _Known
-) -> list[bytes] | None:
+def _same_answers(request: Request, known: _Known) -> list[bytes] | None:
     """The answers to a visit of a file that is as it was; None if others have to do with it."""
-    (fd, path, _), _, began = glimpse
-    try:
-        if visit.wanted.access & READS:  # whoever may not read is refused
-            os.close(root.lookup.reopen(fd, path, os.O_RDONLY, known.look, wait=False))
-    finally:
-        os.close(fd)
-        root.waited(began)
-    tables, look = request.tables, known.look
-    files, opens = tables.files, tables.opens
-    if not files.changes.are_none or files.by_key((look.st_dev, look.st_ino)) is not None:
+    files, opens = request.tables.files, request.tables.opens
+    if not files.changes.are_none or files.by_key(known.key) is not None:
         return None
     check_limits(request)
     created, *others = known.answers
@@ -181,7 +173,7 @@ def _remember(
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
     share_maximum = visit.wanted.share_maximum
-    known = _Known(glimpse.raw, look_of(status), share_maximum, answers)
+    known = _Known(glimpse.raw, file.key, share_maximum, answers)
     _known[root.number, file.path, visit.what] = known
 
 
@@ -212,8 +204,8 @@ def _answers(request: Request, visit: Visit, found: Found) -> list[bytes] | None
 def _meets_others(request: Request, visit: Visit, found: Found, state: FileState) -> bool:
     """Whether other opens of the file have to do with the visit; NtError as CREATE."""
     file, message = found.file, visit.create
-    if state.pending_deletions or (state.writers and file.has_data):
-        return True  # its links are counted otherwise; to close it may write back
+    if state.pending_deletions:
+        return True  # its links are counted otherwise
     share, now = request.live_share(), request.service.clock()
     open_ = Open(0, 0, share, file, found.granted, message.share_access, message.create_options)
     wait = request.tables.files.meet(open_, found.granted, Operation.OPEN, None, now)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from smbd import vfs
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, Glimpse, Maker, Place, Root, acl
+from smbd.vfs import File, Maker, Place, Root, acl
 from smbd.vfs.acl import Token
 from smbd.wire.access import FILE_ALL_ACCESS, Access
 from smbd.wire.create import CreateAction, CreateDisposition, CreateOptions
@@ -124,12 +124,6 @@ def open_existing(root: Root, wanted: Wanted) -> Found:
 def open_cached(root: Root, wanted: Wanted) -> Found | None:
     """The same without waiting: None if it is not certain that there would be no wait."""
     file = open_data(root.open_cached, wanted)
-    return None if file is None else look(file, wanted)
-
-
-def open_glimpsed(root: Root, glimpse: Glimpse, wanted: Wanted) -> Found | None:
-    """The same of a name that was glimpsed."""
-    file = open_data(lambda _, *ways: root.open_glimpsed(glimpse, *ways), wanted)
     return None if file is None else look(file, wanted)
 
 
