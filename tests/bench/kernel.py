@@ -64,7 +64,8 @@ def measure(stands: Sequence[Stand], rounds: int, results: Results) -> None:
         cannot(why)
         return
     for stand in stands:
-        kept(stand.folder / "listed", ENTRIES, 100)
+        for number in range(rounds):
+            kept(stand.folder / f"listed-{number}", ENTRIES, 100)
         tree = stand.folder / "tree"
         tree.mkdir()
         for number in range(_FOLDERS):

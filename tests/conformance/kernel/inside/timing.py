@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from time import monotonic
 
@@ -18,6 +20,7 @@ from .harness import MIB, fresh, mount
 
 _FIRST_PORT = 445
 _COPIED = 64  # MiB
+_listed: dict[Path, Iterator[int]] = defaultdict(count)
 
 
 def _write(share: Path) -> None:
@@ -46,6 +49,15 @@ def _remove(share: Path) -> None:
         (share / f"made/file-{number}").unlink()
 
 
+def _list(share: Path) -> None:
+    """A folder that this client has not listed before.
+
+    Of one that it has a lease of Linux 6.1 keeps the names, and asks for each file's attributes.
+    """
+    number = next(_listed[share])
+    _program(("ls", "-l", f"listed-{number}"), share)
+
+
 def _run(*words: str) -> Callable[[Path], None]:
     """Run a program in the share."""
     return lambda share: _program(words, share)
@@ -60,7 +72,7 @@ _STEPS: dict[str, Callable[[Path], None]] = {
     "read": _read,
     "make": _make,
     "remove": _remove,
-    "ls": _run("ls", "-l", "listed"),
+    "ls": _list,
     "find": _run("find", "tree"),
 }
 
