@@ -110,7 +110,6 @@ class Dispatch:
             answer = self._visits.answer(frame, now)
             if answer is not None:
                 self._transport.send([answer])
-                self._transport.prompted = True
                 return False
         requests = self._receive(frame, now)
         if len(requests) > 1:

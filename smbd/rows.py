@@ -30,6 +30,9 @@ class Row:
     limit: Literal["max_read", "max_write", "max_transact"] | None = None  # of its length
     moves_data: bool = False  # its buffers are as large as its credits say
     plain: bool = False  # most of them may be answered by smbd.plain
+    prompt: bool = (
+        False  # mostly answered at once: alone in a frame it may be, before the loop waits
+    )
     changes: bool = False  # something that stays: what has begun is done to its end, CANCEL or not
     modifies: bool = False  # data: a ChannelSequence of old fails it ([MS-SMB2] 3.3.5.2.10)
     # An interim response to a login is nothing that the preauth integrity hash knows of, and the
@@ -64,8 +67,10 @@ ROWS: dict[int, Row] = {
         name="TREE_CONNECT", needs_tree=False, changes=True, never_async=True
     ),
     Command.TREE_DISCONNECT: Row(name="TREE_DISCONNECT", changes=True),
-    Command.CREATE: Row(name="CREATE", async_in_compound=True),
-    Command.CLOSE: Row(name="CLOSE", file_id_at=72, while_suspended=True, changes=True),
+    Command.CREATE: Row(name="CREATE", prompt=True, async_in_compound=True),
+    Command.CLOSE: Row(
+        name="CLOSE", file_id_at=72, while_suspended=True, prompt=True, changes=True
+    ),
     Command.FLUSH: Row(name="FLUSH", file_id_at=72, changes=True),
     Command.READ: Row(
         name="READ",
@@ -73,6 +78,7 @@ ROWS: dict[int, Row] = {
         of_directory=NtStatus.INVALID_DEVICE_REQUEST,
         limit="max_read",
         plain=True,
+        prompt=True,
         moves_data=True,
     ),
     Command.WRITE: Row(
@@ -81,6 +87,7 @@ ROWS: dict[int, Row] = {
         of_directory=NtStatus.INVALID_DEVICE_REQUEST,
         limit="max_write",
         plain=True,
+        prompt=True,
         moves_data=True,
         changes=True,
         modifies=True,
@@ -117,10 +124,11 @@ ROWS: dict[int, Row] = {
         waits_last=True,
     ),
     Command.QUERY_INFO: Row(
-        name="QUERY_INFO", file_id_at=88, limit="max_transact", moves_data=True
+        name="QUERY_INFO", prompt=True, file_id_at=88, limit="max_transact", moves_data=True
     ),
     Command.SET_INFO: Row(
         name="SET_INFO",
+        prompt=True,
         file_id_at=80,
         limit="max_transact",
         moves_data=True,

@@ -3,7 +3,7 @@
 To wake one task takes the loop some 900 of Python's instructions, and the answer to a READ or a
 stat takes as many.  So before the loop waits, it waits here: for the one socket that has been busy
 alone, and for whatever the loop itself waits for.  What comes on that socket is answered at once,
-if that needs no task and starts none.  All else is left in the socket, where the loop finds it.
+if that needs no task.  All else is left in the socket, where the loop finds it.
 """
 
 import select
@@ -34,6 +34,7 @@ class Standby(trio.abc.Instrument):
     """Waits before trio does.  `loop` is the descriptor by which that waits: its epoll."""
 
     def __init__(self, loop: int) -> None:
+        self._scheduled = False  # a task, since it was asked last
         self._token = trio.lowlevel.current_trio_token()
         self._last: Prompt | None = None  # whose burst was the last one, if it was such a one
         self._alone: Prompt | None = None  # the same, if the one before was its too
@@ -50,6 +51,10 @@ class Standby(trio.abc.Instrument):
         """A connection waits no more."""
         if prompt is self._last:
             self._last = self._alone = None
+
+    def task_scheduled(self, _task: trio.lowlevel.Task) -> None:
+        """trio: a task may go on."""
+        self._scheduled = True
 
     def before_io_wait(self, timeout: float) -> None:
         """trio: all tasks wait, the first of them for so many seconds."""
@@ -76,8 +81,14 @@ class Standby(trio.abc.Instrument):
             # The loop waits for the same socket: both are ready together.
             if all(fd != sock for fd, _ in ready):
                 return
-            if not prompt.answer_promptly():
+            self._scheduled = False
+            goes_on = prompt.answer_promptly()
+            if not goes_on:
                 self._last = self._alone = None
+            if self._scheduled:  # the loop does not know of it
+                self._token.run_sync_soon(_nothing, idempotent=True)
+                return
+            if not goes_on:
                 return
             number += 1
             if not number % _MOST and self._others.poll(0):

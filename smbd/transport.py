@@ -9,7 +9,6 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
-from struct import Struct
 from time import perf_counter
 from typing import TypeAlias
 
@@ -17,25 +16,21 @@ import trio
 
 from smbd.buffers import LARGE, SpareBuffers
 from smbd.memory import REPLY, MemoryAccount
+from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
 from smbd.ntstatus import ProtocolError
 from smbd.plain import Answered, Plain
 from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
+from smbd.rows import ROWS
 from smbd.turns import Turn, Turns
-from smbd.wire.header import HEADER_SIZE
+from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID
 
 # What a frame's handler says: whether the frame is still in use when it returns; or, of one that
 # takes longer than a turn, what goes on with it and says so in the end.
 Handled: TypeAlias = bool | Awaitable[bool]
-_LENGTH = Struct(">I")
-_SMALLEST_FRAME = 32  # an SMB1 NEGOTIATE's header; anything shorter is no message at all
 # Until a login is done: NTLM's longest message has its user's, domain's and computer's names, and
 # what the server said of itself, each below 1 KiB.
 _UNAUTHENTICATED_FRAME = 8192
-# NetBIOS' session service ([RFC1002] 4.3.1), from a time when it carried SMB on port 139.  Some
-# clients still begin with it on any port, and some keep a connection alive by it.
-_SESSION_REQUEST, _POSITIVE_RESPONSE, _KEEP_ALIVE = 0x81, b"\x82\0\0\0", 0x85
-_TWO_NAMES = 128  # bytes: 34 each without a scope, and nobody has one
 _HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_states.h
 _SETTLED = 1.0  # seconds without a byte
 _PLAIN = -1  # in place of a length: a plain frame comes next
@@ -43,7 +38,10 @@ _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
-_PEEKED = 8192  # more at a time is nothing that a loop must hurry for
+# What is answered without the connection's task is one frame, with one of these commands.
+_PEEKED, _PROMPT_LEAST = 8192, 4 + HEADER_SIZE
+_PROMPT = bytes(number for number, row in ROWS.items() if row.prompt)
+_COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
@@ -78,7 +76,6 @@ class Transport:
         self.quick: Plain | None = None  # it answers plain frames without the handler
         # The same of a frame alone: the whole frame of its answer, None: nothing was done.
         self.prompt: Callable[[memoryview, float], Buffer | None] | None = None
-        self.prompted = False  # it has answered, in the task
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
@@ -99,6 +96,7 @@ class Transport:
 
     async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
+        self._handle = handle
         while True:
             await trio.lowlevel.wait_readable(self._fd)
             turn.begin()
@@ -117,19 +115,20 @@ class Transport:
                 at = 0
             else:
                 at, late = done.at, done.full
-            wanted, pinned = 0, False
+            wanted, pinned, answered = 0, False, True
             if at != incoming.have:
                 self._handling, self._most = True, at + self._unsent + _TURN_BYTES
                 if late:
                     await turn.give_way()
                 at, wanted, pinned = await self._burst(incoming.received, handle, at)
+                answered = bool(self._out)
                 self.flush()
                 self._handling = False
             turn.end()
             if at:
                 self._whole = self.last_frame
                 if self._standby is not None:
-                    self._standby.rests(self, alone=self._was_alone(at, done))
+                    self._standby.rests(self, alone=answered and self._was_alone(at))
             if at == incoming.have and not pinned and at != incoming.size:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
@@ -150,12 +149,13 @@ class Transport:
             self._settled = self.last_frame
             self._incoming.settle()
 
-    def _was_alone(self, at: int, done: Answered | None) -> bool:
-        """Whether what has come was one frame, which the commands did not see."""
-        incoming, prompted, self.prompted = self._incoming, self.prompted, False
-        if at != incoming.have or at > _PEEKED or not (prompted or done is not None):
+    def _was_alone(self, at: int) -> bool:
+        """Whether all that has come was one frame of a kind that `answer_promptly` knows."""
+        incoming = self._incoming
+        if at != incoming.have or not _PROMPT_LEAST <= at <= _PEEKED:
             return False
-        return bool(_LENGTH.unpack_from(incoming.received)[0] + 4 == at)
+        view = incoming.received
+        return LENGTH.unpack_from(view)[0] + 4 == at and _is_prompt(view)
 
     @property
     def fileno(self) -> int:
@@ -175,24 +175,41 @@ class Transport:
             count = self._sock.recv_into(view, 0, socket.MSG_PEEK)
         except OSError:
             return False
-        if count < 4 + HEADER_SIZE:
+        if count < _PROMPT_LEAST or LENGTH.unpack_from(view)[0] + 4 != count:
             return False
         turn.begin()
         now = trio.current_time()
         done = self._answer_promptly(view, count, now)
         if done:
             self._sock.recv_into(view[:done])
+        elif _is_prompt(view) and not any(view[_NEXT_COMMAND]):
+            done = self._handle_promptly(count, now)
+        if done:
             self.last_frame = self._whole = now
             self.flush()
         turn.end()
         return done == count and not self._out
 
+    def _handle_promptly(self, count: int, now: float) -> int:
+        """Have the commands answer one request; 0: they go on with it."""
+        assert self.nursery is not None
+        incoming = self._incoming
+        self._sock.recv_into(incoming.free[:count])
+        try:
+            used = self._handle(incoming.free[4:count], now)
+        except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
+            self.nursery.start_soon(_fail, error)
+            return 0
+        if used:
+            incoming.have = count
+            incoming.keep(count, 0, pinned=True)
+        answered = bool(self._out)
+        self.flush()
+        return count if answered else 0
+
     def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
         """How many of the bytes were answered."""
         quick, prompt = self.quick, self.prompt
-        (length,) = _LENGTH.unpack_from(view)
-        if length + 4 != count:
-            return 0  # a burst
         if quick is not None and quick.takes(view, 0):
             over, flight = self.turn.over, self._memory.flight - self._in_work
             part = (0, count)
@@ -200,7 +217,7 @@ class Transport:
             if done.replies:
                 self.send([bytes(done.replies)])
             return done.at
-        if prompt is None or length > self._maximum_frame:
+        if prompt is None:
             return 0
         try:
             answer = prompt(view[4:count], now)
@@ -277,7 +294,7 @@ class Transport:
         """Whether something can be handled there: if not, `receive` gives way, as it waits."""
         if len(view) - at < 4:
             return False
-        length: int = _LENGTH.unpack_from(view, at)[0]
+        length: int = LENGTH.unpack_from(view, at)[0]
         return length > self._maximum_frame or at + 4 + length <= len(view)
 
     async def _frames(
@@ -288,9 +305,9 @@ class Transport:
         turn = self.turn
         over, memory, now = turn.over, self._memory, self.last_frame
         while have - at >= 4:
-            (length,) = _LENGTH.unpack_from(view, at)
-            if length > self._maximum_frame or length < _SMALLEST_FRAME:
-                length, answer = _session_service(length)
+            (length,) = LENGTH.unpack_from(view, at)
+            if length > self._maximum_frame or length < SMALLEST_FRAME:
+                length, answer = session_service(length)
                 if at + 4 + length > have:
                     return at, 4 + length, held
                 self.send(answer)
@@ -471,11 +488,11 @@ class Transport:
         await self._progress.wait()
 
 
-def _session_service(prefix: int) -> tuple[int, Sequence[Buffer]]:
-    """How long the rest of a message is that is not SMB's, and the answer to it."""
-    kind, length = prefix >> 24, prefix & 0xFFFFFF
-    if kind == _SESSION_REQUEST and length <= _TWO_NAMES:
-        return length, (_POSITIVE_RESPONSE,)
-    if kind == _KEEP_ALIVE and not length:
-        return 0, ()
-    raise ProtocolError(f"a frame of {prefix} bytes")
+async def _fail(error: Exception) -> None:
+    """End the connection, whose nursery runs this."""
+    raise error
+
+
+def _is_prompt(view: memoryview) -> bool:
+    """Whether a frame has such a command, and is not sealed."""
+    return view[4] == PROTOCOL_ID[0] and view[_COMMAND_AT] in _PROMPT

@@ -12,9 +12,10 @@ import trio
 import trio.testing
 
 from smbd import standby
+from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.standby import Standby, stand_by
 from tests.core import messages
-from tests.core.messages import CLOSE, CREATE, ECHO, FILE_OPEN, PREVIOUS_FILE, answers
+from tests.core.messages import CLOSE, CREATE, ECHO, FILE_OPEN, PREVIOUS_FILE, QUERY_INFO, answers
 from tests.plain.rig import a_rig, begin
 from tests.scripted.framing import framed
 
@@ -126,6 +127,17 @@ async def test_no_deadline_of_the_loop_is_missed(rig):
     assert rig.woken == 2
 
 
+async def test_the_loop_hears_of_tasks_that_an_answer_has_started(rig):
+    class Starting(Prompt):
+        def answer_promptly(self):
+            rig.standby.task_scheduled(None)
+            return super().answer_promptly()
+
+    rig.both.said += [[SOCKET, LOOP]]
+    rig.wait(Starting())
+    assert rig.woken == 1
+
+
 async def test_it_stands_by_for_none_while_tasks_run_or_two_are_busy(rig):
     one, other = Prompt(), Prompt()
     rig.wait(one, 0)
@@ -227,3 +239,40 @@ async def test_what_is_not_answered_promptly_is_answered_as_ever(connected):
     connected.client.send(framed(*two))
     assert not connected.transport.answer_promptly()
     assert len(await connected.exchange(b"")) == 2
+
+
+async def test_requests_alone_are_answered_promptly_too(connected):
+    request = connected.stage.peer.request
+    create = messages.create("a", access=0x120089, disposition=FILE_OPEN)
+    for _ in range(50):  # as above
+        connected.client.send(framed(request(CREATE, create)))
+        if connected.transport.answer_promptly():
+            break
+        await connected.exchange(b"")
+    ((opened,),) = map(answers, await connected.exchange(b""))
+    for command, body in (
+        (QUERY_INFO, messages.query_info(opened.file_id, 18)),
+        (CLOSE, messages.close(opened.file_id)),
+        (CLOSE, messages.close(opened.file_id)),
+    ):
+        connected.client.send(framed(request(command, body)))
+        assert connected.transport.answer_promptly()
+    found = [one.status for frame in await connected.exchange(b"") for one in answers(frame)]
+    assert found == [0, 0, NtStatus.FILE_CLOSED]
+
+
+async def test_what_a_worker_has_to_do_is_begun_promptly(connected):
+    create = messages.create("new", disposition=messages.FILE_OPEN_IF)
+    connected.client.send(framed(connected.stage.peer.request(CREATE, create)))
+    assert not connected.transport.answer_promptly()
+    assert [answers(frame)[0].status for frame in await connected.exchange(b"")] == [0]
+
+
+async def test_a_hostile_frame_costs_its_sender_the_connection(connected):
+    close = connected.stage.peer.request(CLOSE, messages.close(bytes(16)), message_id=0)
+    connected.client.send(framed(close))
+    with pytest.raises(ExceptionGroup) as raised:
+        async with trio.open_nursery() as nursery:
+            connected.transport.nursery = nursery
+            assert not connected.transport.answer_promptly()
+    assert raised.group_contains(ProtocolError)
