@@ -95,6 +95,9 @@ class Visits:
 
     def learn(self, requests: Sequence[Request]) -> None:
         """The commands have answered a compound at once, and with success."""
+        visit = visit_of(requests)
+        if visit is None:
+            return
         first, *others = requests
         signed = first.flags & Flags.SIGNED
         for request in requests:
@@ -107,9 +110,6 @@ class Visits:
                 return
         if first.live_tree().share is None:
             return  # pipes
-        visit = visit_of(requests)
-        if visit is None:
-            return
         if len(self._forms) >= _MOST_FORMS:
             if not self._useful:
                 return  # each is another one

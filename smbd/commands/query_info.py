@@ -106,7 +106,8 @@ def _view(request: Request, open_: Open, *, named: bool) -> FileView:
     if file.stream is not None:
         name = f"{name}:{file.stream}"
         of_file = open_.base
-        information.delete_pending = open_.link is not None and open_.link.delete_pending
+        pending = open_.link is not None and open_.link.delete_pending
+        information = replace(information, delete_pending=pending)
     if of_file is not None and of_file.state.pending_deletions:
         # [MS-FSA] 2.1.5.12.27: the mark is the link's; those that go are not counted.
         links_left = information.number_of_links - of_file.state.links_that_go()

@@ -51,6 +51,7 @@ _BY_STATUS = (
     | Access.READ_CONTROL
     | Access.SYNCHRONIZE
 )
+_DISPOSITION_AT = 100  # in a CREATE
 _MOST_KNOWN = 2048  # 1 KB each; the table is emptied then
 
 
@@ -89,7 +90,12 @@ _known: dict[tuple[object, ...], _Known] = {}
 def visit_of(requests: Sequence[Request]) -> Visit | None:
     """The visit that a compound is which the commands have answered; None if it is none."""
     first, *between, last = requests
-    if first.command != Command.CREATE or last.command != Command.CLOSE:
+    if (
+        first.command != Command.CREATE
+        or last.command != Command.CLOSE
+        or first.frame[_DISPOSITION_AT] != CreateDisposition.OPEN  # before all of it is parsed
+        or any(request.command != Command.QUERY_INFO for request in between)
+    ):
         return None
     message = parse_create_request(first.frame)
     if (
@@ -104,7 +110,7 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
         return None
     queries = []
     for request in between:
-        query = query_info.quick_query(request) if request.command == Command.QUERY_INFO else None
+        query = query_info.quick_query(request)
         if query is None:
             return None
         queries.append(query)

@@ -66,8 +66,9 @@ class File:
         # Where the symbolic link lies by which it was opened, behind those on the way to it: its
         # path below the share's folder.  "": its name is none.
         self.symlink = ""
-        # How the kernel has described it as it was opened, until `examine` has taken that.
-        self.seen: kernel.Statx | None = None
+        # How the kernel has described it as it was opened, until `examine` has taken that: as
+        # `kernel.statx_of` takes it.
+        self.seen: bytes | None = None
         self.fd = fd
         self.is_directory = stat.S_ISDIR(look.st_mode)
         self.device = look.st_dev

@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aio import kernel
 from aio.mounted import look_at
@@ -87,26 +87,28 @@ def is_client_ea(attribute: str) -> bool:
 def information(file: File) -> FileInformation:
     """The metadata of an open file or directory, or of a stream and its file; OSError."""
     of = file.described
-    status = status_of(of.fd)
-    kept = _kept(of, status)
-    known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
+    known, _ = _told_of(of, raw_status_of(of.fd))
     return known if of is file else _of_stream(known, file)
 
 
 def information_of_new(file: File) -> FileInformation:
     """The metadata of a file or directory that was made this moment, which has no records yet."""
-    status, file.seen = file.seen, None
-    assert status is not None, "it was looked at when it was made"
+    raw, file.seen = file.seen, None
+    assert raw is not None, "it was looked at when it was made"
+    status = kernel.statx_of(raw)
     return _describe(status, _NOTHING, file.path.rpartition("/")[2], _file_system(file, status))
 
 
 def _of_stream(known: FileInformation, file: File) -> FileInformation:
     """[MS-FSA] 2.1.5.12: a stream's are its size and allocation, and it is no directory."""
     status = os.fstat(file.fd)
-    known.end_of_file, known.allocation_size = status.st_size, status.st_blocks * BLOCK
-    known.attributes = known.attributes & ~FileAttribute.DIRECTORY or FileAttribute.NORMAL
-    known.is_directory = False
-    return known
+    return replace(
+        known,
+        end_of_file=status.st_size,
+        allocation_size=status.st_blocks * BLOCK,
+        attributes=known.attributes & ~FileAttribute.DIRECTORY or FileAttribute.NORMAL,
+        is_directory=False,
+    )
 
 
 def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
@@ -115,11 +117,35 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     Of a file that was opened this moment it is what the open has seen.
     """
     of = file.described
-    status, of.seen = of.seen or status_of(of.fd), None
-    kept = _kept(of, status)
-    descriptor = None if kept.descriptor is None else stored.parse(kept.descriptor)
-    known = _describe(status, kept, of.path.rpartition("/")[2], _file_system(of, status))
+    raw, of.seen = of.seen or raw_status_of(of.fd), None
+    known, kept = _told_of(of, raw)
+    descriptor = None if kept is None else stored.parse(kept)
     return (known if of is file else _of_stream(known, file)), descriptor
+
+
+# What was told of files lately, by their status, their name and the number of the share's folder.
+_told: dict[tuple[bytes, str, int], FileInformation] = {}
+_MOST_TOLD = 1024  # 1 KB each; the table is emptied then
+
+
+def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
+    """The metadata of an open file of this status, and the descriptor stored with it.
+
+    Nobody changes what was told: the next one may get the same.
+    """
+    name = file.path.rpartition("/")[2]
+    key = raw, name, file.root.number
+    told = _told.get(key)
+    if told is not None:
+        return told, None
+    status = kernel.statx_of(raw)
+    kept = _kept(file, status)
+    told = _describe(status, kept, name, _file_system(file, status))
+    if kept.descriptor is None and kept.whole and is_settled(file, status):
+        if len(_told) >= _MOST_TOLD:
+            _told.clear()
+        _told[key] = told
+    return told, kept.descriptor
 
 
 def known_attributes(file: File) -> Attributes:
@@ -151,8 +177,13 @@ def raw_status(fd: int) -> bytes:
     return kernel.raw_statx(fd, flags=kernel.AT_STATX_DONT_SYNC, mask=WANTED)
 
 
+def raw_status_of(fd: int) -> bytes:
+    """The same; but its file system may be asked."""
+    return kernel.raw_statx(fd, flags=0, mask=WANTED)
+
+
 def status_as_known(fd: int) -> kernel.Statx:
-    """The same, unpacked."""
+    """As `raw_status`, unpacked."""
     return kernel.statx_of(raw_status(fd))
 
 

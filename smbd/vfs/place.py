@@ -12,7 +12,7 @@ from smbd.vfs.at_once import AtOnce
 from smbd.vfs.changes import Entry
 from smbd.vfs.file import File, Key
 from smbd.vfs.index import DirectoryIndex
-from smbd.vfs.information import status_as_known, status_of
+from smbd.vfs.information import raw_status_of, status_as_known
 from smbd.vfs.lookup import closed_on_error, join
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ class Place:
     def _made(self, fd: int, *, directory: bool) -> File:
         root = self.directory.root
         with closed_on_error(fd):
-            seen = status_of(fd)
-            look = look_of(seen)
+            seen = raw_status_of(fd)
+            look = look_of(kernel.statx_of(seen))
             if root.file_systems.known(look.st_dev, look.mount) is None:
                 root.file_systems.learn(fd, look)
         path = join(self.directory.path, self.name)

@@ -234,7 +234,7 @@ class Root:
         except BlockingIOError:
             return None
         if not shows_others(kind):
-            file.seen = seen
+            file.seen = raw
         self.waited(began)
         return file
 
