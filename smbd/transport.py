@@ -74,8 +74,9 @@ class Transport:
         # An observer's: what leaves in place of each frame.
         self.tap: Callable[[Sequence[Buffer]], Sequence[Buffer]] | None = None
         self.quick: Plain | None = None  # it answers plain frames without the handler
-        # The same of a frame alone: the whole frame of its answer, None: nothing was done.
+        # The same of a frame alone: the whole frame of its answer, or None.
         self.prompt: Callable[[memoryview, float], Buffer | None] | None = None
+        self._handle: Callable[[memoryview, float], Handled] | None = None
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
@@ -88,15 +89,16 @@ class Transport:
         The buffer of a frame that is still in use is left to its users, and the next bytes go
         into a new one.
         """
+        self._handle = handle
         try:
             await self._receive(handle)
         finally:
+            self._handle = self.prompt = self.quick = None  # which lead back here
             if self._standby is not None:
                 self._standby.ended(self)
 
     async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
-        self._handle = handle
         while True:
             await trio.lowlevel.wait_readable(self._fd)
             turn.begin()
@@ -192,7 +194,7 @@ class Transport:
 
     def _handle_promptly(self, count: int, now: float) -> int:
         """Have the commands answer one request; 0: they go on with it."""
-        assert self.nursery is not None
+        assert self.nursery is not None and self._handle is not None  # noqa: PT018 -- it waits
         incoming = self._incoming
         self._sock.recv_into(incoming.free[:count])
         try:
