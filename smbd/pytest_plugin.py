@@ -20,7 +20,7 @@ pytest loads this module in every project, so it imports nothing of smbd before 
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
@@ -136,7 +136,7 @@ class _Log:
 
     def __init__(self) -> None:
         self._heard: list[tuple[TestServer, Conversation]] = []
-        self._listens = False
+        self._listens: AbstractContextManager[None] | None = None
         self._began = 0.0
 
     def listen(self) -> None:
@@ -149,9 +149,14 @@ class _Log:
             server.at_each_start(lambda running: running.observe(conversation))
             self._heard.append((server, conversation))
 
-        if not self._listens:
-            self._listens = True
-            for_each_server(hear)
+        if self._listens is None:
+            self._listens = for_each_server(hear)
+            self._listens.__enter__()
+
+    def pytest_unconfigure(self) -> None:
+        """The run is over, not always the process."""
+        if self._listens is not None:
+            self._listens.__exit__(None, None, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:

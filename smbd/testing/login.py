@@ -23,6 +23,10 @@ class Login:
         # Of one that has only an NT hash no client gets a line that asks for nothing.
         self._password = None if user is None else user.password
 
+    def __repr__(self) -> str:
+        place = url(self._address, self.share, self._user)
+        return f"<{type(self).__name__} {place}, {self.path}>"
+
     @property
     def host(self) -> str:
         """The address to connect to; of IPv6 without brackets."""

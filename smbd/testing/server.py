@@ -1,6 +1,7 @@
 """A server for a test: what it is asked, and how it goes away and comes back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TypeVar, TypeVarTuple
@@ -22,9 +23,14 @@ Args = TypeVarTuple("Args")
 _listeners: list[Callable[["TestServer"], None]] = []
 
 
-def for_each_server(listener: Callable[["TestServer"], None]) -> None:
-    """Show `listener` each server of this process that is made from now on, before its start."""
+@contextmanager
+def for_each_server(listener: Callable[["TestServer"], None]) -> Iterator[None]:
+    """Show `listener` each server of this process that is made in the block, before its start."""
     _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 class TestServer(Login, Contents):
@@ -126,7 +132,8 @@ class TestServer(Login, Contents):
     def start(self) -> None:
         """Start it again, on the same port; one that runs goes on.
 
-        OSError if its folder is not there any more.
+        Persistent handles, which `continuous=True` grants, are there again.  OSError if its folder
+        is not there any more.
         """
         self._loop.run(self._start)
 
@@ -134,7 +141,8 @@ class TestServer(Login, Contents):
         """Stop it, and start it on the same port.
 
         With `keep_handles` the persistent handles that clients have are there again, which
-        `continuous = True` grants; else they are forgotten.  ValueError if there can be none.
+        `continuous=True` grants; else they are forgotten.  Durable ones end with any server.
+        ValueError if there can be none.
         """
         self._loop.run(self._restart, keep_handles)
 

@@ -99,6 +99,9 @@ def test_urls_are_percent_encoded_and_lines_quoted(tmp_path):
             f"port={port},username=ann@work,vers=3.1.1"
         )
         assert server.smbclient == f"smbclient '//::1/my files' -p {port} -U 'ann@work%a/b:c %,'"
+        assert repr(server) == (
+            f"<TestServer smb://ann%40work@[::1]:{port}/my%20files, {tmp_path}>"
+        ), "no password"
         assert list(server.lines) == ["Linux", "Windows", "macOS", "smbclient"]
         assert round_trip(server) == b"data"
 
