@@ -67,6 +67,18 @@ class Stats:
 
         return counted
 
+    def flushing(self, done: Done) -> Done:
+        """The same of an fsync."""
+        started = perf_counter()
+
+        def counted(count: int, error: BaseException | None) -> None:
+            self.took(perf_counter() - started)
+            if error is None:
+                self.fsyncs += 1
+            done(count, error)
+
+        return counted
+
     def __add__(self, other: "Stats") -> "Stats":
         values = {
             field.name: getattr(self, field.name) + getattr(other, field.name)
@@ -93,8 +105,8 @@ class Begun(Protocol):
 
 
 class Engine(Protocol):
-    """Five awaited calls, one that goes on without a task, two that never wait, and two that tell
-    it which files are open.
+    """Four awaited calls, two that go on without a task, two that never wait, and two that tell it
+    which files are open.
     """
 
     name: str
@@ -140,6 +152,9 @@ class Engine(Protocol):
 
     async def fsync(self, fd: int) -> None:
         """Return when the file's data and metadata are on stable storage."""
+
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """As `fsync`, without a task, and otherwise as `begin_read`; `done` is called with 0."""
 
     async def aclose(self) -> None:
         """Wait for the calls in flight, then give everything back.  Calls after it fail."""

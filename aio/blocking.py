@@ -7,12 +7,13 @@ import errno
 import math
 import os
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 
 import trio
 
 from aio.base import Begun, Data, Done, Stats
-from aio.completion import TURN, tell
+from aio.completion import TURN, fsync_awaited, tell
 
 
 def read_full(fd: int, into: memoryview, offset: int, flags: int = 0) -> int:
@@ -50,15 +51,13 @@ def write_timed(fd: int, data: Data, offset: int, flags: int) -> tuple[int, floa
     return count, perf_counter() - started
 
 
-class _Read:
-    """A read that was begun, and comes with `kick`."""
+class _Call:
+    """A call that was begun, and comes with `kick`."""
 
-    __slots__ = ("_arguments", "_done", "_engine", "_wanted")
+    __slots__ = ("_call", "_done", "_wanted")
 
-    def __init__(
-        self, engine: "SyncEngine", arguments: tuple[int, memoryview, int], done: Done
-    ) -> None:
-        self._engine, self._arguments, self._done = engine, arguments, done
+    def __init__(self, call: Callable[[], int], done: Done) -> None:
+        self._call, self._done = call, done
         self._wanted = True
 
     def withdraw(self) -> None:
@@ -66,11 +65,11 @@ class _Read:
         self._wanted = False
 
     def tell(self) -> None:
-        """Read, and call `done`."""
+        """Make the call, and call `done`."""
         try:
             if not self._wanted:
                 raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-            count = self._engine.try_read(*self._arguments)
+            count = self._call()
         except OSError as error:
             self._done(0, error)
         else:
@@ -86,7 +85,7 @@ class SyncEngine:
     def __init__(self) -> None:
         self._stats = Stats()
         self._closed = False
-        self._begun: deque[_Read] = deque()
+        self._begun: deque[_Call] = deque()
         self.write_seconds = 0.0
 
     def attach(self, fd: int) -> None:
@@ -126,10 +125,22 @@ class SyncEngine:
 
     def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
         """The blocking call comes with `kick`."""
+        return self._begin(lambda: self.try_read(fd, into, offset), done)
+
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """The blocking call comes with `kick`."""
+        return self._begin(lambda: self._fsync(fd), self._stats.flushing(done))
+
+    def _begin(self, function: Callable[[], int], done: Done) -> Begun:
         self._check_open()
-        read = _Read(self, (fd, into, offset), done)
-        self._begun.append(read)
-        return read
+        call = _Call(function, done)
+        self._begun.append(call)
+        return call
+
+    @staticmethod
+    def _fsync(fd: int) -> int:
+        os.fsync(fd)
+        return 0
 
     def kick(self) -> None:
         """As many blocking calls as a turn has room for, and so again in the next rounds."""
@@ -143,13 +154,8 @@ class SyncEngine:
         return count
 
     async def fsync(self, fd: int) -> None:
-        """Fsync in the calling task, then a checkpoint."""
-        self._check_open()
-        started = perf_counter()
-        os.fsync(fd)
-        self._stats.took(perf_counter() - started)
-        self._stats.fsyncs += 1
-        await trio.lowlevel.checkpoint()
+        """Fsync in the loop."""
+        await fsync_awaited(self, fd)
 
     async def aclose(self) -> None:
         """Nothing is in flight but what was not kicked yet."""

@@ -92,11 +92,14 @@ class Waiter:
             del error  # its traceback leads here
 
 
-class BeginsReads(Protocol):
-    """An engine, as far as `read_awaited` needs one."""
+class Begins(Protocol):
+    """An engine, as far as `read_awaited` and `fsync_awaited` need one."""
 
     def begin_read(self, fd: int, into: memoryview, offset: int, done: Done) -> Begun:
         """As `Engine.begin_read`."""
+
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """As `Engine.begin_fsync`."""
 
     def kick(self) -> None:
         """As `Engine.kick`."""
@@ -104,13 +107,23 @@ class BeginsReads(Protocol):
 
 # A KeyboardInterrupt between beginning and waiting would free memory that the kernel owns.
 @trio.lowlevel.enable_ki_protection
-async def read_awaited(engine: BeginsReads, fd: int, into: memoryview, offset: int) -> int:
+async def read_awaited(engine: Begins, fd: int, into: memoryview, offset: int) -> int:
     """`Engine.read` by `Engine.begin_read`, whose others of this round are kicked with it.
 
     Cancelled comes after the end, instead of the count.
     """
     waiter = Waiter()
-    begun = engine.begin_read(fd, into, offset, waiter.done)
+    return await _ended(engine, waiter, engine.begin_read(fd, into, offset, waiter.done))
+
+
+@trio.lowlevel.enable_ki_protection
+async def fsync_awaited(engine: Begins, fd: int) -> None:
+    """`Engine.fsync` by `Engine.begin_fsync`, as `read_awaited`."""
+    waiter = Waiter()
+    await _ended(engine, waiter, engine.begin_fsync(fd, waiter.done))
+
+
+async def _ended(engine: Begins, waiter: Waiter, begun: Begun) -> int:
     await trio.lowlevel.cancel_shielded_checkpoint()
     engine.kick()
     try:

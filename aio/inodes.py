@@ -39,31 +39,29 @@ class Inode:
     @contextmanager
     def at_work(self, *, exclusive: bool, strains: bool = False) -> Iterator[None]:
         """Count a call for as long as it lasts; `strains`: see `is_strained`."""
-        self.begin(exclusive=exclusive)
-        if strains:
-            with _lock:
-                _strains[self._device] = _strains.get(self._device, 0) + 1
+        self.begin(exclusive=exclusive, strains=strains)
         try:
             yield
         finally:
-            self.end(exclusive=exclusive)
-            if strains:
-                with _lock:
-                    _strains[self._device] -= 1
-                    if not _strains[self._device]:
-                        del _strains[self._device]
+            self.end(exclusive=exclusive, strains=strains)
 
-    def begin(self, *, exclusive: bool) -> None:
+    def begin(self, *, exclusive: bool, strains: bool = False) -> None:
         """Count a call, until `end`."""
         with _lock:
             self.exclusive += exclusive
             self._working[0] += 1
+            if strains:
+                _strains[self._device] = _strains.get(self._device, 0) + 1
 
-    def end(self, *, exclusive: bool) -> None:
+    def end(self, *, exclusive: bool, strains: bool = False) -> None:
         """It counts no longer."""
         with _lock:
             self.exclusive -= exclusive
             self._working[0] -= 1
+            if strains:
+                _strains[self._device] -= 1
+                if not _strains[self._device]:
+                    del _strains[self._device]
 
 
 _lock = threading.Lock()

@@ -172,7 +172,23 @@ class WorkerPool:
         self, done: Done, fd: int, function: Callable[[*Args], int], /, *args: *Args
     ) -> Begun:
         """As `transfer`, without a task: `done` is called in the loop."""
-        job = _Begun(self, self._lanes.quick, fd, function)
+        return self._begin(self._lanes.quick, done, fd, function, args)
+
+    def begin_long(
+        self, done: Done, fd: int, function: Callable[[*Args], int], /, *args: *Args
+    ) -> Begun:
+        """`begin` what takes long by its nature, as `run_long`."""
+        return self._begin(self._lanes.long, done, fd, function, args)
+
+    def _begin(
+        self,
+        lane: "Lane[_Job[Any]]",
+        done: Done,
+        flow: object,
+        function: Callable[..., int],
+        args: tuple[Any, ...],
+    ) -> Begun:
+        job = _Begun(self, lane, flow, function)
         job.args = args
         job.done = done
         self.completions.begin(job, self._submit)

@@ -15,7 +15,7 @@ from typing import Any
 
 from aio.base import Begun, Data, Done, Engine, Stats
 from aio.blocking import write_full
-from aio.completion import read_awaited
+from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache
 from aio.gate import WAIT
 from aio.patience import SLEPT, Patience
@@ -348,12 +348,25 @@ class Probe:
 
     async def fsync(self, fd: int) -> None:
         """The engine's; nothing of the file is tried in the loop meanwhile."""
+        await fsync_awaited(self, fd)
+
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """The same."""
         file = self._known(fd)
         if file is None:
-            await self._engine.fsync(fd)
-            return
-        with file.inode.at_work(exclusive=True, strains=True):
-            await self._engine.fsync(fd)
+            return self._engine.begin_fsync(fd, done)
+        inode = file.inode
+
+        def ended(count: int, error: BaseException | None) -> None:
+            inode.end(exclusive=True, strains=True)
+            done(count, error)
+
+        inode.begin(exclusive=True, strains=True)
+        try:
+            return self._engine.begin_fsync(fd, ended)
+        except BaseException:
+            inode.end(exclusive=True, strains=True)
+            raise
 
     def _known(self, fd: int) -> OpenFile | None:
         """The knowledge of an open file, identified by now; None without one."""

@@ -10,18 +10,17 @@ from typing import TypeVar, TypeVarTuple
 import trio
 
 from aio.base import Begun, Data, Done, Stats
-from aio.completion import read_awaited
+from aio.completion import fsync_awaited, read_awaited
 from aio.direct import Direct
 from aio.dontcache import DontCache, Uncached
-from aio.kernel import Address
+from aio.flushes import Flushes
 from aio.pool import WorkerPool
-from aio.ring import FSYNC, Queue, Request, Ring
+from aio.ring import Queue, Ring
 from aio.transfers import ByRing, ByThreads, Transfers
 
 R = TypeVar("R")
 Args = TypeVarTuple("Args")
 
-_NOTHING = Address(0, memoryview(b""))  # fsync transfers nothing
 # io_uring gives each fsync to a thread of its own pool, which has four for each processor; half of
 # them are left for reads that may need one (on file systems that cannot wait otherwise).
 _FSYNCS_A_PROCESSOR = 2
@@ -49,9 +48,7 @@ class QueuedEngine:
             self._transfers = self._direct = Direct(self._ring, self._stats, other)
         processors = os.cpu_count() or 1
         half = max(1, min(queue.depth // 2, processors * _FSYNCS_A_PROCESSOR))
-        self._fsyncs = trio.CapacityLimiter(half)  # the queue must never be full of them
-        self._fsyncing = 0  # or waiting to be
-        self._synced = trio.Event()
+        self._flushes = Flushes(self._ring, half)  # the queue must never be full of them
         self._closed = False
         self.write_seconds = 0.0
 
@@ -97,18 +94,12 @@ class QueuedEngine:
 
     async def fsync(self, fd: int) -> None:
         """Through the queue: of all descriptors of the file, and of the page cache."""
-        await self._whole(self._fsync, fd)
-        self._stats.fsyncs += 1
+        await fsync_awaited(self, fd)
 
-    async def _fsync(self, fd: int) -> None:
-        self._fsyncing += 1
-        try:
-            async with self._fsyncs:
-                await self._ring.perform(Request(FSYNC, fd, _NOTHING, 0, 0))
-        finally:
-            self._fsyncing -= 1
-            if not self._fsyncing:
-                self._synced.set()
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """The same."""
+        self._check_open()
+        return self._flushes.begin(fd, self._stats.flushing(done))
 
     async def _whole(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
         self._check_open()
@@ -126,10 +117,6 @@ class QueuedEngine:
     async def aclose(self) -> None:
         """Wait for the requests in flight, then give the queue and all descriptors back."""
         self._closed = True
-        while self._fsyncing:
-            self._synced = trio.Event()
-            with trio.CancelScope(shield=True):
-                await self._synced.wait()
         try:
             if self._pool is not None:
                 await self._pool.aclose()

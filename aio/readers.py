@@ -1,4 +1,4 @@
-"""Threads that read, in C, as a queue: they need no GIL, and wake the loop once for a burst.
+"""Threads that read or flush, in C, as a queue: no GIL, and one wake-up of the loop for a burst.
 
 Beside Python's pool (4 KiB misses, 16 in flight): see tests/bench/README.md.
 """
@@ -16,7 +16,7 @@ from aio.ring import Request
 
 # More wait in the loop.  It is not how many run: that is how many threads there are.
 _DEPTH = 256
-_ENTRY = Struct("=iiQQQQ")  # struct entry of readers.c
+_ENTRY = Struct("=iii4xQQQQ")  # struct entry of readers.c
 
 
 class Readers:
@@ -50,6 +50,7 @@ class Readers:
             index * _ENTRY.size,
             request.fd,
             request.flags,
+            request.code,
             request.address,
             request.length,
             request.offset,

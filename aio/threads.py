@@ -1,8 +1,8 @@
 """Engine "threads": every call goes to a worker thread, as Samba's aio_pthread does it.
 
 A worker makes one system call per job and runs no logic: one busy pure-Python thread raises an
-inline read of 2.7 us to a mean of 500 us (measured), since both need the GIL.  Reads go to threads
-in C once they are at hand (aio.readers).
+inline read of 2.7 us to a mean of 500 us (measured), since both need the GIL.  Reads and fsyncs go
+to threads in C once they are at hand (aio.readers).
 """
 
 import os
@@ -12,8 +12,9 @@ from typing import TypeVar, TypeVarTuple
 
 from aio._readers import READERS
 from aio.base import Begun, Data, Done, Stats
-from aio.completion import read_awaited
+from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache, Uncached
+from aio.flushes import Flushes
 from aio.pool import WorkerPool
 from aio.readers import Readers
 from aio.ring import Ring
@@ -35,6 +36,7 @@ class ThreadsEngine:
         self._pool.reserve()
         self._stats = Stats()
         self._by = by = _ByThreads(self._pool, self._stats, workers)
+        self._flushes = _Flushes(self._pool, max(1, workers // 2))
         self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
 
     @property
@@ -68,6 +70,7 @@ class ThreadsEngine:
     def kick(self) -> None:
         """Wake threads in C; Python's have begun."""
         self._by.kick()
+        self._flushes.kick()
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Pwrite in a worker."""
@@ -78,9 +81,13 @@ class ThreadsEngine:
 
     async def fsync(self, fd: int) -> None:
         """Fsync in a worker."""
+        await fsync_awaited(self, fd)
+
+    def begin_fsync(self, fd: int, done: Done) -> Begun:
+        """Fsync in a worker."""
+        self._pool.check_open()
         self._stats.switches += 1
-        await self._timed(self._pool.run_long, fd, os.fsync, fd)
-        self._stats.fsyncs += 1
+        return self._flushes.begin(fd, self._stats.flushing(done))
 
     async def _timed(self, function: Callable[[*Args], Awaitable[R]], *args: *Args) -> R:
         started = perf_counter()
@@ -95,10 +102,63 @@ class ThreadsEngine:
             await self._pool.aclose()
         finally:
             await self._by.aclose()
+            await self._flushes.aclose()
 
     def statistics(self) -> Stats:
         """A copy of the counters."""
         return self._stats + Stats()
+
+
+def _threads_in_c(workers: int) -> Ring | None:
+    module = READERS.at_hand()
+    if module is None:
+        return None
+    try:
+        queue = Readers(module, workers)
+    except OSError:  # no thread: Python's pool has one
+        return None
+    # Its submissions are no system calls of a kernel's queue.
+    return Ring(queue, Stats(), Unbounded(queue.depth))
+
+
+class _Flushes:
+    """Fsyncs, in threads of their own in C, where these are at hand: so that reads find theirs."""
+
+    def __init__(self, pool: WorkerPool, most: int) -> None:
+        self._pool = pool
+        self._most = most
+        self._ring: Ring | None = None
+        self._in_ring: Flushes | None = None
+        self._looks = True
+
+    def begin(self, fd: int, done: Done) -> Begun:
+        """As `Engine.begin_fsync`."""
+        if self._in_ring is None and self._looks:
+            self._look()
+        if self._in_ring is None:
+            return self._pool.begin_long(done, fd, _fsync, fd)
+        return self._in_ring.begin(fd, done)
+
+    def _look(self) -> None:
+        self._ring = _threads_in_c(self._most)
+        if self._ring is not None:
+            self._in_ring = Flushes(self._ring, self._most)
+        self._looks = READERS.at_hand() is None
+
+    def kick(self) -> None:
+        """Wake threads in C."""
+        if self._ring is not None:
+            self._ring.kick()
+
+    async def aclose(self) -> None:
+        """Wait for what is in flight, then end the threads."""
+        if self._ring is not None:
+            await self._ring.aclose()
+
+
+def _fsync(fd: int) -> int:
+    os.fsync(fd)
+    return 0
 
 
 class _ByThreads(ByThreads):
@@ -125,17 +185,10 @@ class _ByThreads(ByThreads):
         return by.begin_read(fd, into, offset, done, flags)
 
     def _look(self) -> ByRing | None:
-        module = READERS.at_hand()
-        if module is None:
-            return None
-        self._looks = False
-        try:
-            queue = Readers(module, self._workers)
-        except OSError:  # no thread: Python's pool has one
-            return None
-        # Its submissions are no system calls of a kernel's queue.
-        self._ring = Ring(queue, Stats(), Unbounded(queue.depth))
-        self._by_ring = ByRing(self._ring)
+        self._ring = _threads_in_c(self._workers)
+        if self._ring is not None:
+            self._by_ring = ByRing(self._ring)
+        self._looks = READERS.at_hand() is None
         return self._by_ring
 
     def kick(self) -> None:

@@ -1,4 +1,4 @@
-"""Threads that read, in C: `readers.c`."""
+"""Threads that read or flush, in C: `readers.c`."""
 
 from pathlib import Path
 

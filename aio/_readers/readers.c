@@ -1,4 +1,4 @@
-/* Threads that read, without Python's lock: a job is one preadv2.
+/* Threads that read or flush, without Python's lock: a job is one preadv2, or one fsync.
  *
  * One thread, the loop's, uses `readers_*`.  Python writes entries; `readers_submit` puts them into
  * lines, by their descriptor, and wakes one thread, which wakes the next: the loop pays for one.
@@ -20,9 +20,12 @@
 #define IDLE_SECONDS 30
 #define STACK (128 << 10)
 
+enum { READ = 0, FSYNC = 2 }; /* as aio/ring.py has them */
+
 struct entry { /* as aio/readers.py packs it */
     int32_t fd;
     int32_t flags;
+    int32_t code, unused;
     uint64_t address, length, offset, tag;
 };
 
@@ -80,12 +83,18 @@ static int wait_for_job(struct readers *readers) {
     return 1;
 }
 
-static int32_t perform(const struct entry *entry) {
+static ssize_t call(const struct entry *entry) {
+    if (entry->code == FSYNC)
+        return fsync(entry->fd);
     struct iovec into = {(void *)(uintptr_t)entry->address, entry->length};
+    return entry->flags ? preadv2(entry->fd, &into, 1, entry->offset, entry->flags)
+                        : preadv(entry->fd, &into, 1, entry->offset);
+}
+
+static int32_t perform(const struct entry *entry) {
     ssize_t count;
     do
-        count = entry->flags ? preadv2(entry->fd, &into, 1, entry->offset, entry->flags)
-                             : preadv(entry->fd, &into, 1, entry->offset);
+        count = call(entry);
     while (count < 0 && errno == EINTR);
     return count < 0 ? -errno : (int32_t)count;
 }

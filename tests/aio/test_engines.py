@@ -73,7 +73,8 @@ async def test_sixty_four_writes_in_flight_all_arrive(engine: aio.Engine, fd: in
     assert os.pread(fd, 64 * 3000, 0) == b"".join(bytes([n]) * 3000 for n in range(64))
 
 
-async def test_a_bad_fd_is_an_oserror(engine: aio.Engine, tmp_path: Path) -> None:
+async def test_a_bad_fd_is_an_oserror(engine: aio.Engine, any_fd: int, tmp_path: Path) -> None:
+    await engine.fsync(any_fd)  # the engine has opened all that it needs
     bad = os.open(tmp_path, os.O_RDONLY)
     os.close(bad)
     engine.attach(bad)

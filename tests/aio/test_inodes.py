@@ -53,6 +53,7 @@ def held(
         go_on.set()
 
 
+@pytest.mark.usefixtures("in_python")
 async def test_no_write_is_tried_while_the_file_is_flushed(
     engine: aio.Engine, fd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +75,7 @@ async def test_no_write_is_tried_while_the_file_is_flushed(
     await engine.aclose()
 
 
+@pytest.mark.usefixtures("in_python")
 async def test_an_open_that_was_never_read_or_written_is_known_by_its_flush(
     engine: aio.Engine, fd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

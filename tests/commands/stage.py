@@ -141,6 +141,16 @@ class HeldEngine:
     async def fsync(self, fd):
         await self._hold(Held("fsync", fd))
 
+    def begin_fsync(self, fd, done):
+        held = self._held(Held("fsync", fd))
+
+        def then(outcome):
+            assert fd in self.attached, "the descriptor was closed under an operation"
+            done(0, outcome if isinstance(outcome, BaseException) else None)
+
+        held.then = then
+        return held
+
     async def _hold(self, operation):
         self._held(operation)
         result = await operation.wait()
