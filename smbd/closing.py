@@ -157,7 +157,7 @@ def _may_wait(open_: Open) -> bool:
         return True
     kept, link = open_.kept_write_time, open_.link
     written = link is None or link.state.writers > 0
-    if kept is not None and write_time.is_to_put_back(open_.file, kept):
+    if not written and kept is not None and write_time.is_to_put_back(open_.file, kept):
         written = True
     return close_may_wait(open_.file, written=written)
 

@@ -34,10 +34,13 @@ def try_now(request: Request) -> Reply | None:
         return None
     known = None
     if asked:
+        known = request.known
         kept = write_time.kept(request.tables.files, open_)
         if kept is not None and not open_.users:
-            write_time.put_back(open_.file, kept)  # `closes_quickly` says that it may
-        known = request.known or information(open_.file)
+            # `closes_quickly` says that it may.  Nobody writes before the file is closed.
+            known = write_time.put_back(open_.file, kept)
+            open_.kept_write_time = None
+        known = known or information(open_.file)
     close_at_once(request.service, open_)
     return Reply(pack_close_response(known))
 

@@ -1,5 +1,7 @@
 """What SET_INFO does to a file, less its names and its security: [MS-FSA] 2.1.5.15."""
 
+import contextlib
+
 from smbd import vfs
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError, NtStatus
@@ -19,7 +21,7 @@ def basic(file: File, value: BasicInformation, kept: int | None = None) -> int:
             raise NtError(NtStatus.INVALID_PARAMETER)
         if value.attributes & FileAttribute.TEMPORARY and file.is_directory:
             raise NtError(NtStatus.INVALID_PARAMETER)
-    times = [
+    creation, access, write, change = (
         time if time > 0 else None
         for time in (
             value.creation_time,
@@ -27,12 +29,17 @@ def basic(file: File, value: BasicInformation, kept: int | None = None) -> int:
             value.last_write_time,
             value.change_time,
         )
-    ]
-    with vfs.all_or_nothing(file):
+    )
+    # cifs.ko says so with each time that it sets.  A record of it would be a change of its own, and
+    # cost each later look at the file a system call.
+    if change is not None and (access or write) and vfs.is_present(change):
+        change = None
+    several = value.attributes or creation is not None or change is not None
+    with vfs.all_or_nothing(file) if several else contextlib.nullcontext():
         if value.attributes:
             vfs.set_attributes(file, value.attributes)
-        if any(times):
-            vfs.set_times(file, *times)
+        if creation or access or write or change:
+            vfs.set_times(file, creation, access, write, change)
     return vfs.information(file).last_write_time
 
 

@@ -12,6 +12,7 @@ import contextlib
 from smbd import vfs
 from smbd.state import FileTable, Open
 from smbd.vfs import File
+from smbd.wire.fscc import FileInformation
 
 _RESUME, _STOP, _KEEP = -2, -1, 0
 
@@ -42,9 +43,15 @@ def is_to_put_back(file: File, write_time: int) -> bool:
     return file.asks_others or vfs.information(file).last_write_time != write_time
 
 
-def put_back(file: File, write_time: int, latest: int | None = None) -> None:
-    """Make `write_time` (FILETIME) a file's, unless it was written after `latest`.  Blocks."""
+def put_back(file: File, write_time: int, latest: int | None = None) -> FileInformation | None:
+    """Make `write_time` (FILETIME) a file's, unless it was written after `latest`.  Blocks.
+
+    What the file says of itself, if it has changed nothing.
+    """
     with contextlib.suppress(OSError):  # neither a query nor CLOSE could say that it failed
-        now = vfs.information(file).last_write_time
-        if now != write_time and (latest is None or now <= latest):
-            vfs.set_times(file, None, None, write_time, None)
+        known = vfs.information(file)
+        now = known.last_write_time
+        if now == write_time or (latest is not None and now > latest):
+            return known
+        vfs.set_times(file, None, None, write_time, None)
+    return None

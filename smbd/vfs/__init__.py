@@ -11,6 +11,7 @@ from smbd.vfs.attributes import (
     set_sparse,
     set_times,
 )
+from smbd.vfs.change_time import is_present
 from smbd.vfs.changes import MovedError
 from smbd.vfs.copying import copy_range
 from smbd.vfs.eas import find_eas, list_eas, set_eas
@@ -108,6 +109,7 @@ __all__ = [
     "information",
     "information_of_new",
     "is_empty",
+    "is_present",
     "is_settled",
     "know_share",
     "list_eas",

@@ -41,18 +41,18 @@ def set_times(
     NtError(ACCESS_DENIED) in a read-only share; OSError.
     """
     file.root.check_writable()
-    now = information(file)
-    if creation is not None and now.creation_time != creation:
+    now = None if creation is None and change is None else information(file)
+    if now is not None and creation is not None and now.creation_time != creation:
         known = known_attributes(file)
         _store(file, known.stored, creation, known.cleared)
     if access is not None or write is not None:
         access_ns = None if access is None else unix_from_filetime(access)
         write_ns = None if write is None else unix_from_filetime(write)
         if not _set_on_disk(file, access_ns, write_ns):
-            _keep_beside(file, now, access, write, change)
+            _keep_beside(file, now or information(file), access, write, change)
             return
     # A client that hands back all the times that it has read does not mean this one.
-    if change is not None and now.change_time != change:
+    if now is not None and change is not None and now.change_time != change:
         _placed(file, change_time.NAME, change_time.pack(change))
 
 

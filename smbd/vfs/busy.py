@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from aio.inodes import busy
+from aio.inodes import busy, inode_of
 from smbd.vfs.file import File
 
 P = ParamSpec("P")
@@ -45,7 +45,11 @@ def changes_records(
     @wraps(function)
     def counted(file: File, /, *args: P.args, **kwargs: P.kwargs) -> R:
         file = file.described
-        with busy(file.fd):
+        inode = inode_of(file.device, file.inode)
+        inode.begin(exclusive=True)
+        try:
             return function(file, *args, **kwargs)
+        finally:
+            inode.end(exclusive=True)
 
     return counted

@@ -12,7 +12,7 @@ import time
 from struct import Struct, error
 from typing import NamedTuple
 
-from smbd.wire.filetime import LAST_FILETIME
+from smbd.wire.filetime import LAST_FILETIME, unix_from_filetime
 
 NAME = "user.smbd.ChangeTime"
 
@@ -29,6 +29,8 @@ _KEPT = Struct(
 # The kernel stamps with the time of its last tick, 10 ms ago at most, and the call takes a while.
 # A change within this of the setting goes unseen until the next one.
 _SAME_MOMENT_NS = 50_000_000
+# What the clocks of a client and of the server are apart, and the request's way.
+_PRESENT_NS = 1_000_000_000
 
 
 class Kept(NamedTuple):
@@ -47,6 +49,13 @@ def pack(change_time: int, kept: Kept | None = None) -> bytes:
     """
     record = _RECORD.pack(change_time, time.time_ns())
     return record if kept is None else record + _KEPT.pack(*kept)
+
+
+def is_present(change_time: int) -> bool:
+    """Whether it is what the kernel notes by itself with a change that is made now, in the same
+    second.
+    """
+    return abs(unix_from_filetime(change_time) - time.time_ns()) < _PRESENT_NS
 
 
 def kept(record: bytes) -> Kept | None:
