@@ -35,7 +35,7 @@ _CREATE = Struct(
     "16x"  # Signature
     "46s"  # the body up to NameOffset
     "H"    # NameLength
-    "8s"   # CreateContextsOffset, CreateContextsLength
+    "II"   # CreateContextsOffset, CreateContextsLength
 )  # fmt: skip
 _COMMAND_AT = 12
 _FLAGS = Flags.RELATED_OPERATIONS | Flags.SIGNED | Flags.PRIORITY_MASK
@@ -75,6 +75,7 @@ class _Form:
     identity: Identity | None  # whose rights the visit has
     request: Request  # the CREATE, in use from one check to the answer
     parts: list[_Part]
+    contexts: bytes  # of the CREATE
     credits: tuple[int, ...]  # that they ask for
     third: bytes  # of each response: Reserved to Signature
     fixed: Struct  # of what is behind the CREATE, all but ids and signatures ...
@@ -88,7 +89,7 @@ class Visits:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._forms: dict[tuple[bytes, bytes, bytes, bytes, int], _Form] = {}
+        self._forms: dict[tuple[bytes, bytes, bytes, int, int], _Form] = {}
         self._useful = True  # one of those that were learnt lately has come again
 
     # --- what is known ---
@@ -124,12 +125,15 @@ class Visits:
             same += [bytes(frame[:24]), bytes(frame[32:48]), bytes(frame[HEADER_SIZE:])]
             parts.append(_part_of(request, at, at + len(frame)))
             at += len(frame)
-        _, head, _, _, holder, body, _, contexts = _CREATE.unpack_from(first.frame)
-        self._forms[head, holder, body, contexts, at] = _Form(
+        _, head, _, _, holder, body, name_length, start, length = _CREATE.unpack_from(first.frame)
+        if start != _contexts_at(name_length, length):
+            return
+        self._forms[head, holder, body, length, at] = _Form(
             visit,
             first.live_session().identity,
             _like(first),
             parts,
+            bytes(first.frame[start : start + length]),
             tuple(request.credit_request for request in requests),
             _THIRD.pack(0xFEFF, first.tree_id, first.session_id),
             Struct(fixed),
@@ -144,16 +148,18 @@ class Visits:
         size = len(frame)
         if size <= _NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
             return None
-        protocol, head, end, message_id, holder, body, name_length, contexts = _CREATE.unpack_from(
-            frame
+        protocol, head, end, message_id, holder, body, name_length, start, length = (
+            _CREATE.unpack_from(frame)
         )
-        form = self._forms.get((head, holder, body, contexts, size - end))
+        form = self._forms.get((head, holder, body, length, size - end))
         stop = _NAME_AT + name_length
         if (
             form is None
             or protocol != PROTOCOL_ID
             or end % 8
-            or stop > end
+            or max(stop, start + length) > end
+            or start != _contexts_at(name_length, length)
+            or frame[start : start + length] != form.contexts
             or form.fixed.unpack_from(frame, end) != form.same
             or form.ids.unpack_from(frame, end)
             != tuple(range(message_id + 1, message_id + len(form.parts)))
@@ -198,6 +204,11 @@ class Visits:
             message_id += 1
         answers = layout.struct.pack(layout.length, *fields)
         return _signed(answers, layout.sizes, channel) if signed else answers
+
+
+def _contexts_at(name_length: int, length: int) -> int:
+    """Where clients put a CREATE's contexts: as soon behind the name as may be."""
+    return (_NAME_AT + name_length + 7) & ~7 if length else 0
 
 
 def _part_of(request: Request, start: int, end: int) -> _Part:

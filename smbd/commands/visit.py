@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 from aio import kernel
 from smbd import vfs
-from smbd.commands import create, query_info
-from smbd.commands.create_contexts import NOTHING
+from smbd.commands import create, create_contexts, query_info
+from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits
 from smbd.fsa.opening import READS, WRITES, Found, Wanted, look
 from smbd.request import Request
@@ -52,6 +52,7 @@ _BY_STATUS = (
     | Access.SYNCHRONIZE
 )
 _DISPOSITION_AT = 100  # in a CREATE
+_ON_DISK_ID = Asked(on_disk_id=True)  # which cifs.ko asks for each time
 _MOST_KNOWN = 2048  # 1 KB each; the table is emptied then
 
 
@@ -60,6 +61,7 @@ class Visit:
     """What the requests of a visit ask for."""
 
     create: CreateRequest
+    asked: Asked  # QFid at most
     wanted: Wanted  # the path, and what the tree connect allows, are filled in each time
     queries: Sequence[tuple[FileQuery, QueryInfoRequest]]
     tells: bool  # CLOSE asks for the attributes
@@ -69,8 +71,9 @@ class Visit:
     def __post_init__(self) -> None:
         message = self.create
         asked = [(one.info_class, one.output_buffer_length) for _, one in self.queries]
-        self.what = self.wanted.access, message.create_options, self.tells, *asked
-        self.remembered = not self.wanted.access & ~_BY_STATUS
+        access = self.wanted.access
+        self.what = access, message.create_options, self.asked.on_disk_id, self.tells, *asked
+        self.remembered = not access & ~_BY_STATUS
 
 
 @dataclass(slots=True)
@@ -99,13 +102,15 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
         return None
     message = parse_create_request(first.frame)
     if (
-        message.contexts
-        or message.create_disposition != CreateDisposition.OPEN
+        message.create_disposition != CreateDisposition.OPEN
         or message.create_options & CreateOptions.DELETE_ON_CLOSE
         or message.requested_oplock_level != OplockLevel.NONE
     ):
         return None
-    wanted = create.wanted_by(first, message, NOTHING)
+    asked = create_contexts.parse(message)
+    if message.contexts and (len(message.contexts) > 1 or asked != _ON_DISK_ID):
+        return None
+    wanted = create.wanted_by(first, message, asked)
     if wanted.access & _MEETS_OTHERS:
         return None
     queries = []
@@ -115,7 +120,7 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
             return None
         queries.append(query)
     flags = parse_close_request(last.frame).flags
-    return Visit(message, wanted, queries, bool(flags & CloseFlags.POSTQUERY_ATTRIB))
+    return Visit(message, asked, wanted, queries, bool(flags & CloseFlags.POSTQUERY_ATTRIB))
 
 
 def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
@@ -193,7 +198,8 @@ def _answers(request: Request, visit: Visit, found: Found) -> list[bytes] | None
     if state is not None and _meets_others(request, visit, found, state):
         return None
     ids = opens.new_persistent_id(), opens.new_volatile_id()
-    answers = [pack_create_response(OplockLevel.NONE, found.action, information, *ids)]
+    contexts = create_contexts.answers(visit.asked, found, None) if visit.asked.on_disk_id else []
+    answers = [pack_create_response(OplockLevel.NONE, found.action, information, *ids, contexts)]
     for query, message in visit.queries:
         if granted & query.access != query.access:
             return None

@@ -58,6 +58,7 @@ def visit(name="file", *between, access=ATTRIBUTES, close=CLOSE_IT, **wanted):
 
 
 STAT = visit("file", ask(ALL), close=TELL_AND_CLOSE)
+ON_DISK_ID = [(b"QFid", b"")]
 
 
 @pytest.fixture(params=[True, False], ids=["remembered", "anew"])
@@ -144,6 +145,40 @@ async def test_only_the_first_of_a_form_goes_to_the_commands(stage, asked):
     assert (first[0].message_id - second[0].message_id) % 3 == 0
     ids = [one.message_id for one in second]
     assert ids == [ids[0], ids[0] + 1, ids[0] + 2]
+
+
+async def test_a_client_that_asks_for_the_id_on_disk_is_told(stage, asked):
+    """cifs.ko does each time; where the context lies depends on the name's length."""
+    names = ["file", "folder", "link", "folder\\inside"]
+    first = {}
+    for name in names:
+        (opened,) = await carried_out(stage, visit(name, contexts=ON_DISK_ID)[0])
+        first[name] = opened.body
+        await closed(stage, opened.file_id)
+    await carried_out(stage, *visit(contexts=ON_DISK_ID))
+    for name in names:
+        opened, _ = await visited(stage, asked, *visit(name, contexts=ON_DISK_ID))
+        assert len(opened.body) > 88
+        assert opened.body[80:] == first[name][80:]
+
+
+@pytest.mark.parametrize("context", [(b"QFid", b"more"), (b"QFiD", b""), (b"MxAc", b"")])
+async def test_another_context_than_the_first_had_goes_to_the_commands(stage, asked, context):
+    await carried_out(stage, *visit(contexts=ON_DISK_ID))
+    asked.clear()
+    assert await statuses(stage, *visit(contexts=[context])) == [0, 0]
+    assert len(asked) == 1
+
+
+async def test_a_context_that_overlaps_the_name_goes_to_the_commands(stage, asked):
+    await carried_out(stage, *visit(contexts=ON_DISK_ID))
+    for start in (0, 120, 1 << 31):
+        frame = bytearray(stage.peer.related(*visit(contexts=ON_DISK_ID)))
+        pack_into("<I", frame, 64 + 48, start)
+        asked.clear()
+        stage.burst(bytes(frame))
+        await stage.answers()
+        assert len(asked) == 1
 
 
 async def told(stage, asked, *commands):
@@ -425,6 +460,7 @@ visits = st.builds(
     share=st.sampled_from([0, 1, 7]),
     options=st.sampled_from([0, DIRECTORY, NO_DIRECTORY, 0x200000]),
     close=st.sampled_from([CLOSE_IT, TELL_AND_CLOSE]),
+    contexts=st.sampled_from([(), ON_DISK_ID]),
 )
 held = st.sampled_from(
     [
