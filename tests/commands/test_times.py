@@ -1,6 +1,7 @@
 """SET_INFO of times: each on its own, and a LastWriteTime that stays though more is written."""
 
 import os
+import time
 from struct import pack, unpack_from
 
 import pytest
@@ -45,6 +46,23 @@ async def test_one_time_is_set_and_the_others_stay(tmp_path, mock_clock, place):
         # Of the others only ChangeTime may move: something has changed.
         for other in {0, 1, 2} - {place}:
             assert after[other] == before[other]
+
+
+@pytest.mark.parametrize(("seconds", "records"), [(0, 0), (0.5, 0), (-30, 1), (30, 1)])
+async def test_a_change_time_of_now_is_the_kernel_s_own(tmp_path, mock_clock, seconds, records):
+    """cifs.ko says it with each time that it sets: no record is to be left in each of its files."""
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        now = time.time_ns() // 100 + 116_444_736_000_000_000
+        later = int(10_000_000 * seconds)
+        wanted = basic(write=now, change=now + later)
+        assert await me.set(file, BASIC, wanted) == 0
+        _, _, write, change = await times(me, file)
+        assert write == now
+        assert abs(change - now - later) < 10_000_000
+        assert len(os.listxattr(tmp_path / "a")) == records
+        assert await me.set(file, BASIC, basic(change=now)) == 0
+        assert (await times(me, file))[3] == now, "alone it is what is asked for"
 
 
 @pytest.mark.parametrize("first", [LONG_AGO, STOP])

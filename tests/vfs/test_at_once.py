@@ -20,6 +20,7 @@ def clock(monkeypatch):
     now = [1000.0]
     for module in (at_once, place):
         monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(at_once, "thread_time", lambda: 0.0)
     monkeypatch.setattr(LeakyBucket, "look", lambda *_: None)
     monkeypatch.setattr("aio.leaky_bucket._delayed", lambda: 0.0)
     return now
@@ -77,6 +78,20 @@ def test_short_waits_are_added_up(gate, fd, clock):
         clock[0] += 0.0022
         gate.made(began)
     assert not gate.admits(fd, clock[0])
+
+
+def test_long_work_of_the_kernel_is_no_wait(gate, fd, clock, monkeypatch):
+    """ext4's, for a new file after many deletions."""
+    quick(gate, clock)
+    worked = [0.0]
+    monkeypatch.setattr(at_once, "thread_time", lambda: worked[0])
+    for _ in range(20):
+        assert gate.admits(fd, clock[0])
+        began = clock[0]
+        clock[0] += 0.0022
+        worked[0] += 0.0021
+        gate.made(began)
+    assert gate.admits(fd, clock[0])
 
 
 def test_the_loop_does_nothing_beside_a_flush_on_the_same_file_system(gate, fd, clock, tmp_path):
