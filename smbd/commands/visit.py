@@ -15,6 +15,7 @@ answers.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 
 from aio import kernel
 from smbd import vfs
@@ -38,7 +39,7 @@ from smbd.wire.create import (
     with_file_id,
 )
 from smbd.wire.fscc import FileQuery, FileView
-from smbd.wire.header import Command
+from smbd.wire.header import HEADER_SIZE, Command
 from smbd.wire.query_info import QueryInfoRequest
 
 # Rights that change how the file is opened.
@@ -51,7 +52,11 @@ _BY_STATUS = (
     | Access.READ_CONTROL
     | Access.SYNCHRONIZE
 )
-_DISPOSITION_AT = 100  # in a CREATE
+_LOOK = Struct(
+    "<"
+    "3xB"    # RequestedOplockLevel
+    "32xII"  # CreateDisposition, CreateOptions
+)  # fmt: skip
 _ON_DISK_ID = Asked(on_disk_id=True)  # which cifs.ko asks for each time
 _MOST_KNOWN = 2048  # 1 KB each; the table is emptied then
 
@@ -96,17 +101,18 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
     if (
         first.command != Command.CREATE
         or last.command != Command.CLOSE
-        or first.frame[_DISPOSITION_AT] != CreateDisposition.OPEN  # before all of it is parsed
         or any(request.command != Command.QUERY_INFO for request in between)
     ):
         return None
-    message = parse_create_request(first.frame)
+    # Asked first: a client that makes or deletes files so does it over and over.
+    level, disposition, options = _LOOK.unpack_from(first.frame, HEADER_SIZE)
     if (
-        message.create_disposition != CreateDisposition.OPEN
-        or message.create_options & CreateOptions.DELETE_ON_CLOSE
-        or message.requested_oplock_level != OplockLevel.NONE
+        disposition != CreateDisposition.OPEN
+        or options & CreateOptions.DELETE_ON_CLOSE
+        or level != OplockLevel.NONE
     ):
         return None
+    message = parse_create_request(first.frame)
     asked = create_contexts.parse(message)
     if message.contexts and (len(message.contexts) > 1 or asked != _ON_DISK_ID):
         return None
