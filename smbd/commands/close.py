@@ -15,7 +15,7 @@ from smbd.commands.write_time import restore
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.state import Open
+from smbd.state import WRITTEN, Open
 from smbd.vfs import information
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.fscc import FileInformation
@@ -38,7 +38,8 @@ def try_now(request: Request) -> Reply | None:
         kept = write_time.kept(request.tables.files, open_)
         if kept is not None and not open_.users:
             # `closes_quickly` says that it may.  Nobody writes before the file is closed.
-            known = write_time.put_back(open_.file, kept)
+            written = bool(open_.unreported & WRITTEN)
+            known = write_time.put_back(open_.file, kept, written=written)
             open_.kept_write_time = None
         known = known or information(open_.file)
     close_at_once(request.service, open_)

@@ -40,7 +40,7 @@ def basic(file: File, value: BasicInformation, kept: int | None = None) -> int:
             vfs.set_attributes(file, value.attributes)
         if creation or access or write or change:
             vfs.set_times(file, creation, access, write, change)
-    return vfs.information(file).last_write_time
+    return vfs.last_write_time(file)
 
 
 def check_deletable(file: File) -> None:

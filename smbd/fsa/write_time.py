@@ -43,15 +43,18 @@ def is_to_put_back(file: File, write_time: int) -> bool:
     return file.asks_others or vfs.information(file).last_write_time != write_time
 
 
-def put_back(file: File, write_time: int, latest: int | None = None) -> FileInformation | None:
+def put_back(
+    file: File, write_time: int, latest: int | None = None, *, written: bool = False
+) -> FileInformation | None:
     """Make `write_time` (FILETIME) a file's, unless it was written after `latest`.  Blocks.
 
-    What the file says of itself, if it has changed nothing.
+    What the file says of itself, if that is so already.  One that was `written` is not asked.
     """
     with contextlib.suppress(OSError):  # neither a query nor CLOSE could say that it failed
-        known = vfs.information(file)
-        now = known.last_write_time
-        if now == write_time or (latest is not None and now > latest):
-            return known
+        if not written:
+            known = vfs.information(file)
+            now = known.last_write_time
+            if now == write_time or (latest is not None and now > latest):
+                return known
         vfs.set_times(file, None, None, write_time, None)
     return None

@@ -23,6 +23,7 @@ from smbd.vfs.information import (
     information,
     information_of_new,
     is_settled,
+    last_write_time,
     ownership,
 )
 from smbd.vfs.listing import entries, find_name, is_empty, list_names
@@ -112,6 +113,7 @@ __all__ = [
     "is_present",
     "is_settled",
     "know_share",
+    "last_write_time",
     "list_eas",
     "list_names",
     "list_streams",

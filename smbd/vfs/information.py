@@ -23,7 +23,7 @@ from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.visibility import Names
 from smbd.wire.dtyp import SecurityDescriptor
-from smbd.wire.filetime import filetimes_from_timespecs
+from smbd.wire.filetime import filetime_from_unix, filetimes_from_timespecs
 from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
 
 # The attributes that a client may set ([MS-FSCC] 2.6), and SPARSE_FILE, which has its own FSCTL.
@@ -89,6 +89,17 @@ def information(file: File) -> FileInformation:
     of = file.described
     known, _ = _told_of(of, raw_status_of(of.fd))
     return known if of is file else _of_stream(known, file)
+
+
+def last_write_time(file: File) -> int:
+    """The FILETIME that `information` has; OSError.
+
+    But for another user's file it is nowhere but in the status.
+    """
+    status = os.fstat(file.described.fd)
+    if status.st_uid != os.geteuid():
+        return information(file).last_write_time
+    return filetime_from_unix(status.st_mtime_ns)
 
 
 def information_of_new(file: File) -> FileInformation:

@@ -165,14 +165,21 @@ async def test_a_file_that_is_in_use_is_removed_behind_that(tmp_path):
         assert [one.command for one in await stage.answers()] == [WRITE]
 
 
-async def test_times_are_set_and_kept_in_their_burst(tmp_path):
+@pytest.mark.parametrize("by_the_handle", [True, False])
+async def test_times_are_set_and_kept_in_their_burst(tmp_path, monkeypatch, by_the_handle):
     async with on_stage(tmp_path, at_once=True) as stage:
         await known(stage)
         stage.ask(CREATE, messages.create("new", disposition=CREATE_NEW))
         file_id = (await stage.answer()).file_id
         stage.ask(SET_INFO, messages.set_info(file_id, BASIC, basic(THEN)))
         assert (await stage.answer()).status == 0
-        (tmp_path / "new").write_bytes(b"data")  # what it writes leaves the time alone
+        if by_the_handle:  # what it writes leaves the time alone
+            monkeypatch.setattr(stage.engine, "try_write", os.pwrite)
+            stage.ask(WRITE, messages.write(file_id, b"data"))
+            assert (await stage.answer()).status == 0
+        else:
+            (tmp_path / "new").write_bytes(b"data")
+        assert (tmp_path / "new").stat().st_mtime_ns != THEN_NS
         stage.ask(CLOSE, messages.close(file_id, flags=1))
         answer = await stage.answer()
         assert answer.status == 0
