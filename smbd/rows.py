@@ -71,7 +71,7 @@ ROWS: dict[int, Row] = {
     Command.CLOSE: Row(
         name="CLOSE", file_id_at=72, while_suspended=True, prompt=True, changes=True
     ),
-    Command.FLUSH: Row(name="FLUSH", file_id_at=72, changes=True),
+    Command.FLUSH: Row(name="FLUSH", file_id_at=72, changes=True, prompt=True),
     Command.READ: Row(
         name="READ",
         file_id_at=80,

@@ -38,7 +38,8 @@ _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
-# What is answered without the connection's task is one frame, with one of these commands.
+# What is answered without the connection's task is one frame of one request or two, of which the
+# first has one of these commands.
 _PEEKED, _PROMPT_LEAST = 8192, 4 + HEADER_SIZE
 _PROMPT = bytes(number for number, row in ROWS.items() if row.prompt)
 _COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
@@ -117,20 +118,19 @@ class Transport:
                 at = 0
             else:
                 at, late = done.at, done.full
-            wanted, pinned, answered = 0, False, True
+            wanted, pinned = 0, False
             if at != incoming.have:
                 self._handling, self._most = True, at + self._unsent + _TURN_BYTES
                 if late:
                     await turn.give_way()
                 at, wanted, pinned = await self._burst(incoming.received, handle, at)
-                answered = bool(self._out)
                 self.flush()
                 self._handling = False
             turn.end()
             if at:
                 self._whole = self.last_frame
                 if self._standby is not None:
-                    self._standby.rests(self, alone=answered and self._was_alone(at))
+                    self._standby.rests(self, alone=self._was_alone(at))
             if at == incoming.have and not pinned and at != incoming.size:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
@@ -165,7 +165,7 @@ class Transport:
         return self._fd
 
     def answer_promptly(self) -> bool:
-        """Answer one frame, if that needs no task; False: nothing was done, or not all of it.
+        """Answer one frame, or begin what its requests need; False: nothing was done, or not all.
 
         The task waits for the socket meanwhile: nothing is taken out of it but what is answered.
         """
@@ -184,7 +184,8 @@ class Transport:
         done = self._answer_promptly(view, count, now)
         if done:
             self._sock.recv_into(view[:done])
-        elif _is_prompt(view) and not any(view[_NEXT_COMMAND]):
+        elif _is_prompt(view) and _has_few(view, count):
+            turn.over = inf  # so few need no second turn, which only a task can wait for
             done = self._handle_promptly(count, now)
         if done:
             self.last_frame = self._whole = now
@@ -193,7 +194,7 @@ class Transport:
         return done == count and not self._out
 
     def _handle_promptly(self, count: int, now: float) -> int:
-        """Have the commands answer one request; 0: they go on with it."""
+        """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
         assert self.nursery is not None and self._handle is not None  # noqa: PT018 -- it waits
         incoming = self._incoming
         self._sock.recv_into(incoming.free[:count])
@@ -205,9 +206,8 @@ class Transport:
         if used:
             incoming.have = count
             incoming.keep(count, 0, pinned=True)
-        answered = bool(self._out)
         self.flush()
-        return count if answered else 0
+        return count
 
     def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
         """How many of the bytes were answered."""
@@ -493,6 +493,15 @@ class Transport:
 async def _fail(error: Exception) -> None:
     """End the connection, whose nursery runs this."""
     raise error
+
+
+def _has_few(view: memoryview, count: int) -> bool:
+    """Whether a frame of so many bytes has one request or two."""
+    second = int.from_bytes(view[_NEXT_COMMAND], "little")
+    if not second:
+        return True
+    at = second + _NEXT_COMMAND.start
+    return at + 4 <= count and not any(view[at : at + 4])
 
 
 def _is_prompt(view: memoryview) -> bool:

@@ -15,7 +15,17 @@ from smbd import standby
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.standby import Standby, stand_by
 from tests.core import messages
-from tests.core.messages import CLOSE, CREATE, ECHO, FILE_OPEN, PREVIOUS_FILE, QUERY_INFO, answers
+from tests.core.messages import (
+    CLOSE,
+    CREATE,
+    DELETE_ON_CLOSE,
+    ECHO,
+    FILE_OPEN,
+    FLUSH,
+    PREVIOUS_FILE,
+    QUERY_INFO,
+    answers,
+)
 from tests.plain.rig import a_rig, begin
 from tests.scripted.framing import framed
 
@@ -194,7 +204,7 @@ def disk(monkeypatch):
     monkeypatch.setattr("smbd.vfs.root._SLOW", inf)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         Path(name, "a").write_bytes(b"data")
-        yield name
+        yield Path(name)
 
 
 @pytest.fixture
@@ -225,8 +235,9 @@ async def test_a_visit_is_answered_promptly(connected):
 async def test_what_is_not_answered_promptly_is_answered_as_ever(connected):
     await connected.ask(asking(connected, *VISIT))
     gone = (CREATE, messages.create("b", access=0x80, disposition=FILE_OPEN)), VISIT[1]
+    more = (QUERY_INFO, messages.query_info(PREVIOUS_FILE, 18))
     echo = connected.stage.peer.request(ECHO)
-    for frame in (echo, asking(connected, *gone)):
+    for frame in (echo, asking(connected, gone[0], more, gone[1])):
         connected.client.send(framed(frame))
         assert not connected.transport.answer_promptly()
         assert len(await connected.exchange(b"")) == 1
@@ -264,8 +275,26 @@ async def test_requests_alone_are_answered_promptly_too(connected):
 async def test_what_a_worker_has_to_do_is_begun_promptly(connected):
     create = messages.create("new", disposition=messages.FILE_OPEN_IF)
     connected.client.send(framed(connected.stage.peer.request(CREATE, create)))
-    assert not connected.transport.answer_promptly()
+    assert connected.transport.answer_promptly()
     assert [answers(frame)[0].status for frame in await connected.exchange(b"")] == [0]
+
+
+async def test_a_file_is_flushed_and_deleted_without_the_task(connected, disk):
+    """As cifs.ko does, in frames of one request and of two."""
+    request = connected.stage.peer.request
+    connected.client.send(framed(request(CREATE, messages.create("a"))))
+    ((opened,),) = map(answers, await connected.exchange(b""))
+    delete = messages.create("a", disposition=FILE_OPEN, options=DELETE_ON_CLOSE, share=7)
+    for frame in (
+        request(FLUSH, messages.flush(opened.file_id)),
+        request(CLOSE, messages.close(opened.file_id)),
+        asking(connected, (CREATE, delete), VISIT[1]),
+    ):
+        connected.client.send(framed(frame))
+        assert connected.transport.answer_promptly()
+        (reply,) = await connected.exchange(b"")
+        assert not any(one.status for one in answers(reply))
+    assert not (disk / "a").exists()
 
 
 async def test_a_hostile_frame_costs_its_sender_the_connection(connected):
