@@ -30,12 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_disconnect(commands)
     _add_health(commands)
-    commands.add_parser(
-        "presets",
-        help="list the odd servers that `tsmbd serve --preset` knows",
-        description="List the presets of `tsmbd serve --preset NAME`: servers that are odd in one "
-        "way each, for those who write clients.",
-    )
+    _add_presets(commands)
     _add_user(commands)
     help_ = commands.add_parser("help", help="show this, or the options of one command")
     help_.add_argument(
@@ -296,6 +291,16 @@ def _add_user(commands: Any) -> None:
     )
     user.add_argument("name", metavar="NAME", help="the user's name")
     user.add_argument("--stdin", action="store_true", help="read the password from standard input")
+
+
+def _add_presets(commands: Any) -> None:
+    presets = commands.add_parser(
+        "presets",
+        help="list the odd servers that `tsmbd serve --preset` knows",
+        description="List the presets of `tsmbd serve --preset NAME`, servers that are odd in one "
+        "way each, for those who write clients; or say what one of them sets.",
+    )
+    presets.add_argument("name", metavar="NAME", nargs="?", help="say all of this one")
 
 
 def _port(text: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from smbd import content
-from smbd.config import Config
+from smbd.config import Config, ShareConfig
 from smbd.content import Entry, Folder
 from smbd.server import Server
 from smbd.state import WRITTEN, Told, name_filter
@@ -37,8 +37,9 @@ class _Holder(Protocol):
 class Contents:
     """The files of a server's shares, by their paths in the share: "a/b.txt".
 
-    `share` is a share's name; without it, the first one's.  All of it is done on the disk, also
-    while the server is stopped.  Blocks; ValueError for a share that there is not.
+    `share` is a share's name; without it, the first one's.  Of homes ({user} in a share's path) it
+    is that of the server's first user.  All of it is done on the disk, also while the server is
+    stopped.  Blocks; ValueError for a share that there is not.
     """
 
     def __init__(self, holder: "_Holder") -> None:
@@ -75,12 +76,12 @@ class Contents:
         return content.read_tree(self._folder(share), path)
 
     def _folder(self, share: str | None) -> Path:
-        folders: Mapping[str, Path] = {one.name: one.path for one in self._holder.config.shares}
-        if share is None:
-            return next(iter(folders.values()))
-        if share not in folders:
-            raise ValueError(f'there is no share "{share}"; there are {", ".join(folders)}')
-        return folders[share]
+        config = self._holder.config
+        shares: Mapping[str, ShareConfig] = {one.name: one for one in config.shares}
+        if share is not None and share not in shares:
+            raise ValueError(f'there is no share "{share}"; there are {", ".join(shares)}')
+        chosen = config.shares[0] if share is None else shares[share]
+        return chosen.home_of(config.users[0].name)
 
     def _tell(self, changes: list["_Change"]) -> None:
         if not self._holder.is_running:

@@ -1,6 +1,7 @@
 """`tsmbd serve` of a folder that is made first: --content, --memory, --preset; `tsmbd presets`."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,19 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     for preset in PRESETS.values():
         assert f"{preset.name}  " in "\n".join(lines)
     assert max(map(len, lines)) <= 110
+
+
+def test_a_preset_says_what_it_sets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["presets", "old-nas"]) == 0
+    settings = tomllib.loads(capsys.readouterr().out)
+    assert settings["server"]["max_dialect"] == "2.0.2"
+    assert settings["server"]["limits"]["max_read"] == 65536
+    assert settings["shares"]["share"] == {"streams": False}
+    for preset in PRESETS.values():
+        assert main(["presets", preset.name]) == 0
+        shown = capsys.readouterr().out
+        assert preset.line in shown
+        assert tomllib.loads(shown) is not None
+        assert all(rule in shown for rule in preset.faults)
+    assert main(["presets", "old"]) == 2
+    assert 'there is no "old"' in capsys.readouterr().err

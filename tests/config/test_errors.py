@@ -259,6 +259,10 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
             'limits.max_read: must be a size from "64 KiB" to "8 MiB", not "15 B"',
         ),
         ("limits.memory = '15 MiB'", 'limits.memory: must be at least "16 MiB"'),
+        (
+            "limits.credits = 127",
+            "limits.credits: must be at least 128, which pay for one transfer",
+        ),
     ],
 )
 def test_the_server_table(

@@ -78,6 +78,16 @@ def test_each_share_has_its_own(tmp_path):
             server.tree(share="third")
 
 
+def test_of_homes_it_is_that_of_the_first_user(tmp_path):
+    for name in ("test", "other"):
+        (tmp_path / name).mkdir()
+    homes = ShareConfig(name="homes", path=tmp_path / "{user}")
+    with serve_in_thread(shares=[homes]) as server, PypiClient(server, share="homes") as client:
+        server.write("a", "1", share="homes")
+        assert client.get("a") == b"1"
+        assert server.tree(share="homes") == {"a": "1"}
+
+
 def test_a_folder_in_memory_is_full_when_it_is():
     try:
         running = serve_in_thread(memory="1 MiB", tree={"a": "text"})
