@@ -147,6 +147,8 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
         known is not None
         and known.raw == glimpse.raw
         and known.share_maximum == wanted.share_maximum
+        and request.tables.files.by_key(known.key) is None
+        and request.tables.files.changes.are_none
     ):
         os.close(glimpse.found.fd)
         root.waited(glimpse.began)
@@ -166,11 +168,9 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
         found.file.close()
 
 
-def _same_answers(request: Request, known: _Known) -> list[bytes] | None:
-    """The answers to a visit of a file that is as it was; None if others have to do with it."""
-    files, opens = request.tables.files, request.tables.opens
-    if not files.changes.are_none or files.by_key(known.key) is not None:
-        return None
+def _same_answers(request: Request, known: _Known) -> list[bytes]:
+    """The answers to a visit of a file that is as it was, and that nobody has open."""
+    opens = request.tables.opens
     check_limits(request)
     created, *others = known.answers
     ids = opens.new_persistent_id(), opens.new_volatile_id()
