@@ -13,7 +13,7 @@ from aio.leaky_bucket import LeakyBucket
 # longer has slept, or has waited for the GIL that long, which is as bad.
 SLEPT = 0.001
 # Less is the time that submitting takes, or another thread with the GIL.
-_WAIT = 0.0005
+SLOW_MISS = 0.0005
 # After probes that stalled, alone or together, only data known to be resident is probed, for so
 # many times as long; and twice as long again where that ends with the next stall.  It costs a hit
 # 1.7 us: it may go on.
@@ -49,7 +49,7 @@ class Patience:
 
     def missed(self, took: float, ended: float) -> None:
         """A probe that took so long has found less than all."""
-        if took < _WAIT:
+        if took < SLOW_MISS:
             self._misses_waited.look(ended)
             return
         self.slept += took > SLEPT

@@ -18,8 +18,10 @@ from aio.blocking import write_full
 from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache
 from aio.gate import WAIT
-from aio.patience import SLEPT, Patience
+from aio.jobs import Jobs, Owner
+from aio.patience import SLEPT, SLOW_MISS, Patience
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
+from aio.threads import ThreadsEngine
 
 _RWF_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 _preadv = os.preadv
@@ -29,7 +31,7 @@ _preadv = os.preadv
 _DOUBTFUL, _DOUBTFUL_A_BYTE = 40e-6, 0.5e-9
 
 # What `Probe.plain_ways` says.
-PLAIN_READS, PLAIN_WRITES = 1, 2
+PLAIN_READS, PLAIN_WRITES, PLAIN_MISSES = 1, 2, 4
 
 
 class Probe:
@@ -39,12 +41,14 @@ class Probe:
     loop is in one step: it is told first what is plain, and tells afterwards what was done.
     """
 
-    SLOW_READ, SLOW_WRITE = SLEPT, WAIT  # seconds: one that takes longer is told at once
+    # Seconds: one that takes longer is told at once.
+    SLOW_READ, SLOW_WRITE, SLOW_MISS = SLEPT, WAIT, SLOW_MISS
 
     def __init__(self, engine: Engine, inline_limit: int, dontcache: DontCache) -> None:
         self.name = f"nowait+{engine.name}"
         self.notes = engine.notes
         self._engine = engine
+        self._threads = engine if isinstance(engine, ThreadsEngine) else None
         self._inline_limit = inline_limit
         self._dontcache = dontcache
         # One comparison lets every ordinary request pass.
@@ -237,10 +241,11 @@ class Probe:
         return count
 
     def plain_ways(self, fd: int, length: int) -> int:
-        """Which calls of up to `length` bytes are plain now: PLAIN_READS, PLAIN_WRITES, or both.
+        """Which calls of up to `length` bytes are plain now: PLAIN_READS, PLAIN_WRITES ...
 
         A plain read is one preadv2 with RWF_NOWAIT: a hit if it gives all, or an fstat behind it
-        says that the file ends there.  A plain write is one pwrite of whole pages, not behind an
+        says that the file ends there; and if it is none, PLAIN_MISSES says that C may make a job of
+        it, for `plain_begun`.  A plain write is one pwrite of whole pages, not behind an
         end of file amid a page, before `plain_until`, while `plain_waits` counts nothing.
         """
         file = self._files.get(fd)
@@ -249,6 +254,10 @@ class Probe:
         nowait = file.reads_by == NOWAIT
         ways = PLAIN_READS if nowait and perf_counter() >= self._away_until else 0
         system = file.file_system
+        if ways and self._threads is not None and not system.reads_lock:
+            jobs = self._threads.jobs
+            if jobs is not None and jobs.is_open:
+                ways |= PLAIN_MISSES
         if (
             file.writes_inline
             and system.nowait_write is False
@@ -257,6 +266,21 @@ class Probe:
         ):
             ways |= PLAIN_WRITES
         return ways
+
+    def plain_begun(self, owner: Owner, first: int, count: int, took: float, ended: float) -> Jobs:
+        """So many plain reads were misses: jobs made in C, by the address of the first.
+
+        The last one was refused in so much time, then.  Their owner tells what is returned how they
+        have ended.
+        """
+        self._misses += count
+        self._patience.missed(took, ended)
+        self._away_until = self._patience.away_until
+        assert self._threads is not None, "plain_ways"
+        jobs = self._threads.jobs
+        assert jobs is not None, "plain_ways"
+        jobs.begin(owner, first, count)
+        return jobs
 
     def plain_until(self, fd: int) -> float:
         """Until when writes are plain, by perf_counter."""

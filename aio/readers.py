@@ -17,6 +17,7 @@ from aio.ring import Request
 # More wait in the loop.  It is not how many run: that is how many threads there are.
 _DEPTH = 256
 _ENTRY = Struct("=iii4xQQQQ")  # struct entry of readers.c
+_OWNERS = 64  # that get jobs back in one call
 
 
 class Readers:
@@ -30,18 +31,22 @@ class Readers:
         self._lib: Any = module.lib
         self._unpack = module.ffi.unpack
         self._readers = module.ffi.new("struct readers *")
-        self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        error = -self._lib.readers_open(self._readers, _DEPTH, workers, self.eventfd)
+        eventfds = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2)]
+        self.eventfd, self.jobs_eventfd = eventfds
+        error = -self._lib.readers_open(self._readers, _DEPTH, workers, *eventfds)
         if error:
-            os.close(self.eventfd)
+            for eventfd in eventfds:
+                os.close(eventfd)
             raise OSError(error, os.strerror(error))
         self._finalizer = weakref.finalize(
-            self, _close, self._lib.readers_close, self._readers, self.eventfd
+            self, _close, self._lib.readers_close, self._readers, eventfds
         )
         entries = ffi.cast("char *", self._lib.readers_entries(self._readers))
         self._entries = ffi.buffer(entries, _DEPTH * _ENTRY.size)
         self._tags = module.ffi.new("uint64_t[]", _DEPTH)
         self._results = module.ffi.new("int32_t[]", _DEPTH)
+        self._owners = module.ffi.new("uint64_t[]", _OWNERS)
+        self._counts = module.ffi.new("uint32_t[]", _OWNERS)
 
     def put(self, index: int, tag: int, request: Request) -> None:
         """Fill in a struct entry."""
@@ -62,12 +67,30 @@ class Readers:
         taken: int = self._lib.readers_submit(self._readers, count)
         return taken
 
-    def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:  # noqa: ARG002
+    def reap(self, *, woken: bool) -> Iterable[tuple[int, int]]:
         """Take all results that are there; what was told of them is forgotten: one wake-up less."""
-        count = self._lib.readers_reap(self._readers, self._tags, self._results)
+        count = self._lib.readers_reap(self._readers, woken, self._tags, self._results)
         if count < 0:
             raise OSError(-count, os.strerror(-count))
         return zip(self._unpack(self._tags, count), self._unpack(self._results, count), strict=True)
+
+    def add(self, first: int) -> None:
+        """As `submit`, of a list of jobs that C has made (job.c), by the address of the first."""
+        self._lib.readers_add(self._readers, first)
+
+    def take(self) -> Iterable[tuple[int, int]]:
+        """Give such jobs that have ended to their owners: the addresses of these, and how many."""
+        woken, found = True, _OWNERS
+        while found == _OWNERS:
+            found = self._lib.readers_take(
+                self._readers, woken, self._owners, self._counts, _OWNERS
+            )
+            if found < 0:
+                raise OSError(-found, os.strerror(-found))
+            yield from zip(
+                self._unpack(self._owners, found), self._unpack(self._counts, found), strict=True
+            )
+            woken = False
 
     def register(self, memory: Address, length: int) -> bool:  # noqa: ARG002
         """Threads have nothing of the kind."""
@@ -78,6 +101,7 @@ class Readers:
         self._finalizer()
 
 
-def _close(close: Callable[[Any], None], readers: Any, eventfd: int) -> None:
+def _close(close: Callable[[Any], None], readers: Any, eventfds: list[int]) -> None:
     close(readers)
-    os.close(eventfd)
+    for eventfd in eventfds:
+        os.close(eventfd)

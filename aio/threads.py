@@ -15,6 +15,7 @@ from aio.base import Begun, Data, Done, Stats
 from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache, Uncached
 from aio.flushes import Flushes
+from aio.jobs import Jobs
 from aio.pool import WorkerPool
 from aio.readers import Readers
 from aio.ring import Ring
@@ -38,6 +39,12 @@ class ThreadsEngine:
         self._by = by = _ByThreads(self._pool, self._stats, workers)
         self._flushes = _Flushes(self._pool, max(1, workers // 2))
         self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
+        self._takes_jobs = not dontcache.wanted
+
+    @property
+    def jobs(self) -> Jobs | None:
+        """Who takes reads that were begun in C, once there are threads in C."""
+        return self._by.jobs if self._takes_jobs else None
 
     @property
     def write_seconds(self) -> float:
@@ -109,14 +116,17 @@ class ThreadsEngine:
         return self._stats + Stats()
 
 
-def _threads_in_c(workers: int) -> Ring | None:
+def _threads_in_c(workers: int) -> Readers | None:
     module = READERS.at_hand()
     if module is None:
         return None
     try:
-        queue = Readers(module, workers)
+        return Readers(module, workers)
     except OSError:  # no thread: Python's pool has one
         return None
+
+
+def _ring_of(queue: Readers) -> Ring:
     # Its submissions are no system calls of a kernel's queue.
     return Ring(queue, Stats(), Unbounded(queue.depth))
 
@@ -140,8 +150,9 @@ class _Flushes:
         return self._in_ring.begin(fd, done)
 
     def _look(self) -> None:
-        self._ring = _threads_in_c(self._most)
-        if self._ring is not None:
+        queue = _threads_in_c(self._most)
+        if queue is not None:
+            self._ring = _ring_of(queue)
             self._in_ring = Flushes(self._ring, self._most)
         self._looks = READERS.at_hand() is None
 
@@ -169,6 +180,7 @@ class _ByThreads(ByThreads):
         self._workers = workers
         self._ring: Ring | None = None
         self._by_ring: ByRing | None = None
+        self.jobs: Jobs | None = None  # once there are threads in C
         self._looks = True  # whether they may be at hand some time
         self._look()
 
@@ -185,9 +197,11 @@ class _ByThreads(ByThreads):
         return by.begin_read(fd, into, offset, done, flags)
 
     def _look(self) -> ByRing | None:
-        self._ring = _threads_in_c(self._workers)
-        if self._ring is not None:
+        queue = _threads_in_c(self._workers)
+        if queue is not None:
+            self._ring = _ring_of(queue)
             self._by_ring = ByRing(self._ring)
+            self.jobs = Jobs(queue, self._stats)
         self._looks = READERS.at_hand() is None
         return self._by_ring
 
@@ -198,5 +212,7 @@ class _ByThreads(ByThreads):
 
     async def aclose(self) -> None:
         """Wait for their reads, then end them."""
+        if self.jobs is not None:
+            await self.jobs.aclose()
         if self._ring is not None:
             await self._ring.aclose()

@@ -77,6 +77,8 @@ class Connection:
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
+    # Finds a request that C has begun by its MessageId, and makes it one that Python goes on with.
+    find_begun: Callable[[int], Request | None] | None = None
     is_health_check: bool = False  # all that goes well in it is for nobody's log
     _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
     _last_async_id: int = 0
@@ -192,6 +194,29 @@ class Connection:
             refusal,
             (status & 0xFFFF) | (flags & Flags.REPLAY_OPERATION),
             previous,
+        )
+
+    def begun(self, message: memoryview, channel: Channel, *, sealed: bool) -> Request:
+        """A request that C has received and begun (smbd.misses): its ids are spent."""
+        (_, _, charge, status, command, asked, flags, _, message_id, _, tree_id, session_id, _) = (
+            HEADER.unpack_from(message)
+        )
+        return Request(
+            self,
+            message,
+            command,
+            ROWS[command],
+            flags,
+            message_id,
+            charge,
+            asked,
+            tree_id,
+            session_id,
+            channel,
+            channel.session,
+            sealed,
+            sequence=status & 0xFFFF,
+            checked=True,
         )
 
     def _receive_sealed(self, frame: memoryview) -> list[Request]:
@@ -417,6 +442,8 @@ class Connection:
             found = self.pending.get(low | high << 32)
         else:
             found = self._running.get(request.message_id)
+            if found is None and self.find_begun is not None:
+                found = self.find_begun(request.message_id)
         return None if found is None or found.row.never_async else found
 
 

@@ -32,6 +32,11 @@ class CommandSequenceWindow:
         return not self._used
 
     @property
+    def used(self) -> int:
+        """Ids beyond `low` that were used."""
+        return len(self._used)
+
+    @property
     def available(self) -> int:
         """Credits that the client holds and has not spent."""
         return self.high - self.low - len(self._used)

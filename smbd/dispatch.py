@@ -31,6 +31,7 @@ from smbd.commands import NO_REPLY, TABLE, Handler, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
+from smbd.misses import Misses
 from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
 from smbd.observed import Observed
 from smbd.observing import Observer
@@ -97,6 +98,8 @@ class Dispatch:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
             self._now = partial(_now, handlers=observed.handlers)
+            if self._plain is not None and self._plain.misses is not None:
+                self._plain.misses.take_all()
         else:
             transport.tap, self._connection.protect = None, protect
             self._receive, self._now = self._connection.receive, _now
@@ -136,7 +139,12 @@ class Dispatch:
             core = self._connection.service.native.core
             if core is None:
                 return
-            self._plain = Plain(core, self._connection)
+            self._plain = plain = Plain(core, self._connection)
+            misses = Misses(
+                core, plain.burst, self._connection, self, self._transport, self.interims
+            )
+            plain.misses = self.interims.unseen = misses
+            self._connection.find_begun = misses.find
         self._plain.learn(request)
         self._transport.quick = self._plain
 
@@ -254,6 +262,8 @@ class Dispatch:
         self.interims.end(request)
         self._connection.ended(request)
         request.transfer = None
+        if not reply.status and not self._over and is_plain(request):
+            self._learn(request)
         unused = request.let_go()
         if unused is not None:
             self._nursery.start_soon(self._close_first, unused, alone, reply)
@@ -276,14 +286,30 @@ class Dispatch:
             self._nursery.start_soon(_fail, error)
         finally:
             self._act_behind((alone.request,))
-            self._less_work(alone.size)
+            self.work_ended(1, alone.size)
 
-    def _less_work(self, size: int) -> None:
-        """A frame is answered, for which so many bytes were in flight."""
-        self.in_work -= 1
+    # --- what C goes on with: smbd.misses.Pipeline ---
+
+    @property
+    def room(self) -> int:
+        """How many more requests may be in work."""
+        return self._most_in_work - self.in_work
+
+    def work_began(self, count: int, size: int) -> None:
+        """So many requests are in work, for which so many bytes are held."""
+        self.in_work += count
+        self._transport.work_began(size)
+
+    def work_ended(self, count: int, size: int) -> None:
+        """They are answered."""
+        self.in_work -= count
         self._transport.work_ended(size)
         if not self.in_work:
             self._idle.set()
+
+    def end_unused(self, open_: Open) -> None:
+        """Close the descriptor of a closed Open that no operation uses any more."""
+        self._nursery.start_soon(close_unused, open_)
 
     def _started(self, chain: Chain, request: Request) -> ChainWork:
         """What a task does from now on: a CANCEL may come before it begins."""
@@ -356,7 +382,7 @@ class Dispatch:
         finally:
             self._act_behind(requests)
             self._connection.memory.add(-chain.held)
-            self._less_work(chain.flight)
+            self.work_ended(1, chain.flight)
 
     async def _later(self, request: Request, scope: trio.CancelScope) -> Reply:
         """Await `run`, cancellable."""
@@ -403,6 +429,7 @@ class Dispatch:
                 self._observed.lost()
                 self.observe(())
                 self._observed = None  # it leads back to here
+            self._connection.find_begun = None  # which leads back to the connection
 
     async def _until_idle(self) -> None:
         while self.in_work:

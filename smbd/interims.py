@@ -5,9 +5,9 @@ than a read that misses the cache by a little.  It ends when there has been noth
 while, since a task takes 2.6 KB, and a connection may be idle for days.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from weakref import WeakMethod
 
 import trio
@@ -26,6 +26,16 @@ FOR_OTHERS_AFTER = 0.0005
 FOR_FILES_AFTER = 0.5
 _KEPT = 10.0  # seconds without any request
 _AT_ONCE = 64  # a client may have 1,000 requests that are due together, 10 us each
+
+
+class Unseen(Protocol):
+    """Requests that C works on."""
+
+    def due(self) -> float | None:
+        """When the first one is to be told of, by trio's clock; None if there is none."""
+
+    def take_late(self, most: int) -> Iterable[Request]:
+        """Those that are to be told of now, each once."""
 
 
 class Interims:
@@ -47,6 +57,7 @@ class Interims:
         # In the order in which they are due.
         self._for_others: dict[Request, tuple[float, Answers]] = {}
         self._for_files: dict[Request, tuple[float, Answers]] = {}
+        self.unseen: Unseen | None = None
         self._wakes_at = inf  # the task, for the first one that it knew of
         self._earlier = trio.Event()  # set when one is due sooner than that
 
@@ -57,9 +68,13 @@ class Interims:
         if for_others:
             queue, delay = self._for_others, FOR_OTHERS_AFTER
         due = trio.current_time() + delay
+        queue[request] = due, answers
+        self.expect(due)
+
+    def expect(self, due: float) -> None:
+        """One is due then, by trio's clock."""
         if due < self._wakes_at:
             self._earlier.set()
-        queue[request] = due, answers
         if not self._runs:
             self._runs = True
             self._start(self._run)
@@ -81,12 +96,19 @@ class Interims:
             idle = due is None and self._due() is None
             for queue in (self._for_others, self._for_files):
                 self._tell_those_due(queue)
+            tell = self._tell()
+            if self.unseen is not None and tell is not None:
+                for request in self.unseen.take_late(_AT_ONCE):
+                    tell(request, [])
+            del tell
         self._runs = False
 
     def _due(self) -> float | None:
         """When the first one is due; None if there is none."""
         queues = (self._for_others, self._for_files)
-        return min((next(iter(one.values()))[0] for one in queues if one), default=None)
+        dues = [next(iter(one.values()))[0] for one in queues if one]
+        unseen = None if self.unseen is None else self.unseen.due()
+        return min(dues if unseen is None else [*dues, unseen], default=None)
 
     def _tell_those_due(self, queue: dict[Request, tuple[float, Answers]]) -> None:
         """So many of them that the loop is not kept for long; `run` goes round for the others."""

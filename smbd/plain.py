@@ -5,17 +5,21 @@ An open is known once a command has answered a plain READ or WRITE of it.  Befor
 lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-from aio.probe import PLAIN_READS, PLAIN_WRITES, Probe
+from aio.jobs import Jobs, Owner
+from aio.probe import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES, Probe
 from smbd import guarding
 from smbd.connection import Connection
 from smbd.guarding import Guard
+from smbd.memory import REQUEST
 from smbd.native import MOST_OPENS, Core
 from smbd.request import Request
 from smbd.rows import ROWS
+from smbd.session import Channel, Tree
 from smbd.state import WRITTEN, Open
 from smbd.vfs import File
 from smbd.wire.access import Access
@@ -23,12 +27,14 @@ from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
 
 _OTHER, _ASK, _FULL, _WAITED, _NOTHING = range(1, 6)  # burst.c
-_MAY_READ, _MAY_WRITE = 1, 2  # others are guarding's
+_MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
+_WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
     "<"
     "QQ"    # in, size
     "QQ"    # room, most
-    "Q"     # maximum
+    "QQ"    # maximum, used
+    "QQ"    # flight, left
     "dd"    # over, again
     "iI"    # sock, ready
     "QQQQ"  # at, have, low, high
@@ -40,10 +46,14 @@ _STATE = Struct(
     "I4x"   # which
     "QQ"    # made, sent
     "dd"    # took, ended
-    "II"    # length, writing
+    "II"    # length, kind
 )  # fmt: skip
-_STATE_AT = 64
-_DONE = Struct("<QQQQQ")  # position, reads, bytes_read, writes, bytes_written
+_STATE_AT = 88
+_DONE = Struct(
+    "<"
+    "QQQQQ"  # position, reads, bytes_read, writes, bytes_written
+    "QQQ"    # missed, missed_size, begun.first
+)  # fmt: skip
 
 _LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
 _COMMAND_AT = 4 + 12
@@ -60,6 +70,38 @@ class Answered(NamedTuple):
     replies: memoryview  # those that have not left; their memory is used again
     goes_on: bool  # the next frame is for the commands: theirs leave with these
     full: bool  # the turn is over
+
+
+class Looked(NamedTuple):
+    """An open that C may use in a call, and what belongs to it."""
+
+    number: int
+    open: Open
+    engine: Probe
+    channel: Channel
+    tree: Tree
+    guard: Guard | None
+
+
+class Misses(Owner, Protocol):
+    """The READs that C goes on with behind the burst."""
+
+    @property
+    def room(self) -> int:
+        """How many more may begin."""
+
+    @property
+    def held(self) -> Container[int]:
+        """The numbers of C's opens of which some are in flight: these are to stay what they are."""
+
+    def may_begin(self, number: int, open_: Open, channel: Channel, guard: Guard | None) -> bool:
+        """Whether one more may beside those that are in flight."""
+
+    def began(self, looked: Looked, count: int, size: int, jobs: Jobs) -> None:
+        """So many have begun in a burst, for which so many bytes are held."""
+
+    def take_all(self) -> None:
+        """Python answers those that are in flight."""
 
 
 @dataclass(slots=True)
@@ -106,12 +148,15 @@ class Plain:
         self._numbers: dict[tuple[int, int, int], int] = {}
         self._next = 0  # which one goes for the next that comes
         self._last = 0  # which one was used last
-        self._looked: list[tuple[int, Open, Probe]] = []  # those that C may use in this call
+        # Those that C may use in this call, as Looked, whose call takes longer.
+        self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
+        self.misses: Misses | None = None
         self._replies, self._room = core.replies, core.room
         self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
-        self._burst: Any = core.new(Probe.SLOW_READ, Probe.SLOW_WRITE)
-        self._memory: Any = core.ffi.buffer(self._burst)
-        self._done_at = [core.offset_of(number) for number in range(MOST_OPENS)]
+        slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
+        self.burst: Any = core.new(slow, REQUEST)
+        self._memory: Any = core.ffi.buffer(self.burst)
+        self._done_at = core.offsets_of("position")
 
     # --- what is known ---
 
@@ -123,7 +168,9 @@ class Plain:
         number = self._numbers.get(key)
         if number is None:
             number = self._enter(_Known(*key, open_.persistent_id))
-        known, fast = self._known[number], self._burst.opens[number]
+            if number is None:
+                return
+        known, fast = self._known[number], self.burst.opens[number]
         if request.sealed or request.flags & Flags.SIGNED:
             others = (other.guard for other in self._known)
             guard = known.guard = guarding.guard_for(request, others, self._core)
@@ -136,29 +183,38 @@ class Plain:
             fast.working = self._ffi.cast("int32_t *", engine.plain_waits(known.fd))
         self._last = number
 
-    def _enter(self, known: _Known) -> int:
+    def _enter(self, known: _Known) -> int | None:
+        """Its number; None if there is none: READs of all others are in flight."""
         number = len(self._known)
         if number < MOST_OPENS:
             self._known.append(known)
-            self._burst.count = number + 1
+            self.burst.count = number + 1
         else:
-            number = self._next
+            turn = (self._next + at for at in range(MOST_OPENS))
+            free = (one % MOST_OPENS for one in turn if not self._is_held(one % MOST_OPENS))
+            found = next(free, None)
+            if found is None:
+                return None
+            number = found
             self._next = (number + 1) % MOST_OPENS
             del self._numbers[self._known[number].key]
             self._known[number] = known
         self._numbers[known.key] = number
-        fast = self._burst.opens[number]
+        fast = self.burst.opens[number]
         fast.session_id, fast.tree_id, fast.volatile_id = known.key
         fast.persistent_id = known.persistent_id
         fast.guard = self._ffi.NULL
         return number
 
+    def _is_held(self, number: int) -> bool:
+        return self.misses is not None and number in self.misses.held
+
     def _look(self, number: int) -> int:
-        """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE."""
+        """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE ..."""
         known = self._known[number]
         channel = self._channels.get(known.session_id)
         if channel is None:
-            known.guard, self._burst.opens[number].guard = None, self._ffi.NULL
+            known.guard, self.burst.opens[number].guard = None, self._ffi.NULL
             return 0
         session = channel.session
         tree = session.trees.get(known.tree_id)
@@ -180,11 +236,18 @@ class Plain:
         ways = engine.plain_ways(known.fd, _LONGEST)
         ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
         if known.writes and ways & PLAIN_WRITES and _may_write(open_):
-            self._burst.opens[number].writes_until = engine.plain_until(known.fd)
+            self.burst.opens[number].writes_until = engine.plain_until(known.fd)
             ready |= _MAY_WRITE
         if ready:
-            self._looked.append((number, open_, engine))
-            ready |= guarding.ways(known.guard, channel, tree)
+            guard, misses = known.guard, self.misses
+            self._looked.append((number, open_, engine, channel, tree, guard))
+            ready |= guarding.ways(guard, channel, tree)
+            if (
+                misses is not None
+                and ways & PLAIN_MISSES
+                and (number not in misses.held or misses.may_begin(number, open_, channel, guard))
+            ):
+                ready |= _MAY_MISS
         return ready
 
     # --- a burst ---
@@ -213,22 +276,26 @@ class Plain:
         """
         if not self._window.is_in_order:
             return _NO_ANSWER
-        return self._call(
-            (*memory, self._room_for(room), most, self._window.maximum, *until, sock), (0, 0), now
-        )
+        limits = self._window.maximum, 0, max(room, 0), self._misses_left()
+        call = (*memory, self._room_for(room), most, *limits, *until, sock)
+        return self._call(call, (0, 0), now)
 
     def answer(
         self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
     ) -> Answered:
         """Answer what was received to the address `memory`, from one offset to another."""
-        call = (memory, 0, self._room_for(room), max(most, 0), self._window.maximum, over, 0.0, -1)
+        limits = self._window.maximum, 0, max(room, 0), self._misses_left()
+        call = (memory, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, -1)
         return self._call(call, part, now)
+
+    def _misses_left(self) -> int:
+        return 0 if self.misses is None else max(self.misses.room, 0)
 
     def _room_for(self, room: int) -> int:
         return max(min(room, self._room), 0)
 
     def _call(self, call: tuple[float, ...], part: tuple[int, int], now: float) -> Answered:
-        window, burst, last = self._window, self._burst, self._last
+        window, burst, last = self._window, self.burst, self._last
         before = window.low
         _CALL.pack_into(
             self._memory,
@@ -250,23 +317,31 @@ class Plain:
             self._last = burst.which
             why = self._answer(burst)
         state = _STATE.unpack_from(self._memory, _STATE_AT)
-        at, have, low, high, which, made, sent, took, ended, length, writing = state
+        at, have, low, high, which, made, sent, took, ended, length, kind = state
         if low != before:
             window.low, window.high = low, high
             self._connection.now = now
-            for number, open_, engine in self._looked:
-                self._settle(number, open_, engine, ended)
-            if why == _WAITED:
-                self._tell_waited(which, length if writing else 0, took, ended)
+            waited = why == _WAITED
+            slow_miss = took if waited and kind == _MISSED else 0.0
+            for looked in self._looked:
+                self._settle(looked, ended, slow_miss if looked[0] == which else 0.0)
+            if waited and kind != _MISSED:
+                self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
         self._looked.clear()
         if why == _NOTHING:
             return _NO_ANSWER
         return Answered(at, have, self._replies[sent:made], why in _GOES_ON, why == _FULL)
 
-    def _settle(self, number: int, open_: Open, engine: Probe, ended: float) -> None:
+    def _settle(
+        self,
+        looked: tuple[int, Open, Probe, Channel, Tree, Guard | None],
+        ended: float,
+        slow_miss: float,
+    ) -> None:
         """What C has done for an open, where Python has it."""
+        number, open_, engine, _, _, _ = looked
         done = _DONE.unpack_from(self._memory, self._done_at[number])
-        position, reads, bytes_read, writes, bytes_written = done
+        position, reads, bytes_read, writes, bytes_written, missed, size, first = done
         if reads:
             open_.position = position
             engine.plain_read(reads, bytes_read)
@@ -274,10 +349,14 @@ class Plain:
             open_.position = position
             open_.unreported |= WRITTEN
             engine.plain_written(self._known[number].fd, writes, bytes_written, ended)
+        if missed:
+            assert self.misses is not None, "_MAY_MISS"
+            jobs = engine.plain_begun(self.misses, first, missed, slow_miss, ended)
+            self.misses.began(Looked(*looked), missed, size, jobs)
 
     def _tell_waited(self, which: int, written: int, took: float, ended: float) -> None:
         """The last READ, or WRITE of so many bytes, took so long that the engine must know."""
-        engine = next(engine for number, _, engine in self._looked if number == which)
+        engine = next(engine for number, _, engine, *_ in self._looked if number == which)
         if written:
             engine.plain_write_waited(self._known[which].fd, written, took, ended)
         else:

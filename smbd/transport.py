@@ -356,6 +356,11 @@ class Transport:
         return state in _HUNG_UP
 
     @property
+    def free_socket(self) -> int:
+        """The socket's descriptor, if no reply waits to be sent by it; else -1."""
+        return -1 if self._out or self._blocked else self._fd
+
+    @property
     def unfinished_since(self) -> float:
         """Since when a frame has been coming that is not whole, to a second; inf if none is."""
         return self._whole if self._incoming.have and not self._handling else inf
@@ -482,6 +487,7 @@ class Transport:
                 if not self._sock.recv(USUAL):
                     break
         self._sock.close()
+        self._fd = -1
 
     async def _some_progress(self) -> None:
         """Wait until _unsent or _in_work goes down; several may wait at once."""

@@ -85,6 +85,30 @@ class _Reading:
             raise
 
 
+class Fetched:
+    """The same of one that C has begun, whose data lies elsewhere."""
+
+    def __init__(self, open_: Open) -> None:
+        self._open = open_
+        self.data = b""  # set before it is finished
+
+    @property
+    def engine(self) -> Engine:
+        """As `smbd.request.Transfer` has it."""
+        return self._open.share.engine
+
+    def begin(self, done: Done) -> Begun:
+        """Never: it has begun."""
+        raise AssertionError(done)
+
+    def finish(self, request: Request, count: int, error: BaseException | None) -> Reply:
+        """As `smbd.request.Transfer` has it."""
+        if error is not None:
+            raise error
+        frame = bytearray(_DATA_AT) + self.data
+        return _finish(self._open, parse_read_request(request.frame), frame, count)
+
+
 def _present(open_: Open, message: ReadRequest) -> int:
     """How many bytes of what is asked the file has: a buffer for more would be for nothing.
 

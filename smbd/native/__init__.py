@@ -11,10 +11,12 @@ import errno
 import logging
 import threading
 from array import array
+from collections.abc import Sequence
 from mmap import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aio._readers import JOB
 from aio.compiled import Extension, are_wanted
 from aio.kernel.libc import address_of
 
@@ -36,6 +38,7 @@ class GcmKeys(NamedTuple):
     counter: "array[int]"  # ... and, one 64-bit number, how many there were: the other 8
 
 
+_PARTS = ("wire", "gcm", "guard", "state", "reply", "misses")
 BURST = Extension(
     "smbd.native.burst",
     Path(__file__).with_name("burst.c"),
@@ -53,8 +56,23 @@ BURST = Extension(
     int guard_sign(const struct guard *g, uint8_t *message, size_t size);
     int guard_open(const struct guard *g, const uint8_t *sealed, size_t size, uint8_t *opened);
     int guard_seal(const struct guard *g, uint64_t session_id, uint8_t *transform, size_t size);
+    struct job;
+    struct jobs {
+        struct job *first, *last;
+    };
+    struct miss {
+        uint64_t held;
+        uint32_t which, before, size;
+        uint8_t message[256];
+        double started;
+        ...;
+    };
     struct fast_open {
         uint64_t position, reads, bytes_read, writes, bytes_written;
+        uint64_t missed, missed_size;
+        struct jobs begun;
+        uint64_t last_position, ended, ended_bytes, ended_size;
+        double ended_seconds, ended_longest;
         uint64_t session_id, persistent_id, volatile_id;
         uint32_t tree_id, sequence;
         int32_t fd;
@@ -66,7 +84,8 @@ BURST = Extension(
     struct burst {
         uint64_t in, size;
         uint64_t room, most;
-        uint64_t maximum;
+        uint64_t maximum, used;
+        uint64_t flight, left;
         double over, again;
         int32_t sock;
         uint32_t ready;
@@ -75,18 +94,30 @@ BURST = Extension(
         uint32_t which, multi_credit;
         uint64_t made, sent;
         double took, ended;
-        uint32_t length, writing;
+        uint32_t length, kind;
         uint8_t *out;
-        double slow_read, slow_write;
+        double slow[3];
         uint32_t count, frames;
+        uint32_t missed;
         struct fast_open opens[16];
         uint8_t *opened;
         size_t before;
+        uint64_t held;
+        struct jobs returned;
+        struct jobs odd;
+        struct miss *oldest, *newest;
     };
     int burst_begin(struct burst *b);
     int burst_answer(struct burst *b);
+    int burst_finish(struct burst *b);
+    void miss_give(struct burst *b, struct miss *miss);
+    struct miss *miss_find(const struct burst *b, uint64_t message_id);
+    struct miss *miss_next(struct burst *b);
+    uint8_t *miss_data(struct miss *miss);
+    int64_t miss_count(const struct miss *miss);
+    void miss_free(struct miss *miss);
     """,
-    before=[Path(__file__).with_name(name) for name in ("wire.c", "gcm.c", "guard.c")],
+    before=[JOB, *(Path(__file__).with_name(f"{name}.c") for name in _PARTS)],
 )
 
 
@@ -99,6 +130,7 @@ class Core:
         self.ffi: Any = module.ffi
         self.begin: Any = module.lib.burst_begin
         self.answer: Any = module.lib.burst_answer
+        self.finish: Any = module.lib.burst_finish
         memory = address_of(mmap(-1, _ROOM), writable=True)  # pages come as they are needed
         self.replies = memory.view
         self.room = _ROOM
@@ -107,10 +139,14 @@ class Core:
         self.lib: Any = module.lib
         self.protects = bool(module.lib.gcm_find())  # there is an OpenSSL
 
-    def new(self, slow_read: float, slow_write: float) -> Any:
-        """A connection's `struct burst`."""
+    def new(self, slow: Sequence[float], held: int) -> Any:
+        """A connection's `struct burst`.
+
+        `slow`: seconds from which on a hit, a write and a miss take long.  `held`: the bytes that a
+        miss counts for, beside its message and its data.
+        """
         burst = self.ffi.new("struct burst *")
-        burst.out, burst.slow_read, burst.slow_write = self._out, slow_read, slow_write
+        burst.out, burst.slow, burst.held = self._out, slow, held
         burst.opened = self._opened
         return burst
 
@@ -140,10 +176,14 @@ class Core:
         parts.append(self.ffi.gc(context, self.lib.gcm_free))
         return context
 
-    def offset_of(self, number: int) -> int:
-        """Where one of its opens is."""
-        offset: int = self.ffi.offsetof("struct burst", "opens", number)
-        return offset
+    def offsets_of(self, field: str) -> list[int]:
+        """Where a field of each of its opens is in a `struct burst`."""
+        at = self.ffi.offsetof
+        return [at("struct burst", "opens", number, field) for number in range(MOST_OPENS)]
+
+    def address_of(self, burst: Any, field: str) -> int:
+        """Where a field of a `struct burst` is in memory."""
+        return int(self.ffi.cast("uintptr_t", self.ffi.addressof(burst, field)))
 
 
 class Native:

@@ -5,96 +5,11 @@
    the plain kind is left alone, whatever is right or wrong with it, and so are all behind it:
    Python goes on from there.  Nothing of the state moves before a frame is answered. */
 
-#define _GNU_SOURCE
-#include <errno.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
-
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
-#endif
-
-enum {
-    MOST_OPENS = 16,
-    PREFIX = 4, BODY = HEADER + 16,
-    REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,
-    ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
-    READ = 8, WRITE = 9,
-    PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
-    PAGE = 4096,
-    MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16,
-};
-
-/* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
-   Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
-   more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
-   out why. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING };
-
-struct fast_open {
-    /* Python reads what was done since it was made ready (_DONE). */
-    uint64_t position, reads, bytes_read, writes, bytes_written;
-    /* Python writes. */
-    uint64_t session_id, persistent_id, volatile_id;
-    uint32_t tree_id, sequence;
-    int32_t fd;
-    uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
-    double writes_until;       /* a time of CLOCK_MONOTONIC */
-    const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
-    const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
-};
-
-struct burst {
-    /* Python writes before each call (_CALL). */
-    uint64_t in, size;         /* where received bytes lie, and the room there */
-    uint64_t room, most;       /* bytes of replies; bytes of the turn, in and out */
-    uint64_t maximum;          /* CommandSequenceWindow's, as low and high below */
-    double over, again;        /* when the turn is over; until when more is received */
-    int32_t sock;              /* -1: Python has received, and sends */
-    uint32_t ready;            /* what `which` of `opens` may be used for */
-    /* Python writes before each call, and reads behind it (_STATE). */
-    uint64_t at, have;         /* bytes answered, and received */
-    uint64_t low, high;
-    uint32_t which, multi_credit;
-    uint64_t made, sent;       /* bytes of replies in `out`, and how many of them have left */
-    double took, ended;        /* of the last call to the kernel */
-    uint32_t length, writing;  /* of the last READ or WRITE */
-    /* Set once, or as opens come to be known. */
-    uint8_t *out;
-    double slow_read, slow_write;  /* seconds */
-    uint32_t count, frames;    /* how many of `opens`; of this burst */
-    struct fast_open opens[MOST_OPENS];
-    uint8_t *opened;           /* room for a sealed request, which stays as it came */
-    size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
-};
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* CommandSequenceWindow.take, where ids come in order; 0: Python has to look. */
 static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
     uint32_t charge = b->multi_credit ? u16(message + 6) : 1;
     charge += !charge;
     return u64(message + 24) == b->low && charge <= b->high - b->low ? charge : 0;
-}
-
-/* CommandSequenceWindow.grant. */
-static uint16_t grant(struct burst *b, uint32_t requested) {
-    int64_t left = (int64_t)b->maximum - (int64_t)(b->high - b->low);
-    int64_t granted = (int64_t)requested < left ? (int64_t)requested : left;
-    if (granted <= 0)
-        granted = b->high == b->low;
-    b->high += (uint64_t)granted;
-    return (uint16_t)granted;
 }
 
 /* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
@@ -115,24 +30,33 @@ static struct fast_open *find(struct burst *b, const uint8_t *message) {
     return NULL;
 }
 
-/* Reads behind where the reply's header will be: the count, or -1, and Python shall see. */
+enum { NO_HIT = -1, NOT_PLAIN = -2 };
+
+/* Reads behind where the reply's header will be: the count, or NO_HIT, or NOT_PLAIN, and Python
+   shall see. */
 static ssize_t read_data(struct burst *b, struct fast_open *open, const uint8_t *message) {
     uint32_t length = u32(message + 68);
     uint64_t offset = u64(message + 72);
     if (!length || offset > INT64_MAX - (uint64_t)length)
-        return -1;
+        return NOT_PLAIN;
     struct iovec into = {b->out + b->made + b->before + BODY, length};
     double started = now();
     ssize_t count = preadv2(open->fd, &into, 1, (off_t)offset, RWF_NOWAIT);
-    if (count <= 0 || (uint64_t)count < u32(message + 96))
-        return -1;
-    if ((size_t)count != length) {
+    int refused = count < 0 && errno == EAGAIN;
+    if (!count || (count < 0 && !refused))
+        return NOT_PLAIN;
+    if (!refused && (size_t)count != length) {
         struct stat status;
-        if (fstat(open->fd, &status) || (int64_t)offset + count < status.st_size)
-            return -1;
+        if (fstat(open->fd, &status))
+            return NOT_PLAIN;
+        refused = (int64_t)offset + count < status.st_size;
     }
     b->ended = now();
     b->took = b->ended - started;
+    if (refused)
+        return NO_HIT;
+    if ((uint64_t)count < u32(message + 96))
+        return NOT_PLAIN;
     open->position = offset + (uint64_t)count;
     open->reads++;
     open->bytes_read += (uint64_t)count;
@@ -165,43 +89,6 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
     return 0;
 }
 
-/* The reply's header and fixed part, and what protects it; a READ's data lies there already.
-   0 if it cannot be protected: then nothing was answered. */
-static int reply(struct burst *b, const struct fast_open *open, const uint8_t *message,
-                 uint32_t charge, uint32_t count) {
-    uint8_t *out = b->out + b->made, *header = out + b->before, *body = header + HEADER;
-    int reading = u16(message + 12) == READ, sealed = b->before != PREFIX;
-    uint32_t size = BODY + (reading ? count : 0), frame = size + (uint32_t)b->before - PREFIX;
-    uint64_t high = b->high;
-    out[0] = 0;
-    out[1] = (uint8_t)(frame >> 16);
-    out[2] = (uint8_t)(frame >> 8);
-    out[3] = (uint8_t)frame;
-    memset(header, 0, BODY);
-    memcpy(header, "\xfeSMB", 4);
-    put16(header + 4, HEADER);
-    put16(header + 6, u16(message + 6));
-    put16(header + 12, u16(message + 12));
-    b->low += charge;
-    put16(header + 14, grant(b, u16(message + 14)));
-    put32(header + 16, SERVER_TO_REDIR | u32(message + FLAGS_AT));
-    put64(header + 24, u64(message + 24));
-    put32(header + 32, 0xFEFF);
-    put32(header + 36, u32(message + 36));
-    put64(header + 40, u64(message + 40));
-    put16(body, 17);
-    body[2] = reading ? BODY : 0;
-    put32(body + 4, count);
-    if (sealed ? !guard_seal(open->guard, open->session_id, out + PREFIX, size)
-               : (u32(message + FLAGS_AT) & SIGNED) && !guard_sign(open->guard, header, size)) {
-        b->low -= charge;
-        b->high = high;
-        return 0;
-    }
-    b->made += PREFIX + frame;
-    return 1;
-}
-
 /* Whether a message is protected as its session wants it, and its signature right. */
 static int is_protected(const struct burst *b, const struct fast_open *open, const uint8_t *message,
                         size_t size) {
@@ -230,16 +117,23 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
         return OTHER;
     if (command == READ) {
         ssize_t count = read_data(b, open, message);
+        if (count == NO_HIT)
+            return begin_miss(b, open, message, size, charge);
         if (count < 0)
             return OTHER;
         length = (uint32_t)count;
     } else if (write_data(b, open, message, size)) {
         return OTHER;
     }
-    if (!reply(b, open, message, charge, length))
+    b->low += charge;
+    uint32_t made = reply(b, open->guard, message, b->out + b->made, b->before, length);
+    if (!made) {
+        b->low -= charge;
         return OTHER;
+    }
+    b->made += made;
     b->length = length;
-    b->writing = command == WRITE;
+    b->kind = command == WRITE ? WRITTEN : HIT;
     return -1;
 }
 
@@ -274,7 +168,7 @@ static int answer(struct burst *b) {
             return why;
         b->at += PREFIX + size;
         b->frames++;
-        if (b->took > (b->writing ? b->slow_write : b->slow_read))
+        if (b->took > b->slow[b->kind])
             return WAITED;
         if (b->ended > b->over || b->at + b->made > b->most)
             return FULL;
@@ -282,10 +176,11 @@ static int answer(struct burst *b) {
     return ENDED;
 }
 
-/* Whether another burst has come meanwhile, and was received.  One frame alone has no company. */
+/* Whether another burst has come meanwhile, and was received.  One frame alone has no company, and
+   behind a miss threads have to be told first. */
 static int receive_more(struct burst *b) {
     if (b->at != b->have || b->have == b->size || b->sent != b->made || b->frames < 2
-        || b->ended > b->again)
+        || b->missed || b->ended > b->again)
         return 0;
     ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
     if (count <= 0)
@@ -300,6 +195,8 @@ static int receive_more(struct burst *b) {
 int burst_answer(struct burst *b) {
     struct fast_open *asked = &b->opens[b->which];
     asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
+    asked->missed = asked->missed_size = 0;
+    asked->begun.first = NULL;
     asked->ready = b->ready;
     for (;;) {
         int why = answer(b);
@@ -318,7 +215,7 @@ int burst_answer(struct burst *b) {
 int burst_begin(struct burst *b) {
     for (uint32_t i = 0; i < b->count; i++)
         b->opens[i].ready = 0;
-    b->made = b->sent = b->frames = 0;
+    b->made = b->sent = b->frames = b->missed = 0;
     b->before = PREFIX;
     if (b->sock >= 0) {
         ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);

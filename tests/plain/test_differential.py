@@ -15,6 +15,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aio._readers import READERS
 from tests.aio.page_cache import takes_nowait
 from tests.core import messages
 from tests.core.messages import CLOSE, ECHO, FLUSH, LOCK, READ, WRITE
@@ -86,7 +87,12 @@ class Change:
     def make(self, rig, opens):
         session = rig.stage.session
         one = session.opens.get(int.from_bytes(opens[self.open][8:], "little"))
-        if self.what == "suspended":
+        if self.what == "evicted":
+            for name in SIZES:
+                with Path(rig.stage.root.absolute_path, name).open("rb") as file:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        elif self.what == "suspended":
             session.suspended = not session.suspended
         elif self.what == "signed":
             session.signing_required = not session.signing_required
@@ -302,6 +308,16 @@ def test_each_oddity_alone_is_answered_alike(core, monkeypatch):
             for oddity in ODD
         ]
         both(core, [(LEARNT, []), *between])
+
+
+def test_what_is_not_in_the_page_cache_is_answered_alike(core, monkeypatch):
+    """Each alone: which one of several ends first is the disk's doing."""
+    settle_time(monkeypatch)
+    READERS.load()
+    told = [(LEARNT, [])]
+    for oddity in [{}, *ODD]:
+        told += [Change("evicted"), ([Ask(READ, **oddity)], [])]
+    both(core, told)
 
 
 @pytest.mark.parametrize("oddity", LAST, ids=str)

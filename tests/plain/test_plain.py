@@ -1,7 +1,6 @@
 """What C answers, and what it leaves to the commands."""
 
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from smbd import plain
+from smbd import misses, plain
 from smbd.connection import Connection
 from smbd.native import BURST, MOST_OPENS, Native
 from tests.aio.page_cache import takes_nowait
@@ -203,21 +202,9 @@ async def test_an_engine_that_does_not_probe_answers_by_itself(disk):
         assert rig.quick is None
 
 
-async def test_after_a_miss_the_command_reads(rig, asked):
-    file_id = await learnt(rig)
-    fd = os.open(rig.stage.root.absolute_path + "/a", os.O_RDONLY)
-    os.fsync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.close(fd)
-    asked.clear()
-    (reply,) = await rig.ask(reading(rig, file_id, 512 * KIB))
-    assert answers(reply)[0].data == bytes(range(256)) * 16
-    assert len(asked) == 1
-
-
 async def test_a_call_that_waited_is_told_to_the_engine(rig, monkeypatch):
     file_id = await learnt(rig)
-    rig.quick._burst.slow_read = rig.quick._burst.slow_write = 0.0
+    rig.quick.burst.slow = 0.0, 0.0, 0.0
     told = []
     monkeypatch.setattr(
         "aio.probe.Probe.plain_read_waited", lambda _, took, ended: told.append(took < ended)
@@ -250,7 +237,9 @@ def test_both_languages_lay_the_state_out_alike():
     assert at("struct burst", "at") == plain._STATE_AT
     assert at("struct burst", "made") == plain._CALL.size
     assert at("struct burst", "out") == plain._STATE_AT + plain._STATE.size
-    assert at("struct fast_open", "session_id") == plain._DONE.size
+    assert at("struct fast_open", "begun") == plain._DONE.size - 8  # its first
+    last, following = at("struct fast_open", "last_position"), at("struct fast_open", "session_id")
+    assert following - last == misses._FINISHED.size
 
 
 def test_without_c_the_log_says_why(monkeypatch, tmp_path, caplog):

@@ -1,0 +1,51 @@
+/* The reply to a READ or WRITE, and the credits that go with it. */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* CommandSequenceWindow.grant. */
+static uint16_t grant(struct burst *b, uint32_t requested) {
+    int64_t left = (int64_t)b->maximum - (int64_t)(b->high - b->low);
+    int64_t granted = (int64_t)requested < left ? (int64_t)requested : left;
+    if (granted <= 0)
+        granted = b->high - b->low == b->used;
+    b->high += (uint64_t)granted;
+    return (uint16_t)granted;
+}
+
+/* The reply's header and fixed part, and what protects it, at `out`; a READ's data lies there
+   already.  The bytes of the frame; 0 if it cannot be protected: then nothing was answered. */
+static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t *message,
+                      uint8_t *out, size_t before, uint32_t count) {
+    uint8_t *header = out + before, *body = header + HEADER;
+    int reading = u16(message + 12) == READ, sealed = before != PREFIX;
+    uint32_t size = BODY + (reading ? count : 0), frame = size + (uint32_t)before - PREFIX;
+    uint64_t high = b->high;
+    out[0] = 0;
+    out[1] = (uint8_t)(frame >> 16);
+    out[2] = (uint8_t)(frame >> 8);
+    out[3] = (uint8_t)frame;
+    memset(header, 0, BODY);
+    memcpy(header, "\xfeSMB", 4);
+    put16(header + 4, HEADER);
+    put16(header + 6, u16(message + 6));
+    put16(header + 12, u16(message + 12));
+    put16(header + 14, grant(b, u16(message + 14)));
+    put32(header + 16, SERVER_TO_REDIR | u32(message + FLAGS_AT));
+    put64(header + 24, u64(message + 24));
+    put32(header + 32, 0xFEFF);
+    put32(header + 36, u32(message + 36));
+    put64(header + 40, u64(message + 40));
+    put16(body, 17);
+    body[2] = reading ? BODY : 0;
+    put32(body + 4, count);
+    if (sealed ? !guard_seal(guard, u64(message + SESSION_ID_AT), out + PREFIX, size)
+               : (u32(message + FLAGS_AT) & SIGNED) && !guard_sign(guard, header, size)) {
+        b->high = high;
+        return 0;
+    }
+    return PREFIX + frame;
+}

@@ -1,0 +1,84 @@
+/* What C knows of a connection. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+
+enum {
+    MOST_OPENS = 16,
+    PREFIX = 4, BODY = HEADER + 16,
+    REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,
+    ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
+    READ = 8, WRITE = 9,
+    PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
+    PAGE = 4096,
+    MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
+};
+
+/* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
+   Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
+   more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
+   out why. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING };
+
+/* What the last call to the kernel was: a READ in the page cache, a WRITE, or a READ that was not. */
+enum { HIT, WRITTEN, MISSED };
+
+struct fast_open {
+    /* Python reads what was done since it was made ready (_DONE). */
+    uint64_t position, reads, bytes_read, writes, bytes_written;
+    uint64_t missed, missed_size;  /* READs that threads shall carry out, the bytes they hold, ... */
+    struct jobs begun;             /* ... and their jobs */
+    /* The same of those that `burst_finish` has answered (_FINISHED). */
+    uint64_t last_position, ended, ended_bytes, ended_size;
+    double ended_seconds, ended_longest;
+    /* Python writes. */
+    uint64_t session_id, persistent_id, volatile_id;
+    uint32_t tree_id, sequence;
+    int32_t fd;
+    uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
+    double writes_until;       /* a time of CLOCK_MONOTONIC */
+    const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
+    const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
+};
+
+struct burst {
+    /* Python writes before each call (_CALL). */
+    uint64_t in, size;         /* where received bytes lie, and the room there */
+    uint64_t room, most;       /* bytes of replies; bytes of the turn, in and out */
+    uint64_t maximum, used;    /* CommandSequenceWindow's, as low and high below */
+    uint64_t flight, left;     /* bytes that READs that miss may hold, and how many there may be */
+    double over, again;        /* when the turn is over; until when more is received */
+    int32_t sock;              /* -1: Python has received, and sends */
+    uint32_t ready;            /* what `which` of `opens` may be used for */
+    /* Python writes before each call, and reads behind it (_STATE). */
+    uint64_t at, have;         /* bytes answered, and received */
+    uint64_t low, high;
+    uint32_t which, multi_credit;
+    uint64_t made, sent;       /* bytes of replies in `out`, and how many of them have left */
+    double took, ended;        /* of the last call to the kernel */
+    uint32_t length, kind;     /* of the last READ or WRITE: HIT ... */
+    /* Set once, or as opens come to be known. */
+    uint8_t *out;
+    double slow[3];            /* seconds: of a HIT ... */
+    uint32_t count, frames;    /* how many of `opens`; of this burst ... */
+    uint32_t missed;           /* ... and those that threads shall carry out */
+    struct fast_open opens[MOST_OPENS];
+    uint8_t *opened;           /* room for a sealed request, which stays as it came */
+    size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
+    uint64_t held;             /* by a READ that threads carry out, beside its message and data */
+    struct jobs returned;      /* its READs that threads have carried out */
+    struct jobs odd;           /* those of them that Python is to answer */
+    struct miss *oldest, *newest;
+};
