@@ -146,6 +146,7 @@ class Transport:
         now = trio.current_time()
         if not self._incoming.have or self._handling:
             self._whole = now
+        self._incoming.forget()
         quiet = now - self.last_frame >= _SETTLED
         if quiet and not self._handling and self._settled != self.last_frame:
             self._settled = self.last_frame
@@ -368,7 +369,8 @@ class Transport:
     @property
     def in_flight(self) -> int:
         """Bytes of frames that come in, requests in work and replies not taken."""
-        return self._incoming.size + self._in_work + self._unsent
+        incoming = self._incoming
+        return incoming.size + incoming.left + self._in_work + self._unsent
 
     def work_began(self, size: int) -> None:
         """Requests that may need `size` bytes outlive their burst."""

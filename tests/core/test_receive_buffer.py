@@ -109,3 +109,46 @@ def test_a_large_frame_that_stops_in_the_middle_keeps_what_came_of_it(buffer):
     buffer.settle()
     come(buffer, b"y" * (6 * MIB))
     assert buffer.received == b"x" * (2 * MIB) + b"y" * (6 * MIB)
+
+
+def test_a_large_frame_goes_where_the_one_before_was_when_nobody_uses_that_any_more(buffer):
+    size, used, places = 2 * MIB + 100, [], []
+    for number in range(6):
+        come(buffer, bytes([number]) * size)
+        places.append(buffer.received.obj)
+        used.append(buffer.received)
+        if number:
+            used.pop(0).release()  # one is written while the next one comes
+        buffer.keep(size, 0, pinned=True)
+        come(buffer, bytes(100))
+        buffer.keep(0, size, pinned=False)  # the next one is announced
+        buffer.have = 0
+    assert places[4] is places[2]
+    assert places[5] is places[3]
+    assert places[3] is not places[2]
+    assert bytes(used[0][:1]) == b"\5"
+
+
+def test_what_requests_were_left_with_is_bounded_and_goes_when_nothing_follows(buffer):
+    size, used = 2 * MIB, []
+    for _ in range(5):
+        come(buffer, bytes(size))
+        used.append(buffer.received)
+        buffer.keep(size, 0, pinned=True)
+    assert 0 < buffer.left <= 3 * size
+    buffer.forget()
+    assert buffer.left == 0
+
+
+def test_what_requests_were_left_with_is_kept_while_it_is_used_again(buffer):
+    size = 2 * MIB + 100
+    for _ in range(4):
+        come(buffer, bytes(size))
+        buffer.keep(size, 0, pinned=True)
+        come(buffer, bytes(100))
+        buffer.keep(0, size, pinned=False)
+        buffer.have = 0
+    buffer.forget()
+    assert buffer.left
+    buffer.forget()
+    assert not buffer.left
