@@ -126,7 +126,7 @@ class Visits:
             parts.append(_part_of(request, at, at + len(frame)))
             at += len(frame)
         _, head, _, _, holder, body, name_length, start, length = _CREATE.unpack_from(first.frame)
-        if start != _contexts_at(name_length, length):
+        if _overlaps(name_length, start, length):
             return
         self._forms[head, holder, body, length, at] = _Form(
             visit,
@@ -158,7 +158,7 @@ class Visits:
             or protocol != PROTOCOL_ID
             or end % 8
             or max(stop, start + length) > end
-            or start != _contexts_at(name_length, length)
+            or _overlaps(name_length, start, length)
             or frame[start : start + length] != form.contexts
             or form.fixed.unpack_from(frame, end) != form.same
             or form.ids.unpack_from(frame, end)
@@ -206,9 +206,9 @@ class Visits:
         return _signed(answers, layout.sizes, channel) if signed else answers
 
 
-def _contexts_at(name_length: int, length: int) -> int:
-    """Where clients put a CREATE's contexts: as soon behind the name as may be."""
-    return (_NAME_AT + name_length + 7) & ~7 if length else 0
+def _overlaps(name_length: int, start: int, length: int) -> bool:
+    """Whether a CREATE's contexts are elsewhere than behind its name, as near as clients like."""
+    return start < _NAME_AT + name_length or start % 8 != 0 if length else start != 0
 
 
 def _part_of(request: Request, start: int, end: int) -> _Part:

@@ -162,6 +162,22 @@ async def test_a_client_that_asks_for_the_id_on_disk_is_told(stage, asked):
         assert opened.body[80:] == first[name][80:]
 
 
+async def test_a_context_may_lie_behind_more_padding(stage, asked):
+    """cifs.ko pads a name whose length is a multiple of 8 by 8 more."""
+
+    def padded(name):
+        body = messages.create(name, disposition=FILE_OPEN, access=ATTRIBUTES, contexts=ON_DISK_ID)
+        start = int.from_bytes(body[48:52], "little")
+        more = 8 if len(name) % 4 == 0 else 0
+        moved = (start + more).to_bytes(4, "little")
+        at = start - 64
+        return (CREATE, body[:48] + moved + body[52:at] + bytes(more) + body[at:]), CLOSE_IT
+
+    await carried_out(stage, *padded("folder"))
+    for name in ("file", "link", "folder", "folder\\inside"):
+        assert [one.status for one in await visited(stage, asked, *padded(name))] == [0, 0]
+
+
 @pytest.mark.parametrize("context", [(b"QFid", b"more"), (b"QFiD", b""), (b"MxAc", b"")])
 async def test_another_context_than_the_first_had_goes_to_the_commands(stage, asked, context):
     await carried_out(stage, *visit(contexts=ON_DISK_ID))
