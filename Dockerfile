@@ -29,22 +29,15 @@ LABEL org.opencontainers.image.title="smbd" \
       org.opencontainers.image.description="A small SMB2/3 file server that answers page-cache hits inline"
 COPY --from=build /opt/smbd /opt/smbd
 ENV PATH=/opt/smbd/bin:$PATH
-# One share for one user, until another shares.toml is mounted over this one. 4450 and not 445, for
-# which not every engine lets a user bind: it is published as 445.
+# Without a shares.toml the environment says what is served (USER, PASSWORD or PASSWORD_FILE, SHARE):
+# one share, of this folder, for one user.  4450 and not 445, for which not every engine lets a user
+# bind: it is published as 445.
+ENV SMBD_FOLDER=/share
 RUN groupadd --gid 1000 smbd \
     && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /share --shell /usr/sbin/nologin smbd \
     && install --directory --owner=smbd --group=smbd /share \
-    && install --directory /etc/smbd \
-    && printf '%s\n' \
-        '[server]' \
-        'listen = ["0.0.0.0:4450"]' \
-        'interfaces = []' \
-        '[users.smbd]' \
-        'password_file = "/run/secrets/smbd_password"' \
-        '[shares.share]' \
-        'path = "/share"' \
-        > /etc/smbd/shares.toml
-# Where `serve`, `check`, `health` and `status` look for shares.toml.
+    && install --directory /etc/smbd
+# Where `serve`, `check`, `health` and `status` look for a shares.toml that is mounted.
 WORKDIR /etc/smbd
 USER 1000:1000
 VOLUME /share

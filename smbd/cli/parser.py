@@ -32,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_health(commands)
     _add_presets(commands)
     _add_user(commands)
+    _add_show(commands)
     help_ = commands.add_parser("help", help="show this, or the options of one command")
     help_.add_argument(
         "topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help="one of the above"
@@ -70,6 +71,18 @@ def _add_serve(commands: Any) -> None:
         metavar="HOST:PORT",
         help="listen on this address (default: 127.0.0.1:4450, or those in shares.toml); may be "
         "given several times",
+    )
+    serve.add_argument(
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help="write address, shares and logins to this file (JSON) once clients can connect; a "
+        "FIFO is written to as well",
+    )
+    serve.add_argument(
+        "--die-with-parent",
+        action="store_true",
+        help="end when the process ends that started this one, as by SIGTERM",
     )
     alone = serve.add_argument_group("only with DIR")
     alone.add_argument(
@@ -301,6 +314,20 @@ def _add_presets(commands: Any) -> None:
         "way each, for those who write clients; or say what one of them sets.",
     )
     presets.add_argument("name", metavar="NAME", nargs="?", help="say all of this one")
+def _add_show(commands: Any) -> None:
+    shown = commands.add_parser(
+        "show",
+        help="show the man page, a shell's completion, a unit of systemd, the changelog",
+        description="Show a file that an installation may want beside the program: the man page, "
+        "the completion of bash or zsh, systemd's unit for a service (with the path of this "
+        "program) or for its socket, or what changed from version to version.",
+    )
+    shown.add_argument(
+        "file",
+        metavar="FILE",
+        choices=("man", "bash", "zsh", "service", "socket", "changelog"),
+        help="man, bash, zsh, service, socket or changelog",
+    )
 
 
 def _port(text: str) -> int:

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from smbd.cli.banner import Banner
 from smbd.cli.filling import filled, is_asked, with_preset
 from smbd.cli.logs import event_line, start_logging
 from smbd.cli.outlet import Outlet
+from smbd.cli.ready import ReadyFile
 from smbd.cli.status import served
 from smbd.cli.troubles import told
 from smbd.config import (
@@ -36,6 +37,7 @@ from smbd.config import (
     prepare,
     read_password,
     share_name_problem,
+    stands_in,
     user_name_problem,
 )
 
@@ -50,11 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     if is_asked(arguments) and arguments.config is not None:
         raise UsageError("--config excludes --content, --memory and --preset, which have no file")
-    with filled(arguments) as with_folder:
-        return _serve(with_folder)
+    ready = ReadyFile(arguments.ready_file) if arguments.ready_file else None
+    try:
+        with filled(arguments) as with_folder:
+            return _serve(with_folder, ready)
+    finally:
+        if ready is not None:
+            ready.remove()
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
+    parent = _parent() if arguments.die_with_parent else None
     prepared = prepare(configuration(arguments))
     config = prepared.config
     in_json = config.server.log_format == "json"
@@ -71,6 +79,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     banner = Banner(prepared, output.put)
     reread = partial(_reread, arguments, banner, output.put)
 
+    def started(addresses: Sequence[Address]) -> None:
+        banner.start(addresses)
+        if ready is not None:
+            ready.write(config, addresses)
+
     def stopped(document: Mapping[str, Any]) -> None:
         shown = served(document)
         if in_json:
@@ -81,10 +94,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         server.run(
             config,
-            started=banner.start,
+            started=started,
             stopped=stopped,
             reread=None if config.source is None else reread,
             reloaded=banner.reloaded,
+            parent=parent,
         )
     except OSError as error:
         complain(told(error))
@@ -93,6 +107,14 @@ def _serve(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGHUP, before)
         output.drain(_LAST_WORDS)
     return 0
+
+
+def _parent() -> int:
+    """A pidfd of the process that started this one."""
+    try:
+        return os.pidfd_open(os.getppid())
+    except OSError as error:  # Linux before 5.3
+        raise UsageError(f"--die-with-parent: {error.strerror}") from None
 
 
 def _tell(prepared: Prepared, *, in_json: bool) -> None:
@@ -136,7 +158,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
 
 
 def _config_file(path: Path | None) -> Path:
-    if path is None and not DEFAULT_CONFIG.exists():
+    if path is None and not DEFAULT_CONFIG.exists() and not stands_in(DEFAULT_CONFIG):
         raise UsageError(
             "there is no shares.toml here: `tsmbd serve --config FILE` serves another one, "
             "and `tsmbd serve DIR` a folder without any"

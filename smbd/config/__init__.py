@@ -1,5 +1,6 @@
 """shares.toml -> frozen dataclasses; an error names file, line, key, and what would be right."""
 
+from smbd.config.environment import stands_in
 from smbd.config.first_start import (
     Prepared,
     directory_problem,
@@ -64,6 +65,7 @@ __all__ = [
     "relative_id",
     "runtime_directory",
     "share_name_problem",
+    "stands_in",
     "system_user",
     "user_name_problem",
 ]

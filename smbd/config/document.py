@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from smbd.config import reading, schema
+from smbd.config import environment, schema
 from smbd.config.lines import KeyPath, find_lines
 from smbd.config.model import ConfigError, Problem
 
@@ -35,7 +35,7 @@ class Document:
         self.warnings: list[Problem] = []
         self._name = str(path)
         self._byte_order_mark = False
-        text = self._read()
+        text = self._read(path)
         try:
             self.top: Mapping[str, object] = tomllib.loads(text)
             self._lines = find_lines(text)
@@ -47,9 +47,10 @@ class Document:
             message = "the file begins with a byte order mark (BOM), which TOML has no place for"
             self.warnings.append(Problem(self._name, 1, "", f"{message}: it was passed over"))
 
-    def _read(self) -> str:
+    def _read(self, path: Path) -> str:
         try:
-            text = reading.read(self.path).decode()
+            self._name, found = environment.text_of(path)
+            text = found.decode()
             self._byte_order_mark = text.startswith("\ufeff")
             return text.removeprefix("\ufeff")
         except OSError as error:

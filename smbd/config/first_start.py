@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smbd.config import reading
+from smbd.config import environment
 from smbd.config.document import share_of
 from smbd.config.lines import find_lines
 from smbd.config.model import Config, ConfigError, Problem, ShareConfig, UserConfig
@@ -153,5 +153,6 @@ def _problem(source: Path | None, key_path: tuple[str, ...], message: str) -> Pr
     key = ".".join(key_path)
     if source is None:
         return Problem("", None, "", message)
-    line = find_lines(reading.read(source).decode("utf-8-sig")).get(key_path)
-    return Problem(str(source), line, key, message, share_of(key_path))
+    name, text = environment.text_of(source)
+    line = find_lines(text.decode("utf-8-sig")).get(key_path)
+    return Problem(name, line, key, message, share_of(key_path))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from smbd.config import engines, homes, reading, rights, schema
+from smbd.config import engines, environment, homes, reading, rights, schema
 from smbd.config.document import Document, Findings
 from smbd.config.first_start import directory_problem
 from smbd.config.lines import KeyPath
@@ -237,6 +237,8 @@ def read_password(file: Path) -> str:
 
 
 def _warn_if_readable(document: Document, key_path: KeyPath, file: Path) -> None:
+    if file == document.path and environment.stands_in(file):
+        return
     exposed = exposed_problem(file)
     if exposed:
         document.warn(key_path, exposed)

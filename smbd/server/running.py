@@ -14,7 +14,7 @@ import trio
 
 from smbd.config import Address, Config
 from smbd.events import about
-from smbd.server import descriptors
+from smbd.server import descriptors, systemd
 from smbd.server.server import Server
 from smbd.server.serving import serving
 from smbd.standby import stand_by
@@ -39,8 +39,11 @@ def run(
     stopped: Callable[[dict[str, Any]], None],
     reread: Callable[[], Config] | None = None,
     reloaded: Callable[[], None] | None = None,
+    parent: int | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
+
+    The end of the process `parent`, a pidfd, is as a SIGTERM.
 
     SIGHUP has the configuration of `reread` served from then on, and then calls `reloaded`.
     Without `reread` it ends the server like the others: it comes from a terminal that was closed.
@@ -48,7 +51,7 @@ def run(
     descriptors.raise_limit()
     descriptors.make_table()
     reload = None if reread is None else partial(_reload, reread=reread, reloaded=reloaded)
-    trio.run(_run, config, started, stopped, reload)
+    trio.run(_run, config, started, stopped, reload, parent)
 
 
 async def _run(
@@ -56,14 +59,21 @@ async def _run(
     started: Callable[[Sequence[Address]], None],
     stopped: Callable[[dict[str, Any]], None],
     reload: _Reload | None,
+    parent: int | None,
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async with serving(config) as server:
+        async with serving(config, systemd.handed_over()) as server:
             _warn_if_short(config)
             server.service.turns.standby = stand_by()
             started(server.addresses)
             settle()
-            await _until_the_end(server, signals, reload)
+            systemd.ready(_status(server))
+            async with trio.open_nursery() as nursery:
+                if parent is not None:
+                    nursery.start_soon(_end_with, parent)
+                await _until_the_end(server, signals, reload)
+                nursery.cancel_scope.cancel()
+            systemd.stopping()
             await server.drain()
             with wall("the last word"):
                 stopped(await server.figures())
@@ -90,6 +100,12 @@ def _collected(phase: str, collection: dict[str, int]) -> None:
         gc.freeze()
 
 
+async def _end_with(parent: int) -> None:
+    """Not PR_SET_PDEATHSIG: that comes at the end of the thread that started this process."""
+    await trio.lowlevel.wait_readable(parent)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def _until_the_end(
     server: Server, signals: AsyncIterator[int], reload: _Reload | None
 ) -> None:
@@ -108,8 +124,16 @@ async def _until_the_end(
 async def _reload(
     server: Server, *, reread: Callable[[], Config], reloaded: Callable[[], None] | None
 ) -> None:
+    systemd.reloading()
     if await server.reload(reread, reloaded):
         _warn_if_short(server.service.config)
+    systemd.ready(_status(server))
+
+
+def _status(server: Server) -> str:
+    """The one line of `systemctl status`."""
+    addresses = ", ".join(map(str, server.addresses))
+    return f"serves {len(server.service.config.shares)} shares on {addresses}"
 
 
 def _warn_if_short(config: Config) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -27,8 +27,13 @@ _WORKERS = 4
 
 
 @asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[Server]:
+async def serving(
+    config: Config, handed_over: Sequence[socket.socket] = ()
+) -> AsyncIterator[Server]:
     """Serve a configuration for as long as the block lasts.
+
+    Clients connect to the listening sockets that are `handed_over`; without any, to those that are
+    made here for the addresses of the configuration.
 
     Raises OSError if a share's directory cannot be opened or an address not be bound.
     """
@@ -41,7 +46,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         service.native.start()
         await restore_handles(service)
         # All are bound before there is a nursery, which would wrap the OSError.
-        sockets = _Sockets(config.server, stack)
+        sockets = _Sockets(config.server, handed_over, stack)
         body = _Body()
         async with trio.open_nursery() as connections, trio.open_nursery() as helping:
             server = Server(service, sockets.smb, connections)
@@ -92,8 +97,13 @@ class _Body:
 class _Sockets:
     """The listeners of a server."""
 
-    def __init__(self, config: ServerConfig, stack: AsyncExitStack) -> None:
-        self.smb = [one for address in config.listen for one in _bound(stack, *listen(address))]
+    def __init__(
+        self, config: ServerConfig, handed_over: Sequence[socket.socket], stack: AsyncExitStack
+    ) -> None:
+        self.smb = _bound(stack, *handed_over)
+        if not handed_over:
+            for address in config.listen:
+                self.smb += _bound(stack, *listen(address))
         self.control: list[socket.socket] = []
         self.metrics: list[socket.socket] = []
         if config.status_socket is not None:

@@ -37,6 +37,7 @@ class FakeServer(ModuleType):
         stopped: Callable[[Mapping[str, Any]], None],
         reread: Callable[[], Config] | None,
         reloaded: Callable[[], None],
+        **_: Any,
     ) -> None:
         self.served = config
         self.reread, self.reloaded = reread, reloaded

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from aio import Stats
+from smbd import __version__
 from smbd.cli import main
 from smbd.cli.status import report, served
 
 DOCUMENT = {
-    "version": "0.1.0",
+    "version": __version__,
     "pid": 77,
     "uptime": 150.0,
     "listen": ["127.0.0.1:4450", "[::1]:4450"],
@@ -89,7 +90,7 @@ def test_the_one_running_server_is_found(runtime: Path, capsys: pytest.CaptureFi
         assert main(["status"]) == 0
     shown = capsys.readouterr().out.rstrip("\n").split("\n\n")
     headline, shares, sessions, opens, locks = shown
-    assert headline == "smbd 0.1.0 on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
+    assert headline == f"smbd {__version__} on 127.0.0.1:4450, [::1]:4450, up 2 min, pid 77"
     assert shares.splitlines() == [
         "music: 2 connected, 3 files open, engine nowait+threads",
         "  reads                1000  completed, of 3.91 MiB",

@@ -73,7 +73,7 @@ podman image inspect "$image" --format '{{.Size}}' | awk '{printf "size %.0f MB\
 
 say "without a password it does not start, and says why"
 if podman --runtime "$runtime" run --rm "${limits[@]}" "$image" 2>"$work/refused"; then fail "it started"; fi
-grep -q "users.smbd.password_file: /run/secrets/smbd_password: No such file" "$work/refused" ||
+grep -q "environment: PASSWORD: must be set, or PASSWORD_FILE" "$work/refused" ||
     fail "$(cat "$work/refused")"
 
 say "run: no root, no capability, a secret, a volume"
@@ -132,6 +132,15 @@ run
 for _ in $(seq 50); do client "get data $work/again" >/dev/null 2>&1 && break; sleep 0.1; done
 cmp "$work/data" "$work/again" || fail "the volume"
 grep -q "$password" <(podman logs "$name" 2>&1) && fail "the password is in the log"
+
+say "a quick start by environment: user, password and share"
+podman rm --force "$name" >/dev/null
+podman --runtime "$runtime" run --detach --name "$name" "${limits[@]}" \
+    --publish "127.0.0.1:$port:4450" --env USER=ann --env PASSWORD="$password" --env SHARE=docs \
+    --volume "$name:/share" "$image" >/dev/null
+for _ in $(seq 50); do podman exec "$name" smbd health 2>/dev/null && break; sleep 0.1; done
+smbclient //127.0.0.1/docs -p "$port" -U "ann%$password" -c "get data $work/docs" || fail "docs"
+cmp "$work/data" "$work/docs" || fail "the data of docs"
 
 say "another shares.toml, another user, and a read-only root file system"
 podman rm --force "$name" >/dev/null

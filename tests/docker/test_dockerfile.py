@@ -35,15 +35,18 @@ def the_one(name):
 
 
 @pytest.fixture
-def shipped(tmp_path):
-    """The shares.toml that the image gets, as its own command writes it; its secret is there."""
-    [command] = [value for name, value in last_stage() if name == "RUN"]
-    printf = command[command.index("printf ") :].partition(" > ")[0]
-    written = subprocess.run(["sh", "-c", printf], capture_output=True, text=True, check=True)
-    (tmp_path / "smbd_password").write_text("secret\n")
-    file = tmp_path / "shares.toml"
-    file.write_text(written.stdout.replace("/run/secrets/", f"{tmp_path}/"))
-    return load(file)
+def shipped(tmp_path, monkeypatch):
+    """What the image serves by its environment alone, and a password."""
+    for variable in ("USER", "SHARE", "PASSWORD_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    [folder] = [
+        value.partition("=")[2]
+        for name, value in last_stage()
+        if name == "ENV" and value.startswith("SMBD_FOLDER=")
+    ]
+    monkeypatch.setenv("SMBD_FOLDER", folder)
+    monkeypatch.setenv("PASSWORD", "secret")
+    return load(tmp_path / "shares.toml")
 
 
 def test_both_stages_have_the_same_python_that_debian_is_under():
@@ -67,11 +70,11 @@ def test_what_it_serves_is_the_volume_and_the_port(shipped):
     assert address == Address("0.0.0.0", int(the_one("EXPOSE")))
     assert address.port > 1023, "no capability is needed"
     [user] = shipped.users
-    assert user.password == "secret", "which is only in the secret's file"
+    assert user.password == "secret", "which is nowhere in the image"
 
 
 def test_it_finds_its_file_and_ends_by_the_signal_that_drains():
-    assert "/etc/smbd/shares.toml" in "".join(value for _, value in last_stage())
+    assert "/etc/smbd" in "".join(value for name, value in last_stage() if name == "RUN")
     assert the_one("WORKDIR") == "/etc/smbd"
     assert the_one("STOPSIGNAL") == "SIGTERM"
 
