@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from smbd.auth import Authenticator, LoginThrottle
 from smbd.buffers import SpareBuffers
 from smbd.config import Config
+from smbd.crypto import Keys
 from smbd.native import Native
 from smbd.records import Records
 from smbd.session import Session
@@ -50,6 +51,8 @@ class Service:
     # Those that clients are told of, at this moment.  Blocks; OSError.
     interfaces: Callable[[], Sequence[NetworkInterface]] = lambda: ()
     dispose: Callable[[Share], None] = lambda _: None  # of one that nobody uses any more
+    # Captures get the keys of each login: SessionId, the login's key, those made of it.
+    note_keys: list[Callable[[int, bytes, Keys], None]] = field(default_factory=list)
     guid: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     started: float = field(default_factory=time.time)
     _began: float = field(init=False)

@@ -147,6 +147,8 @@ def _establish(
     keys = derive_keys(
         negotiated.dialect, identity.session_key, channel.preauth, negotiated.cipher_id
     )
+    for note in connection.service.note_keys:
+        note(session.session_id, identity.session_key, keys)
     session.signer = channel.signer = make_signer(negotiated.signing_algorithm, keys.signing)
     session.application_key = keys.application
     session.signing_required = server.signing == "required" or bool(

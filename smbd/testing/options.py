@@ -87,6 +87,7 @@ class ServerOptions(TypedDict, total=False):
     watch: bool
     limits: LimitsOptions | Limits | None
     status_socket: str | Path | None
+    journal: bool | int
     tree: Tree | None
     memory: Memory
     preset: str | None
@@ -103,6 +104,7 @@ class Options:
     listen, port  the addresses, "127.0.0.1", "::1", "0.0.0.0" or "10.0.0.1:4450", and the port of
         those that have none; 0 is any free one.
     limits, engine_options  the keys of [server.limits] and of the engine's table in shares.toml.
+    journal  keep what is asked, in `server.requests`: the latest 10,000, or so many.
     tree  what is made in the folder (smbd.content).
     memory  the folder is a new one in memory; a limit in bytes, or like "64 MiB", can be its value.
     preset  the settings of an odd server (`tsmbd presets`), but for those that are given.
@@ -136,6 +138,7 @@ class Options:
     watch: bool = False
     limits: LimitsOptions | Limits | None = None
     status_socket: str | Path | None = None
+    journal: bool | int = False
     tree: Tree | None = None
     memory: Memory = False
     preset: str | None = None

@@ -12,6 +12,7 @@ from smbd.config import Address, Config, ShareConfig, UserConfig
 from smbd.mount import login_name
 from smbd.server import Server, serving
 from smbd.testing.contents import Contents
+from smbd.testing.journaled import Journaled
 from smbd.testing.login import Login
 from smbd.testing.loop import Loop
 from smbd.testing.setting import Setting
@@ -33,7 +34,7 @@ def for_each_server(listener: Callable[["TestServer"], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-class TestServer(Login, Contents):
+class TestServer(Login, Contents, Journaled):
     """A server, the login of its first user for its first share, and all that a test does with it.
 
     Its methods may be called from the test's thread, from any other, and from trio and asyncio:
@@ -58,6 +59,8 @@ class TestServer(Login, Contents):
         self._changing = trio.Lock()
         self._hooks: list[Callable[[Server], None]] = []
         Contents.__init__(self, self)
+        Journaled.__init__(self, self.options.journal, loop)
+        self._hooks.append(self._observe)
         for listener in _listeners:
             listener(self)
 
@@ -90,6 +93,10 @@ class TestServer(Login, Contents):
         """
         if self._server is None:
             raise RuntimeError("the server is stopped: start() it first")
+        return self._server
+
+    @property
+    def _running(self) -> Server | None:
         return self._server
 
     @property

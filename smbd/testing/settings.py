@@ -24,6 +24,9 @@ from smbd.testing.options import Options
 _PASSWORD = "test"  # noqa: S105 -- no secret: this machine alone can use it
 
 
+_MOST_KEPT = 10_000_000  # entries of a journal
+
+
 def make_config(path: Path, options: Options, spare: Callable[[], Path]) -> Config:
     """The configuration that serves `path` so; ValueError has a line for each thing that is wrong.
 
@@ -44,6 +47,8 @@ class _Making:
         self.problems: list[str] = []
         self._options, self._spare = options, spare
         self._listen = self._addresses()
+        if not isinstance(options.journal, bool):
+            self._take("journal", schema.integer(0, _MOST_KEPT), options.journal, 0)
 
     # --- the server ---
 
