@@ -22,6 +22,7 @@ _OF_SERVER = (
     "name",
     "workgroup",
     "mdns",
+    "ws_discovery",
     "multichannel",
     "watch",
 )

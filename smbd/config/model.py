@@ -122,6 +122,7 @@ class ServerConfig:
     metrics: Address | None = None  # where Prometheus may ask; None: nowhere
     announce: Address | None = None  # in the banner's mount lines; None: one of `listen`
     mdns: bool = False  # announce the server on the local network
+    ws_discovery: bool = False  # the same, to Windows
     watch: bool = False  # the default of all shares
 
 

@@ -234,6 +234,7 @@ SERVER: Keys = {
     "metrics": address,
     "announce": announced,
     "mdns": boolean,
+    "ws_discovery": boolean,
     "watch": boolean,
     "limits": table,
 }

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("smbd")
 
 _TYPE = "_smb._tcp.local."
+# Finder's picture of the machine.  It is no service, hence has no port.
+_PICTURE_TYPE = "_device-info._tcp.local."
+_PICTURE = {"model": "RackMac"}
 
 
 async def announce(name: str, addresses: Sequence[Address], blocking: Blocking) -> None:
@@ -56,6 +59,11 @@ def _publish(name: str, addresses: Sequence[Address]) -> "Zeroconf":
             server=f"{name.lower()}.local.",
         )
         zeroconf.register_service(service, allow_name_change=True)
+        found = service.name.removesuffix(_TYPE)  # another one may have had the name already
+        picture = ServiceInfo(
+            _PICTURE_TYPE, found + _PICTURE_TYPE, 0, properties=_PICTURE, server=service.server
+        )
+        zeroconf.register_service(picture)
     except BaseException:
         zeroconf.close()
         raise

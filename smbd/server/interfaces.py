@@ -44,6 +44,18 @@ def told(server: ServerConfig, listen: Sequence[Address]) -> list[NetworkInterfa
     return found
 
 
+def listened(listen: Sequence[Address]) -> list[tuple[int, IPv4Address | IPv6Address]]:
+    """The index of an interface that is up, and an address of it that the server listens on.
+
+    Blocks; OSError.
+    """
+    return [
+        (index, address)
+        for index, address in _addresses()
+        if _listens(listen, address) and _read(_name_of(index), "operstate") not in _DOWN
+    ]
+
+
 def _is_wanted(named: Sequence[str] | None, name: str, address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and address.is_link_local:
         return False  # without its scope it leads nowhere

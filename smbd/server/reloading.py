@@ -19,7 +19,15 @@ from smbd.share import Share
 _log = logging.getLogger("smbd")
 
 # Settings that are set up once, at the start.
-_FIXED = ("listen", "state_directory", "status_socket", "log_format", "metrics", "mdns")
+_FIXED = (
+    "listen",
+    "state_directory",
+    "status_socket",
+    "log_format",
+    "metrics",
+    "mdns",
+    "ws_discovery",
+)
 
 
 async def reload(service: Service, reread: Callable[[], Config]) -> bool:

@@ -10,7 +10,7 @@ import trio
 
 from aio import WorkerPool
 from smbd.config import Config, ServerConfig
-from smbd.server import announcing, control, metrics
+from smbd.server import announcing, control, discoverable, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.restoring import restore_handles
@@ -66,6 +66,11 @@ async def serving(
                 name, addresses = config.server.name, server.addresses
                 announce = announcing.announce
                 helping.start_soon(behind_wall, "mDNS", announce, name, addresses, pool.run)
+            if config.server.ws_discovery:
+                show, addresses = discoverable.show, server.addresses
+                helping.start_soon(
+                    kept_running, "WS-Discovery", show, config.server, addresses, pool.run
+                )
             with body:
                 yield server
             with trio.CancelScope(shield=True):

@@ -14,10 +14,10 @@ TYPE = "_smb._tcp.local."
 ANNOUNCED = "name = 'SMBDTEST'\nmdns = true"
 
 
-def asked_about(name):
+def asked_about(name, of=TYPE):
     """What an mDNS client on the loopback interface hears of a server, if anything."""
     with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as client:
-        return client.get_service_info(TYPE, f"{name}.{TYPE}", timeout=3000)
+        return client.get_service_info(of, f"{name}.{of}", timeout=3000)
 
 
 async def test_the_server_is_found_with_its_port_and_gone_at_the_end(tmp_path, caplog):
@@ -31,6 +31,8 @@ async def test_the_server_is_found_with_its_port_and_gone_at_the_end(tmp_path, c
         with trio.fail_after(5):
             while "mDNS: announced as SMBDTEST" not in caplog.text:
                 await trio.lowlevel.checkpoint()
+        picture = await trio.to_thread.run_sync(asked_about, "SMBDTEST", "_device-info._tcp.local.")
+        assert picture.properties == {b"model": b"RackMac"}, "the one that Finder shows"
     assert "announced" in [one.event for one in caplog.records]
 
 
