@@ -314,6 +314,8 @@ def _add_presets(commands: Any) -> None:
         "way each, for those who write clients; or say what one of them sets.",
     )
     presets.add_argument("name", metavar="NAME", nargs="?", help="say all of this one")
+
+
 def _add_show(commands: Any) -> None:
     shown = commands.add_parser(
         "show",
