@@ -6,8 +6,8 @@ The first task that ends it does, once, as smbd.teardown says.
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
 
 import trio
@@ -16,7 +16,8 @@ from smbd.events import about
 from smbd.fsa import write_time
 from smbd.ntstatus import NtError
 from smbd.service import Service
-from smbd.state import REMOVED, Link, Open, Operation, modified
+from smbd.share import Share
+from smbd.state import REMOVED, Link, Open, Operation, modified, renamed
 from smbd.vfs import Place
 from smbd.vfs.closes import close_may_wait, place_of_small
 from smbd.waiting import begun
@@ -115,6 +116,8 @@ def place_to_delete(service: Service, open_: Open) -> Place | None:
     link, file = open_.link, open_.file
     if link is None or open_.users or open_.base is not None or link.streams:
         return None
+    if file.root.recycle is not None:
+        return None  # more than one folder changes
     if open_.durable is not None and open_.durable.forget is not None:
         return None
     if open_.cachings.has_keepers_but(open_.caching):
@@ -232,11 +235,31 @@ async def delete(service: Service, open_: Open, deleted: Link) -> None:
         try:
             # CLOSE has no way to say that a deletion failed ([MS-FSA] 2.1.5.5): a folder that was
             # filled meanwhile stays, as on Windows.
-            with contextlib.suppress(NtError, OSError):
-                await open_.share.workers.run_long(open_.session_id, file.remove)
+            with contextlib.suppress(NtError), _telling(open_.share):
+                old = "" if file.root.recycle is None else file.place_of_name
+                kept = await open_.share.workers.run_long(open_.session_id, file.delete)
+                if kept is not None:
+                    service.tables.appeared(kept.made, service.clock(), directories=True)
+                    event = renamed(old)
                 service.tables.changed(open_, event, service.clock())
         finally:
             service.tables.files.forget(deleted)
+
+
+@contextmanager
+def _telling(share: Share) -> Iterator[None]:
+    """A deletion that fails stays untold, but where its client believes a file to be kept.
+
+    That is logged once for each share and cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        if share.config.recycle and error.errno not in share.deletions_told:
+            share.deletions_told.add(error.errno or 0)
+            text = "%s: a file was not deleted, since %s cannot take it: %s (told once)"
+            extra = about("deletion refused", share=share.name)
+            _log.error(text, share.name, share.config.recycle, error.strerror, extra=extra)
 
 
 @asynccontextmanager

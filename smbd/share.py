@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 from aio import Engine
 from smbd.config import ShareConfig
 from smbd.events import about
-from smbd.vfs import Names, Root, Visibility, know_share
+from smbd.vfs import Names, Recycle, Root, Rules, know_share
 
 _log = logging.getLogger("smbd")
 
@@ -63,6 +63,7 @@ class Share:
     trees: int = 0  # tree connects to it
     opens: int = 0  # in the table of opens
     refusals_told: set[int] = field(default_factory=set)  # errno of refused writes, in the log
+    deletions_told: set[int] = field(default_factory=set)  # those of deletions that did not happen
     _roots: "dict[Path, weakref.ref[Root]]" = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,7 +93,7 @@ class Share:
             if root is None or not root.is_at_path():
                 if make and config.has_homes and config.create:
                     self._make(path)
-                root = self._open(path, Visibility(Names.of(config.veto), Names.of(config.hide)))
+                root = self._open(path, _rules(config))
                 know_share(root.absolute_path)
                 # Not by hand: a worker may still look for a name in it, for a client that has left
                 # meanwhile, and would begin in the next file that gets the descriptor's number.
@@ -105,13 +106,13 @@ class Share:
         config = self.config
         if not config.veto:
             return self.find_root(user)
-        root = self._open(config.home_of(user), Visibility())
+        root = self._open(config.home_of(user), Rules())
         weakref.finalize(root, root.lookup.close)
         return root
 
-    def _open(self, path: Path, visibility: Visibility) -> Root:
+    def _open(self, path: Path, rules: Rules) -> Root:
         name, read_only, streams = self.config.name, self.config.read_only, self.config.streams
-        return Root(path, read_only, name, streams=streams, visibility=visibility)
+        return Root(path, read_only, name, streams=streams, rules=rules)
 
     def check_folder(self) -> None:
         """See that there is something to serve, whoever connects.  Blocks; OSError if not."""
@@ -132,3 +133,10 @@ class Share:
         """The folders that somebody still uses, as they were opened last."""
         found = (root() for root in list(self._roots.values()))
         return [root for root in found if root is not None]
+
+
+def _rules(config: ShareConfig) -> Rules:
+    recycle = None
+    if config.recycle:
+        recycle = Recycle(config.recycle, Names.of(config.recycle_except))
+    return Rules(Names.of(config.veto), Names.of(config.hide), recycle)

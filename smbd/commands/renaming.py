@@ -74,6 +74,7 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
             old, new = file.place_of_name, _place(name, destination)
             if not await request.blocking(naming.act, file, name, destination, token):
                 return Wait(over=True)
+            _tell_kept(request, destination)
             if name.moves:
                 assert open_.link is not None, "it was entered"
                 open_.link.renamed(file)
@@ -81,6 +82,14 @@ async def _try(request: Request, open_: Open, name: NewName) -> Wait | None:
             else:
                 request.changed(open_, linked(new))
     return None
+
+
+def _tell_kept(request: Request, destination: Destination) -> None:
+    """Others hear of the file that was replaced, where it lies now."""
+    kept, now = destination.kept, request.service.clock()
+    if kept is not None:
+        request.tables.appeared(kept.made, now, directories=True)
+        request.tables.appeared([kept.place], now, directories=False)
 
 
 def _handles_kept(

@@ -104,7 +104,7 @@ def _share(
     wrong = share_name_problem(share.name)
     if wrong:
         found.problem(key_path, wrong)
-    for key in (*_BOOLEANS, "encryption", "engine"):
+    for key in (*_BOOLEANS, "recycle", "encryption", "engine"):
         _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options
@@ -112,7 +112,7 @@ def _share(
         engines.check(found, key_path, share)
     else:
         found.problem((*key_path, "engine_options"), "must be a mapping")
-    for key in ("hide", "veto"):
+    for key in ("hide", "veto", "recycle_except"):
         for pattern in getattr(share, key):
             found.take((*key_path, key), schema.name_pattern, pattern)
     for key in rights.NAMES_USERS:

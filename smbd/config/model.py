@@ -155,6 +155,8 @@ class ShareConfig:
     hidden: bool = False
     hide: tuple[str, ...] = ()  # patterns of names that are shown with the attribute HIDDEN
     veto: tuple[str, ...] = ()  # patterns of names that clients neither see nor make
+    recycle: str = ""  # the name of the folder in which deleted files are kept; "": none
+    recycle_except: tuple[str, ...] = ()  # patterns of names that are not
     streams: bool = True
     encryption: Encryption = "off"
     leases: bool = True  # and oplocks

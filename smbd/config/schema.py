@@ -18,6 +18,7 @@ _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
 # What no name on the wire has, less the two wildcards that people know.
 _NOT_IN_PATTERNS = frozenset('"/\\:<>|')
 _LONGEST_PATTERN = 255
+_STREAM_STORE = ".smbd-streams"  # the server's own
 
 # 64 KiB is all that 2.0.2 has; beyond 8 MiB no client asks, and one request would hold 128 credits.
 LARGEST_TRANSFER = 8 * _MIB
@@ -111,6 +112,24 @@ def name_pattern(value: object) -> str:
         raise CheckError(
             "must be a name of a file, in which * is any characters and ? one of them, up to "
             f"{_LONGEST_PATTERN}, none of " + " ".join(sorted(_NOT_IN_PATTERNS))
+        )
+    return found
+
+
+def folder_name(value: object) -> str:
+    """Take the name of a folder in the share's; "" is none."""
+    found = string(value)
+    if not found:
+        return found
+    if (
+        not found.isprintable()
+        or not {*_NOT_IN_PATTERNS, "*", "?"}.isdisjoint(found)
+        or found.rstrip(". ") != found
+        or found.lower() == _STREAM_STORE
+        or len(found.encode("utf-8", "replace")) > _LONGEST_PATTERN
+    ):
+        raise CheckError(
+            f'must be the name of a folder in the share, as in ".recycle", not "{found}"'
         )
     return found
 
@@ -273,6 +292,8 @@ SHARE: Keys = {
     "hidden": boolean,
     "hide": ArrayOf(name_pattern),
     "veto": ArrayOf(name_pattern),
+    "recycle": folder_name,
+    "recycle_except": ArrayOf(name_pattern),
     "streams": boolean,
     "encryption": one_of("off", "desired", "required"),
     "leases": boolean,

@@ -10,7 +10,7 @@ from typing import Self
 
 from smbd.fsa import rights
 from smbd.ntstatus import NtError, NtStatus
-from smbd.vfs import File, MovedError, examine
+from smbd.vfs import File, Kept, MovedError, examine
 from smbd.vfs.acl import Token
 from smbd.wire.access import Access
 from smbd.wire.fscc import FileAttribute
@@ -33,6 +33,7 @@ class Destination:
     standing: tuple[int, int] | None = None  # identity of the directory entry, maybe a symlink's
     there: File | None = None  # the file that it leads to, if to any
     replaceable: bool = False
+    kept: Kept | None = None  # where that file lies now, once it is replaced
 
     def is_as(self, other: "Destination") -> bool:
         """Whether two looks have seen the same."""
@@ -110,7 +111,10 @@ def act(file: File, name: NewName, seen: Destination, token: Token) -> bool:
         if foreign and not destination.replaceable:
             raise NtError(NtStatus.ACCESS_DENIED)  # READONLY by now
         try:
-            give(file, name.target, name.replace, over=destination.standing)
+            replaced = destination.there if foreign and name.replace else None
+            with file.root.keeping(replaced) as seen.kept:
+                give(file, name.target, name.replace, over=destination.standing)
         except MovedError:
+            seen.kept = None
             return False
     return True

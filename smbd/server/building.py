@@ -139,7 +139,10 @@ async def _answer(share: Share, patience: float, function: Callable[[*Args], R],
 
 
 def _configured_alike(one: ShareConfig, other: ShareConfig) -> bool:
-    keys = ("path", "read_only", "hide", "veto", "streams", "engine", "engine_options")
+    keys = (
+        *("path", "read_only", "hide", "veto", "recycle", "recycle_except", "streams"),
+        *("engine", "engine_options"),
+    )
     return all(getattr(one, key) == getattr(other, key) for key in keys)
 
 

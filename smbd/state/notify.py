@@ -173,6 +173,11 @@ class ChangeNotifyList:
         if self._entries:
             self._report(FileAction.ADDED, place or file.place_of_name, _name_filter(file))
 
+    def appeared(self, place: str, *, directory: bool) -> None:
+        """Something that nobody has open has come to an absolute path."""
+        if self._entries:
+            self._report(FileAction.ADDED, place, name_filter(directory=directory))
+
     def removed(self, file: File) -> None:
         """A file or directory is gone."""
         if self._entries:

@@ -4,6 +4,7 @@ An Open is found by its session, by the whole server and by its file, is counted
 known to an engine.  Each step of its life changes them all together, or none of them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from sys import getsizeof
 
@@ -196,6 +197,12 @@ class Tables:
             notify.removed(file)
         else:
             notify.renamed(file, event.place)
+
+    def appeared(self, places: Iterable[str], now: float, *, directories: bool) -> None:
+        """Names have come that no Open stands for: absolute paths."""
+        for place in places:
+            self.files.directories.changed(place, None, now)
+            self.notify.appeared(place, directory=directories)
 
     def watch(self, open_: Open, entry: ChangeNotifyEntry) -> None:
         """Tell a directory's watcher of changes; INSUFFICIENT_RESOURCES as ChangeNotifyList."""

@@ -23,6 +23,8 @@ class ShareOptions(TypedDict, total=False):
     hidden: bool
     hide: Sequence[str]
     veto: Sequence[str]
+    recycle: str
+    recycle_except: Sequence[str]
     streams: bool
     encryption: Literal["off", "desired", "required"]
     leases: bool
@@ -68,6 +70,8 @@ class ServerOptions(TypedDict, total=False):
     guest: Guest
     hide: Sequence[str]
     veto: Sequence[str]
+    recycle: str
+    recycle_except: Sequence[str]
     streams: bool
     engine: str
     engine_options: Mapping[str, int] | None
@@ -119,6 +123,8 @@ class Options:
     guest: Guest = False
     hide: Sequence[str] = ()
     veto: Sequence[str] = ()
+    recycle: str = ""
+    recycle_except: Sequence[str] = ()
     streams: bool = True
     engine: str = "nowait"
     engine_options: Mapping[str, int] | None = None

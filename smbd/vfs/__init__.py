@@ -42,7 +42,9 @@ from smbd.vfs.names import (
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
 from smbd.vfs.place import Maker, Place, Unheard
+from smbd.vfs.recycling import Kept, Recycle
 from smbd.vfs.root import Glimpse, Root
+from smbd.vfs.rules import Rules
 from smbd.vfs.short_names import short_name
 from smbd.vfs.storage import (
     allocate,
@@ -68,7 +70,7 @@ from smbd.vfs.streams import (
     small_content,
 )
 from smbd.vfs.undo import all_or_nothing
-from smbd.vfs.visibility import Names, Visibility
+from smbd.vfs.visibility import Names
 from smbd.vfs.wildcards import Matcher, has_wildcards, match, matcher
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "SETTABLE_ATTRIBUTES",
     "File",
     "Glimpse",
+    "Kept",
     "Key",
     "Maker",
     "Matcher",
@@ -84,11 +87,12 @@ __all__ = [
     "Names",
     "Ownership",
     "Place",
+    "Recycle",
     "Root",
+    "Rules",
     "StreamFile",
     "Sweep",
     "Unheard",
-    "Visibility",
     "all_or_nothing",
     "all_to_wire",
     "allocate",

@@ -14,6 +14,7 @@ from smbd.vfs.mounts import one_path
 from smbd.vfs.names import path_to_name
 
 if TYPE_CHECKING:
+    from smbd.vfs.recycling import Kept
     from smbd.vfs.root import Root
 
 # (device, inode), and of a stream its name as it is compared.
@@ -140,6 +141,10 @@ class File:
     def remove(self) -> None:
         """Remove the name by which it was opened, or a stream.  Blocks; errors as Root.remove."""
         self.root.remove(self)
+
+    def delete(self) -> "Kept | None":
+        """The same for a client, whose share may keep the file: Root.delete."""
+        return self.root.delete(self)
 
     @property
     def absolute_path(self) -> str:

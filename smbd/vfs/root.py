@@ -40,7 +40,8 @@ from smbd.vfs.lookup import (
 )
 from smbd.vfs.mounts import learn_mounts, one_path
 from smbd.vfs.place import Place, Unheard, place_at_once, place_for
-from smbd.vfs.visibility import ALL_SEEN, Visibility
+from smbd.vfs.recycling import Kept
+from smbd.vfs.rules import NO_RULES, Rules
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
 
@@ -69,7 +70,7 @@ class Root:
     """The directory that a share serves.  Every method may be called from any thread.
 
     Raises OSError if there is no such directory.  `streams` says whether files may have named
-    streams, `visibility` which names are neither found nor made, and which are HIDDEN.
+    streams, `rules` what else it does with names and deletions.
     openat2=False forces the walk that stands in for openat2 where the kernel lacks it.
     """
 
@@ -80,7 +81,7 @@ class Root:
         name: str = "",
         *,
         streams: bool = True,
-        visibility: Visibility = ALL_SEEN,
+        rules: Rules = NO_RULES,
         openat2: bool = True,
     ) -> None:
         learn_mounts()
@@ -88,8 +89,9 @@ class Root:
         self.number = next(_numbers)  # of all folders that were opened
         self.name = name
         self.read_only = read_only
-        self.hide = visibility.hide
-        self.lookup = Lookup(path, veto=visibility.veto, openat2=openat2)
+        self.hide = rules.hide
+        self.recycle = rules.recycle
+        self.lookup = Lookup(path, veto=rules.veto, openat2=openat2)
         self.uses_openat2 = self.lookup.uses_openat2
         self.has_streams = streams and self.lookup.has_proc  # as far as the file system has
         with contextlib.ExitStack() as at_error:
@@ -400,6 +402,37 @@ class Root:
         ):
             entry.remove()
             names.removed(entry.name)
+
+    def delete(self, file: File) -> Kept | None:
+        """As `remove`, for a client: where the share has a recycle folder a file goes there.
+
+        Errors as `remove`, and those of a recycle folder that cannot take it: it stays then.
+        """
+        self.check_writable()
+        if self.recycle is not None:
+            with self._entry(file) as entry:
+                kept = self.recycle.move(self.lookup, entry, self._real_parent(file, entry))
+            if kept is not None:
+                return kept
+        self.remove(file)
+        return None
+
+    @contextlib.contextmanager
+    def keeping(self, file: File | None) -> Iterator[Kept | None]:
+        """A block in which another file takes the name of this one, which is kept as by `delete`.
+
+        Errors as `delete`.
+        """
+        if self.recycle is None or file is None:
+            yield None
+            return
+        with contextlib.ExitStack() as stack:
+            entry = stack.enter_context(self._entry(file))
+            parent = self._real_parent(file, entry)
+            yield stack.enter_context(self.recycle.keeping(self.lookup, entry, parent))
+
+    def _real_parent(self, file: File, entry: Entry) -> str:
+        return self.lookup.real_path(entry.parent, file.described.path.rpartition("/")[0])
 
     def refresh(self, file: File) -> None:
         """Bring `file.path` up to date after a directory above it was renamed.

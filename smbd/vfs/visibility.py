@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
 
 from smbd.vfs.names import comparison_key, fold
 from smbd.vfs.wildcards import expression
@@ -40,13 +39,3 @@ class Names:
     def mean_any(self, path: str) -> bool:
         """Whether they mean any component of a path."""
         return any(map(self.mean, path.split("/")))
-
-
-class Visibility(NamedTuple):
-    """What a share does with names; None: nothing, and nothing is asked."""
-
-    veto: Names | None = None  # neither found nor made
-    hide: Names | None = None  # HIDDEN
-
-
-ALL_SEEN = Visibility()

@@ -143,7 +143,7 @@ async def test_a_worker_removes_what_is_large_or_not_as_it_was(tmp_path, what):
             (tmp_path / "new").rename(tmp_path / "moved")
         stage.ask(CLOSE, messages.close(file_id))
         assert await stage.answers() == []
-        assert [call.name for call in stage.calls.held] == ["remove"]
+        assert [call.name for call in stage.calls.held] == ["delete"]
         stage.calls.holding = False
         stage.calls.held[0].finish()
         assert (await stage.answer()).status == 0

@@ -108,7 +108,7 @@ async def test_a_logoff_frees_all_names_before_the_first_worker_closes(tmp_path,
         stage.calls.holding = True
         stage.ask(LOGOFF)
         assert await final(stage) == []
-        assert held(stage) == ["remove"]
+        assert held(stage) == ["delete"]
         assert not stage.fds
         stage.calls.holding = False
         stage.calls.held[0].finish()

@@ -137,7 +137,14 @@ def test_a_share_of_homes_leads_each_user_to_a_folder_of_its_own(tmp_path: Path,
     ]
 
 
-@pytest.mark.parametrize("key", ["hide", "veto"])
+@pytest.mark.parametrize("name", ["a/b", "..", "x.", ".SMBD-streams", "*", "n" * 256])
+def test_a_recycle_folder_is_one_folder_in_the_share(tmp_path: Path, monkeypatch, name) -> None:
+    text = f"[shares.a]\npath = '/'\nguest = true\nrecycle = '{name}'\n"
+    wanted = f'must be the name of a folder in the share, as in ".recycle", not "{name}"'
+    assert problems(tmp_path, text, monkeypatch) == [f"shares.toml:4: shares.a.recycle: {wanted}"]
+
+
+@pytest.mark.parametrize("key", ["hide", "veto", "recycle_except"])
 def test_a_pattern_is_a_name_and_no_path(tmp_path: Path, monkeypatch, key) -> None:
     patterns = "['*.tmp', '/x/', 'a\\\\b', '', 1]"
     text = f"[shares.a]\npath = '/'\nguest = true\n{key} = {patterns}\n"

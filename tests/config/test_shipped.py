@@ -13,7 +13,7 @@ SHIPPED = Path(__file__).parents[2] / "shares.toml"
 
 # Keys whose default is not a value to be written down, and whose comment is an example.
 EXAMPLES = {"announce", "interfaces", "name", "state_directory", "status_socket", "metrics"}
-EXAMPLES_OF_A_SHARE = {"users", "write", "read", "hide", "veto"}
+EXAMPLES_OF_A_SHARE = {"users", "write", "read", "hide", "veto", "recycle", "recycle_except"}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from smbd.vfs.file import File, Key
 from smbd.vfs.lookup import closed_on_error
 from smbd.vfs.names import fold
 from smbd.vfs.place import Maker
+from smbd.vfs.recycling import Kept
 from smbd.vfs.streams import attribute, content, store
 from smbd.vfs.streams.attribute import Reference
 from smbd.vfs.streams.content import Content
@@ -115,6 +116,13 @@ class StreamFile(File):
             return
         self.root.check_writable()
         self._content.remove(self._file)
+
+    def delete(self) -> Kept | None:
+        """The same for a client: a stream is not kept, but its file is."""
+        if self._is_data:
+            return self._file.delete()
+        self.remove()
+        return None
 
     def rename(self, stream: str, *, replace: bool) -> None:
         """Give the stream another name: [MS-FSA] 2.1.5.15.11.1.  Blocks.
