@@ -19,6 +19,7 @@ from tests.server.clients import PypiClient, SambaClient, refusal
 NOT_FOUND, NO_PATH = NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND
 DENIED = NtStatus.ACCESS_DENIED
 VETO = ("*.tmp", "secret*", "Café?")
+SHORT = short_name("secret file")  # which no pattern means
 OPEN, CREATE = CreateDisposition.OPEN, CreateDisposition.CREATE
 NAMES, ADDED = 3, 1  # of CompletionFilter, FileAction
 
@@ -33,6 +34,7 @@ def filled(folder):
     (folder / "secret folder").mkdir()
     (folder / "secret folder/inside").write_bytes(b"inside")
     (folder / "a rather long name.tmp").write_bytes(b"left over")
+    (folder / "secret file").write_bytes(b"secret")
     (folder / "seen").write_bytes(b"seen")
     (folder / "to a file").symlink_to("a rather long name.tmp")
     (folder / "to a folder").symlink_to("secret folder")
@@ -61,6 +63,7 @@ def test_what_is_vetoed_is_in_no_listing(client):
         ("a rather long name.tmp", NOT_FOUND),
         ("A RATHER long name.TMP", NOT_FOUND),
         (short_name("a rather long name.tmp"), NOT_FOUND),
+        (SHORT, NOT_FOUND),
         ("a rather long name.tmp:stream", NOT_FOUND),
         ("a rather long name.tmp::$DATA", NOT_FOUND),
         ("link.tmp", NOT_FOUND),
@@ -90,7 +93,7 @@ def test_it_is_not_made_in_any_way(filled, client):
     for name in ("new.tmp", "NEW.Tmp", "secretary", "seen.tmp:stream"):
         assert refusal(client.open, name, disposition=CREATE) == DENIED, name
     assert refusal(client.call, "mkdir", "secret") == DENIED
-    for name in ("seen.tmp", "SECRET", short_name("a rather long name.tmp")):
+    for name in ("seen.tmp", "SECRET", short_name("a rather long name.tmp"), SHORT):
         for way in ("rename", "replace", "link"):
             got = refusal(client.call, way, "seen", client.path(name))
             assert got == DENIED, (way, name)
@@ -176,11 +179,13 @@ async def test_streams_of_vetoed_files_are_not_swept_away(folder):
     async with serve(folder, **kept(folder)) as server:
         async with connected(server) as client:
             await client.connect()
-            stream = await client.open("x.tmp:large")
+            await client.close(await client.open("secret folder", options=1))
+            stream = await client.open(r"secret folder\file:large")
             for at in range(4):
                 await client.write(stream, bytes(60000), at * 60000)
             await client.close(stream)
-        (folder / "x.tmp").rename(folder / "y.tmp")  # by no client: the record has the old name
+        # By no client: so the stream's record has the old name.
+        (folder / "secret folder/file").rename(folder / "secret folder/moved")
         stored = list((folder / ".smbd-streams").rglob("*"))
         shares = [server.server.service.shares["kept"]]
         await sweep_stores(shares, shares, grace=0.0)
