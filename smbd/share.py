@@ -1,6 +1,7 @@
 """A share as it is served: its configuration, its folder, its I/O engine and its workers."""
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -14,6 +15,7 @@ from aio import Engine
 from smbd.config import ShareConfig
 from smbd.events import about
 from smbd.vfs import Names, Recycle, Root, Rules, know_share
+from smbd.vfs.lookup import absolute_path_of
 
 _log = logging.getLogger("smbd")
 
@@ -89,15 +91,12 @@ class Share:
         path = config.home_of(user)
         with self._opening:
             self._roots = {known: root for known, root in self._roots.items() if root() is not None}
+            if make and config.has_homes and config.create:
+                self._make(path)
             root = self._roots[path]() if path in self._roots else None
             if root is None or not root.is_at_path():
-                if make and config.has_homes and config.create:
-                    self._make(path)
-                root = self._open(path, _rules(config))
+                root = self._open(user, _rules(config))
                 know_share(root.absolute_path)
-                # Not by hand: a worker may still look for a name in it, for a client that has left
-                # meanwhile, and would begin in the next file that gets the descriptor's number.
-                weakref.finalize(root, root.lookup.close)
                 self._roots[path] = weakref.ref(root)
             return root
 
@@ -106,13 +105,22 @@ class Share:
         config = self.config
         if not config.veto:
             return self.find_root(user)
-        root = self._open(config.home_of(user), Rules())
-        weakref.finalize(root, root.lookup.close)
-        return root
+        return self._open(user, Rules())
 
-    def _open(self, path: Path, rules: Rules) -> Root:
-        name, read_only, streams = self.config.name, self.config.read_only, self.config.streams
-        return Root(path, read_only, name, streams=streams, rules=rules)
+    def _open(self, user: str, rules: Rules) -> Root:
+        config = self.config
+        path, streams = config.home_of(user), config.streams
+        root = Root(path, config.read_only, config.name, streams=streams, rules=rules)
+        # Not by hand: a worker may still look for a name in it, for a client that has left
+        # meanwhile, and would begin in the next file that gets the descriptor's number.
+        weakref.finalize(root, root.lookup.close)
+        if config.has_homes:
+            # Behind the first folder that is a user's own, it may have put symbolic links.
+            own = config.holder_of(user).resolve()
+            found = Path(absolute_path_of(root.lookup.fd) or path.resolve())
+            if own not in (found, *found.parents):
+                raise OSError(errno.EXDEV, "leads out of the user's own folder", str(path))
+        return root
 
     def check_folder(self) -> None:
         """See that there is something to serve, whoever connects.  Blocks; OSError if not."""

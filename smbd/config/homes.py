@@ -11,22 +11,27 @@ _LONGEST_NAME = 255  # bytes: NAME_MAX
 
 def check(document: Findings, key_path: KeyPath, share: ShareConfig, users: Iterable[str]) -> None:
     """Note what would lead anybody elsewhere than to a folder of his own."""
-    where = (*key_path, "path")
-    if PLACE_OF_USER in str(share.path.parent):
-        # Behind a user's folder that user may have put symbolic links, to anywhere.
-        document.problem(where, f"{PLACE_OF_USER} may stand in the last name of the path alone")
-        return
     if not share.has_homes:
         return
+    where = (*key_path, "path")
+    with_user = [part for part in share.path.parts if PLACE_OF_USER in part]
+    if len(with_user) > 1:
+        document.problem(where, f"{PLACE_OF_USER} may stand in one part of the path")
+    if share.create and PLACE_OF_USER not in share.path.name:
+        text = (
+            f"makes no folder in a user's own: {PLACE_OF_USER} must stand in the last part of path"
+        )
+        document.problem((*key_path, "create"), text)
     if share.guest:
         document.problem((*key_path, "guest"), "guests have no home")
     for user in users:
-        if share.allows(user) and not _is_safe(share.home_of(user).name, share, user):
+        names = [part.replace(PLACE_OF_USER, user) for part in with_user]
+        if share.allows(user) and not all(map(_is_one_name, names)):
             document.problem(where, f'there can be no folder for the user "{user}"')
 
 
-def _is_safe(name: str, share: ShareConfig, user: str) -> bool:
-    """Whether a user's name makes one name of the path, as long as a name may be."""
-    wanted = share.path.name.replace(PLACE_OF_USER, user)
-    is_one = name == wanted and name not in {"", ".", ".."} and not {"/", "\0"} & set(name)
-    return is_one and len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+def _is_one_name(name: str) -> bool:
+    """Whether it leads from a folder to one in it, whatever the user is called."""
+    if name in {"", ".", ".."} or {"/", "\0"} & set(name):
+        return False
+    return len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME

@@ -181,19 +181,25 @@ class ShareConfig:
     @property
     def has_homes(self) -> bool:
         """Whether each user has a folder of its own in it, all under the name of the share."""
-        return PLACE_OF_USER in self.path.name
+        return PLACE_OF_USER in str(self.path)
 
     @property
     def folder(self) -> Path:
         """The folder that is there whoever connects: of homes the one that holds them."""
-        return self.path.parent if self.has_homes else self.path
+        if not self.has_homes:
+            return self.path
+        return next(one for one in self.path.parents if PLACE_OF_USER not in str(one))
 
     def home_of(self, user: str) -> Path:
         """The folder that a user sees; the name is one of shares.toml, where it was checked."""
-        if not self.has_homes:
-            return self.path
-        # Not Path.with_name, which takes no "..": that must not be looked for under another name.
-        return self.folder / self.path.name.replace(PLACE_OF_USER, user)
+        return Path(*self._parts_for(user)) if self.has_homes else self.path
+
+    def holder_of(self, user: str) -> Path:
+        """The first folder of that path that is one user's: what lies in it may be its doing."""
+        return Path(*self._parts_for(user)[: len(self.folder.parts) + 1])
+
+    def _parts_for(self, user: str) -> list[str]:
+        return [part.replace(PLACE_OF_USER, user) for part in self.path.parts]
 
     def may_write(self, user: str | None) -> bool:
         """Tell whether one who may connect may change anything; None is a guest.

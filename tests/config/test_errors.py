@@ -117,23 +117,28 @@ def test_a_share_of_homes_leads_each_user_to_a_folder_of_its_own(tmp_path: Path,
         [users.".."]
         password = "x"
         [shares.a]
-        path = "/tmp/{user}/files"
+        path = "/tmp/{user}/files of {user}"
         [shares.b]
         path = "/tmp/{user}"
         guest = true
         [shares.c]
         path = "/nowhere/at all/{user}"
         users = ["ann"]
+        [shares.d]
+        path = "/tmp/{user}/files"
+        users = ["ann"]
+        create = true
         """,
         monkeypatch,
     ) == [
-        "shares.toml:6: shares.a.path: {user} may stand in the last name of the path alone",
-        "shares.toml:6: shares.a.path: /tmp/{user}/files: there is no such folder; "  # noqa: ISC004
-        "make it, or add create = true",
+        "shares.toml:6: shares.a.path: {user} may stand in one part of the path",
+        'shares.toml:6: shares.a.path: there can be no folder for the user ".."',
         'shares.toml:8: shares.b.path: there can be no folder for the user ".."',
         "shares.toml:9: shares.b.guest: guests have no home",
         "shares.toml:11: shares.c.path: /nowhere/at all: there is no such folder; "  # noqa: ISC004
         "make it, or add create = true",
+        "shares.toml:16: shares.d.create: makes no folder in a user's own: "  # noqa: ISC004
+        "{user} must stand in the last part of path",
     ]
 
 

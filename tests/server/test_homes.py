@@ -91,6 +91,34 @@ def test_a_home_may_be_a_symbolic_link_of_the_administrator_s(folder, home, tmp_
     assert (tmp_path / "disk/file").read_bytes() == b"on another disk"
 
 
+def test_a_folder_in_a_home_is_served_unless_its_user_leads_out_of_it(folder, home):
+    (home / "ann/shared").mkdir()
+    (home / "ann/shared/file").write_bytes(b"ann's")
+    (home / "Bob/elsewhere").mkdir()
+    (home / "Bob/shared").symlink_to("elsewhere")
+    (home / "carl").mkdir()
+    (home / "carl/shared").symlink_to("../ann/shared")
+    (home / ".dora").mkdir()
+    (home / ".dora/shared").symlink_to("/")
+    with serve_in_thread(folder, **homes(home, "{user}/shared")) as server:
+        with as_user(server, "ann") as ann, as_user(server, "Bob") as bob:
+            assert ann.get("file") == b"ann's"
+            bob.put("file", b"Bob's")
+        for name in ("carl", ".dora"):
+            assert refusal(as_user, server, name) == NtStatus.BAD_NETWORK_NAME, name
+    assert (home / "Bob/elsewhere/file").read_bytes() == b"Bob's"
+
+
+async def test_a_home_that_was_removed_is_made_again_though_somebody_still_uses_it(folder, home):
+    async with serve(folder, **homes(home, create=True)) as server:
+        async with connected(server) as first, connected(server) as second:
+            await first.connect("home", user="carl", password="carl")
+            (home / "carl").rename(home / "moved")
+            await second.connect("home", user="carl", password="carl")
+            await second.open("new")
+    assert (home / "carl/new").exists()
+
+
 @pytest.mark.parametrize("name", ["..", "."])
 def test_a_name_that_leads_elsewhere_is_no_user_s_of_such_a_share(folder, home, name):
     user = UserConfig(name=name, password="x")
