@@ -54,16 +54,16 @@ async def test_an_idle_share_does_not_keep_its_disk_busy(tmp_path):
     with disk(tmp_path / "disk"):
         async with running(tmp_path, "[shares.share]\npath = 'disk'\n") as server:
             await wait_all_tasks_blocked(0.01)
-            assert server.server.service.shares["share"].root is None, "nobody is connected yet"
+            assert server.server.service.shares["share"].roots == [], "nobody is connected yet"
             async with connected(server) as client:
                 await client.connect()
                 await client.open("a")
                 refused = await client.ask(CREATE, messages.create("a", disposition=2))
                 assert refused.status == NtStatus.OBJECT_NAME_COLLISION
                 assert await connect_status(server, "share") == 0
-                assert server.server.service.shares["share"].root is not None
+                assert len(server.server.service.shares["share"].roots) == 1
             await wait_all_tasks_blocked(0.01)
-            assert server.server.service.shares["share"].root is None
+            assert server.server.service.shares["share"].roots == []
             done = await trio.run_process(
                 ["umount", str(tmp_path / "disk")], check=False, capture_stderr=True
             )
@@ -115,6 +115,6 @@ async def test_a_share_without_its_folder_says_so_until_it_is_back(tmp_path, cap
 async def test_clients_of_one_share_have_one_folder_open(tmp_path):
     async with running(tmp_path) as server, connected(server) as one, connected(server) as two:
         await one.connect()
-        folder = server.server.service.shares["share"].root
+        [folder] = server.server.service.shares["share"].roots
         await two.connect()
-        assert server.server.service.shares["share"].root is folder
+        assert server.server.service.shares["share"].roots == [folder]
