@@ -98,18 +98,23 @@ class Connection:
 
     # --- in ---
 
-    def receive(self, frame: memoryview, now: float) -> list[Request]:
+    def receive(
+        self, frame: memoryview, now: float, opened_for: Session | None = None
+    ) -> list[Request]:
         """The requests of one frame (a NetBIOS payload); ProtocolError costs the connection.
 
-        `now` is the time by the server's clock, in seconds.
+        `now` is the time by the server's clock, in seconds.  `opened_for`: `opened` was called.
         """
         self.now = now
+        if opened_for is not None:
+            return self._receive_plain(frame, opened_for)
         if len(frame) < HEADER_SIZE:
             return self._receive_smb1(frame)
         if frame[0] == PROTOCOL_ID[0]:  # all of it is looked at with the rest of the header
             return self._receive_plain(frame, None)
-        if bytes(frame[:4]) == TRANSFORM_PROTOCOL_ID:
-            return self._receive_sealed(frame)
+        plain, session = self.opened(frame)
+        if session is not None:
+            return self._receive_plain(plain, session)
         return self._receive_smb1(frame)
 
     def _receive_plain(self, frame: memoryview, sealed_for: Session | None) -> list[Request]:
@@ -219,8 +224,13 @@ class Connection:
             checked=True,
         )
 
-    def _receive_sealed(self, frame: memoryview) -> list[Request]:
-        """[MS-SMB2] 3.3.5.2.1.1: what was sealed for a session counts as signed by it."""
+    def opened(self, frame: memoryview) -> tuple[memoryview, Session | None]:
+        """What is in a frame if it is sealed, and the session that sealed it; or else the frame.
+
+        [MS-SMB2] 3.3.5.2.1.1: what was sealed for a session counts as signed by it.  ProtocolError.
+        """
+        if len(frame) < HEADER_SIZE or bytes(frame[:4]) != TRANSFORM_PROTOCOL_ID:
+            return frame, None
         channel = self.channels.get(transform_session_id(frame))
         session = None if channel is None else channel.session
         if session is None or session.sealer is None:
@@ -228,7 +238,7 @@ class Connection:
         plain = memoryview(session.sealer.open(frame))
         if len(plain) < HEADER_SIZE:
             raise ProtocolError("nothing in the sealed frame")
-        return self._receive_plain(plain, session)
+        return plain, session
 
     def _accept_sealed(self, request: Request, session: Session) -> None:
         """Inside a sealed frame the session is the one that sealed it."""

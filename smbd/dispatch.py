@@ -78,7 +78,7 @@ class Dispatch:
         self.in_work = 0  # frames that a task or an engine works on
         self._plain: Plain | None = None
         self._visits: Visits | None = None
-        self._receive = connection.receive
+        self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
         self._now: Callable[[Request], Reply | None] = _now
         self._observed: Observed | None = None
 
@@ -110,11 +110,14 @@ class Dispatch:
         What takes longer than a turn goes on when that is awaited.
         """
         if self._visits is not None:
-            answer = self._visits.answer(frame, now)
+            frame, sealed_for = self._connection.opened(frame)
+            answer = self._visits.answer(frame, now, sealed_for)
             if answer is not None:
-                self._transport.send([answer])
+                self._transport.send(answer)
                 return False
-        requests = self._receive(frame, now)
+            requests = self._connection.receive(frame, now, sealed_for)
+        else:
+            requests = self._receive(frame, now)
         if len(requests) > 1:
             return self._compound(requests)
         request = requests[0]

@@ -75,8 +75,8 @@ class Transport:
         # An observer's: what leaves in place of each frame.
         self.tap: Callable[[Sequence[Buffer]], Sequence[Buffer]] | None = None
         self.quick: Plain | None = None  # it answers plain frames without the handler
-        # The same of a frame alone: the whole frame of its answer, or None.
-        self.prompt: Callable[[memoryview, float], Buffer | None] | None = None
+        # The same of a frame alone: the buffers of its answer, or None.
+        self.prompt: Callable[[memoryview, float], Sequence[Buffer] | None] | None = None
         self._handle: Callable[[memoryview, float], Handled] | None = None
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
@@ -228,7 +228,7 @@ class Transport:
             return 0  # the task finds it again
         if answer is None:
             return 0
-        self.send([answer])
+        self.send(answer)
         return count
 
     def _serve(self, quick: Plain) -> Answered | None:

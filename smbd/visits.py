@@ -15,9 +15,9 @@ from smbd.checking import check_session, check_tree
 from smbd.commands.visit import Visit, pay, visit_of
 from smbd.connection import Connection
 from smbd.ntstatus import NtError
-from smbd.protection import check_signature
+from smbd.protection import Buffer, check_signature, seal
 from smbd.request import Request
-from smbd.session import Channel
+from smbd.session import Channel, Session
 from smbd.vfs import parse_name
 from smbd.wire.bounds import text
 from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID, Command, Flags
@@ -89,7 +89,7 @@ class Visits:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._forms: dict[tuple[bytes, bytes, bytes, int, int], _Form] = {}
+        self._forms: dict[tuple[bytes, bytes, bytes, int, int, bool], _Form] = {}
         self._useful = True  # one of those that were learnt lately has come again
 
     # --- what is known ---
@@ -106,7 +106,6 @@ class Visits:
                 request.flags & ~_FLAGS
                 or request.flags & Flags.SIGNED != signed
                 or request.credit_charge > 1
-                or request.sealed
             ):
                 return
         if first.live_tree().share is None:
@@ -128,7 +127,7 @@ class Visits:
         _, head, _, _, holder, body, name_length, start, length = _CREATE.unpack_from(first.frame)
         if _overlaps(name_length, start, length):
             return
-        self._forms[head, holder, body, length, at] = _Form(
+        self._forms[head, holder, body, length, at, first.sealed] = _Form(
             visit,
             first.live_session().identity,
             _like(first),
@@ -143,15 +142,21 @@ class Visits:
 
     # --- one more ---
 
-    def answer(self, frame: memoryview, now: float) -> bytearray | bytes | None:
-        """The whole frame of the answers; None: nothing was done."""
+    def answer(
+        self, frame: memoryview, now: float, sealed_for: Session | None = None
+    ) -> Sequence[Buffer] | None:
+        """The buffers of the whole frame of the answers; None: nothing was done.
+
+        `sealed_for` is the session that has sealed what is in `frame`.
+        """
         size = len(frame)
         if size <= _NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
             return None
         protocol, head, end, message_id, holder, body, name_length, start, length = (
             _CREATE.unpack_from(frame)
         )
-        form = self._forms.get((head, holder, body, length, size - end))
+        sealed = sealed_for is not None
+        form = self._forms.get((head, holder, body, length, size - end, sealed))
         stop = _NAME_AT + name_length
         if (
             form is None
@@ -171,7 +176,9 @@ class Visits:
         request.message_id, request.frame = message_id, frame[:end]
         try:
             path, stream = parse_name(text(frame[_NAME_AT:stop]))
-            return None if stream else self._answer(form, request, frame, path)
+            if stream or (sealed_for is not None and sealed_for.session_id != request.session_id):
+                return None
+            return self._answer(form, request, frame, path)
         except (NtError, OSError):
             return None
         finally:  # what has ended is kept by nothing
@@ -180,13 +187,16 @@ class Visits:
 
     def _answer(
         self, form: _Form, request: Request, frame: memoryview, path: str
-    ) -> bytearray | bytes | None:
+    ) -> Sequence[Buffer] | None:
         channel = self._connection.channels.get(request.session_id)
         if channel is None or channel.session.identity is not form.identity:
             return None
         request.channel, request.session, request.refusal = channel, channel.session, 0
-        check_signature(request)
-        signed = request.flags & Flags.SIGNED
+        signed = request.flags & Flags.SIGNED and not request.sealed
+        if request.sealed:
+            request.checked = True  # what was sealed counts as signed
+        else:
+            check_signature(request)
         if request.refusal or (signed and not _are_signed(form, request, frame, channel)):
             return None
         check_tree(request, check_session(request))
@@ -203,7 +213,9 @@ class Visits:
             fields += part.first, granted, second, message_id, third, body
             message_id += 1
         answers = layout.struct.pack(layout.length, *fields)
-        return _signed(answers, layout.sizes, channel) if signed else answers
+        if request.sealed:
+            return seal(channel.session, [memoryview(answers)[4:]])
+        return [_signed(answers, layout.sizes, channel) if signed else answers]
 
 
 def _overlaps(name_length: int, start: int, length: int) -> bool:
@@ -213,6 +225,8 @@ def _overlaps(name_length: int, start: int, length: int) -> bool:
 
 def _part_of(request: Request, start: int, end: int) -> _Part:
     flags = Flags.SERVER_TO_REDIR | request.flags & _FLAGS
+    if request.sealed:
+        flags &= ~Flags.SIGNED
     first = _FIRST.pack(PROTOCOL_ID, HEADER_SIZE, request.credit_charge, 0, request.command)
     return _Part(first, flags, start, end)
 
@@ -232,7 +246,7 @@ def _like(request: Request) -> Request:
         request.session_id,
         None,
         None,
-        sealed=False,
+        sealed=request.sealed,
         sequence=request.sequence,
     )
 

@@ -14,16 +14,17 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
 
 from smbd.auth import Identity
 from smbd.commands.visit import _known
 from smbd.connection import Connection
-from smbd.crypto import make_signer
+from smbd.crypto import Sealer, make_signer
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.observing import Observer
 from smbd.vfs.lookup import Lookup
 from smbd.visits import Visits
-from smbd.wire.negotiate_contexts import SigningAlgorithm
+from smbd.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import (
@@ -37,6 +38,7 @@ from tests.core.messages import (
     QUERY_INFO,
     SET_INFO,
     TREE_DISCONNECT,
+    answers,
 )
 
 ATTRIBUTES, READS, WRITES = 0x80, 0x120089, 0x12019F
@@ -94,9 +96,9 @@ def asked(monkeypatch):
     """The frames that came to the commands."""
     found, receive = [], Connection.receive
 
-    def listening(connection, frame, now):
+    def listening(connection, frame, *now):
         found.append(bytes(frame))
-        return receive(connection, frame, now)
+        return receive(connection, frame, *now)
 
     monkeypatch.setattr(Connection, "receive", listening)
     return found
@@ -436,6 +438,31 @@ async def test_each_request_is_verified_and_each_answer_is_signed(stage, asked, 
         frame[at + 48] ^= 1
         stage.burst(bytes(frame))
         assert (await stage.answers())[place].status == NtStatus.ACCESS_DENIED
+
+
+async def test_what_is_sealed_is_answered_sealed(stage, asked):
+    keys = bytes(range(16)), bytes(range(16, 32))
+    client = stage.peer.session.sealer = Sealer(Cipher.AES_128_GCM, *keys)
+    stage.session.sealer = Sealer(Cipher.AES_128_GCM, *reversed(keys))
+    stage.session.encrypt = True
+
+    async def ask_sealed():
+        asked.clear()
+        stage.burst(stage.peer.sealed(stage.peer.related(*STAT)))
+        await wait_all_tasks_blocked()
+        (frame,), stage.wire.frames = stage.wire.frames, []
+        return answers(bytes(client.open(memoryview(frame))))
+
+    first = await ask_sealed()
+    for _ in range(50):  # as in `visited`
+        second = await ask_sealed()
+        if not asked:
+            break
+    assert not asked
+    assert [one.status for one in first + second] == [0] * 6
+    assert [one.body for one in second[1:]] == [one.body for one in first[1:]]
+    assert not any(one.flags & messages.SIGNED for one in second)
+    assert (await statuses(stage, *STAT))[0] == NtStatus.ACCESS_DENIED
 
 
 async def test_a_message_id_that_came_before_costs_the_connection(stage):

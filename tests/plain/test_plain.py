@@ -43,9 +43,9 @@ def asked(monkeypatch):
     """The frames that came to the commands."""
     found, receive = [], Connection.receive
 
-    def listening(connection, frame, now):
+    def listening(connection, frame, *now):
         found.append(bytes(frame))
-        return receive(connection, frame, now)
+        return receive(connection, frame, *now)
 
     monkeypatch.setattr(Connection, "receive", listening)
     return found
