@@ -4,11 +4,13 @@
 that takes longer than a millisecond becomes a line of FOLDER/turns: milliseconds, and the task
 that took most of it.  FOLDER/tasks is how many tasks there are, in eight bytes. What the turn
 waited for a processor (`run_delay` of /proc/PID/schedstat) is other programs' doing and is taken
-off.  Waiting for the GIL is not: the server's own threads hold it.
+off.  Waiting for the GIL is not: the server's own threads hold it.  What a connection is answered
+where the loop would wait (smbd.standby) is a turn of its own.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from mmap import mmap
 from time import perf_counter
 
@@ -16,6 +18,7 @@ import trio
 from trio.abc import Instrument
 
 from smbd.cli import main
+from smbd.transport import Transport
 
 _WORTH_A_LINE = 0.001  # seconds
 
@@ -64,6 +67,22 @@ class Turns(Instrument):
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002
         """A turn has ended."""
+        self._ended()
+
+    def prompt(self, answer: Callable[[Transport], bool]) -> Callable[[Transport], bool]:
+        """`Transport.answer_promptly`, which is a turn."""
+
+        def timed(transport: Transport) -> bool:
+            self.after_io_wait(0.0)
+            self._task = "standby"
+            try:
+                return answer(transport)
+            finally:
+                self._ended()
+
+        return timed
+
+    def _ended(self) -> None:
         took = perf_counter() - self._began
         if took < _WORTH_A_LINE:
             return
@@ -77,7 +96,9 @@ def run(arguments: list[str]) -> int:
     plain = trio.run
 
     def watched(function, *args):
-        return plain(function, *args, instruments=[Turns(folder)])
+        turns = Turns(folder)
+        Transport.answer_promptly = turns.prompt(Transport.answer_promptly)  # type: ignore[method-assign]
+        return plain(function, *args, instruments=[turns])
 
     trio.run = watched  # type: ignore[assignment]
     return main(rest)
