@@ -81,6 +81,7 @@ class Dispatch:
         self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
         self._now: Callable[[Request], Reply | None] = _now
         self._observed: Observed | None = None
+        self._is_observed = False
 
     def observe(self, observers: tuple[Observer, ...]) -> None:
         """Let these see all that goes through here from now on, in place of those before.
@@ -93,6 +94,7 @@ class Dispatch:
         if observed is None:
             return
         observed.observers = observers
+        self._is_observed = bool(observers)
         transport.quick = transport.prompt = self._visits = None
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
@@ -172,10 +174,6 @@ class Dispatch:
             self._visits = Visits(self._connection)
             self._transport.prompt = self._visits.answer
         self._visits.learn(requests)
-
-    @property
-    def _is_observed(self) -> bool:
-        return self._observed is not None and bool(self._observed.observers)
 
     async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a long compound in the connection's next turns, before its next frame."""

@@ -117,6 +117,17 @@ class ProtocolError(Exception):
         self.last_words = last_words
 
 
+class HungUpError(ProtocolError):
+    """The server hangs up because it was asked to (smbd.faults): the client has broken nothing.
+
+    `reset`: by RST, which takes away what the client has not received yet; else by FIN.
+    """
+
+    def __init__(self, why: str, last_words: bytes = b"", *, reset: bool = False) -> None:
+        super().__init__(why, last_words)
+        self.reset = reset
+
+
 # EACCES and EPERM both say ACCESS_DENIED; EROFS has a status of its own, which Windows words as
 # "the media is write protected".  ENOTDIR in a lookup means that a parent is a file, which is
 # OBJECT_PATH_NOT_FOUND to a client ([MS-FSA] 2.1.5.1); a final component that is no directory

@@ -10,6 +10,7 @@ from smbd.auth import Authenticator, LoginThrottle
 from smbd.buffers import SpareBuffers
 from smbd.config import Config
 from smbd.crypto import Keys
+from smbd.faults import Faults
 from smbd.native import Native
 from smbd.records import Records
 from smbd.session import Session
@@ -46,6 +47,7 @@ class Service:
     native: Native = field(default_factory=Native)
     turns: Turns = field(default_factory=Turns)
     buffers: SpareBuffers = field(default_factory=lambda: SpareBuffers(_SPARE_BYTES))
+    faults: Faults = field(default_factory=Faults)  # by which requests go wrong on purpose
     sessions: dict[int, Session] = field(default_factory=dict)
     retired: list[Share] = field(default_factory=list)  # configured away, but still in use
     # Those that clients are told of, at this moment.  Blocks; OSError.

@@ -7,10 +7,11 @@ not one a frame.
 
 import contextlib
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from time import perf_counter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -34,6 +35,7 @@ _UNAUTHENTICATED_FRAME = 8192
 _HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_states.h
 _SETTLED = 1.0  # seconds without a byte
 _PLAIN = -1  # in place of a length: a plain frame comes next
+_NO_LINGERING = struct.pack("ii", 1, 0)  # close() is an RST
 _IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
@@ -46,6 +48,22 @@ _COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
+class Line(Protocol):
+    """What carries bytes in the socket's place, slowly: smbd.injecting.Pace."""
+
+    async def readable(self, fd: int) -> None:
+        """As trio.lowlevel.wait_readable."""
+
+    def receive_into(self, into: memoryview) -> int:
+        """As socket.recv_into; BlockingIOError, too, where nothing has waited by `readable`."""
+
+    async def writable(self) -> None:
+        """Wait until the line takes something."""
+
+    def send(self, buffers: Sequence[Buffer]) -> int:
+        """As socket.sendmsg."""
+
+
 class Transport:
     """One connection's socket with its receive buffer and its unsent replies."""
 
@@ -55,6 +73,9 @@ class Transport:
         self._sock = sock
         self.nursery: trio.Nursery | None = None  # of the task that writes later
         self._fd = sock.fileno()
+        self._line: Line | None = None
+        self._wait_readable: Callable[[int], Awaitable[None]] = trio.lowlevel.wait_readable
+        self.resets = False  # the end is to be an RST
         self.turn = Turn(turns)
         self._standby = turns.standby
         self._spare = spare
@@ -82,6 +103,11 @@ class Transport:
         self.last_frame = trio.current_time()
         self._full_since = self.last_frame  # while blocked: when the peer last took something
 
+    def lay(self, line: Line | None) -> None:
+        """Go by a slow line from now on; None: by the socket itself."""
+        self._line = line
+        self._wait_readable = trio.lowlevel.wait_readable if line is None else line.readable
+
     # --- in ---
 
     async def receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
@@ -101,14 +127,14 @@ class Transport:
     async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
         while True:
-            await trio.lowlevel.wait_readable(self._fd)
+            await self._wait_readable(self._fd)
             turn.begin()
             late = turn.long and turn.is_late
             quick = None if late or incoming.have or self._out else self.quick
             done = None if quick is None else self._serve(quick)
             if done is None:
                 try:
-                    count = self._sock.recv_into(incoming.free)
+                    count = self._take(incoming.free)
                 except BlockingIOError:
                     continue
                 if not count:
@@ -135,6 +161,9 @@ class Transport:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
                 incoming.keep(at, wanted, pinned=pinned)
+
+    def _take(self, into: memoryview) -> int:
+        return self._sock.recv_into(into) if self._line is None else self._line.receive_into(into)
 
     def admit(self, maximum_frame: int) -> None:
         """Somebody has logged in: frames may be as long as that, and buffers as large as usual."""
@@ -171,7 +200,7 @@ class Transport:
         The task waits for the socket meanwhile: nothing is taken out of it but what is answered.
         """
         incoming, turn = self._incoming, self.turn
-        if incoming.have or self._out or self._in_work > self._memory.flight:
+        if incoming.have or self._out or self._line or self._in_work > self._memory.flight:
             return False
         view = incoming.free[:_PEEKED]
         try:
@@ -417,7 +446,8 @@ class Transport:
             return
         try:
             while self._out:
-                self._sent(self._sock.sendmsg(self._out[:_IOV_MAX]))
+                some, line = self._out[:_IOV_MAX], self._line
+                self._sent(self._sock.sendmsg(some) if line is None else line.send(some))
         except BlockingIOError:
             self._full_since = trio.current_time()
             self._blocked = True
@@ -459,6 +489,8 @@ class Transport:
         """
         try:
             while self._blocked:
+                if self._line is not None:
+                    await self._line.writable()
                 await trio.lowlevel.wait_writable(self._sock)
                 self._blocked = False
                 self.flush()
@@ -484,6 +516,10 @@ class Transport:
         still under way to it.
         """
         with contextlib.suppress(OSError):  # nothing more there, or the peer is gone
+            if self.resets:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+                self._sock.close()
+                return
             self._sock.shutdown(socket.SHUT_WR)
             for _ in range(_UNREAD_READS):
                 if not self._sock.recv(USUAL):

@@ -18,6 +18,14 @@ Document = dict[str, Any]
 
 def ask_all(arguments: argparse.Namespace, question: Mapping[str, Any]) -> Iterator[Document]:
     """Give the answer of every server that is meant; UsageError if the one that is named is not."""
+    for _, answer in ask_each(arguments, question):
+        yield answer
+
+
+def ask_each(
+    arguments: argparse.Namespace, question: Mapping[str, Any]
+) -> Iterator[tuple[Path, Document]]:
+    """Give the socket of each, too."""
     found = 0
     for path in _sockets(arguments):
         try:
@@ -27,7 +35,7 @@ def ask_all(arguments: argparse.Namespace, question: Mapping[str, Any]) -> Itera
                 raise UsageError(f"{path}: {error.strerror or error}") from None
             continue  # left by a server that was killed
         found += 1
-        yield answer
+        yield path, answer
     if not found:
         complain("no server of this user is running")
 

@@ -1,7 +1,7 @@
 """`tsmbd serve` with --content, --memory or --preset: a folder that is made, or filled, first."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,15 @@ def filled(arguments: argparse.Namespace) -> Iterator[argparse.Namespace]:
         yield own
     finally:
         placing.__exit__(None, None, None)
+
+
+def preset_faults(arguments: argparse.Namespace) -> Sequence[str]:
+    """The rules by which requests to the preset go wrong."""
+    if arguments.preset is None:
+        return ()
+    from smbd import presets  # noqa: PLC0415
+
+    return presets.find(arguments.preset).faults
 
 
 def with_preset(config: Config, arguments: argparse.Namespace) -> Config:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smbd import __version__
+from smbd.cli.fault_help import RULES
 
 # Trio's smbd.  Where Samba is installed, `smbd serve DIR` by root starts Samba's daemon, without a
 # word and on every address: so each command that is printed has the name that nobody else has.
@@ -29,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_status(commands)
     _add_disconnect(commands)
+    _add_fault(commands)
     _add_health(commands)
     _add_presets(commands)
     _add_user(commands)
@@ -83,6 +85,19 @@ def _add_serve(commands: Any) -> None:
         "--die-with-parent",
         action="store_true",
         help="end when the process ends that started this one, as by SIGTERM",
+    )
+    broken = serve.add_argument_group("for the tests of clients")
+    broken.add_argument(
+        "--fault",
+        action="append",
+        metavar="RULE",
+        help="have requests go wrong, as in 'READ *.bin after=3 status=DISK_FULL'; may be given "
+        "several times; `tsmbd fault --help` says what a rule may be",
+    )
+    broken.add_argument(
+        "--faults",
+        action="store_true",
+        help="take rules from `tsmbd fault` while it runs (with --fault it does anyway)",
     )
     alone = serve.add_argument_group("only with DIR")
     alone.add_argument(
@@ -255,6 +270,35 @@ def _add_disconnect(commands: Any) -> None:
         "who", metavar="SESSION|USER|ADDRESS", help="as `tsmbd status` shows it"
     )
     _add_sockets(disconnect)
+
+
+def _add_fault(commands: Any) -> None:
+    fault = commands.add_parser(
+        "fault",
+        help="have requests to a running server go wrong, for the tests of its clients",
+        description="Have requests go wrong by rules, on a server that was started with --faults "
+        "or --fault: any other takes none.",
+        epilog=RULES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = fault.add_subparsers(dest="action", metavar="add|list|remove", required=True)
+    add = actions.add_parser(
+        "add",
+        help="add a rule, and print its number",
+        description="Add a rule, and print its number.",
+        epilog=RULES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("rule", metavar="RULE", nargs="+", help="the rule, in one word or in several")
+    _add_sockets(add)
+    shown = actions.add_parser(
+        "list", help="show all rules, and how many requests went wrong by each"
+    )
+    _add_sockets(shown)
+    shown.add_argument("--json", action="store_true", help="print the answer as JSON")
+    remove = actions.add_parser("remove", help="remove a rule; what it holds back goes on")
+    remove.add_argument("which", metavar="NUMBER|all", help="as `tsmbd fault list` shows it")
+    _add_sockets(remove)
 
 
 def _add_sockets(command: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from aio import DEFAULT_SPEC, parse_spec
 from smbd.cli import DEFAULT_CONFIG, UsageError, complain
 from smbd.cli.banner import Banner
-from smbd.cli.filling import filled, is_asked, with_preset
+from smbd.cli.filling import filled, is_asked, preset_faults, with_preset
 from smbd.cli.logs import event_line, start_logging
 from smbd.cli.outlet import Outlet
 from smbd.cli.ready import ReadyFile
@@ -40,6 +40,7 @@ from smbd.config import (
     stands_in,
     user_name_problem,
 )
+from smbd.faults import Rule, parse_rule
 
 _ONLY_WITH_DIR = (
     "share_name", "user", "password_file", "guest", "read_only", "engine", "signing",
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
     parent = _parent() if arguments.die_with_parent else None
+    faults = _faults(arguments)
     prepared = prepare(configuration(arguments))
     config = prepared.config
     in_json = config.server.log_format == "json"
@@ -99,6 +101,7 @@ def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
             reread=None if config.source is None else reread,
             reloaded=banner.reloaded,
             parent=parent,
+            faults=faults,
         )
     except OSError as error:
         complain(told(error))
@@ -115,6 +118,20 @@ def _parent() -> int:
         return os.pidfd_open(os.getppid())
     except OSError as error:  # Linux before 5.3
         raise UsageError(f"--die-with-parent: {error.strerror}") from None
+
+
+def _faults(arguments: argparse.Namespace) -> Sequence[Rule] | None:
+    """The rules by which requests go wrong; None if the server is to take none."""
+    lines = [*preset_faults(arguments), *(arguments.fault or ())]
+    if not (lines or arguments.faults):
+        return None
+    rules = []
+    for line in lines:
+        try:
+            rules.append(parse_rule(line))
+        except ValueError as error:
+            raise UsageError(f"--fault {shlex.quote(line)}: {error}") from None
+    return rules
 
 
 def _tell(prepared: Prepared, *, in_json: bool) -> None:

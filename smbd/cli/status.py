@@ -76,6 +76,7 @@ def report(document: Mapping[str, Any]) -> str:
     """Write the whole document for a person."""
     parts = [
         _headline(document),
+        *_faults(document),
         *_breaks(document),
         *_local_changes(document),
         *(_share(share) for share in document["shares"]),
@@ -97,6 +98,16 @@ def _headline(document: Mapping[str, Any]) -> str:
     uptime = in_seconds(document.get("uptime", 0))
     line = f"smbd {document.get('version', '')} on {listen}, up {uptime}, pid {document.get('pid')}"
     return _wrapped(line)
+
+
+def _faults(document: Mapping[str, Any]) -> Sequence[str]:
+    """Write that requests go wrong on purpose, if they do."""
+    faults = document.get("faults", ())
+    if not faults:
+        return ()
+    hits = sum(fault["hits"] for fault in faults)
+    text = f"requests go wrong on purpose, by {len(faults)} rules, and {hits} have: see"
+    return (_wrapped(f"{text} `tsmbd fault list`"),)
 
 
 def _breaks(document: Mapping[str, Any]) -> Sequence[str]:

@@ -81,6 +81,24 @@ _ALL = (
         "one credit at a time: one request, its answer, then the next; 64 KiB at once",
         limits={"credits": 1, **_SMALLEST},
     ),
+    Preset(
+        "small-reads",
+        "a READ gives 4 KiB at most, however much was asked for",
+        faults=("READ short=4k",),
+    ),
+    Preset(
+        "slow",
+        "a slow line: 256 KiB a second in each direction, and 50 ms for each request",
+        faults=("rate=256k latency=50ms",),
+    ),
+    Preset(
+        "flaky",
+        "one READ or WRITE in 20 is answered IO_TIMEOUT, and one in 100 ends the connection (RST)",
+        faults=(
+            "READ,WRITE probability=0.05 seed=1 status=IO_TIMEOUT",
+            "READ,WRITE probability=0.01 seed=2 drop=reset",
+        ),
+    ),
 )
 
 PRESETS = {preset.name: preset for preset in _ALL}

@@ -9,8 +9,9 @@ from smbd.config import Address
 from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
+from smbd.injecting import Pace
 from smbd.memory import MemoryAccount
-from smbd.ntstatus import ProtocolError
+from smbd.ntstatus import HungUpError, ProtocolError
 from smbd.observing import Observer
 from smbd.server.admission import Admission
 from smbd.service import Service
@@ -36,6 +37,7 @@ class ClientConnection:
     ) -> None:
         limits = service.config.server.limits
         self._admission = admission
+        self._sock = sock
         self._unauthenticated = True
         self._login_by = trio.current_time() + limits.login_time
         self._service = service
@@ -95,6 +97,11 @@ class ClientConnection:
         self._preserve = self._preserve and preserve
         self._scope.cancel()
 
+    def pace(self, rate: int | None, latency: float | None) -> None:
+        """Make its line slow: bytes a second, seconds; both None: as fast as it is."""
+        slow = rate is not None or latency is not None
+        self.transport.lay(Pace(self._sock, rate, latency) if slow else None)
+
     def observe(self, observers: tuple[Observer, ...]) -> None:
         """Let these see all of it from now on, in place of those before."""
         self._observers = observers
@@ -127,7 +134,11 @@ class ClientConnection:
 
     def _lose(self, error: BaseException) -> None:
         """Note why the connection ends."""
-        if isinstance(error, ProtocolError):
+        if isinstance(error, HungUpError):
+            self._why, self._level = str(error), logging.INFO
+            self.transport.resets = error.reset
+            self.transport.emit([error.last_words] if error.last_words else [])
+        elif isinstance(error, ProtocolError):
             self._why = f"dropped: {error}"
             if error.last_words:
                 self.transport.send([error.last_words])

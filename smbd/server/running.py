@@ -14,6 +14,7 @@ import trio
 
 from smbd.config import Address, Config
 from smbd.events import about
+from smbd.faults import Rule
 from smbd.server import descriptors, systemd
 from smbd.server.server import Server
 from smbd.server.serving import serving
@@ -32,7 +33,7 @@ _GC_THRESHOLDS = (700, 10, 5)
 _Reload: TypeAlias = Callable[[Server], Awaitable[None]]
 
 
-def run(
+def run(  # noqa: PLR0913 -- each by its name, from one caller
     config: Config,
     *,
     started: Callable[[Sequence[Address]], None],
@@ -40,18 +41,20 @@ def run(
     reread: Callable[[], Config] | None = None,
     reloaded: Callable[[], None] | None = None,
     parent: int | None = None,
+    faults: Sequence[Rule] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
 
     The end of the process `parent`, a pidfd, is as a SIGTERM.
 
     SIGHUP has the configuration of `reread` served from then on, and then calls `reloaded`.
+    With `faults` requests go wrong by them, and by those of `tsmbd fault`; None: by nobody's.
     Without `reread` it ends the server like the others: it comes from a terminal that was closed.
     """
     descriptors.raise_limit()
     descriptors.make_table()
     reload = None if reread is None else partial(_reload, reread=reread, reloaded=reloaded)
-    trio.run(_run, config, started, stopped, reload, parent)
+    trio.run(_run, config, started, stopped, reload, parent, faults)
 
 
 async def _run(
@@ -60,11 +63,14 @@ async def _run(
     stopped: Callable[[dict[str, Any]], None],
     reload: _Reload | None,
     parent: int | None,
+    faults: Sequence[Rule] | None,
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with serving(config, systemd.handed_over()) as server:
             _warn_if_short(config)
             server.service.turns.standby = stand_by()
+            if faults is not None:
+                _break_on_purpose(server, faults)
             started(server.addresses)
             settle()
             systemd.ready(_status(server))
@@ -78,6 +84,14 @@ async def _run(
             with wall("the last word"):
                 stopped(await server.figures())
     signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _break_on_purpose(server: Server, faults: Sequence[Rule]) -> None:
+    server.takes_faults = True
+    for rule in faults:
+        server.faults.add(rule)
+    text = "this server is for tests: it goes wrong by %d rules, and takes those of tsmbd fault"
+    _log.warning(text, len(faults), extra=about("faults"))
 
 
 def settle() -> None:

@@ -11,9 +11,11 @@ import trio
 
 from smbd.config import Address, Config
 from smbd.events import about
+from smbd.faults import Fault, Faults, Rule
+from smbd.injecting import Injector
 from smbd.network import network_of
 from smbd.observing import Observer
-from smbd.server import accepting, interfaces, reloading, status
+from smbd.server import accepting, control_faults, interfaces, reloading, status
 from smbd.server.admission import Admission
 from smbd.server.building import retire_share
 from smbd.server.client_connection import ClientConnection
@@ -34,6 +36,7 @@ _log = logging.getLogger("smbd")
 # stays below the 10 s that a container is given.
 _DRAIN_SECONDS = 5.0
 _MOST_HEALTH_CHECKS = 16
+_FAST = (None, None)
 _ENDED_BY_HAND = "ended by tsmbd disconnect"
 
 
@@ -53,6 +56,10 @@ class Server:
         self._reloading = trio.Lock()
         self._drained = False
         self._observers: tuple[Observer, ...] = ()
+        self.takes_faults = False  # from `tsmbd fault`
+        self._injector = Injector(service)
+        service.faults.changed = self._faults_changed
+        self._line: tuple[int | None, float | None] = _FAST
         self._health_checks: set[str] = set()  # addresses from which one is about to connect
         service.dispose = self._dispose
         service.interfaces = self._interfaces
@@ -89,6 +96,8 @@ class Server:
             client.connection.is_health_check = True
         self._clients.add(client)
         client.observe(self._observers)
+        if self.faults.line != _FAST:
+            client.pace(*self.faults.line)
         self._connections.start_soon(behind_wall, str(address), self._serve, client)
 
     async def _serve(self, client: ClientConnection) -> None:
@@ -113,6 +122,41 @@ class Server:
         self._observers = observers
         for client in self._clients:
             client.observe(observers)
+
+    # --- faults ---
+
+    @property
+    def faults(self) -> Faults:
+        """The rules by which requests go wrong."""
+        return self.service.faults
+
+    def fault(self, **said: Any) -> Fault:
+        """Have something go wrong from now on, until `remove` or the end of its `with` block.
+
+        The keys are those of smbd.faults.Rule; ValueError says which one is wrong.
+        """
+        return self.faults.add(Rule(**said))
+
+    def use_faults(self, faults: Faults) -> None:
+        """Have these go wrong, which may have been there before the server."""
+        self.service.faults = faults
+        self.takes_faults = True
+        faults.changed = self._faults_changed
+        self._faults_changed()
+
+    def _faults_changed(self) -> None:
+        """Observe for as long as there is any fault, next to the commands."""
+        others = tuple(one for one in self._observers if not isinstance(one, Injector))
+        if self.faults:
+            self._have_observe((self._injector, *others))
+        elif others != self._observers:
+            self._have_observe(others)
+            self._injector.forget()
+        line = self.faults.line
+        if line != self._line:
+            self._line = line
+            for client in self._clients:
+                client.pace(*line)
 
     def settle(self) -> None:
         """Give back memory that was kept for reuse."""
@@ -156,8 +200,13 @@ class Server:
                 yield b"{}"
             case {"ask": "disconnect", "who": str(who)}:
                 yield json.dumps({"ended": await self.disconnect(who)}).encode()
+            case {"ask": "fault"}:
+                found = {"error": control_faults.REFUSAL}
+                if self.takes_faults:
+                    found = control_faults.answer(self.faults, question)
+                yield json.dumps(found).encode()
             case _:
-                yield b'{"error": "ask for status, health or disconnect"}'
+                yield b'{"error": "ask for status, health, disconnect or fault"}'
 
     async def disconnect(self, who: str) -> list[str]:
         """End the sessions of an id or a user, or the connections of an address; name each.

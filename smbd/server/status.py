@@ -9,6 +9,7 @@ from typing import Any
 from smbd import __version__
 from smbd.config import Address, dialect_name
 from smbd.crypto import AES_CMAC, AES_GMAC, HMAC_SHA256
+from smbd.server import control_faults
 from smbd.server.admission import Admission
 from smbd.server.client_connection import ClientConnection
 from smbd.service import Service
@@ -74,6 +75,7 @@ def figures(service: Service, admission: Admission, listen: Iterable[Address]) -
         "unacknowledged": service.tables.files.caching.unacknowledged,
         "failed_logins": service.throttle.total,
         "local_changes": _local_changes(service),
+        **({"faults": control_faults.rows(service.faults)} if service.faults else {}),
         "shares": [
             *(_share(share) for share in service.shares.values()),
             *(_share(share) | {"retired": True} for share in service.retired),

@@ -12,6 +12,7 @@ from smbd.config import Address, Config, ShareConfig, UserConfig
 from smbd.mount import login_name
 from smbd.server import Server, serving
 from smbd.testing.contents import Contents
+from smbd.testing.faults import HasFaults
 from smbd.testing.journaled import Journaled
 from smbd.testing.login import Login
 from smbd.testing.loop import Loop
@@ -34,7 +35,7 @@ def for_each_server(listener: Callable[["TestServer"], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-class TestServer(Login, Contents, Journaled):
+class TestServer(Login, Contents, Journaled, HasFaults):
     """A server, the login of its first user for its first share, and all that a test does with it.
 
     Its methods may be called from the test's thread, from any other, and from trio and asyncio:
@@ -63,6 +64,8 @@ class TestServer(Login, Contents, Journaled):
         self._hooks.append(self._observe)
         for listener in _listeners:
             listener(self)
+        odd = self.options.odd
+        HasFaults.__init__(self, self, () if odd is None else odd.faults)
 
     # --- the way in ---
 

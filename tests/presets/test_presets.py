@@ -1,8 +1,11 @@
 """Each preset, as a real client meets it: smbclient, smbprotocol or impacket."""
 
+import gc
 from contextlib import contextmanager
+from time import monotonic
 
 import pytest
+from smbprotocol.exceptions import SMBConnectionClosed
 
 from smbd.ntstatus import NtStatus
 from smbd.presets import PRESETS
@@ -221,6 +224,41 @@ def test_one_credit(serve, kind):
         if kind == "smbprotocol":
             window = client.connection.sequence_window
             assert window["high"] - window["low"] == 1
+
+
+@preset("small-reads")
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_small_reads(serve, kind):
+    content = bytes(range(250)) * 80
+    with serve() as server, CLIENTS[kind](server) as client:
+        client.put("f", content)
+        whole = content[: 4 * KIB] if kind == "impacket" else content  # it takes that for the end
+        assert client.get("f") == whole
+
+
+@preset("slow")
+def test_slow(serve):
+    with serve(tree={"f": bytes(50 * KIB)}) as server, PypiClient(server) as client:
+        opened = client.open("f", access=0x120089, disposition=1)
+        began = monotonic()
+        assert len(opened.read(0, 50 * KIB)) == 50 * KIB
+        assert monotonic() - began > 0.05 + 0.15
+        opened.close()
+
+
+@preset("flaky")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_flaky(serve):
+    timeouts = reads = 0
+    with serve(tree={"f": "data"}) as server:
+        with pytest.raises(SMBConnectionClosed), PypiClient(server) as client:
+            opened = client.open("f", access=0x120089, disposition=1)
+            while reads < 2000:
+                timeouts += refusal(opened.read, 0, 4) == NtStatus.IO_TIMEOUT
+                reads += 1
+    assert 1 <= timeouts <= reads / 5
+    gc.collect()  # what the client leaves open warns of that, and here nothing minds
 
 
 def test_every_preset_has_a_test():

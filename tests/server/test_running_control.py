@@ -116,9 +116,9 @@ async def test_an_address_is_ended_logged_in_or_not(tmp_path):
         (b"\n", "not a JSON object"),
         (b"[]\n", "not a JSON object"),
         (b"x" * 5000, "not a JSON object"),
-        (b'{"ask": "disconnect"}\n', "ask for status, health or disconnect"),
-        (b'{"ask": "disconnect", "who": 5}\n', "ask for status, health or disconnect"),
-        (b'{"ask": "passwords"}\n', "ask for status, health or disconnect"),
+        (b'{"ask": "disconnect"}\n', "ask for status, health, disconnect or fault"),
+        (b'{"ask": "disconnect", "who": 5}\n', "ask for status, health, disconnect or fault"),
+        (b'{"ask": "passwords"}\n', "ask for status, health, disconnect or fault"),
     ],
 )
 async def test_other_questions_are_refused(tmp_path, question, told):
