@@ -7,8 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from smbd import testing
-from smbd.config import Address, UserConfig
+from smbd.config import UserConfig
 from smbd.testing import serve_in_thread
 from smbd.vfs.acl import account_sid
 from tests.server.clients import SambaClient, status_of
@@ -23,13 +22,13 @@ def server(folder):
 
 
 @pytest.fixture
-def at_445(folder, monkeypatch):
+def at_445(folder):
     """The same on the only port that smbcacls knows."""
-    monkeypatch.setattr(testing, "Address", lambda _, port: Address("127.0.0.9", port))
+    where = {"listen": "127.0.0.9", "port": 445}
     with ExitStack() as stack:
         try:
             server = stack.enter_context(
-                serve_in_thread(folder, users=[ANN, BOB], guest=True, port=445)
+                serve_in_thread(folder, users=[ANN, BOB], guest=True, **where)
             )
         except OSError as refusal:
             pytest.skip(f"port 445 of 127.0.0.9: {refusal}")
