@@ -25,19 +25,19 @@ class Making:
     _waits: list[Wait] = field(default_factory=list)
 
     @contextmanager
-    def naming(self, name: str) -> Iterator[None]:
-        """A block in which a worker makes an entry of this name, or a stream ":name".
+    def at(self, place: str) -> Iterator[None]:
+        """A block in which a worker makes a file, whose File.place is this.
 
-        As long as it lasts, nobody knows the new file's identity: what is called so may be it.
+        Until it `makes` the new file's identity known, what is found at that place may be it.
         """
-        self._all.names[self] = fold(name)
+        self._all.places[self] = fold(place)
         try:
             yield
         finally:
-            del self._all.names[self]
+            del self._all.places[self]
 
-    def made(self, key: Key) -> None:
-        """The worker has made the file or stream with this File.key; inside of the block."""
+    def makes(self, key: Key) -> None:
+        """The worker makes the file or stream with this File.key."""
         self._all.keys[key] = self
         self.keys.append(key)
 
@@ -59,26 +59,20 @@ class Making:
 class Makings:
     """All that workers make now."""
 
-    names: dict[Making, str] = field(default_factory=dict)  # folded, by which it is being made
+    places: dict[Making, str] = field(default_factory=dict)  # folded
     keys: dict[Key, Making] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything is made now."""
-        return bool(self.names or self.keys)  # in this order: see `of`
+        return bool(self.places or self.keys)  # in this order: see `of`
 
     def of(self, file: File) -> Making | None:
         """The CREATE that makes a file which somebody else has opened, or may do so."""
-        if self.names:  # first: what is made meanwhile moves from here to `keys`
-            called = _called(file)
-            for making, name in self.names.copy().items():
-                if name in called:
+        if self.places:  # first: what is made meanwhile moves from here to `keys`
+            found = fold(file.place)
+            for making, place in self.places.copy().items():
+                if place == found:
                     return making
         if not self.keys:
             return None
         return self.keys.get(file.identity) or self.keys.get(file.key)
-
-
-def _called(file: File) -> tuple[str, ...]:
-    """By what names it may be made now, folded; 2 us."""
-    name = fold(file.place.rpartition("/")[2])
-    return (name,) if file.stream is None else (name, fold(f":{file.stream}"))

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 class Maker(Protocol):
     """Who hears of what a worker makes, before anybody else can have opened it."""
 
-    def naming(self, name: str) -> AbstractContextManager[None]:
-        """A block in which an entry of this name is made in some directory, or a stream ":name"."""
+    def at(self, place: str) -> AbstractContextManager[None]:
+        """A block in which a file is made, whose File.place is this."""
 
-    def made(self, key: Key) -> None:
-        """It is made, and has this File.key; inside of the block."""
+    def makes(self, key: Key) -> None:
+        """The file that is made, inside of the block, or a stream, has this File.key."""
 
 
 class Unheard:
     """The Maker of what nobody hears of: no client opens anything meanwhile."""
 
-    def naming(self, _name: str) -> AbstractContextManager[None]:
+    def at(self, _place: str) -> AbstractContextManager[None]:
         """As Maker has it."""
         return nullcontext()
 
-    def made(self, _key: Key) -> None:
+    def makes(self, _key: Key) -> None:
         """As Maker has it."""
 
 
@@ -82,10 +82,10 @@ class Place:
                 self.directory.root.check_name(there)  # whose short name it is
                 raise NtError(NtStatus.OBJECT_NAME_COLLISION)
             began = perf_counter()
-            with maker.naming(self.name):
+            with maker.at(f"{self.directory.place}/{self.name}"):
                 fd = Entry(self.directory.fd, self.name).create(directory=directory)
                 file = self._made(fd, directory=directory)
-                maker.made(file.identity)
+                maker.makes(file.identity)
             names.added(self.name)
         if self._at_once is not None:
             self._at_once.returned(began)

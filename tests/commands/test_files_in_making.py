@@ -13,6 +13,7 @@ from smbd import vfs
 from smbd.fsa import opening
 from smbd.ntstatus import NtStatus
 from smbd.share import Share
+from smbd.vfs import Place
 from tests.commands.stage import on_stage
 from tests.commands.test_at_once import known
 from tests.commands.test_races import Held
@@ -127,6 +128,34 @@ async def test_what_was_opened_before_it_was_whole_is_looked_at_again(
         stage.calls.holding = False
         await stage.open(f"{FOLDER}\\new", disposition=CREATE_NEW, attributes=READONLY)
         assert await held.answered(early) == [(CREATE, NtStatus.ACCESS_DENIED)]
+
+
+@pytest.mark.parametrize("path", [by_a_symbolic_link, in_another_share])
+async def test_a_file_is_found_by_its_place_before_its_identity_is_known(
+    tmp_path, mock_clock, monkeypatch, path
+):
+    prepare(tmp_path)
+    (tmp_path / "new").touch()  # the same name elsewhere
+    async with on_stage(tmp_path) as stage:
+        changes, held = stage.service.tables.files.changes, Held(stage)
+        name, tree = path(stage, "new")
+        stage.calls.holding = True
+        for wanted, how in ((name, tree), ("NEW", {})):  # as no loop would find it
+            stage.ask(CREATE, messages.create(wanted, disposition=OPEN), **how)
+            assert await stage.answers() == []
+        early, elsewhere = stage.calls.held[-2:]
+        made = Place._made
+
+        def half_made(*args, **how):
+            assert changes.meet(early.act().value.file) is not None
+            assert changes.meet(elsewhere.act().value.file) is None
+            return made(*args, **how)
+
+        monkeypatch.setattr(Place, "_made", half_made)
+        stage.calls.holding = False
+        await stage.open(f"{FOLDER}\\new", disposition=CREATE_NEW, share=0)
+        assert await held.answered(elsewhere) == [(CREATE, 0)]
+        assert await held.answered(early) == [(CREATE, NtStatus.SHARING_VIOLATION)]
 
 
 @pytest.mark.parametrize("other", ["old:stream", "new:stream", "new:STREAM"])

@@ -93,18 +93,19 @@ def test_what_a_create_makes_is_met_by_all_others_until_it_is_over():
     changes = Changes()
     with changes.flight() as other:
         with changes.flight() as maker:
-            with maker.making.naming("New"):
-                # Nobody knows yet what it is: it may be all that is called so.
-                by_name = other.meets(file(B, "d/NEW"))
+            with maker.making.at("/share/d/New"):
+                # Nobody knows yet what it is, but where it will be.
+                by_place = other.meets(file(B, "d/NEW"))
+                assert other.meets(file(B, "e/New")) is None
                 assert other.meets(file(A, "d/old")) is None
-                maker.making.made(A)
+                maker.making.makes(A)
             by_identity = other.meets(file(A, "d/old"))
             assert other.meets(file(B, "d/NEW")) is None
             assert changes.meet(file(A)) is not None
             assert maker.meets(file(A)) is None, "it is its own"
-            assert not by_name.over
+            assert not by_place.over
             assert not by_identity.over
-        assert by_name.over
+        assert by_place.over
         assert by_identity.over
         assert other.meets(file(A)).over, "it was opened before it was whole"
         with changes.flight() as late:
@@ -116,10 +117,7 @@ def test_a_stream_in_making_is_met_by_those_who_open_it_or_make_it():
     changes = Changes()
     with changes.flight() as other, changes.flight() as maker:
         stream = PaperFile(10, "a", stream="s", of=file(A))
-        with maker.making.naming(":S"):
-            assert other.meets(file(A)) is None
-            assert other.meets(stream) is not None
-            maker.making.made((*A, "s"))
+        maker.making.makes((*A, "s"))
         assert other.meets(file(A)) is None
         assert other.meets(stream) is not None
 

@@ -222,9 +222,8 @@ def create_stream(file: File, stream: str, maker: Maker) -> None:
                 attribute.remove(file, its)  # its content was removed from the store
         if len(there) >= _MOST:
             raise NtError(NtStatus.INSUFFICIENT_RESOURCES)
-        with maker.naming(f":{stream}"):
-            attribute.keep(file, attribute.attribute_of(stream), b"")
-            maker.made((*file.identity, folded))
+        maker.makes((*file.identity, folded))
+        attribute.keep(file, attribute.attribute_of(stream), b"")
 
 
 def has_stream(file: File, stream: str) -> bool:
