@@ -146,7 +146,7 @@ class _Log:
 
         def hear(server: "TestServer") -> None:
             conversation = Conversation()
-            server.at_each_start(lambda running: running.observe(conversation))
+            server.at_each_start(lambda running: running.observe(conversation.journal))
             self._heard.append((server, conversation))
 
         if self._listens is None:
@@ -164,7 +164,7 @@ class _Log:
         if "smbd.testing" in sys.modules:  # a module of tests makes servers itself
             self.listen()
         self._heard = [one for one in self._heard if not one[0].is_over]
-        self._began = time.perf_counter()
+        self._began = time.time()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -86,6 +86,20 @@ def _add_serve(commands: Any) -> None:
         action="store_true",
         help="end when the process ends that started this one, as by SIGTERM",
     )
+    serve.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="append a line of JSON for each request and its answer: who asked for what, when, and "
+        "what came of it; a file that was moved away is made anew",
+    )
+    serve.add_argument(
+        "--capture",
+        type=Path,
+        metavar="FILE",
+        help="write all frames to this pcap file, for Wireshark, and the keys of each login to "
+        "FILE.keys: whoever has both reads everything",
+    )
     broken = serve.add_argument_group("for the tests of clients")
     broken.add_argument(
         "--fault",

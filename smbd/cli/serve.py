@@ -3,9 +3,11 @@
 import argparse
 import getpass
 import os
+import select
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +19,7 @@ from smbd.cli import DEFAULT_CONFIG, UsageError, complain
 from smbd.cli.banner import Banner
 from smbd.cli.filling import filled, is_asked, preset_faults, with_preset
 from smbd.cli.logs import event_line, start_logging
+from smbd.cli.looking_on import looking_on
 from smbd.cli.outlet import Outlet
 from smbd.cli.ready import ReadyFile
 from smbd.cli.status import served
@@ -63,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
-    parent = _parent() if arguments.die_with_parent else None
+    if arguments.die_with_parent:
+        _end_with_parent()
     faults = _faults(arguments)
     prepared = prepare(configuration(arguments))
     config = prepared.config
@@ -94,15 +98,15 @@ def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
             output.put(f"\n{shown}")
 
     try:
-        server.run(
-            config,
-            started=started,
-            stopped=stopped,
-            reread=None if config.source is None else reread,
-            reloaded=banner.reloaded,
-            parent=parent,
-            faults=faults,
-        )
+        with looking_on(arguments, config, faults) as begun:
+            server.run(
+                config,
+                begun=begun,
+                started=started,
+                stopped=stopped,
+                reread=None if config.source is None else reread,
+                reloaded=banner.reloaded,
+            )
     except OSError as error:
         complain(told(error))
         return 1
@@ -112,12 +116,21 @@ def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
     return 0
 
 
-def _parent() -> int:
-    """A pidfd of the process that started this one."""
+def _end_with_parent() -> None:
+    """Have the end of the process that started this one be as a SIGTERM.
+
+    Not by PR_SET_PDEATHSIG: that comes at the end of the thread that started it.
+    """
     try:
-        return os.pidfd_open(os.getppid())
+        parent = os.pidfd_open(os.getppid())
     except OSError as error:  # Linux before 5.3
         raise UsageError(f"--die-with-parent: {error.strerror}") from None
+
+    def wait() -> None:
+        select.select((parent,), (), ())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _faults(arguments: argparse.Namespace) -> Sequence[Rule] | None:

@@ -5,7 +5,7 @@ reads streams expects them.  Libraries that write pcap files (scapy, dpkt) are l
 """
 
 import time
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 
 _FILE = Struct("<IHHiIII")  # magic, version (2), zone, accuracy, longest packet, link type
@@ -25,14 +25,22 @@ _MODULUS = 1 << 32
 SMB_PORT = 445  # the server's, whatever it is: the one that Wireshark takes for SMB
 
 
+def _like(client: str, server: str) -> IPv4Address | IPv6Address:
+    """The server's address, if the client can have reached it by that; else the client's own."""
+    mine = ip_address(client)
+    try:
+        found = ip_address(server.partition("%")[0])
+    except ValueError:
+        return mine
+    return found if found.version == mine.version else mine
+
+
 class Stream:
     """One TCP connection."""
 
     def __init__(self, client: str, port: int, server: str) -> None:
-        """The client's address and port, the server's address."""
-        self._ends = (ip_address(client), port), (ip_address(server), SMB_PORT)
-        if self._ends[0][0].version != self._ends[1][0].version:
-            self._ends = self._ends[0], (self._ends[0][0], SMB_PORT)
+        """The client's address and port; the server's address, or a name, which stands for none."""
+        self._ends = (ip_address(client), port), (_like(client, server), SMB_PORT)
         self._next = [0, 0]  # sequence numbers: the client's, the server's
 
     def opened(self) -> bytes:

@@ -14,7 +14,6 @@ import trio
 
 from smbd.config import Address, Config
 from smbd.events import about
-from smbd.faults import Rule
 from smbd.server import descriptors, systemd
 from smbd.server.server import Server
 from smbd.server.serving import serving
@@ -33,65 +32,49 @@ _GC_THRESHOLDS = (700, 10, 5)
 _Reload: TypeAlias = Callable[[Server], Awaitable[None]]
 
 
-def run(  # noqa: PLR0913 -- each by its name, from one caller
+def run(
     config: Config,
     *,
     started: Callable[[Sequence[Address]], None],
     stopped: Callable[[dict[str, Any]], None],
     reread: Callable[[], Config] | None = None,
     reloaded: Callable[[], None] | None = None,
-    parent: int | None = None,
-    faults: Sequence[Rule] | None = None,
+    begun: Callable[[Server], None] = lambda _: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `stopped` gets the last status document.
 
-    The end of the process `parent`, a pidfd, is as a SIGTERM.
+    `begun` gets the server before a client can be answered.
 
     SIGHUP has the configuration of `reread` served from then on, and then calls `reloaded`.
-    With `faults` requests go wrong by them, and by those of `tsmbd fault`; None: by nobody's.
     Without `reread` it ends the server like the others: it comes from a terminal that was closed.
     """
     descriptors.raise_limit()
     descriptors.make_table()
     reload = None if reread is None else partial(_reload, reread=reread, reloaded=reloaded)
-    trio.run(_run, config, started, stopped, reload, parent, faults)
+    trio.run(_run, config, begun, started, stopped, reload)
 
 
 async def _run(
     config: Config,
+    begun: Callable[[Server], None],
     started: Callable[[Sequence[Address]], None],
     stopped: Callable[[dict[str, Any]], None],
     reload: _Reload | None,
-    parent: int | None,
-    faults: Sequence[Rule] | None,
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with serving(config, systemd.handed_over()) as server:
             _warn_if_short(config)
             server.service.turns.standby = stand_by()
-            if faults is not None:
-                _break_on_purpose(server, faults)
+            begun(server)
             started(server.addresses)
             settle()
             systemd.ready(_status(server))
-            async with trio.open_nursery() as nursery:
-                if parent is not None:
-                    nursery.start_soon(_end_with, parent)
-                await _until_the_end(server, signals, reload)
-                nursery.cancel_scope.cancel()
+            await _until_the_end(server, signals, reload)
             systemd.stopping()
             await server.drain()
             with wall("the last word"):
                 stopped(await server.figures())
     signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _break_on_purpose(server: Server, faults: Sequence[Rule]) -> None:
-    server.takes_faults = True
-    for rule in faults:
-        server.faults.add(rule)
-    text = "this server is for tests: it goes wrong by %d rules, and takes those of tsmbd fault"
-    _log.warning(text, len(faults), extra=about("faults"))
 
 
 def settle() -> None:
@@ -112,12 +95,6 @@ def settle() -> None:
 def _collected(phase: str, collection: dict[str, int]) -> None:
     if phase == "stop" and collection["generation"] == _FULL:
         gc.freeze()
-
-
-async def _end_with(parent: int) -> None:
-    """Not PR_SET_PDEATHSIG: that comes at the end of the thread that started this process."""
-    await trio.lowlevel.wait_readable(parent)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _until_the_end(

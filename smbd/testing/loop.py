@@ -42,7 +42,7 @@ class Loop:
         if self.is_here:
             raise RuntimeError(
                 "the server is in this very loop, which would wait for itself: "
-                "use astop(), astart(), arestart() with await"
+                "use astop(), astart(), arestart(), await_for() with await"
             )
         return self._begun(function, *args).result()
 

@@ -13,7 +13,6 @@ from smbd.cli import UsageError, main, make_parser
 from smbd.cli.banner import Banner, announcement
 from smbd.cli.serve import configuration
 from smbd.config import Address, Config, Prepared, ServerConfig, ShareConfig, UserConfig
-from smbd.faults import Rule
 
 FOUND = Address("127.0.0.1", 40123)
 
@@ -38,10 +37,8 @@ class FakeServer(ModuleType):
         stopped: Callable[[Mapping[str, Any]], None],
         reread: Callable[[], Config] | None,
         reloaded: Callable[[], None],
-        faults: Sequence[Rule] | None,
         **_: Any,
     ) -> None:
-        assert faults is None
         self.served = config
         self.reread, self.reloaded = reread, reloaded
         if self.failure:
