@@ -4,9 +4,8 @@ A request that `try_now` answers is answered in the burst it came in.  Any other
 which awaits `run`, is known to CANCEL, and gets an interim response if that takes long.
 """
 
-import errno
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
@@ -15,52 +14,31 @@ import outcome
 import trio
 
 from aio.completion import after_burst
-from smbd import refusals
 from smbd.alone import Alone
 from smbd.chain import Chain, ChainWork
 from smbd.checking import (
     bound,
-    check_negotiated,
-    check_session,
-    check_tree,
-    follow,
     largest_payload,
 )
 from smbd.closing import close_unused
-from smbd.commands import NO_REPLY, TABLE, Handler, handler_of
+from smbd.commands import NO_REPLY, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.memory import REQUEST, TASK
 from smbd.misses import Misses
-from smbd.ntstatus import NtError, NtStatus, ProtocolError, status_of_oserror
+from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.observed import Observed
 from smbd.observing import Observer
 from smbd.plain import Plain, is_plain
 from smbd.protection import protect
 from smbd.request import Reply, Request, Transfer
-from smbd.rows import UNKNOWN
+from smbd.settling import answer_now, settle
 from smbd.state import Open, Wait
 from smbd.transport import Handled, Transport
 from smbd.visits import MOST_REQUESTS, Visits
-from smbd.wire.header import Command
 
 T = TypeVar("T")
 _log = logging.getLogger("smbd")
-
-# No fault of the client's: the operator must hear of it.
-_OURS = frozenset(
-    (
-        errno.EBADF,
-        errno.EIO,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENODEV,
-        errno.ENOMEM,
-        errno.ENXIO,
-        errno.ESTALE,
-        errno.EUCLEAN,
-    )
-)
 
 
 class Dispatch:
@@ -69,6 +47,7 @@ class Dispatch:
     def __init__(self, connection: Connection, transport: Transport, nursery: trio.Nursery) -> None:
         self._connection = connection
         self._transport = transport
+        self.settle = partial(settle, connection)
         self._nursery = nursery
         self.interims = Interims(self._tell, nursery.start_soon)
         self._most_in_work = connection.service.config.server.limits.requests
@@ -79,7 +58,7 @@ class Dispatch:
         self._plain: Plain | None = None
         self._visits: Visits | None = None
         self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
-        self._now: Callable[[Request], Reply | None] = _now
+        self._now: Callable[[Request], Reply | None] = answer_now
         self._observed: Observed | None = None
         self._is_observed = False
 
@@ -90,7 +69,7 @@ class Dispatch:
         """
         observed, transport = self._observed, self._transport
         if observed is None and observers:
-            observed = self._observed = Observed(self._connection, _now, self.settle)
+            observed = self._observed = Observed(self._connection, answer_now, self.settle)
         if observed is None:
             return
         observed.observers = observers
@@ -99,12 +78,12 @@ class Dispatch:
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
-            self._now = partial(_now, handlers=observed.handlers)
+            self._now = partial(answer_now, handlers=observed.handlers)
             if self._plain is not None and self._plain.misses is not None:
                 self._plain.misses.take_all()
         else:
             transport.tap, self._connection.protect = None, protect
-            self._receive, self._now = self._connection.receive, _now
+            self._receive, self._now = self._connection.receive, answer_now
 
     def frame(self, frame: memoryview, now: float) -> Handled:
         """Carry out one frame that came `now`; whether something still at work uses `frame`.
@@ -462,29 +441,6 @@ class Dispatch:
             if act is not None:
                 act(self._connection.service.clock())
 
-    # --- the one place where errors become statuses ---
-
-    def settle(self, request: Request, step: Callable[..., T], *args: object) -> T | Reply:
-        """The result of a step, or the error response that stands for what it raised."""
-        try:
-            return step(*args)
-        except NtError as error:
-            return Reply.of_error(error.status, error.data, self._connection.negotiated.dialect)
-        except OSError as error:
-            if error.errno in _OURS:
-                name, why = request.row.name, error.strerror
-                self._connection.tell(logging.ERROR, "failed", "%s: %s", name, why)
-            else:
-                refusals.tell(request, error)
-            return Reply.of_error(status_of_oserror(error))
-        except ProtocolError:
-            raise
-        except Exception:  # noqa: BLE001 - the one place: our bug must not end the server
-            _log.exception("%s: command %d failed", self._connection.client, request.command)
-            return Reply.of_error(NtStatus.INTERNAL_ERROR)
-        finally:
-            del step  # that of `_later` has the error, whose traceback has this frame: a cycle
-
 
 def _note(request: Request, reply: Reply, answers: Answers) -> None:
     """Keep an answer, and its status at once: the next of a chain may depend on it."""
@@ -496,26 +452,3 @@ def _note(request: Request, reply: Reply, answers: Answers) -> None:
 async def _fail(error: Exception) -> None:
     """End the connection, whose nursery runs this."""
     raise error
-
-
-def _now(request: Request, handlers: Mapping[int, Handler] = TABLE) -> Reply | None:
-    """The generic checks of the command's row, then its synchronous half."""
-    if request.previous is not None:
-        follow(request, request.previous)
-    row = request.row
-    if row is UNKNOWN:
-        raise NtError(NtStatus.INVALID_PARAMETER)
-    if request.session is None and not row.opens_connection:
-        check_negotiated(request)
-    if request.refusal:
-        if request.command == Command.CANCEL:
-            # Refused or not, it has no response; and one that is signed would use the nonce of
-            # the request that it meant to cancel, whose MessageId it carries.
-            return NO_REPLY
-        raise NtError(request.refusal)
-    if row.needs_session:
-        session = check_session(request)
-        if row.needs_tree and check_tree(request, session).share is None:
-            handler = handler_of(request) if handlers is TABLE else handlers[request.command]
-            return handler.try_now(request)
-    return handlers[request.command].try_now(request)

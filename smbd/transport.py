@@ -11,18 +11,19 @@ import struct
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import trio
 
-from smbd.buffers import LARGE, SpareBuffers
-from smbd.memory import REPLY, MemoryAccount
+from smbd.buffers import SpareBuffers
+from smbd.memory import MemoryAccount
 from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
 from smbd.ntstatus import ProtocolError
 from smbd.plain import Answered, Plain
 from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.rows import ROWS
+from smbd.sending import Line, Sending
 from smbd.turns import Turn, Turns
 from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID
 
@@ -36,7 +37,6 @@ _HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_stat
 _SETTLED = 1.0  # seconds without a byte
 _PLAIN = -1  # in place of a length: a plain frame comes next
 _NO_LINGERING = struct.pack("ii", 1, 0)  # close() is an RST
-_IOV_MAX = 1024  # what one sendmsg takes (Linux UIO_MAXIOV)
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
 _TURN_BYTES = 1 << 20
@@ -48,60 +48,31 @@ _COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
-class Line(Protocol):
-    """What carries bytes in the socket's place, slowly: smbd.injecting.Pace."""
-
-    async def readable(self, fd: int) -> None:
-        """As trio.lowlevel.wait_readable."""
-
-    def receive_into(self, into: memoryview) -> int:
-        """As socket.recv_into; BlockingIOError, too, where nothing has waited by `readable`."""
-
-    async def writable(self) -> None:
-        """Wait until the line takes something."""
-
-    def send(self, buffers: Sequence[Buffer]) -> int:
-        """As socket.sendmsg."""
-
-
-class Transport:
-    """One connection's socket with its receive buffer and its unsent replies."""
+class Transport(Sending):
+    """One connection's socket: its receive buffer, and what Sending has."""
 
     def __init__(
         self, sock: socket.socket, memory: MemoryAccount, spare: SpareBuffers, turns: Turns
     ) -> None:
-        self._sock = sock
-        self.nursery: trio.Nursery | None = None  # of the task that writes later
+        super().__init__(sock, spare)
         self._fd = sock.fileno()
-        self._line: Line | None = None
         self._wait_readable: Callable[[int], Awaitable[None]] = trio.lowlevel.wait_readable
         self.resets = False  # the end is to be an RST
         self.turn = Turn(turns)
         self._standby = turns.standby
-        self._spare = spare
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
-        self._kicks: dict[Callable[[], None], None] = {}  # due at the end of this burst, each once
-        self._out: list[Buffer] = []
-        self._unsent = 0  # bytes in _out, and of its buffers' objects
-        self._in_work = 0  # bytes that requests in work may need
         self._settled = 0.0  # what last_frame was then
         self._whole = trio.current_time()  # when a frame has come to its end, or none had begun
         self._handling = False  # frames lie in the receive buffer and are not handled yet
         self._waits_for_room = False  # nothing is read
-        self._blocked = False  # the socket is full: _write_later goes on
-        self._writes_later = False  # that task runs
-        self._progress = trio.Event()  # set when _unsent or _in_work went down
-        # An observer's: what leaves in place of each frame.
-        self.tap: Callable[[Sequence[Buffer]], Sequence[Buffer]] | None = None
         self.quick: Plain | None = None  # it answers plain frames without the handler
         # The same of a frame alone: the buffers of its answer, or None.
         self.prompt: Callable[[memoryview, float], Sequence[Buffer] | None] | None = None
         self._handle: Callable[[memoryview, float], Handled] | None = None
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
         self.last_frame = trio.current_time()
-        self._full_since = self.last_frame  # while blocked: when the peer last took something
 
     def lay(self, line: Line | None) -> None:
         """Go by a slow line from now on; None: by the socket itself."""
@@ -401,114 +372,6 @@ class Transport:
         incoming = self._incoming
         return incoming.size + incoming.left + self._in_work + self._unsent
 
-    def work_began(self, size: int) -> None:
-        """Requests that may need `size` bytes outlive their burst."""
-        self._in_work += size
-
-    def work_ended(self, size: int) -> None:
-        """They are answered."""
-        self._in_work -= size
-        self._progress.set()
-
-    # --- out ---
-
-    def send(self, buffers: Sequence[Buffer]) -> None:
-        """Put a frame behind those that wait; `flush` sends them."""
-        if self.tap is not None:
-            buffers = self.tap(buffers)
-        self._out += buffers
-        for buffer in buffers:
-            self._unsent += len(buffer) + REPLY
-
-    def emit(self, buffers: Sequence[Buffer]) -> None:
-        """Send a frame at once: there is no burst whose end would."""
-        self.send(buffers)
-        self.flush()
-
-    def emit_soon(self, buffers: Sequence[Buffer]) -> None:
-        """Send a frame when the event loop comes round, together with others.
-
-        A request may break a thousand leases of one client.
-        """
-        self.send(buffers)
-        trio.lowlevel.current_trio_token().run_sync_soon(self.flush, idempotent=True)
-
-    def kick_soon(self, kick: Callable[[], None]) -> None:
-        """Call it with the next `flush`: what the burst has begun goes to an engine together."""
-        self._kicks[kick] = None
-
-    def flush(self) -> None:
-        """Send what the socket takes; the rest leaves when it takes more."""
-        while self._kicks:  # first: the disk works while we send
-            kick, _ = self._kicks.popitem()
-            kick()
-        if self._blocked:
-            return
-        try:
-            while self._out:
-                some, line = self._out[:_IOV_MAX], self._line
-                self._sent(self._sock.sendmsg(some) if line is None else line.send(some))
-        except BlockingIOError:
-            self._full_since = trio.current_time()
-            self._blocked = True
-            if self.nursery is not None and not self._writes_later:
-                self._writes_later = True
-                self.nursery.start_soon(self._write_later)
-        except OSError:
-            # The peer is gone.  The receiving side hears it too and ends the connection.
-            self._out.clear()
-            self._unsent = 0
-            self._progress.set()
-
-    def _sent(self, count: int) -> None:
-        """Forget what has left."""
-        self._unsent -= count
-        whole = 0
-        for buffer in self._out:
-            if count < len(buffer):
-                break
-            count -= len(buffer)
-            whole += 1
-            if len(buffer) >= LARGE or type(buffer) is memoryview:
-                self._recycle(buffer)
-        del self._out[:whole]
-        self._unsent -= whole * REPLY
-        if count:
-            self._out[0] = memoryview(self._out[0])[count:]
-
-    def _recycle(self, buffer: Buffer) -> None:
-        """A large reply has left: its buffer may serve the next one."""
-        owner = buffer.obj if isinstance(buffer, memoryview) else buffer
-        if isinstance(owner, bytearray):
-            self._spare.give(owner)
-
-    async def _write_later(self) -> None:
-        """Go on sending whenever the full socket takes more, until all has left.
-
-        One such task a connection at most, and none while its client takes all that it gets.
-        """
-        try:
-            while self._blocked:
-                if self._line is not None:
-                    await self._line.writable()
-                await trio.lowlevel.wait_writable(self._sock)
-                self._blocked = False
-                self.flush()
-                self._progress.set()
-        finally:
-            self._writes_later = False
-
-    @property
-    def stalled_since(self) -> float:
-        """When the peer last took something of the replies that wait for it; inf if none do."""
-        return self._full_since if self._blocked else inf
-
-    async def drain(self) -> None:
-        """Wait until all replies have left."""
-        self.flush()
-        while self._unsent:
-            await self._some_progress()
-
     def close(self) -> None:
         """Close the socket, what came unread thrown away.
 
@@ -526,12 +389,6 @@ class Transport:
                     break
         self._sock.close()
         self._fd = -1
-
-    async def _some_progress(self) -> None:
-        """Wait until _unsent or _in_work goes down; several may wait at once."""
-        if self._progress.is_set():
-            self._progress = trio.Event()
-        await self._progress.wait()
 
 
 async def _fail(error: Exception) -> None:
