@@ -41,10 +41,10 @@ def disk(monkeypatch):
     disk = Disk()
     really = create.open_or_create
 
-    def open_or_create(root, wanted):
+    def open_or_create(root, wanted, *more):
         if root.path.name == "one":
             disk.hang(wanted.path)
-        return really(root, wanted)
+        return really(root, wanted, *more)
 
     monkeypatch.setattr(create, "open_or_create", open_or_create)
     yield disk
