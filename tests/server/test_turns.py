@@ -98,7 +98,8 @@ async def test_two_connections_with_a_long_burst_each_take_turns():
         other.send(frames(100))
         await wait_all_tasks_blocked()
     assert Counter(order) == {"a": 100, "b": 100}
-    assert longest_run(order) <= 2  # in which order trio goes round is its own choice
+    # In which order trio goes round is its own choice, and a burst may come in two pieces.
+    assert longest_run(order) <= 4
 
 
 @pytest.mark.usefixtures("long_turns")
