@@ -134,7 +134,8 @@ def test_an_address_that_there_is_not_is_named(tmp_path: Path) -> None:
     with smbd("serve", str(tmp_path), "--listen", "no.invalid:4450") as program:
         _, errors = program.communicate()
     assert program.returncode == 1
-    assert errors.startswith("tsmbd: no.invalid:4450: ")
+    # Where C is built for the first time, the log says so before.
+    assert re.search(r"(?m)^tsmbd: no\.invalid:4450: ", errors)
 
 
 def test_a_port_for_root_alone_is_told_with_what_helps() -> None:
