@@ -98,8 +98,9 @@ async def test_two_connections_with_a_long_burst_each_take_turns():
         other.send(frames(100))
         await wait_all_tasks_blocked()
     assert Counter(order) == {"a": 100, "b": 100}
-    # In which order trio goes round is its own choice, and a burst may come in two pieces.
-    assert longest_run(order) <= 4
+    # In which order trio goes round is its own choice; and one that waits for the second piece of
+    # its burst is left out of one round: last before it, alone in it, and first behind it.
+    assert longest_run(order) <= 3
 
 
 @pytest.mark.usefixtures("long_turns")
