@@ -2,8 +2,8 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from html import escape
 from uuid import UUID, uuid4
-from xml.sax.saxutils import escape
 
 from smbd.discovery.soap import (
     ADDRESSING,

@@ -5,10 +5,10 @@ entities that grow.
 """
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any, cast
 from uuid import uuid4
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
 LONGEST = 32767  # bytes of a message, as SOAP-over-UDP has it for a datagram
 

@@ -13,6 +13,7 @@ import smbd.faults
 from smbd.faults import parse_rule
 from smbd.testing import serve_in_thread
 from tests.server.clients import CLIENTS
+from tests.server.clients.rclone import RcloneClient
 from tests.server.clients.refusals import REFUSALS
 
 # A client that meets a fault leaves open what it had: smbprotocol's handles warn of that.
@@ -22,8 +23,9 @@ pytestmark = [
 ]
 CONTENT = bytes(range(250)) * 400
 README = Path(smbd.faults.__file__).with_name("README.md")
-ROW = re.compile(r"\| `([^`]+)` \| (.+?) \| (.+?) \| (.+?) \|")
-NAMES = ("smbprotocol", "impacket", "smbclient")
+ROW = re.compile(r"\| `([^`]+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|")
+ALL_CLIENTS = {**CLIENTS, "rclone": RcloneClient}
+NAMES = ("smbprotocol", "impacket", "smbclient", "rclone")
 ROWS = [
     (found[1], name, found[place])
     for line in README.read_text(encoding="utf-8").partition("## What clients say")[2].splitlines()
@@ -72,7 +74,7 @@ def test_a_client_says_what_the_table_has(server, caplog, line, name, said):
     caplog.set_level(logging.CRITICAL)  # smbprotocol's threads tell of each connection that ends
     rule = parse_rule(line)
     with server.fault(**rule.said) as fault:
-        got = outcome(CLIENTS[name], server, rule)
+        got = outcome(ALL_CLIENTS[name], server, rule)
     if said.startswith("fine"):
         assert got == CONTENT
     elif "bytes" in said:
@@ -89,7 +91,7 @@ def test_what_hangs_goes_on_for_a_client_when_the_rule_is_removed(server, name):
     got = []
 
     def get():
-        got.append(outcome(CLIENTS[name], server, parse_rule("READ hang")))
+        got.append(outcome(ALL_CLIENTS[name], server, parse_rule("READ hang")))
 
     with server.fault(command="READ", hang=True) as fault:
         thread = threading.Thread(target=get)
