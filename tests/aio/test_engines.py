@@ -213,6 +213,8 @@ async def test_a_call_cancelled_in_flight_is_finished_first(engine: aio.Engine, 
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     buffers = [memoryview(bytearray(99_999)) for _ in range(8)]
     ended = 0
+    # A read that had its turn is whole; on a busy machine others may never have begun.
+    whole, untouched = CONTENT[:99_999], bytes(99_999)
 
     async def one(number: int, into: memoryview) -> None:
         nonlocal ended
@@ -223,7 +225,7 @@ async def test_a_call_cancelled_in_flight_is_finished_first(engine: aio.Engine, 
                 await engine.read(fd, into, 0)
         finally:
             ended += 1
-            assert number % 2 or into == CONTENT[:99_999]
+            assert number % 2 or into == whole or (number and into == untouched)
             into.release()  # whoever still has its address now writes to what is not its own
 
     async with trio.open_nursery() as nursery:
