@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,9 @@ from .campaign import Turn
 USER, PASSWORD = "test", "test"
 SECOND_USER, SECOND_PASSWORD = "second", "second"
 SHARE = "share"
-_START_WITHIN, _STOP_WITHIN = 20.0, 15.0
+_START_WITHIN, _STOP_WITHIN = 60.0, 15.0
+_ENDED_WITHIN = 60.0  # what has not ended by then is left
+_OF_ENGINES = Path("anon_inode:[eventfd]")  # nothing else has any
 
 
 @dataclass
@@ -70,15 +72,23 @@ class Served:
         return next(int(one.split()[1]) << 10 for one in lines if one.startswith("Pss:"))
 
     def descriptors(self) -> int:
-        """Open file descriptors."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 -- names, nothing else
+        """Open file descriptors, but for those of engines.
+
+        A share's engine opens its own at the first FLUSH, and at the first READ that waits for the
+        disk, and keeps them: whether an attack meets either first is the machine's doing.
+        """
+        count = 0
+        for one in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                count += one.readlink() != _OF_ENGINES
+        return count
 
     def threads(self) -> int:
         """Threads of the process."""
         return len(os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
 
     def tasks(self) -> int:
-        """Tasks in its event loop."""
+        """Tasks in its event loop, but for those of engines, as `descriptors`."""
         return int.from_bytes((self.state / "tasks").read_bytes(), "little")
 
     def cpu(self) -> float:
@@ -92,6 +102,36 @@ class Served:
             await stream.send_all(b'{"ask": "status"}\n')
             document: dict[str, Any] = json.loads(b"".join([part async for part in stream]))
         return document
+
+    async def held(self) -> dict[str, int]:
+        """How many there are of each thing that clients make it hold."""
+        status = await self.status()
+        return {
+            "connections": status["connections"]["now"],
+            "sessions": len(status["sessions"]),
+            "opens": len(status["opens"]),
+            "locks": len(status["locks"]),
+            "descriptors": self.descriptors(),
+            "tasks": self.tasks(),
+        }
+
+    async def held_at_rest(self) -> dict[str, int]:
+        """The same while nobody is there: the least of several looks, each of which is a client."""
+        looks = []
+        for _ in range(10):
+            looks.append(await self.held())
+            await trio.sleep(0.05)
+        return {what: min(one[what] for one in looks) for what in looks[0]}
+
+    async def left(self, before: Mapping[str, int]) -> dict[str, int]:
+        """How much more it holds than `before`, of each: what is ending is waited for."""
+        give_up = time.monotonic() + _ENDED_WITHIN
+        while True:
+            held = await self.held()
+            left = {what: held[what] - count for what, count in before.items()}
+            if max(left.values()) <= 0 or time.monotonic() > give_up:
+                return left
+            await trio.sleep(0.05)
 
     def log(self) -> str:
         """All that it has logged."""

@@ -29,21 +29,20 @@ async def play(play: Play) -> None:
     """Both, on one server."""
     limits = "[server.limits]\nconnections_per_address = 1000\nhalf_open_logins = 1000\n"
     async with served(play.folder("channels"), more=limits) as server:
-        before = server.descriptors()
+        before = await server.held_at_rest()
         await _thousand(play, server)
-        await _gone(server)
+        await server.left(before)
         random, lives, steps = play.random, play.size(16, 3), play.size(400, 40)
         server.forget_turns()
         async with clients(server) as new_client, trio.open_nursery() as nursery:
             for _ in range(lives):
                 nursery.start_soon(_life, new_client(), Random(random.random()), steps)
-        await _gone(server)
-        status = await server.status()
+        left = await server.left(before)
         for what in ("sessions", "opens", "locks"):
-            play.note(f"lives: {what} left", len(status[what]), bar=0)
+            play.note(f"lives: {what} left", left[what], bar=0)
         play.note_turn("lives", server.longest_turn())
-        # The listing of the folder, and an engine's own, are opened at the first use.
-        play.note("descriptors left", server.descriptors() - before, bar=4)
+        for what in ("descriptors", "tasks"):
+            play.note(f"{what} left", left[what], bar=0)
         play.note("tracebacks", server.tracebacks(), bar=0)
 
 
@@ -66,13 +65,6 @@ async def _thousand(play: Play, server: Served) -> None:
     play.note("a thousand: not refused", count - refused, bar=_MOST - 1)
     play.note_turn("a thousand", server.longest_turn())
     play.note("a thousand: another's READ, p99", waits.percentile(99), "ms", bar=20, timed=True)
-
-
-async def _gone(server: Served) -> None:
-    """Wait until the server has seen all clients go."""
-    with trio.fail_after(60):
-        while (await server.status())["connections"]["now"]:  # noqa: ASYNC110 -- another process
-            await trio.sleep(0.05)
 
 
 async def _life(client: Client, random: Random, steps: int) -> None:

@@ -10,6 +10,7 @@ from struct import pack
 import trio
 
 from smbd.ntstatus import NtStatus
+from smbd.wire.create_contexts import ContextName
 from tests.auth.peers import Impacket
 from tests.core import messages
 from tests.core.messages import CANCEL, CREATE, LOGOFF, PREVIOUS_FILE, RELATED, SESSION_SETUP
@@ -24,6 +25,7 @@ _AT_ONCE = 6  # connections
 _MOST_IN_FLIGHT = 30  # the login brought 64 credits
 _PENDING = 0x103
 _DIALECTS = (0x0202, 0x0210, 0x0302)
+_BRIEFLY = 50  # milliseconds
 _RESIDENT = 24.0  # MiB: what an allocator keeps, and no more however long it goes on
 
 
@@ -135,7 +137,8 @@ class _Speaker:
     def _request(self, file_id: bytes) -> tuple[int, bytes]:
         random = self._talk.random
         command, body = random.choice(bodies(random, file_id))
-        return command, bent(random, body) if random.random() < 0.5 else body
+        other = bent(random, body) if random.random() < 0.5 else body
+        return command, other if _is_kept_briefly(other) else body
 
     def _fields(self) -> dict[str, int]:
         """A header that is bent at times."""
@@ -179,50 +182,34 @@ class _Speaker:
         )()
 
 
+def _is_kept_briefly(body: bytes) -> bool:
+    """Whether it is no CREATE of a handle that outlives its connection by more than 50 ms."""
+    _, name, data = body.partition(ContextName.DURABLE_REQUEST_V2)
+    return not name or 0 < int.from_bytes(data[4:8], "little") <= _BRIEFLY  # behind padding
+
+
 async def play(play: Play) -> None:
     """Talk, hang up, and look at what is left."""
     async with served(play.folder("conversations")) as server:
         folder = server.folder / "d"
         folder.mkdir()
         talk = Talk(server, play.random)
-        await _all_gone(server)
-        before = await _held(server)
+        before = await server.held_at_rest()
         server.forget_turns()
         await talk.hold(play.size(60_000, 600))
-        await _all_gone(server)
+        await server.left(before)
         resident = server.resident()
         await talk.hold(play.size(240_000, 600))
-        await _all_gone(server)
+        left = await server.left(before)
         play.note("requests sent", talk.requests)
         play.note("answers", talk.answers)
         play.note("INTERNAL_ERROR answered", talk.internal_errors, bar=0)
         play.note("tracebacks logged", server.tracebacks(), bar=0)
-        for what, count in (await _held(server)).items():
-            play.note(f"{what} left", count - before[what], bar=0)
+        for what, count in left.items():
+            play.note(f"{what} left", count, bar=0)
         grown = (server.resident() - resident) / (1 << 20)
         play.note("memory grown in the last four fifths", grown, "MiB", bar=_RESIDENT, timed=True)
         play.note_turn("meanwhile", server.longest_turn())
-
-
-async def _held(server: Served) -> dict[str, int]:
-    status = await server.status()
-    await trio.sleep(0.1)  # the connection that asked for the status is gone now
-    return {
-        "connections": status["connections"]["now"],
-        "sessions": len(status["sessions"]),
-        "opens": len(status["opens"]),
-        "locks": len(status["locks"]),
-        "descriptors": server.descriptors(),
-        "tasks": server.tasks(),
-    }
-
-
-async def _all_gone(server: Served) -> None:
-    """Wait until the server has noticed that nobody is there any more, 10 s at most."""
-    for _ in range(200):
-        if not (await server.status())["connections"]["now"]:
-            return
-        await trio.sleep(0.05)
 
 
 CAMPAIGN = Campaign("conversations", "what several clients say at once, bent here and there", play)

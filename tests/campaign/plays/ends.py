@@ -113,7 +113,7 @@ async def _left_behind(play: Play, server: Served, *, names: int) -> None:
     what = f"lost with {count:,} handles of {names:,} names"
     for number in range(names):
         (server.folder / f"name {number}").touch()
-    before = server.descriptors()
+    before = await server.held_at_rest()
     async with bystander(server) as waits:
         async with connected(server) as client:
             await client.connect()
@@ -121,15 +121,15 @@ async def _left_behind(play: Play, server: Served, *, names: int) -> None:
             server.forget_turns()
         with trio.fail_after(120):  # by /proc: to ask the server would be work for it
             while True:
-                if server.descriptors() <= before + 8:
+                if server.descriptors() <= before["descriptors"] + 8:
                     break
                 await trio.sleep(0.02)
         turn = server.longest_turn()
     play.note(f"{what}: not opened", count - opened, bar=0)
     play.note_turn(what, turn)
     play.note(f"{what}: another's READ, the longest", waits.percentile(100), "ms", timed=True)
-    await _until_none_is_open(server)
-    play.note(f"{what}: descriptors left", server.descriptors() - before, bar=2)
+    left = await server.left(before)
+    play.note(f"{what}: descriptors left", left["descriptors"], bar=0)
 
 
 async def _asked(play: Play, server: Served) -> None:
