@@ -190,6 +190,8 @@ class Transport(Sending):
             done = self._handle_promptly(count, now)
         if done:
             self.last_frame = self._whole = now
+            if self._standby is not None:
+                self._standby.answers()
             self.flush()
         turn.end()
         return done == count and not self._out
@@ -207,7 +209,6 @@ class Transport(Sending):
         if used:
             incoming.have = count
             incoming.keep(count, 0, pinned=True)
-        self.flush()
         return count
 
     def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:

@@ -104,12 +104,22 @@ async def test_it_answers_until_the_loop_has_something_to_do(rig):
     assert not rig.woken  # the loop finds what it has to do
 
 
-async def test_others_have_their_turn_after_a_few_answers(rig):
-    prompt = Prompt()
+async def test_others_have_their_turn_behind_the_first_answer_that_finds_them_waiting(rig):
+    class Answering(Prompt):
+        def answer_promptly(self):
+            rig.standby.answers()
+            return super().answer_promptly()
+
+    prompt = Answering()
     rig.both.said += [[SOCKET, LOOP]] * 100
-    rig.others.said += [[], [LOOP]]
+    rig.others.said += [[], [], [LOOP]]
     rig.wait(prompt)
-    assert prompt.answered == 16
+    assert prompt.answered == 3
+    assert not rig.woken  # the loop finds them
+    rig.others.said += [[]] * 3 + [[LOOP]]
+    rig.standby.before_io_wait(60.0)  # and stands by again
+    assert prompt.answered == 7
+    assert rig.others.asked == [0] * 7
 
 
 async def test_it_leaves_to_the_loop_what_it_cannot_answer(rig):
