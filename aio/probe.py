@@ -282,9 +282,21 @@ class Probe:
         jobs.begin(owner, first, count)
         return jobs
 
+    @property
+    def plain_longest(self) -> int:
+        """How many bytes a plain write may have, where `plain_ways` allows any."""
+        return self._plain_limit
+
     def plain_until(self, fd: int) -> float:
         """Until when writes are plain, by perf_counter."""
         return self._files[fd].gate.open_until
+
+    def plain_until_asked(self, fd: int) -> float:
+        """The same, once it was asked whether that may be later."""
+        gate, now = self._files[fd].gate, perf_counter()
+        if now >= gate.open_until:
+            gate.ask(fd, now)
+        return gate.open_until
 
     def plain_waits(self, fd: int) -> int:
         """Where the count of calls lies that a write would wait for, as an int32_t."""

@@ -24,6 +24,7 @@ from smbd.closing import close_unused
 from smbd.commands import NO_REPLY, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
+from smbd.large import Large, is_large
 from smbd.memory import REQUEST, TASK
 from smbd.misses import Misses
 from smbd.ntstatus import NtStatus, ProtocolError
@@ -56,6 +57,7 @@ class Dispatch:
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task or an engine works on
         self._plain: Plain | None = None
+        self._large: Large | None = None
         self._visits: Visits | None = None
         self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
         self._now: Callable[[Request], Reply | None] = answer_now
@@ -74,7 +76,9 @@ class Dispatch:
             return
         observed.observers = observers
         self._is_observed = bool(observers)
-        transport.quick = transport.prompt = self._visits = None
+        transport.quick = transport.large = transport.prompt = self._visits = None
+        if self._large is not None:
+            self._large.end()
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
@@ -131,6 +135,24 @@ class Dispatch:
             self._connection.find_begun = misses.find
         self._plain.learn(request)
         self._transport.quick = self._plain
+        if is_large(request):
+            self._learn_large(self._plain)
+
+    def _learn_large(self, plain: Plain) -> None:
+        """The next frames may go past the receive buffer."""
+        if self._large is None:
+            connection = self._connection
+            core, standby = connection.service.native.core, connection.service.turns.standby
+            assert core is not None, "there is a Plain"
+            loop = -1 if standby is None else standby.loop
+            self._large = Large(core, plain, connection, self, loop)
+        self._large.learn()
+        self._transport.large = self._large
+
+    def refuse(self, request: Request, error: OSError) -> None:
+        """Answer a WRITE that C has passed on, and that has failed (smbd.large)."""
+        reply = self.settle(request, _fail_now, error)
+        self._transport.send(self._connection.finish(request, reply))
 
     def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""
@@ -447,6 +469,10 @@ def _note(request: Request, reply: Reply, answers: Answers) -> None:
     request.status = reply.status
     if reply is not NO_REPLY:
         answers.append((request, reply))
+
+
+def _fail_now(error: OSError) -> Reply:
+    raise error
 
 
 async def _fail(error: Exception) -> None:

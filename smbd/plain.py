@@ -5,10 +5,10 @@ An open is known once a command has answered a plain READ or WRITE of it.  Befor
 lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from aio.jobs import Jobs, Owner
 from aio.probe import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES, Probe
@@ -26,7 +26,7 @@ from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
 
-_OTHER, _ASK, _FULL, _WAITED, _NOTHING = range(1, 6)  # burst.c
+OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED = range(1, 8)  # state.c
 _MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
@@ -60,6 +60,11 @@ _COMMAND_AT = 4 + 12
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
 _PLAIN = bytes(number for number, row in ROWS.items() if row.plain)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+
+
+# Calls C with a `struct burst *`, and says why it has returned.
+Call: TypeAlias = Callable[[Any], int]
+Calls: TypeAlias = tuple[Call, Call]  # to begin with, and behind ASK
 
 
 class Answered(NamedTuple):
@@ -148,6 +153,8 @@ class Plain:
         self._numbers: dict[tuple[int, int, int], int] = {}
         self._next = 0  # which one goes for the next that comes
         self._last = 0  # which one was used last
+        self.why = 0  # the last call has returned
+        self._writes = False  # there is a WRITE for sure
         # Those that C may use in this call, as Looked, whose call takes longer.
         self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
@@ -181,6 +188,7 @@ class Plain:
             known.writes = True
             engine = cast("Probe", open_.share.engine)
             fast.working = self._ffi.cast("int32_t *", engine.plain_waits(known.fd))
+            fast.longest = min(engine.plain_longest, self._connection.negotiated.max_write)
         self._last = number
 
     def _enter(self, known: _Known) -> int | None:
@@ -209,6 +217,10 @@ class Plain:
     def _is_held(self, number: int) -> bool:
         return self.misses is not None and number in self.misses.held
 
+    def channel_of(self, number: int) -> Channel:
+        """That of an open, in the step of the loop in which C has used it."""
+        return self._channels[self._known[number].session_id]
+
     def _look(self, number: int) -> int:
         """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE ..."""
         known = self._known[number]
@@ -236,7 +248,8 @@ class Plain:
         ways = engine.plain_ways(known.fd, _LONGEST)
         ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
         if known.writes and ways & PLAIN_WRITES and _may_write(open_):
-            self.burst.opens[number].writes_until = engine.plain_until(known.fd)
+            until = engine.plain_until_asked if self._writes else engine.plain_until
+            self.burst.opens[number].writes_until = until(known.fd)
             ready |= _MAY_WRITE
         if ready:
             guard, misses = known.guard, self.misses
@@ -275,10 +288,10 @@ class Plain:
         bytes of replies, `most` those of the turn.
         """
         if not self._window.is_in_order:
-            return _NO_ANSWER
+            return NO_ANSWER
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
         call = (*memory, self._room_for(room), most, *limits, *until, sock)
-        return self._call(call, (0, 0), now)
+        return self._call(call, (0, 0), now, self._begin, self._answer)
 
     def answer(
         self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
@@ -286,7 +299,19 @@ class Plain:
         """Answer what was received to the address `memory`, from one offset to another."""
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
         call = (memory, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, -1)
-        return self._call(call, part, now)
+        return self._call(call, part, now, self._begin, self._answer)
+
+    def pass_on(self, sock: int, now: float, over: float, room: int, calls: Calls) -> Answered:
+        """Have others than those of a burst answered, which lie in the socket: `calls` do it."""
+        if not self._window.is_in_order:
+            return NO_ANSWER
+        limits = self._window.maximum, 0, max(room, 0), 0
+        call = (0, 0, self._room_for(room), 0, *limits, over, 0.0, sock)
+        self._writes = True
+        try:
+            return self._call(call, (0, 0), now, *calls)
+        finally:
+            self._writes = False
 
     def _misses_left(self) -> int:
         return 0 if self.misses is None else max(self.misses.room, 0)
@@ -294,7 +319,9 @@ class Plain:
     def _room_for(self, room: int) -> int:
         return max(min(room, self._room), 0)
 
-    def _call(self, call: tuple[float, ...], part: tuple[int, int], now: float) -> Answered:
+    def _call(
+        self, call: tuple[float, ...], part: tuple[int, int], now: float, begin: Call, again: Call
+    ) -> Answered:
         window, burst, last = self._window, self.burst, self._last
         before = window.low
         _CALL.pack_into(
@@ -308,14 +335,15 @@ class Plain:
             last,
             self._multi_credit,
         )
-        why = self._begin(burst)
-        while why == _ASK:
+        why = begin(burst)
+        while why == ASK:
             ready = self._look(burst.which)
             if not ready:
                 break
             burst.ready = ready
             self._last = burst.which
-            why = self._answer(burst)
+            why = again(burst)
+        self.why = why
         state = _STATE.unpack_from(self._memory, _STATE_AT)
         at, have, low, high, which, made, sent, took, ended, length, kind = state
         if low != before:
@@ -329,7 +357,7 @@ class Plain:
                 self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
         self._looked.clear()
         if why == _NOTHING:
-            return _NO_ANSWER
+            return NO_ANSWER
         return Answered(at, have, self._replies[sent:made], why in _GOES_ON, why == _FULL)
 
     def _settle(
@@ -372,5 +400,5 @@ def _may_write(open_: Open) -> bool:
     )
 
 
-_GOES_ON = (_OTHER, _ASK)
-_NO_ANSWER = Answered(0, 0, memoryview(b""), goes_on=False, full=False)
+_GOES_ON = (OTHER, ASK)
+NO_ANSWER = Answered(0, 0, memoryview(b""), goes_on=False, full=False)

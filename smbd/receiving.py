@@ -28,7 +28,17 @@ class ReceiveBuffer:
     buffer gets another one.
     """
 
-    __slots__ = ("_address", "_left", "_reuses", "_trusted", "_view", "have", "size", "usual")
+    __slots__ = (
+        "_address",
+        "_left",
+        "_reuses",
+        "_trusted",
+        "_view",
+        "have",
+        "most",
+        "size",
+        "usual",
+    )
 
     def __init__(self) -> None:
         self.usual = SMALL  # bytes, for frames that are no larger
@@ -36,6 +46,9 @@ class ReceiveBuffer:
         self._trusted = 0  # bytes of the largest storage that was ever full, until `settle`
         self._view = memoryview(bytearray(SMALL))
         self.size = SMALL  # bytes of memory that it takes
+        # Up to where it takes bytes.  Of a long frame no more than that: where the next one begins
+        # in the socket, that may go past the buffer (smbd.large), and none of it is moved.
+        self.most = SMALL
         self._address = 0  # of the storage; 0: nobody has asked
         self._left: list[bytearray] = []  # large storage that requests were left with
         self._reuses = False  # some of it was used again since `forget`
@@ -48,7 +61,7 @@ class ReceiveBuffer:
     @property
     def free(self) -> memoryview:
         """Where the next bytes go; never empty."""
-        return self._view[self.have :] if self.have else self._view
+        return self._view[self.have : self.most]
 
     @property
     def address(self) -> int:
@@ -82,6 +95,7 @@ class ReceiveBuffer:
         elif at and rest:
             self._view[:rest] = self._view[at : self.have]
         self.have = rest
+        self.most = frame if USUAL < frame <= self.size else self.size
 
     def forget(self) -> None:
         """Do not keep what requests were left with, unless some was used again since last time."""
@@ -131,6 +145,7 @@ class ReceiveBuffer:
         view = memoryview(self._storage(size))
         view[: self.have - at] = self._view[at : self.have]
         self._view, self.size, self._address = view, size, 0
+        self.most = size
 
 
 def _is_free(storage: bytearray) -> bool:

@@ -34,6 +34,7 @@ class Standby(trio.abc.Instrument):
     """Waits before trio does.  `loop` is the descriptor by which that waits: its epoll."""
 
     def __init__(self, loop: int) -> None:
+        self.loop = loop
         self._scheduled = False  # a task, since it was asked last
         self._others_wait = False  # as the last answer was about to leave
         self._token = trio.lowlevel.current_trio_token()

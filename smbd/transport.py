@@ -16,6 +16,7 @@ from typing import TypeAlias
 import trio
 
 from smbd.buffers import SpareBuffers
+from smbd.large import NOT_PASSED, Large
 from smbd.memory import MemoryAccount
 from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
 from smbd.ntstatus import ProtocolError
@@ -68,6 +69,8 @@ class Transport(Sending):
         self._handling = False  # frames lie in the receive buffer and are not handled yet
         self._waits_for_room = False  # nothing is read
         self.quick: Plain | None = None  # it answers plain frames without the handler
+        self.large: Large | None = None  # the same of those that go past the receive buffer
+        self._awaits = False  # the socket is not readable before a frame is whole
         # The same of a frame alone: the buffers of its answer, or None.
         self.prompt: Callable[[memoryview, float], Sequence[Buffer] | None] | None = None
         self._handle: Callable[[memoryview, float], Handled] | None = None
@@ -91,7 +94,7 @@ class Transport(Sending):
         try:
             await self._receive(handle)
         finally:
-            self._handle = self.prompt = self.quick = None  # which lead back here
+            self._handle = self.prompt = self.quick = self.large = None  # which lead back here
             if self._standby is not None:
                 self._standby.ended(self)
 
@@ -101,17 +104,16 @@ class Transport(Sending):
             await self._wait_readable(self._fd)
             turn.begin()
             late = turn.long and turn.is_late
+            if self.large is not None and await self._passes(self.large, late=late):
+                continue
             quick = None if late or incoming.have or self._out else self.quick
             done = None if quick is None else self._serve(quick)
             if done is None:
-                try:
-                    count = self._take(incoming.free)
-                except BlockingIOError:
+                count = self._fill()
+                if count is None:
                     continue
                 if not count:
                     return
-                self.last_frame = trio.current_time()
-                incoming.have += count
                 at = 0
             else:
                 at, late = done.at, done.full
@@ -125,13 +127,28 @@ class Transport(Sending):
                 self._handling = False
             turn.end()
             if at:
-                self._whole = self.last_frame
-                if self._standby is not None:
-                    self._standby.rests(self, alone=self._was_alone(at))
+                self._rests(at)
             if at == incoming.have and not pinned and at != incoming.size:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
                 incoming.keep(at, wanted, pinned=pinned)
+
+    def _fill(self) -> int | None:
+        """Receive what is there: how many bytes, 0 at the peer's end; None: nothing is there."""
+        incoming = self._incoming
+        try:
+            count = self._take(incoming.free)
+        except BlockingIOError:
+            return None
+        self.last_frame = trio.current_time()
+        incoming.have += count
+        return count
+
+    def _rests(self, at: int) -> None:
+        """So many bytes are handled; the next ones are waited for."""
+        self._whole = self.last_frame
+        if self._standby is not None:
+            self._standby.rests(self, alone=self._was_alone(at))
 
     def _take(self, into: memoryview) -> int:
         return self._sock.recv_into(into) if self._line is None else self._line.receive_into(into)
@@ -144,7 +161,7 @@ class Transport(Sending):
     def settle(self) -> None:
         """Give back the memory of a burst that is over, if nothing has come since a while."""
         now = trio.current_time()
-        if not self._incoming.have or self._handling:
+        if self._handling or not (self._incoming.have or self._awaits):
             self._whole = now
         self._incoming.forget()
         quiet = now - self.last_frame >= _SETTLED
@@ -232,13 +249,37 @@ class Transport(Sending):
         self.send(answer)
         return count
 
+    async def _passes(self, large: Large, *, late: bool) -> bool:
+        """Have long frames answered; whether one was, or is awaited.
+
+        Else what is there is to be received.
+        """
+        if not (large.expected or self._awaits):
+            return False
+        if late:
+            await self.turn.give_way()
+        now, done = trio.current_time(), NOT_PASSED
+        if self._incoming.have or self._out or self.large is None:
+            large.end()
+        else:
+            room = self._memory.flight - self._in_work
+            done = large.serve(self._fd, now, self.turn.over, room)
+        self._awaits = done.awaits
+        if done.size:
+            self.last_frame = self._whole = now
+            if done.replies:
+                self.send([bytes(done.replies)])
+            self.flush()
+            self.turn.end()
+        return done.awaits or done.size > 0
+
     def _serve(self, quick: Plain) -> Answered | None:
         """Have plain frames received and answered; None if nothing came."""
         incoming, turn = self._incoming, self.turn
         now = trio.current_time()
         done = quick.serve(
             self._fd,
-            (incoming.address, incoming.size),
+            (incoming.address, incoming.most),
             now,
             (turn.over, turn.little),
             self._memory.flight - self._in_work,
@@ -365,7 +406,8 @@ class Transport(Sending):
     @property
     def unfinished_since(self) -> float:
         """Since when a frame has been coming that is not whole, to a second; inf if none is."""
-        return self._whole if self._incoming.have and not self._handling else inf
+        begun = self._awaits or (self._incoming.have and not self._handling)
+        return self._whole if begun else inf
 
     @property
     def in_flight(self) -> int:

@@ -8,10 +8,14 @@ the environment, the commands answer what it would answer, and the same.
 """
 
 import errno
+import fcntl
 import logging
+import os
 import threading
+import weakref
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +30,8 @@ MOST_OPENS = 16  # of one connection
 # A turn is no longer (smbd.transport).  It is filled anew from its beginning for each burst: what
 # is usual of it stays in the processor's cache.
 _ROOM = 1 << 20
-_LONGEST = 65536 + 1024  # bytes of a frame that is answered
+LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
+_PIPE = 1 << 20  # bytes: what anybody may have
 
 
 class GcmKeys(NamedTuple):
@@ -38,7 +43,7 @@ class GcmKeys(NamedTuple):
     counter: "array[int]"  # ... and, one 64-bit number, how many there were: the other 8
 
 
-_PARTS = ("wire", "gcm", "guard", "state", "reply", "misses")
+_PARTS = ("wire", "gcm", "guard", "state", "reply", "opens", "misses", "large")
 BURST = Extension(
     "smbd.native.burst",
     Path(__file__).with_name("burst.c"),
@@ -77,6 +82,7 @@ BURST = Extension(
         uint32_t tree_id, sequence;
         int32_t fd;
         uint32_t ready;
+        uint32_t longest;
         double writes_until;
         const int32_t *working;
         const struct guard *guard;
@@ -106,10 +112,19 @@ BURST = Extension(
         struct jobs returned;
         struct jobs odd;
         struct miss *oldest, *newest;
+        int32_t pipe[2];
+        int32_t loop;
+        int32_t error;
+        uint64_t past;
+        uint8_t head[116];
+        uint32_t lowat, grown;
     };
     int burst_begin(struct burst *b);
     int burst_answer(struct burst *b);
     int burst_finish(struct burst *b);
+    int large_begin(struct burst *b);
+    int large_answer(struct burst *b);
+    void large_end(struct burst *b);
     void miss_give(struct burst *b, struct miss *miss);
     struct miss *miss_find(const struct burst *b, uint64_t message_id);
     struct miss *miss_next(struct burst *b);
@@ -135,9 +150,10 @@ class Core:
         self.replies = memory.view
         self.room = _ROOM
         self._out: Any = self.ffi.cast("uint8_t *", memory.value)
-        self._opened: Any = self.ffi.new("uint8_t[]", _LONGEST)  # a sealed request at a time
+        self._opened: Any = self.ffi.new("uint8_t[]", LONGEST)  # a sealed request at a time
         self.lib: Any = module.lib
         self.protects = bool(module.lib.gcm_find())  # there is an OpenSSL
+        self._pipe: tuple[int, int] | None = None
 
     def new(self, slow: Sequence[float], held: int) -> Any:
         """A connection's `struct burst`.
@@ -176,6 +192,16 @@ class Core:
         parts.append(self.ffi.gc(context, self.lib.gcm_free))
         return context
 
+    def pipe(self) -> tuple[int, int]:
+        """What long WRITEs go through on their way to their files; (-1, -1) if there is none.
+
+        One for all: it is empty between two of them.
+        """
+        if self._pipe is None:
+            self._pipe = _made_pipe()
+            weakref.finalize(self, _close, self._pipe)
+        return self._pipe
+
     def offsets_of(self, field: str) -> list[int]:
         """Where a field of each of its opens is in a `struct burst`."""
         at = self.ffi.offsetof
@@ -184,6 +210,22 @@ class Core:
     def address_of(self, burst: Any, field: str) -> int:
         """Where a field of a `struct burst` is in memory."""
         return int(self.ffi.cast("uintptr_t", self.ffi.addressof(burst, field)))
+
+
+def _made_pipe() -> tuple[int, int]:
+    try:
+        ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # no descriptors
+        return -1, -1
+    with suppress(OSError):  # smaller ones do, more slowly
+        fcntl.fcntl(ends[0], fcntl.F_SETPIPE_SZ, _PIPE)
+    return ends
+
+
+def _close(ends: tuple[int, int]) -> None:
+    for end in ends:
+        if end >= 0:
+            os.close(end)
 
 
 class Native:

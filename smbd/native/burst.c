@@ -5,31 +5,6 @@
    the plain kind is left alone, whatever is right or wrong with it, and so are all behind it:
    Python goes on from there.  Nothing of the state moves before a frame is answered. */
 
-/* CommandSequenceWindow.take, where ids come in order; 0: Python has to look. */
-static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
-    uint32_t charge = b->multi_credit ? u16(message + 6) : 1;
-    charge += !charge;
-    return u64(message + 24) == b->low && charge <= b->high - b->low ? charge : 0;
-}
-
-/* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
-static struct fast_open *find(struct burst *b, const uint8_t *message) {
-    if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
-        || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
-        || u16(message + HEADER) != 49)
-        return NULL;
-    for (uint32_t i = 0; i < b->count; i++) {
-        struct fast_open *open = &b->opens[i];
-        if (open->volatile_id == u64(message + 88) && open->persistent_id == u64(message + 80)
-            && open->session_id == u64(message + 40) && open->tree_id == u32(message + 36)
-            && open->sequence == u16(message + 8)) {
-            b->which = i;
-            return open;
-        }
-    }
-    return NULL;
-}
-
 enum { NO_HIT = -1, NOT_PLAIN = -2 };
 
 /* Reads behind where the reply's header will be: the count, or NO_HIT, or NOT_PLAIN, and Python
@@ -193,11 +168,7 @@ static int receive_more(struct burst *b) {
 
 /* Answers what has come; once more behind ASK, when it is known what `which` may be used for. */
 int burst_answer(struct burst *b) {
-    struct fast_open *asked = &b->opens[b->which];
-    asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
-    asked->missed = asked->missed_size = 0;
-    asked->begun.first = NULL;
-    asked->ready = b->ready;
+    make_ready(b);
     for (;;) {
         int why = answer(b);
         if (b->sock < 0 || why == OTHER || why == ASK)
@@ -211,12 +182,9 @@ int burst_answer(struct burst *b) {
     }
 }
 
-/* Begins a call: with `sock`, it receives.  What was ready for the call before is so no more. */
+/* Begins a call: with `sock`, it receives. */
 int burst_begin(struct burst *b) {
-    for (uint32_t i = 0; i < b->count; i++)
-        b->opens[i].ready = 0;
-    b->made = b->sent = b->frames = b->missed = 0;
-    b->before = PREFIX;
+    begin(b);
     if (b->sock >= 0) {
         ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
         if (count <= 0)

@@ -29,8 +29,9 @@ enum {
 /* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
    Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
    more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
-   out why. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING };
+   out why.  AWAITS: the socket is readable when a frame is whole.  REFUSED: a WRITE has failed, and
+   Python answers it. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, or a READ that was not. */
 enum { HIT, WRITTEN, MISSED };
@@ -48,6 +49,7 @@ struct fast_open {
     uint32_t tree_id, sequence;
     int32_t fd;
     uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
+    uint32_t longest;          /* bytes that a WRITE may have */
     double writes_until;       /* a time of CLOCK_MONOTONIC */
     const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
     const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
@@ -81,4 +83,12 @@ struct burst {
     struct jobs returned;      /* its READs that threads have carried out */
     struct jobs odd;           /* those of them that Python is to answer */
     struct miss *oldest, *newest;
+    /* Of long WRITEs (large.c).  Python writes. */
+    int32_t pipe[2];           /* from socket to file, empty between two; -1: there is none */
+    int32_t loop;              /* readable: the loop has something else to do; -1: always */
+    /* Python reads. */
+    int32_t error;             /* errno, of one that was REFUSED */
+    uint64_t past;             /* bytes of frames that went past the receive buffer */
+    uint8_t head[PREFIX + REQUEST_END];  /* of the last one */
+    uint32_t lowat, grown;     /* the socket's SO_RCVLOWAT, if not the usual one; the most so far */
 };

@@ -152,3 +152,19 @@ def test_what_requests_were_left_with_is_kept_while_it_is_used_again(buffer):
     assert buffer.left
     buffer.forget()
     assert not buffer.left
+
+
+def test_of_a_long_frame_no_more_is_taken_than_its_end_and_then_as_much_again(buffer):
+    """So that the next one begins in the socket."""
+    size = 300_000
+    come(buffer, bytes(buffer.usual))
+    buffer.keep(0, size, pinned=False)
+    while buffer.have < size:
+        assert len(buffer.free) <= size - buffer.have
+        come(buffer, bytes(len(buffer.free)))
+        buffer.keep(0, size, pinned=False)
+    buffer.have = 0
+    assert len(buffer.free) == size
+    come(buffer, bytes(1000))
+    buffer.keep(0, 5000, pinned=False)
+    assert len(buffer.free) == buffer.size - 1000

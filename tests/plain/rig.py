@@ -67,7 +67,7 @@ class Rig:
     async def hear(self):
         try:
             await self.transport.receive(self.stage.dispatch.frame)
-        except ProtocolError as error:
+        except (ProtocolError, ConnectionError) as error:
             self.hung_up = str(error)
         self.ended = True
 
@@ -122,22 +122,32 @@ def message_id(frame):
     return HEADER.unpack_from(frame)[8]
 
 
+def _connected():
+    """Both ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ours, client
+
+
 @asynccontextmanager
-async def a_rig(path, *, native, core=None, engine="nowait"):
+async def a_rig(path, *, native, core=None, engine="nowait", tcp=False):
     """A rig over a folder on a disk."""
     opened = open_engine(engine)
     async with on_stage(path, opened) as stage:
-        ours, client = socket.socketpair()
+        ours, client = _connected() if tcp else socket.socketpair()
         with ours, client:
             for end in (ours, client):
                 end.settimeout(0)
-                for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                for buffer in () if tcp else (socket.SO_SNDBUF, socket.SO_RCVBUF):
                     end.setsockopt(socket.SOL_SOCKET, buffer, 4 << 20)
             service, connection = stage.service, stage.connection
             if native:
                 service.native.core = core or the_core()
             transport = Transport(ours, connection.memory, service.buffers, service.turns)
             transport.admit(8 << 20)
+            stage.settle(max_write=1 << 20)
             rig = Rig(stage, transport, client)
             yield rig
     await opened.aclose()

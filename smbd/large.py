@@ -1,0 +1,116 @@
+"""The long plain WRITEs of one connection: C passes them from the socket to the file.
+
+They go past the receive buffer, by native/large.c.  What is asked before is what `smbd.plain` asks;
+what is not such a WRITE, or does not come whole, is left in the socket.
+"""
+
+import os
+from typing import Any, NamedTuple, Protocol
+from weakref import proxy
+
+from smbd.connection import Connection
+from smbd.native import LONGEST, Core
+from smbd.plain import ASK, AWAITS, REFUSED, Plain
+from smbd.request import Request
+from smbd.wire.header import Flags
+
+# After so many frames of other kinds in a row none is expected any more: each costs a look.
+_PATIENCE = 8
+# Where the kernel has no room for whole frames, none is looked for among so many that follow.
+_MOST_IN_VAIN, _REST = 3, 256
+
+
+class Pipeline(Protocol):
+    """The dispatch of the connection."""
+
+    def refuse(self, request: Request, error: OSError) -> None:
+        """Answer one that was carried out, and has failed."""
+
+
+class Passed(NamedTuple):
+    """What C has done."""
+
+    size: int  # bytes of frames that were answered
+    replies: memoryview  # those that have not left; their memory is used again
+    awaits: bool  # the socket is readable when the next frame is whole
+
+
+NOT_PASSED = Passed(0, memoryview(b""), awaits=False)
+
+
+class Large:
+    """Those of one connection, which has sent one that a command has answered."""
+
+    def __init__(
+        self,
+        core: Core,
+        plain: Plain,
+        connection: Connection,
+        pipeline: Pipeline,
+        loop: int,
+    ) -> None:
+        """`loop` is the descriptor by which the loop waits; -1: unknown."""
+        self._plain, self._connection = plain, connection
+        self._pipeline: Pipeline = proxy(pipeline)  # which leads here
+        self._lib, self._ffi = core.lib, core.ffi
+        self._calls = core.lib.large_begin, core.lib.large_answer
+        self._burst: Any = plain.burst
+        self._burst.pipe = core.pipe()
+        self._burst.loop = loop
+        self.expected = _PATIENCE  # frames that may be no such WRITE; 0: none is looked for
+        self._awaited = False
+        self._in_vain = 0  # so many in a row were awaited, and did not come whole
+        self._rest = 0
+
+    def learn(self) -> None:
+        """A command has answered another one."""
+        if self._rest:
+            self._rest -= 1
+        else:
+            self.expected = _PATIENCE
+
+    def serve(self, sock: int, now: float, over: float, room: int) -> Passed:
+        """Have those answered that have come; `over` ends the turn, `room` is for replies."""
+        plain, burst = self._plain, self._burst
+        burst.past = 0
+        done = plain.pass_on(sock, now, over, room, self._calls)
+        why, size, awaited = plain.why, burst.past, self._awaited
+        self._awaited = why == AWAITS
+        if why == ASK:  # which may not be used
+            self._lib.large_end(burst)
+        if size:
+            self._in_vain = 0
+        elif awaited:
+            self._in_vain += 1
+        if size or why == AWAITS:
+            self.expected = _PATIENCE
+        elif self._in_vain == _MOST_IN_VAIN:
+            self.expected, self._rest, self._in_vain = 0, _REST, 0
+        else:
+            self.expected -= 1
+        if why == REFUSED:
+            self._answer_refused()
+        return Passed(size, done.replies, awaits=self._awaited)
+
+    def end(self) -> None:
+        """Nothing is awaited in the socket any more."""
+        self._awaited = False
+        self._lib.large_end(self._burst)
+
+    def _answer_refused(self) -> None:
+        burst = self._burst
+        message = memoryview(bytes(self._ffi.buffer(burst.head)))[4:]
+        channel = self._plain.channel_of(burst.which)
+        request = self._connection.begun(message, channel, sealed=False)
+        request.tree = channel.session.trees.get(request.tree_id)
+        self._pipeline.refuse(request, OSError(burst.error, os.strerror(burst.error)))
+
+
+def is_large(request: Request) -> bool:
+    """Whether C could have passed on a plain WRITE that a command has answered."""
+    return (
+        len(request.frame) > LONGEST
+        and request.row.changes
+        and not request.sealed
+        and not request.flags & Flags.SIGNED
+    )

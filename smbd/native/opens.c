@@ -1,0 +1,43 @@
+/* The opens that C knows, as Python has readied them for one call. */
+
+/* CommandSequenceWindow.take, where ids come in order; 0: Python has to look. */
+static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
+    uint32_t charge = b->multi_credit ? u16(message + 6) : 1;
+    charge += !charge;
+    return u64(message + 24) == b->low && charge <= b->high - b->low ? charge : 0;
+}
+
+/* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
+static struct fast_open *find(struct burst *b, const uint8_t *message) {
+    if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
+        || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
+        || u16(message + HEADER) != 49)
+        return NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct fast_open *open = &b->opens[i];
+        if (open->volatile_id == u64(message + 88) && open->persistent_id == u64(message + 80)
+            && open->session_id == u64(message + 40) && open->tree_id == u32(message + 36)
+            && open->sequence == u16(message + 8)) {
+            b->which = i;
+            return open;
+        }
+    }
+    return NULL;
+}
+
+/* What was ready for the call before is so no more. */
+static void begin(struct burst *b) {
+    for (uint32_t i = 0; i < b->count; i++)
+        b->opens[i].ready = 0;
+    b->made = b->sent = b->frames = b->missed = 0;
+    b->before = PREFIX;
+}
+
+/* `which` may be used as `ready` says, and nothing was done for it yet. */
+static void make_ready(struct burst *b) {
+    struct fast_open *asked = &b->opens[b->which];
+    asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
+    asked->missed = asked->missed_size = 0;
+    asked->begun.first = NULL;
+    asked->ready = b->ready;
+}
