@@ -1,7 +1,8 @@
 """The long plain WRITEs of one connection: C passes them from the socket to the file.
 
-They go past the receive buffer, by native/large.c.  What is asked before is what `smbd.plain` asks;
-what is not such a WRITE, or does not come whole, is left in the socket.
+They go past the receive buffer, by native/large.c; but those that are signed are verified in it.
+What is asked before is what `smbd.plain` asks; what is not such a WRITE, or does not come whole, is
+left in the socket.
 """
 
 import os
@@ -10,9 +11,8 @@ from weakref import proxy
 
 from smbd.connection import Connection
 from smbd.native import LONGEST, Core
-from smbd.plain import ASK, AWAITS, REFUSED, Plain
+from smbd.plain import ASK, AWAITS, OTHER, REFUSED, VERIFY, Plain
 from smbd.request import Request
-from smbd.wire.header import Flags
 
 # After so many frames of other kinds in a row none is expected any more: each costs a look.
 _PATIENCE = 8
@@ -30,12 +30,13 @@ class Pipeline(Protocol):
 class Passed(NamedTuple):
     """What C has done."""
 
-    size: int  # bytes of frames that were answered
+    size: int  # bytes of frames that were answered ...
+    left: int  # ... and of one that is in the receive buffer, and is for the commands
     replies: memoryview  # those that have not left; their memory is used again
     awaits: bool  # the socket is readable when the next frame is whole
 
 
-NOT_PASSED = Passed(0, memoryview(b""), awaits=False)
+NOT_PASSED = Passed(0, 0, memoryview(b""), awaits=False)
 
 
 class Large:
@@ -53,7 +54,7 @@ class Large:
         self._plain, self._connection = plain, connection
         self._pipeline: Pipeline = proxy(pipeline)  # which leads here
         self._lib, self._ffi = core.lib, core.ffi
-        self._calls = core.lib.large_begin, core.lib.large_answer
+        self._view = memoryview(b"")  # the receive buffer
         self._burst: Any = plain.burst
         self._burst.pipe = core.pipe()
         self._burst.loop = loop
@@ -69,11 +70,22 @@ class Large:
         else:
             self.expected = _PATIENCE
 
-    def serve(self, sock: int, now: float, over: float, room: int) -> Passed:
-        """Have those answered that have come; `over` ends the turn, `room` is for replies."""
+    def serve(
+        self, sock: int, view: memoryview, address: int, until: tuple[float, float], room: int
+    ) -> Passed:
+        """Have those answered that have come.
+
+        `view` is the receive buffer, which is empty, and `address` where it is.  `until`: what time
+        it is, and when the turn is over.  `room` are bytes of replies.
+        """
         plain, burst = self._plain, self._burst
-        burst.past = 0
-        done = plain.pass_on(sock, now, over, room, self._calls)
+        burst.past = burst.have = 0
+        self._view = view
+        calls = self._begin, self._again
+        try:
+            done = plain.pass_on(sock, (address, len(view)), *until, room, calls)
+        finally:
+            self._view = memoryview(b"")
         why, size, awaited = plain.why, burst.past, self._awaited
         self._awaited = why == AWAITS
         if why == ASK:  # which may not be used
@@ -90,7 +102,23 @@ class Large:
             self.expected -= 1
         if why == REFUSED:
             self._answer_refused()
-        return Passed(size, done.replies, awaits=self._awaited)
+        return Passed(size, burst.have, done.replies, awaits=self._awaited)
+
+    def _begin(self, burst: Any) -> int:
+        return self._verified(burst, self._lib.large_begin(burst))
+
+    def _again(self, burst: Any) -> int:
+        return self._verified(burst, self._lib.large_answer(burst))
+
+    def _verified(self, burst: Any, why: int) -> int:
+        """Go on as long as what comes is signed as it should be."""
+        while why == VERIFY:
+            signer = self._plain.channel_of(burst.which).signer
+            if signer is None or not signer.verify(self._view[4 : burst.have]):
+                self._lib.large_end(burst)
+                return OTHER
+            why = self._lib.large_verified(burst)
+        return why
 
     def end(self) -> None:
         """Nothing is awaited in the socket any more."""
@@ -108,9 +136,4 @@ class Large:
 
 def is_large(request: Request) -> bool:
     """Whether C could have passed on a plain WRITE that a command has answered."""
-    return (
-        len(request.frame) > LONGEST
-        and request.row.changes
-        and not request.sealed
-        and not request.flags & Flags.SIGNED
-    )
+    return len(request.frame) > LONGEST and request.row.changes and not request.sealed

@@ -26,7 +26,7 @@ from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
 
-OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED = range(1, 8)  # state.c
+OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY = range(1, 9)  # state.c
 _MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
@@ -301,12 +301,20 @@ class Plain:
         call = (memory, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, -1)
         return self._call(call, part, now, self._begin, self._answer)
 
-    def pass_on(self, sock: int, now: float, over: float, room: int, calls: Calls) -> Answered:
+    def pass_on(
+        self,
+        sock: int,
+        memory: tuple[int, int],
+        now: float,
+        over: float,
+        room: int,
+        calls: Calls,
+    ) -> Answered:
         """Have others than those of a burst answered, which lie in the socket: `calls` do it."""
         if not self._window.is_in_order:
             return NO_ANSWER
         limits = self._window.maximum, 0, max(room, 0), 0
-        call = (0, 0, self._room_for(room), 0, *limits, over, 0.0, sock)
+        call = (*memory, self._room_for(room), 0, *limits, over, 0.0, sock)
         self._writes = True
         try:
             return self._call(call, (0, 0), now, *calls)

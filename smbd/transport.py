@@ -71,6 +71,7 @@ class Transport(Sending):
         self.quick: Plain | None = None  # it answers plain frames without the handler
         self.large: Large | None = None  # the same of those that go past the receive buffer
         self._awaits = False  # the socket is not readable before a frame is whole
+        self._left = False  # one has been received that is for the handler
         # The same of a frame alone: the buffers of its answer, or None.
         self.prompt: Callable[[memoryview, float], Sequence[Buffer] | None] | None = None
         self._handle: Callable[[memoryview, float], Handled] | None = None
@@ -134,8 +135,14 @@ class Transport(Sending):
                 incoming.keep(at, wanted, pinned=pinned)
 
     def _fill(self) -> int | None:
-        """Receive what is there: how many bytes, 0 at the peer's end; None: nothing is there."""
+        """Receive what is there: how many bytes, 0 at the peer's end; None: nothing is there.
+
+        Or find what `_passes` has received.
+        """
         incoming = self._incoming
+        if self._left:
+            self._left = False
+            return incoming.have
         try:
             count = self._take(incoming.free)
         except BlockingIOError:
@@ -262,8 +269,8 @@ class Transport(Sending):
         if self._incoming.have or self._out or self.large is None:
             large.end()
         else:
-            room = self._memory.flight - self._in_work
-            done = large.serve(self._fd, now, self.turn.over, room)
+            room, until = self._memory.flight - self._in_work, (now, self.turn.over)
+            done = large.serve(self._fd, self._incoming.free, self._incoming.address, until, room)
         self._awaits = done.awaits
         if done.size:
             self.last_frame = self._whole = now
@@ -271,6 +278,9 @@ class Transport(Sending):
                 self.send([bytes(done.replies)])
             self.flush()
             self.turn.end()
+        if done.left:
+            self.last_frame, self._incoming.have, self._left = now, done.left, True
+            return False
         return done.awaits or done.size > 0
 
     def _serve(self, quick: Plain) -> Answered | None:

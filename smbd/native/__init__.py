@@ -124,6 +124,7 @@ BURST = Extension(
     int burst_finish(struct burst *b);
     int large_begin(struct burst *b);
     int large_answer(struct burst *b);
+    int large_verified(struct burst *b);
     void large_end(struct burst *b);
     void miss_give(struct burst *b, struct miss *miss);
     struct miss *miss_find(const struct burst *b, uint64_t message_id);

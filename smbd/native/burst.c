@@ -49,10 +49,7 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
     double started = now();
     if (started >= open->writes_until)
         return -1;
-    off_t end = lseek(open->fd, 0, SEEK_END);
-    if (end < 0 || (offset > (uint64_t)end && end % PAGE))  /* the rest of a page gets zeros */
-        return -1;
-    if (__atomic_load_n(open->working, __ATOMIC_ACQUIRE))  /* asked last */
+    if (may_wait(open, offset))
         return -1;
     if (pwrite(open->fd, message + start, length, (off_t)offset) != (ssize_t)length)
         return -1;

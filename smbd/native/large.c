@@ -1,6 +1,7 @@
 /* Plain WRITEs that are longer than those of a burst: from the socket to the file by a pipe, which
    takes pages of the socket's buffer as they are.  That saves one of two copies, and the receive
-   buffer.
+   buffer.  One that is signed goes by the receive buffer, and Python verifies it there: cryptography
+   has the quicker OpenSSL.
 
    One is begun when all of its frame is in the socket's buffer.  So nothing of a frame that breaks
    off is written, no sender can be waited for amid one, and nobody meets a half of one. */
@@ -92,6 +93,46 @@ static int pass(struct burst *b, int fd, uint64_t offset, uint32_t length) {
     return done == length ? 0 : copy_rest(b, fd, offset + done, length - done, taken - done);
 }
 
+/* Takes bytes out of the socket that are there; whether they were not. */
+static int receive(struct burst *b, uint8_t *to, size_t size) {
+    while (size) {
+        ssize_t count = recv(b->sock, to, size, MSG_DONTWAIT);
+        if (count <= 0)
+            return 1;
+        to += count;
+        size -= (size_t)count;
+    }
+    return 0;
+}
+
+/* What was there is there no more: nobody knows where the next frame begins. */
+static int lost(struct burst *b) {
+    b->have = 0;
+    shutdown(b->sock, SHUT_RDWR);
+    return ENDED;
+}
+
+/* Answers what was written: -1, or why not. */
+static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *message,
+                        uint32_t charge) {
+    uint32_t length = b->length;
+    b->ended = now();
+    b->low += charge;
+    b->made = reply(b, open->guard, message, b->out, PREFIX, length);
+    if (!b->made) {
+        b->low -= charge;
+        return OTHER;
+    }
+    open->position = u64(message + 72) + length;
+    open->writes++;
+    open->bytes_written += length;
+    b->past += PREFIX + REQUEST_END + (uint64_t)length;
+    b->kind = WRITTEN;
+    ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
+    b->sent = sent < 0 ? 0 : (uint64_t)sent;
+    return -1;
+}
+
 /* The WRITE that comes next in the socket: -1 if it was answered, or why not. */
 static int pass_one(struct burst *b) {
     const uint8_t *message = b->head + PREFIX;
@@ -106,43 +147,57 @@ static int pass_one(struct burst *b) {
         return OTHER;
     if (!open->ready)
         return ASK;
+    int is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
     uint32_t charge = charge_of(b, message);
     if (size != REQUEST_END + (uint64_t)length || u16(message + 66) != REQUEST_END
         || length > open->longest || length > (uint64_t)charge * ONE_CREDIT
         || (offset | length) % PAGE || offset > INT64_MAX - (uint64_t)length
-        || (u32(message + 108) & WRITE_THROUGH) || (u32(message + FLAGS_AT) & SIGNED)
-        || !(open->ready & MAY_WRITE) || !(open->ready & MAY_BARE) || b->room < PREFIX + BODY
-        || ioctl(b->sock, FIONREAD, &there))
+        || (u32(message + 108) & WRITE_THROUGH) || !(open->ready & MAY_WRITE)
+        || !(open->ready & (is_signed ? MAY_SIGN : MAY_BARE)) || b->room < PREFIX + BODY
+        || (is_signed && b->size < PREFIX + size) || ioctl(b->sock, FIONREAD, &there))
         return OTHER;
     if ((uint32_t)there < PREFIX + size)
         return awaits(b, PREFIX + size);
     if (now() >= open->writes_until)
         return b->past ? FULL : OTHER;  /* Python asks again */
-    off_t end = lseek(open->fd, 0, SEEK_END);
-    if (end < 0 || (offset > (uint64_t)end && end % PAGE)
-        || __atomic_load_n(open->working, __ATOMIC_ACQUIRE))
+    if (may_wait(open, offset))
         return OTHER;
-    if (recv(b->sock, b->head, sizeof b->head, MSG_DONTWAIT) < (ssize_t)sizeof b->head)
-        return OTHER;
-    b->error = pass(b, open->fd, offset, length);
-    b->ended = now();
-    b->past += PREFIX + size;
-    if (b->error < 0) {
-        shutdown(b->sock, SHUT_RDWR);
-        return ENDED;
-    }
-    b->low += charge;
-    if (b->error)
-        return REFUSED;
-    open->position = offset + length;
-    open->writes++;
-    open->bytes_written += length;
     b->length = length;
-    b->kind = WRITTEN;
-    b->made = reply(b, NULL, message, b->out, PREFIX, length);
-    ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
-    b->sent = sent < 0 ? 0 : (uint64_t)sent;
-    return -1;
+    if (is_signed) {
+        b->have = PREFIX + size;
+        return receive(b, (uint8_t *)b->in, b->have) ? lost(b) : VERIFY;
+    }
+    if (receive(b, b->opened, sizeof b->head))
+        return lost(b);
+    b->error = pass(b, open->fd, offset, length);
+    if (b->error < 0)
+        return lost(b);
+    if (b->error) {
+        b->ended = now();
+        b->past += PREFIX + size;
+        b->low += charge;
+        return REFUSED;
+    }
+    return answer_large(b, open, message, charge);
+}
+
+/* The same of one in the receive buffer, which is signed as it should be. */
+static int write_one(struct burst *b) {
+    const uint8_t *message = (const uint8_t *)b->in + PREFIX;
+    struct fast_open *open = &b->opens[b->which];
+    uint64_t offset = u64(message + 72);
+    double started = now();
+    /* Those were the bytes that were looked at in the socket. */
+    if (memcmp(message - PREFIX, b->head, sizeof b->head))
+        return OTHER;
+    if (started >= open->writes_until || may_wait(open, offset)
+        || pwrite(open->fd, message + REQUEST_END, b->length, (off_t)offset) != (ssize_t)b->length)
+        return OTHER;
+    b->took = now() - started;
+    int why = answer_large(b, open, message, charge_of(b, message));
+    if (why < 0)
+        b->have = 0;
+    return why;
 }
 
 /* Whether the loop has something else to do, as far as the kernel can tell. */
@@ -151,27 +206,37 @@ static int others_wait(const struct burst *b) {
     return b->loop < 0 || poll(&loop, 1, 0);
 }
 
-/* Answers those that have come; once more behind ASK, when it is known what `which` may be used
-   for.  Each answer leaves at once: its client goes on while the next one is written. */
-int large_answer(struct burst *b) {
-    int why;
-    make_ready(b);
-    do {
-        why = pass_one(b);
+/* Goes on behind one that was answered.  Each answer leaves at once: its client goes on while the
+   next one is written. */
+static int go_on(struct burst *b, int why) {
+    for (;;) {
         if (why < 0 && b->took > b->slow[WRITTEN] + (double)b->length / SLOW_BYTES)
             why = WAITED;
         else if (why < 0 && (b->sent != b->made || b->ended > b->over || others_wait(b)))
             why = FULL;
-    } while (why < 0);
-    if (why != AWAITS && why != ASK)
+        if (why >= 0)
+            break;
+        why = pass_one(b);
+    }
+    if (why != AWAITS && why != ASK && why != VERIFY)
         set_lowat(b, 0);
     return why;
 }
 
+/* Answers those that have come; once more behind ASK, when it is known what `which` may be used
+   for. */
+int large_answer(struct burst *b) {
+    make_ready(b);
+    return go_on(b, pass_one(b));
+}
+
+/* Once more behind VERIFY, if it is signed as it should be. */
+int large_verified(struct burst *b) { return go_on(b, write_one(b)); }
+
 /* Begins a call. */
 int large_begin(struct burst *b) {
     begin(b);
-    b->past = 0;
+    b->past = b->have = 0;
     return large_answer(b);
 }
 

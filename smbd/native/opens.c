@@ -41,3 +41,11 @@ static void make_ready(struct burst *b) {
     asked->begun.first = NULL;
     asked->ready = b->ready;
 }
+
+/* Whether a write of whole pages may wait: for the rest of a page at the end of the file, which gets
+   zeros, or for calls at work, which are asked last. */
+static int may_wait(const struct fast_open *open, uint64_t offset) {
+    off_t end = lseek(open->fd, 0, SEEK_END);
+    return end < 0 || (offset > (uint64_t)end && end % PAGE)
+        || __atomic_load_n(open->working, __ATOMIC_ACQUIRE);
+}

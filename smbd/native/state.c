@@ -30,8 +30,9 @@ enum {
    Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
    more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
    out why.  AWAITS: the socket is readable when a frame is whole.  REFUSED: a WRITE has failed, and
-   Python answers it. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED };
+   Python answers it.  VERIFY: Python says whether the frame in the receive buffer is signed as it
+   should be. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, or a READ that was not. */
 enum { HIT, WRITTEN, MISSED };

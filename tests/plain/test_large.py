@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from smbd.connection import Connection
+from smbd.crypto import make_signer
 from smbd.large import Large
 from smbd.native import Core
 from smbd.observing import Observer
@@ -26,11 +27,13 @@ from tests.scripted.framing import framed
 
 from .rig import a_rig, begin, settle_time
 from .test_differential import ODD, Ask, both, core, cuts, story
+from .test_protected import Guarded, GuardedScript
 
 __all__ = ["core"]
 
 DISK = Path("/var/tmp")
 KIB, MIB = 1024, 1 << 20
+AES_GMAC = 2
 LENGTH = 256 * KIB
 BEFORE = b"-" * LENGTH
 
@@ -104,15 +107,20 @@ async def send(rig, data):
     await wait_all_tasks_blocked()
 
 
+async def the_frames(rig, count):
+    """So many that come back."""
+    found = []
+    with trio.fail_after(20):
+        while len(found) < count:
+            found += await rig.exchange()
+            await trio.lowlevel.checkpoint()
+    return found
+
+
 async def ask(rig, *frames):
     """Send frames together; their answers, in the order in which they came."""
     await send(rig, framed(*frames))
-    found = []
-    with trio.fail_after(20):
-        while len(found) < len(frames):
-            found += await rig.exchange()
-            await trio.lowlevel.checkpoint()
-    return [one for frame in found for one in answers(frame)]
+    return [one for frame in await the_frames(rig, len(frames)) for one in answers(frame)]
 
 
 async def ask_each(rig, *frames):
@@ -213,13 +221,8 @@ async def test_a_slow_sender_wakes_nobody_until_its_frame_is_whole(tcp, disk, se
 
 async def _rest(rig, frame, at):
     """Send what is left of a frame, as of an offset; its answers."""
-    held = []
     await send(rig, frame[at:])
-    with trio.fail_after(20):
-        while not held:
-            held += await rig.exchange()
-            await trio.lowlevel.checkpoint()
-    return [one for frame in held for one in answers(frame)]
+    return [one for frame in await the_frames(rig, 1) for one in answers(frame)]
 
 
 async def test_a_lock_that_is_taken_while_a_frame_comes_counts(tcp, disk):
@@ -425,36 +428,115 @@ async def test_others_have_their_turn_between_two(tcp, disk, monkeypatch, served
     os.close(writer)
 
 
+def signing(rig):
+    """The client's signer, of a session that signs by GMAC."""
+    session, channel = rig.stage.session, rig.stage.connection.channels[7]
+    session.signer = channel.signer = make_signer(AES_GMAC, b"s" * 16)
+    return make_signer(AES_GMAC, b"s" * 16)
+
+
+def signed(signer, frame):
+    frame = bytearray(frame)
+    frame[16] |= messages.SIGNED
+    signer.sign_into(frame)
+    return bytes(frame)
+
+
+async def test_signed_ones_are_verified_and_written_without_the_commands(rig, disk, asked, served):
+    signer = signing(rig)
+    file_id = await rig.stage.open("a")
+    rig.window.high += 1000
+    await begin(rig)
+    for _ in range(5):
+        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    asked.clear()
+    served.clear()
+    for turn in range(6):
+        await send(rig, framed(signed(signer, writing(rig, file_id, content(turn), turn * LENGTH))))
+        (reply,) = await the_frames(rig, 1)
+        assert signer.verify(memoryview(reply))
+        assert answers(reply)[0].status == 0
+    assert not asked
+    assert max(served) > LENGTH
+    assert (disk / "a").read_bytes() == b"".join(map(content, range(6))) + BEFORE * 10
+
+
+async def test_a_forged_one_is_refused_and_not_written(rig, disk, asked):
+    signer = signing(rig)
+    file_id = await rig.stage.open("a")
+    rig.window.high += 1000
+    await begin(rig)
+    for _ in range(5):
+        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    asked.clear()
+    frame = bytearray(signed(signer, writing(rig, file_id, content(1))))
+    frame[-1] ^= 1
+    (reply,) = await ask(rig, bytes(frame))
+    assert reply.status == 0xC0000022
+    assert len(asked) == 1
+    assert (disk / "a").read_bytes() == BEFORE * 16
+    (reply,) = await ask(rig, signed(signer, writing(rig, file_id, content(2))))
+    assert reply.status == 0
+    assert (disk / "a").read_bytes()[:LENGTH] == content(2)
+
+
+async def test_a_call_that_begins_while_one_is_verified_keeps_it_out_of_the_loop(rig, disk, asked):
+    signer = signing(rig)
+    file_id = await rig.stage.open("a")
+    rig.window.high += 1000
+    await begin(rig)
+    for _ in range(5):
+        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    asked.clear()
+    (one,) = rig.stage.service.tables.opens
+    inode = rig.stage.engine._files[one.file.fd].inode
+    verify = type(signer).verify
+
+    def slowly(own, message):
+        if not asked:
+            inode.begin(exclusive=True)
+        return verify(own, message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(signer), "verify", slowly)
+        (reply,) = await ask(rig, signed(signer, writing(rig, file_id, content(1))))
+    assert reply.status == 0
+    assert len(asked) == 1
+    assert (disk / "a").read_bytes()[:LENGTH] == content(1)
+    inode.end(exclusive=True)
+
+
 long_asks = st.builds(
-    Ask,
+    Guarded,
     st.just(WRITE),
     st.sampled_from([0, 0, 2, 4]),
     st.sampled_from([0, 4096, 8192, 65536]),
     st.sampled_from([69632, 69632, 131072, 262144]),
     charge=st.sampled_from([4, 4, 5, 2]),
     asked=st.integers(1, 20),
+    kind=st.sampled_from(["bare", "bare", "signed", "signed", "sealed", "signed forged"]),
 )
 odd_asks = st.builds(
-    lambda one, oddity: Ask(WRITE, one, **{"length": 69632, "charge": 2, **oddity}),
+    lambda one, oddity, kind: Guarded(
+        WRITE, one, **{"length": 69632, "charge": 2, "kind": kind, **oddity}
+    ),
     st.sampled_from([0, 1, 2, 3, 4]),
     st.sampled_from(ODD),
+    st.sampled_from(["bare", "signed"]),
 )
 short_asks = st.builds(
     Ask, st.sampled_from([messages.READ, WRITE, LOCK]), st.sampled_from([0, 2]), st.just(4096)
 )
-KNOWN = [Ask(WRITE, one, length=69632, charge=2) for one in (0, 2, 4)]
+KNOWN = [
+    Guarded(WRITE, one, length=69632, charge=2, kind=kind)
+    for one in (0, 2, 4)
+    for kind in ("bare", "signed")
+]
+some = st.one_of(long_asks, long_asks, odd_asks, short_asks)
 
 
 @story
-@given(
-    st.lists(
-        st.tuples(
-            st.lists(st.one_of(long_asks, odd_asks, short_asks), min_size=1, max_size=5), cuts
-        ),
-        min_size=1,
-        max_size=8,
-    )
-)
+@given(st.lists(st.tuples(st.lists(some, min_size=1, max_size=5), cuts), min_size=1, max_size=8))
 def test_c_changes_nothing_that_anybody_sees(core, monkeypatch, told):
     settle_time(monkeypatch)
-    both(core, [(KNOWN, []), *told])
+    both(core, [(KNOWN, []), *told], GuardedScript)
