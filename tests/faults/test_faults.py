@@ -378,7 +378,7 @@ async def test_a_slow_line(tmp_path):
         with server.fault(rate=200_000):
             began = trio.current_time()
             assert len((await client.read(file_id, 0, 20_000)).data) == 20_000
-            assert 0.05 < trio.current_time() - began < 2
+            assert 0.05 < trio.current_time() - began < 20
         with server.fault(latency=0.02):
             began = trio.current_time()
             await client.ask(ECHO)

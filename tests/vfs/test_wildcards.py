@@ -97,9 +97,9 @@ def test_random_patterns_agree_with_the_specification() -> None:
 def test_a_hostile_pattern_costs_no_more_than_its_length() -> None:
     hostile_ones = ("*a" * 127, "*a" * 126 + "*b", "<a" * 127, "*?" * 127 + "b", "*<" * 127)
     for hostile, name in itertools.product(hostile_ones, ("a" * 255, "a" * 200 + ".a", "a." * 127)):
-        began = time.perf_counter()
+        began = time.thread_time()
         wildcards.match(hostile, name)
-        assert time.perf_counter() - began < 0.1  # 100 us; a backtracking matcher needs years
+        assert time.thread_time() - began < 0.1  # 100 us; a backtracking matcher needs years
 
 
 def test_a_pattern_longer_than_any_name_is_refused() -> None:
