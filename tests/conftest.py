@@ -4,10 +4,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A deadline for one example tells of the machine's load, and of nothing that is tested.
-settings.register_profile("any machine", deadline=None)
+# How long an example takes tells of the machine's load, and of nothing that is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 

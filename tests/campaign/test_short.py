@@ -29,7 +29,7 @@ def plays(request: pytest.FixtureRequest) -> dict[str, Future[Play]]:
     return found
 
 
-@pytest.mark.timeout(300)  # the first one waits for all of them
+@pytest.mark.timeout(900)  # the first one waits for all of them
 @pytest.mark.parametrize("campaign", CAMPAIGNS.values(), ids=CAMPAIGNS)
 def test_the_short_form_keeps_its_bars(campaign: Campaign, plays: dict[str, Future[Play]]) -> None:
     try:

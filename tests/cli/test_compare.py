@@ -50,7 +50,7 @@ def compare(folder: Path, *words: str) -> int:
 
 # The study as CI makes it: every form and both layers, on the disk that the tests are on. What is
 # reported does not depend on how long each of the 250 runs is, and nobody looks at the figures.
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_quick_study_reports_on_every_claim_in_every_way(
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],

@@ -548,7 +548,7 @@ def play(disk, patch, steps):
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.tuples(visits, held), min_size=1, max_size=6))
 def test_the_bytes_are_those_of_the_commands(disk, steps):

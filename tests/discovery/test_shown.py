@@ -34,12 +34,12 @@ class Client:
     def __exit__(self, *_):
         self.sock.close()
 
-    def asks(self, data, to=GROUP):
-        """The answer; None if none comes within a second."""
+    def asks(self, data, seconds, to=GROUP):
+        """The answer; None if none comes in time."""
         self.sock.sendto(data, to)
-        return self.hears()
+        return self.hears(seconds)
 
-    def hears(self, seconds=1):
+    def hears(self, seconds):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):
@@ -49,7 +49,7 @@ class Client:
     def finds(self, probe_of):
         """Ask until there is an answer of SMBDTEST: the server may be about to open its sockets."""
         for number in range(40):
-            answer = self.asks(probe_of(number))
+            answer = self.asks(probe_of(number), 1)
             if answer:
                 return answer
         raise AssertionError("nobody answers")
@@ -70,7 +70,7 @@ def windows():
         )
         asked = message(f"{DISCOVERY}/Resolve", body, number=f"{run}-r")
         while True:  # the answer to the Probe comes twice
-            data, _ = client.asks(asked)
+            data, _ = client.asks(asked, 20)
             location = ET.fromstring(data).findtext(
                 ".//wsd:ResolveMatch/wsd:XAddrs", namespaces=NAMES
             )
