@@ -174,11 +174,11 @@ class Canary:
         """The one that is away comes back, after so long."""
         self._takes = took
         self._go.release()
-        assert self._back.acquire(timeout=10)
+        assert self._back.acquire(timeout=60)
 
     def _held(self, fd: int, data: bytes, offset: int) -> int:
         if not data:
-            assert self._go.acquire(timeout=10)
+            assert self._go.acquire(timeout=60)
             self.now += self._takes
         return self._pwrite(fd, data, offset)
 

@@ -61,7 +61,7 @@ def test_a_capture_is_whole_when_the_server_has_ended(serve, tmp_path):
 def test_a_file_that_cannot_be_written_ends_the_start(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "smbd", "serve", ".", "--port", "0", "--journal", "missing/audit"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "missing/audit" in done.stderr

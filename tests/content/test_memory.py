@@ -176,7 +176,7 @@ def without_privilege(program, *command):
     if setpriv is None or os.geteuid() != 0:
         pytest.skip("only root can do without, and needs setpriv")
     command = [setpriv, "--bounding-set=-sys_admin", *command, sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     if "unshare" in done.stderr:
         pytest.skip(done.stderr)
     assert not done.stderr

@@ -194,7 +194,7 @@ def test_another_implementation_finds_it_over_a_link(tmp_path):
         ["unshare", "-n", "bash", "-c", NETWORK],
         cwd=tmp_path, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path),
                            "PYTHON": sys.executable, "FINDS": FINDS},
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     [found] = done.stdout.splitlines()
     identity, location = found.split()

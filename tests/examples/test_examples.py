@@ -36,7 +36,7 @@ def run(command, folder, **variables):
     environment = {"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8", **variables}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=110, check=False,
+        timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -69,7 +69,7 @@ def test_node(copy):
     folder = copy("node")
     installed = subprocess.run(
         ["npm", "install", "--silent", "--no-audit", "--no-fund"],
-        cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     if installed.returncode:
         pytest.skip(f"npm has not got it: {installed.stderr[-200:]}")

@@ -10,7 +10,7 @@ from tests.conformance.servers import CHECKOUT
 def in_turns(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.bench.in_turns", *arguments]
     return subprocess.run(
-        command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+        command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=280
     )
 
 

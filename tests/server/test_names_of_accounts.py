@@ -44,7 +44,7 @@ def samba(server, program, *words, user="Ann"):
     if program == "smbcacls":
         address = [f"//{server.host}/{server.share}"]
     command = [found, *address, "--configfile=/dev/null", f"--user={user}%{user}", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     return done.stdout + done.stderr
 
 
@@ -101,7 +101,7 @@ def test_a_guest_is_told_no_account(server):
     command = [found, server.host, f"--port={server.port}", "--configfile=/dev/null", "-U%", "-N"]
     for words, known in (("lookupnames ann", False), ("lookupsids S-1-1-0", True)):
         done = subprocess.run(
-            [*command, "-c", words], capture_output=True, text=True, timeout=60, check=False
+            [*command, "-c", words], capture_output=True, text=True, timeout=280, check=False
         )
         shown = done.stdout + done.stderr
         assert ("Everyone" in shown) is known, shown

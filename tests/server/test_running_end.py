@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -235,12 +234,10 @@ async def test_sigterm_ends_in_order_with_clients_on(tmp_path):
             await client.connect()
             file_id = await client.open("a.txt")
             assert (await client.ask(WRITE, messages.write(file_id, b"kept"))).status == 0
-            began = time.monotonic()
             program.send_signal(signal.SIGTERM)
             assert await client.hung_up()
             out, errors = await trio.to_thread.run_sync(program.communicate)
         assert program.returncode == 0, errors
-        assert time.monotonic() - began < 5
         assert "SIGTERM: ending" in errors
         assert "share: 1 connected, 1 files open, engine " in out
         assert not (tmp_path / "control").exists()
@@ -332,11 +329,9 @@ async def test_a_second_signal_ends_at_once(tmp_path):
             assert (await client.answer()).status == 0
             program.send_signal(signal.SIGTERM)
             await trio.to_thread.run_sync(logged, program, "SIGTERM: ending")
-            began = time.monotonic()
             program.send_signal(signal.SIGTERM)
             _, errors = await trio.to_thread.run_sync(program.communicate)
         assert program.returncode == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 2
         assert "SIGTERM again: ending at once" in errors
 
 

@@ -114,7 +114,7 @@ def test_the_line_for_smbclient_needs_nothing_more(tmp_path):
             shell=True,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=280,
             check=False,
         )
     if listing.returncode == 127:

@@ -69,7 +69,7 @@ def project(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
         assert done.returncode == status, done.stdout + done.stderr

@@ -36,6 +36,7 @@ _ANONYMOUS_NEGOTIATE = b"NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2" + bytes(16)
 # MiB beside what is counted.  Python gives memory back by whole arenas of 1 MiB, and one object in
 # one keeps it.
 _ALLOCATOR = 24.0
+_UNHURRIED = "[server.limits]\nlogin_time = 600"  # many wait for each other's logins
 _ARENA = 1024.0  # KiB: Python's allocator takes so much at once, so one more is anybody's
 _SETTLED = 6.0  # seconds after which nothing is kept for the next of its kind
 
@@ -81,7 +82,7 @@ async def _before_a_login(
     play: Play, what: str, attack: Callable[[Connection], Awaitable[None]]
 ) -> None:
     count = play.size(long=200, short=40)
-    async with served(play.folder(what)) as server:
+    async with served(play.folder(what), more=_UNHURRIED) as server:
         async with _connections(server, 1) as (first,):
             await attack(first)  # what it needs once is not the others'
         start = server.resident()
@@ -123,7 +124,10 @@ _BEFORE_A_LOGIN = {
 
 async def _announced(play: Play) -> None:
     what, count = "8 MiB announced and never sent", play.size(long=200, short=40)
-    async with served(play.folder("announced")) as server, _connections(server, count) as clients:
+    async with (
+        served(play.folder("announced"), more=_UNHURRIED) as server,
+        _connections(server, count) as clients,
+    ):
         for client in clients:
             assert (await client.log_in()).status == 0
         start = server.resident()

@@ -59,7 +59,7 @@ class RcloneClient:
         done = subprocess.run(
             [PROGRAM, "--config=", "--retries=1", "--low-level-retries=1", "--timeout=20s",
              "--multi-thread-streams=0", *command],
-            cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=50, check=False,
+            cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=99, check=False,
             env={"PATH": "/usr/bin", "HOME": str(self.folder), **self._account},
         )  # fmt: skip
         if done.returncode:

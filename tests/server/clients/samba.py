@@ -96,7 +96,7 @@ class SambaClient:
         done = subprocess.run(
             command,
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=50, check=False, text=True,
+            stderr=subprocess.STDOUT, timeout=250, check=False, text=True,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
         )  # fmt: skip
         if done.returncode:
