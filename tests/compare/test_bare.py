@@ -71,7 +71,8 @@ def check(figures: Figures, workload: Workload) -> None:
         assert one.latencies.count == one.operations
         assert one.transferred == one.operations * load.size
         assert one.seconds > 0
-        assert 0 < one.latencies.at(0.5) <= one.latencies.at(1.0) <= one.seconds * 1e6
+        assert 0 < one.latencies.at(0.5) <= one.latencies.at(1.0)
+        assert one.latencies.at(1.0) <= one.seconds * 1e6 + 0.01  # which is kept in hundredths
     assert operations(figures) == figures.all_operations
     assert figures.inline <= figures.all_operations
     assert figures.hops == figures.stats["switches"]

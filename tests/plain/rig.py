@@ -28,7 +28,12 @@ def the_core():
 
 
 def settle_time(monkeypatch):
-    """No call waits and no turn ends, whatever this machine does: replies leave by bursts."""
+    """No call waits and no turn ends, whatever this machine does: replies leave by bursts.
+
+    Nor is there an interim response: none takes so long.
+    """
+    monkeypatch.setattr("smbd.misses.FOR_FILES_AFTER", 3600.0)
+    monkeypatch.setattr("smbd.interims.FOR_FILES_AFTER", 3600.0)
     monkeypatch.setattr("smbd.turns._TURN", inf)
     monkeypatch.setattr("aio.probe.Probe.SLOW_READ", inf)
     monkeypatch.setattr("aio.probe.Probe.SLOW_WRITE", inf)
