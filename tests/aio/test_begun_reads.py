@@ -2,9 +2,11 @@
 
 import errno
 import os
+import threading
 from collections import Counter, deque
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -212,13 +214,21 @@ async def test_a_file_with_many_reads_holds_up_no_other(
         pytest.skip("no threads in C")
     engine = aio.open_engine("threads", workers=1)
     order: list[str] = []
+    all_have_begun, preadv = threading.Event(), os.preadv
+
+    def preadv_later(*args: Any) -> int:
+        all_have_begun.wait(60)  # or a thread is at the last one before this one has begun it
+        return preadv(*args)
+
     with (
         a_file(engine, tmp_path, CONTENT) as many,
         attached(engine, tmp_path / "file") as one,
     ):
+        monkeypatch.setattr(os, "preadv", preadv_later)
         for fd, name in (*[(many, "many")] * 10, (one, "one")):
             done = partial(_note, order, name)
             engine.begin_read(fd, memoryview(bytearray(100)), 0, done)
+        all_have_begun.set()
         await engine.aclose()
         await trio.lowlevel.checkpoint()
     assert len(order) == 11
