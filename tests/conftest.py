@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+import trio.testing
 from hypothesis import HealthCheck, settings
 
 # How long an example takes tells of the machine's load, and of nothing that is tested.
@@ -21,3 +22,12 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def autojump_clock() -> trio.testing.MockClock:
+    """pytest-trio's, but that all are idle is believed after a moment.
+
+    What was sent over the loopback interface may not be there yet, where the kernel is busy.
+    """
+    return trio.testing.MockClock(autojump_threshold=0.005)
