@@ -11,6 +11,7 @@ from typing import Protocol
 import trio
 
 from aio.base import Stats
+from aio.bells import bells_here
 from aio.completion import TURN, tell
 from aio.readers import Readers
 
@@ -76,17 +77,22 @@ class Jobs:
 
     async def _take(self) -> None:
         """Take what has ended as it comes, until `aclose` or the end of this run of trio."""
+        eventfd = self._readers.jobs_eventfd
         try:
-            while self.is_open or self._pending:
-                await trio.lowlevel.wait_readable(self._readers.jobs_eventfd)
-                for key, count in self._readers.take():
-                    self._ended.append(self._owners[key])
-                    self._count(key, count)
-                self._go_on()
+            with bells_here().told(eventfd, self._woken):
+                while self.is_open or self._pending:
+                    await trio.lowlevel.wait_readable(eventfd)
+                    self._woken()
         except trio.ClosedResourceError:
             return
         finally:
             self._taken.set()
+
+    def _woken(self) -> None:
+        for key, count in self._readers.take():
+            self._ended.append(self._owners[key])
+            self._count(key, count)
+        self._go_on()
 
     def _go_on(self) -> None:
         if not tell(self._ended, perf_counter() + TURN):

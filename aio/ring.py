@@ -17,6 +17,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from aio.base import Done, Stats
+from aio.bells import bells_here
 from aio.completion import TURN, Waiter, tell
 from aio.kernel import Address, read_at, write_at
 from aio.window import Unbounded, Window
@@ -301,16 +302,22 @@ class Ring:
 
     async def _reap(self) -> None:
         """Take completions as they come, until `aclose` or the end of this run of trio."""
+        eventfd = self._queue.eventfd
         try:
-            while self._open:
-                await trio.lowlevel.wait_readable(self._queue.eventfd)
-                self._stats.wakes += 1
-                self._take(woken=True)
-                self._go_on()
+            with bells_here().told(eventfd, self._woken):
+                while self._open:
+                    await trio.lowlevel.wait_readable(eventfd)
+                    self._woken()
         except trio.ClosedResourceError:
             return
         finally:
             self._reaped.set()
+
+    def _woken(self) -> None:
+        """Something has completed."""
+        self._stats.wakes += 1
+        self._take(woken=True)
+        self._go_on()
 
     async def aclose(self) -> None:
         """Wait, cancelled or not, until nothing is pending; then give the queue back."""

@@ -264,7 +264,7 @@ class Dispatch:
         self.interims.end(request)
         self._connection.ended(request)
         request.transfer = None
-        if not reply.status and not self._over and is_plain(request):
+        if request.row.plain and not reply.status and not self._over and is_plain(request):
             self._learn(request)
         unused = request.let_go()
         if unused is not None:

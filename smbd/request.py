@@ -331,7 +331,9 @@ class Request:
         same burst must not take the file away from it.
         """
         if self.used is None and self.row.file_id_at:
-            found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
+            found = self.open if self.previous is None else None  # by `try_now`, this moment
+            if found is None:
+                found = self.find_open(FileId(*parse_file_id(self.frame, self.row.file_id_at)))
             self.used = found.use()
             if not found.begin_request(self.sequence & 0xFFFF):
                 self.sequence = _LATE

@@ -3,7 +3,8 @@
 To wake one task takes the loop some 900 of Python's instructions, and the answer to a READ or a
 stat takes as many.  So before the loop waits, it waits here: for the one socket that has been busy
 alone, and for whatever the loop itself waits for.  What comes on that socket is answered at once,
-if that needs no task.  All else is left in the socket, where the loop finds it.
+if that needs no task.  All else is left in the socket, where the loop finds it.  What threads have
+done meanwhile (a FLUSH, a READ that has missed the page cache) is taken from them here as well.
 """
 
 import select
@@ -14,6 +15,8 @@ from time import monotonic
 from typing import Protocol
 
 import trio
+
+from aio.bells import bells_here
 
 
 class Prompt(Protocol):
@@ -41,6 +44,9 @@ class Standby(trio.abc.Instrument):
         self._last: Prompt | None = None  # whose burst was the last one, if it was such a one
         self._alone: Prompt | None = None  # the same, if the one before was its too
         self._both, self._others = select.poll(), select.poll()
+        self._bells = bells_here()
+        self._heard: tuple[int, ...] = ()  # the bells that `_both` has ...
+        self._changes = 0  # ... as of then
         self._both.register(loop, select.POLLIN)
         self._others.register(loop, select.POLLIN)
 
@@ -73,12 +79,22 @@ class Standby(trio.abc.Instrument):
         prompt = self._alone
         if prompt is None or timeout <= 0:
             return
+        if self._changes != self._bells.changes:
+            self._hear()
         sock = prompt.fileno
         self._both.register(sock, select.POLLIN)
         try:
             self._wait(prompt, sock, monotonic() + timeout)
         finally:
             self._both.unregister(sock)
+
+    def _hear(self) -> None:
+        """Wait for the bells that there are."""
+        for fd in self._heard:
+            self._both.unregister(fd)
+        self._heard, self._changes = tuple(self._bells.by_fd), self._bells.changes
+        for fd in self._heard:
+            self._both.register(fd, select.POLLIN)
 
     def _wait(self, prompt: Prompt, sock: int, until: float) -> None:
         """Return once the loop has something to do, and finds it."""
@@ -89,18 +105,26 @@ class Standby(trio.abc.Instrument):
                 # The loop would wait for all of the time once more.
                 self._token.run_sync_soon(_nothing, idempotent=True)
                 return
-            # The loop waits for the same socket: both are ready together.
-            if all(fd != sock for fd, _ in ready):
-                return
+            # The loop waits for the same ones: both are ready together.
             self._scheduled = self._others_wait = False
-            goes_on = prompt.answer_promptly()
-            if not goes_on:
-                self._last = self._alone = None
+            if any(fd == sock for fd, _ in ready):
+                goes_on = prompt.answer_promptly()
+                if not goes_on:
+                    self._last = self._alone = None
+            else:
+                goes_on = self._act(ready)
             if self._scheduled:  # the loop does not know of it
                 self._token.run_sync_soon(_nothing, idempotent=True)
                 return
             if not goes_on or self._others_wait:
                 return
+
+    def _act(self, ready: list[tuple[int, int]]) -> bool:
+        """Act for tasks whose bells are among what is ready; whether the loop has no more to do."""
+        acts = [self._bells.by_fd[fd] for fd, _ in ready if fd in self._heard]
+        for act in acts:
+            act()
+        return bool(acts) and not self._others.poll(0)
 
 
 def _nothing() -> None:

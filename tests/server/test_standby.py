@@ -1,5 +1,6 @@
 """The one client that is busy alone is answered before trio waits; nothing of the rest is lost."""
 
+import os
 import select
 import socket
 import tempfile
@@ -11,6 +12,7 @@ import pytest
 import trio
 import trio.testing
 
+from aio.bells import Bells, bells_here
 from smbd import standby
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.standby import Standby, stand_by
@@ -29,7 +31,7 @@ from tests.core.messages import (
 from tests.plain.rig import a_rig, begin
 from tests.scripted.framing import framed
 
-LOOP, SOCKET = 3, 17
+LOOP, SOCKET, BELL = 3, 17, 23
 VISIT = (
     (CREATE, messages.create("a", access=0x80, disposition=FILE_OPEN)),
     (CLOSE, messages.close(PREVIOUS_FILE)),
@@ -75,6 +77,8 @@ class Rig:
     def __init__(self, monkeypatch):
         self.now, self.woken = 100.0, 0
         monkeypatch.setattr(standby, "monotonic", lambda: self.now)
+        self.bells = Bells()
+        monkeypatch.setattr(standby, "bells_here", lambda: self.bells)
         self.standby = Standby(LOOP)
         self.both, self.others = Polls(), Polls()
         self.standby._both, self.standby._others = self.both, self.others
@@ -158,6 +162,27 @@ async def test_the_loop_hears_of_tasks_that_an_answer_has_started(rig):
     assert rig.woken == 1
 
 
+async def test_what_threads_have_done_is_taken_in_the_place_of_a_task(rig):
+    prompt, acts = Prompt(), []
+    rig.others.said += [[], [LOOP]]
+    with rig.bells.told(BELL, lambda: acts.append(prompt.answered)):
+        rig.both.said += [[SOCKET, LOOP], [BELL, LOOP], [SOCKET, BELL, LOOP], [BELL, LOOP]]
+        rig.wait(prompt)
+    assert acts == [1, 2]  # the socket goes first, and the loop when it has more to do
+    assert not rig.both.said
+    rig.both.said += [[BELL, LOOP]]
+    rig.wait(prompt)
+    assert acts == [1, 2]  # nobody is told any more
+
+
+async def test_the_loop_hears_of_tasks_that_a_thread_lets_go_on(rig):
+    with rig.bells.told(BELL, lambda: rig.standby.task_scheduled(None)):
+        rig.both.said += [[BELL, LOOP]]
+        rig.others.said += [[]]
+        rig.wait(Prompt())
+    assert rig.woken == 1
+
+
 async def test_it_stands_by_for_none_while_tasks_run_or_two_are_busy(rig):
     one, other = Prompt(), Prompt()
     rig.wait(one, 0)
@@ -203,6 +228,36 @@ async def test_a_client_is_answered_without_its_task_waking():
             await trio.to_thread.run_sync(ask)
             nursery.cancel_scope.cancel()
         assert echo.answered == 20
+    trio.lowlevel.remove_instrument(standing)
+
+
+async def test_a_bell_is_heard_without_its_task_waking():
+    standing = stand_by()
+    if standing is None:
+        pytest.skip("this process has several epolls")
+    ours, client = socket.socketpair()
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    woken, heard = [], trio.Event()
+
+    async def listen():
+        with bells_here().told(bell, lambda: os.eventfd_read(bell) and heard.set()):
+            while True:
+                await trio.lowlevel.wait_readable(bell)
+                woken.append(os.eventfd_read(bell))
+
+    quiet = Prompt(0)
+    quiet.fileno = ours.fileno()
+    with ours, client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                standing.rests(quiet, alone=True)
+            os.eventfd_write(bell, 1)
+            await heard.wait()
+            nursery.cancel_scope.cancel()
+    os.close(bell)
+    assert not woken
     trio.lowlevel.remove_instrument(standing)
 
 
