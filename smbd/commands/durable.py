@@ -132,6 +132,8 @@ def open_again(
     request: Request, message: CreateRequest, durability: AskedDurability
 ) -> Open | None:
     """The Open that a reconnect or a replay means; None if this CREATE is neither."""
+    if durability.version_1:
+        return None  # it has no CreateGuid by which it would be known again
     asked = create_contexts.parse(message)
     if durability.reconnect is not None:
         return _reclaimed(request, message, asked, durability.reconnect, v2=durability.is_v2)

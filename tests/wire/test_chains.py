@@ -1,6 +1,8 @@
 """Lists of variable length that are packed to a limit or read back, and masks."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smbd.ntstatus import NtError
 from smbd.wire import access, create_contexts, fsctl
@@ -27,6 +29,42 @@ def test_create_contexts_are_read_back_and_aligned() -> None:
     chain = create_contexts.pack_create_contexts(contexts)
     assert create_contexts.parse_create_contexts(memoryview(chain)) == contexts
     assert create_contexts.pack_create_contexts([]) == b""
+
+
+def read(chain: bytes | bytearray) -> list[tuple[bytes, bytes]]:
+    contexts = create_contexts.parse_create_contexts(memoryview(chain))
+    return [(name, bytes(data)) for name, data in contexts]
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=4, max_size=9), st.binary(max_size=20)), max_size=4),
+    st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=6),
+)
+def test_a_chain_is_read_alike_whether_or_not_one_of_its_layout_came_before(
+    contexts: list[tuple[bytes, bytes]], changes: list[tuple[int, int]]
+) -> None:
+    chain = bytearray(create_contexts.pack_create_contexts(contexts))
+    assert read(chain) == contexts
+    for at, value in changes if chain else []:
+        chain[at % len(chain)] = value
+
+    def result() -> list[tuple[bytes, bytes]] | int:
+        try:
+            return read(chain)
+        except NtError as error:
+            return error.status
+
+    found = result()
+    create_contexts._layouts.clear()
+    assert found == result()
+
+
+def test_data_that_lies_over_a_name_is_no_layout() -> None:
+    chain = bytearray(create_contexts.pack_create_contexts([(b"name", b"data")]))
+    chain[10] = 16  # DataOffset
+    assert read(chain) == [(b"name", b"name")]
+    chain[16:20] = b"MxAc"
+    assert read(chain) == [(b"MxAc", b"MxAc")]
 
 
 def test_changes_that_do_not_fit_are_not_told_at_all() -> None:
