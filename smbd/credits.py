@@ -41,6 +41,13 @@ class CommandSequenceWindow:
         """Credits that the client holds and has not spent."""
         return self.high - self.low - len(self._used)
 
+    def has(self, message_id: int, charge: int) -> bool:
+        """Whether `take` would raise nothing."""
+        end = message_id + charge
+        if message_id < self.low or end > self.high:
+            return False
+        return not self._used or self._used.isdisjoint(range(message_id, end))
+
     def take(self, message_id: int, charge: int) -> None:
         """Spend `charge` consecutive ids; ProtocolError if one was never granted or is used."""
         end = message_id + (charge or 1)  # 2.0.2 and single-credit requests may say 0

@@ -200,6 +200,8 @@ class Visits:
         if request.refusal or (signed and not _are_signed(form, request, frame, channel)):
             return None
         check_tree(request, check_session(request))
+        if not self._connection.window.has(request.message_id, len(form.parts)):
+            return None  # before anything is done, for what it may do
         bodies = pay(request, form.visit, path)
         if bodies is None:
             return None

@@ -3,9 +3,10 @@
 Clients look at a file so, and half of a stat was to enter an Open into tables, and to take it out
 again.  Between the requests of a visit nobody else has a turn: no other client can meet its Open.
 So it is held against the opens that there are, by the checks of CREATE, and no table gets to know
-it.  What could make it meet others (it writes, deletes, caches, or waits) is no visit.
+it.  What could make it meet others (it writes, caches, or waits) is no visit.
 
-It reads nothing: whether it might is asked, and the file is not opened for that.
+It reads nothing: whether it might is asked, and the file is not opened for that.  It may remove the
+file with its end, as `rm` does everywhere: a small one that nobody has open.
 
 The answers to the last visits are remembered beside what statx has said of the file.  Where it says
 the same again, the file is the same with its mode, its owner and all its records, and so are the
@@ -24,8 +25,9 @@ from smbd.commands.create_contexts import Asked
 from smbd.commands.entering import check_limits
 from smbd.fsa.opening import READS, WRITES, Found, Wanted, look
 from smbd.request import Request
-from smbd.state import FileState, Open, Operation
+from smbd.state import REMOVED, FileState, Open, Operation
 from smbd.vfs import Glimpse, Key
+from smbd.vfs.closes import place_of_small
 from smbd.wire.access import Access
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.create import (
@@ -54,8 +56,8 @@ _BY_STATUS = (
 )
 _LOOK = Struct(
     "<"
-    "3xB"    # RequestedOplockLevel
-    "32xII"  # CreateDisposition, CreateOptions
+    "3xB"   # RequestedOplockLevel
+    "32xI"  # CreateDisposition
 )  # fmt: skip
 _ON_DISK_ID = Asked(on_disk_id=True)  # which cifs.ko asks for each time
 _MOST_KNOWN = 2048  # 1 KB each; the table is emptied then
@@ -70,6 +72,7 @@ class Visit:
     wanted: Wanted  # the path, and what the tree connect allows, are filled in each time
     queries: Sequence[tuple[FileQuery, QueryInfoRequest]]
     tells: bool  # CLOSE asks for the attributes
+    removes: bool = field(init=False)  # the file goes with it
     what: tuple[object, ...] = field(init=False)  # all that the answers depend on here
     remembered: bool = field(init=False)  # whether they depend on nothing else but the file
 
@@ -77,8 +80,9 @@ class Visit:
         message = self.create
         asked = [(one.info_class, one.output_buffer_length) for _, one in self.queries]
         access = self.wanted.access
+        self.removes = bool(message.create_options & CreateOptions.DELETE_ON_CLOSE)
         self.what = access, message.create_options, self.asked.on_disk_id, self.tells, *asked
-        self.remembered = not access & ~_BY_STATUS
+        self.remembered = not self.removes and not access & ~_BY_STATUS
 
 
 @dataclass(slots=True)
@@ -104,13 +108,9 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
         or any(request.command != Command.QUERY_INFO for request in between)
     ):
         return None
-    # Asked first: a client that makes or deletes files so does it over and over.
-    level, disposition, options = _LOOK.unpack_from(first.frame, HEADER_SIZE)
-    if (
-        disposition != CreateDisposition.OPEN
-        or options & CreateOptions.DELETE_ON_CLOSE
-        or level != OplockLevel.NONE
-    ):
+    # Asked first: a client that makes files so does it over and over.
+    level, disposition = _LOOK.unpack_from(first.frame, HEADER_SIZE)
+    if disposition != CreateDisposition.OPEN or level != OplockLevel.NONE:
         return None
     message = parse_create_request(first.frame)
     asked = create_contexts.parse(message)
@@ -158,6 +158,8 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
         return None
     found = look(file, wanted)
     try:
+        if visit.removes:
+            return _remove(request, visit, found)
         answers = _answers(request, visit, found)
         if answers is not None and visit.remembered:
             _remember(request, visit, found, glimpse, answers)
@@ -192,6 +194,30 @@ def _remember(
     share_maximum = visit.wanted.share_maximum
     known = _Known(glimpse.raw, file.key, share_maximum, answers)
     _known[root.number, file.path, visit.what] = known
+
+
+def _remove(request: Request, visit: Visit, found: Found) -> list[bytes] | None:
+    """Remove a file, if that waits for nothing and nobody; the answers.
+
+    An error of unlink is for the commands: CLOSE has no way to say it.
+    """
+    files, file = request.tables.files, found.file
+    if file.root.recycle is not None or files.of(file) is not None:
+        return None
+    place = place_of_small(file)
+    if place is None:
+        return None
+    with place:
+        answers = _answers(request, visit, found)
+        if answers is None:
+            return None
+        place.remove_at_once()
+        options = visit.create.create_options
+        open_ = Open(0, 0, request.live_share(), file, found.granted, 0, options)
+        request.changed(open_, REMOVED)
+        files.changes.made(file.identity)
+        file.close()  # which frees it, in the time that the place counts
+    return answers
 
 
 def _answers(request: Request, visit: Visit, found: Found) -> list[bytes] | None:
