@@ -15,6 +15,7 @@ import trio
 
 from aio.completion import after_burst
 from smbd.alone import Alone
+from smbd.buffers import LARGE
 from smbd.chain import Chain, ChainWork
 from smbd.checking import (
     bound,
@@ -283,7 +284,10 @@ class Dispatch:
         try:
             if not self._over:
                 self._transport.send(self._connection.finish(alone.request, reply))
-                after_burst(self._transport.flush)
+                if len(reply.frame) > LARGE:  # its way to the socket counts for this turn
+                    self._transport.flush()
+                else:
+                    after_burst(self._transport.flush)
         except Exception as error:  # noqa: BLE001 - it ends the connection, as it would in a task
             self._nursery.start_soon(_fail, error)
         finally:

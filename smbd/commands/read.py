@@ -10,6 +10,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.request import HEADROOM, Reply, Request
 from smbd.state import Open
 from smbd.wire.access import Access
+from smbd.wire.header import Flags
 from smbd.wire.read import ReadRequest, pack_read_response_into, parse_read_request
 
 _DATA_AT = HEADROOM + 16
@@ -29,7 +30,8 @@ def try_now(request: Request) -> Reply | None:
     with memoryview(frame) as view:
         count = open_.share.engine.try_read(open_.file.fd, view[_DATA_AT:], message.offset)
     if count is None:
-        if length <= LARGE:
+        # To sign or seal much of it takes long: that is for a task, which gives way to others.
+        if length <= LARGE or not (request.sealed or request.flags & Flags.SIGNED):
             request.transfer = _Reading(open_, message, frame)
         else:
             _give_back(request, frame)
@@ -38,7 +40,7 @@ def try_now(request: Request) -> Reply | None:
 
 
 async def run(request: Request) -> Reply:
-    """Have the engine read data that is not in the page cache: in a compound, or much of it."""
+    """Have the engine read data that is not in the page cache: in a compound, or to be signed."""
     request.transfer = None
     message = parse_read_request(request.frame)
     open_ = _prepare(request, message)
@@ -55,7 +57,7 @@ async def run(request: Request) -> Reply:
 
 
 class _Reading:
-    """A READ of a little, as the engine's part of its request."""
+    """A READ as the engine's part of its request."""
 
     __slots__ = ("_frame", "_into", "_message", "_open")
 

@@ -7,31 +7,62 @@ import os
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from smbd.crypto import make_signer
 from smbd.memory import REQUEST
 from smbd.ntstatus import NtStatus
 from smbd.state import Open
+from smbd.wire.negotiate_contexts import SigningAlgorithm
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import CANCEL, CLOSE, READ
 
 
-async def test_a_miss_is_no_task_and_a_long_one_is(tmp_path, mock_clock):
+async def test_a_miss_is_no_task(tmp_path, mock_clock):
     (tmp_path / "long").write_bytes(bytes(1 << 20))
     async with on_stage(tmp_path) as stage:
         file_id = await stage.open("long")
+        stage.settle(max_read=1 << 20)
         stage.ask(READ, messages.read(file_id, 0, 65536))
         tasks = len(stage.nursery.child_tasks)  # with the one that tells of interim responses
         for number in range(15):
             stage.ask(READ, messages.read(file_id, number, 65536))
+        stage.ask(READ, messages.read(file_id, 0, 1 << 20), charge=16)
         assert len(stage.nursery.child_tasks) == tasks
-        assert len(stage.engine.held) == 16
+        assert len(stage.engine.held) == 17
+        for held in stage.engine.held:
+            held.finish(b"data")
+        assert len(await stage.answers()) == 17
+
+
+async def test_a_long_one_that_is_to_be_signed_is_a_task(tmp_path, mock_clock):
+    (tmp_path / "long").write_bytes(bytes(1 << 20))
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("long")
         stage.settle(max_read=1 << 20)
+        signer = make_signer(SigningAlgorithm.HMAC_SHA256, bytes(16))
+        stage.session.signer = stage.connection.channels[7].signer = signer
+        stage.peer.session.signer = signer
+        stage.ask(READ, messages.read(file_id, 0, 65536))
+        tasks = len(stage.nursery.child_tasks)
         stage.ask(READ, messages.read(file_id, 0, 65537), charge=2)
         assert len(stage.nursery.child_tasks) == tasks + 1
         await wait_all_tasks_blocked()
         for held in stage.engine.held:
             held.finish(b"data")
-        assert len(await stage.answers()) == 17
+        assert [one.status for one in await stage.answers()] == [0, 0]
+
+
+async def test_each_long_reply_leaves_by_itself(tmp_path, mock_clock):
+    """Its way to the socket takes long, and counts for the turn of those that have ended."""
+    (tmp_path / "long").write_bytes(bytes(1 << 20))
+    async with on_stage(tmp_path) as stage:
+        file_id = await stage.open("long")
+        stage.settle(max_read=1 << 20)
+        for _ in range(3):
+            stage.ask(READ, messages.read(file_id, 0, 1 << 20), charge=16)
+        flushes = stage.wire.flushes
+        stage.engine.finish_all(bytes(1 << 20))
+        assert stage.wire.flushes == flushes + 3
 
 
 async def test_the_engine_is_kicked_once_for_a_burst(tmp_path, mock_clock):
