@@ -1,6 +1,6 @@
 """Bodies of requests as Windows, macOS and Linux send them: what tests.core.messages has not."""
 
-from struct import pack
+from struct import pack, unpack_from
 
 from tests.core import messages
 from tests.core.messages import EVERYTHING, FILE_OPEN, PREVIOUS_FILE
@@ -119,6 +119,16 @@ def listed(answer):
 
 def change_notify(file_id, *, tree=True, completion_filter=0x17):
     return messages.change_notify(file_id, completion_filter, flags=tree, length=2048)
+
+
+def changed(answer):
+    """(action, name) of each change that a CHANGE_NOTIFY is answered with."""
+    data, found = answer.output, []
+    while data:
+        after, action, length = unpack_from("<III", data)
+        found.append((action, data[12 : 12 + length].decode("utf-16-le")))
+        data = data[after:] if after else b""
+    return found
 
 
 def rename(new_name, *, replace=False):
