@@ -31,6 +31,7 @@ _KEPT = Struct(
 _SAME_MOMENT_NS = 50_000_000
 # What the clocks of a client and of the server are apart, and the request's way.
 _PRESENT_NS = 1_000_000_000
+_SECOND = 10_000_000  # of FILETIME
 
 
 class Kept(NamedTuple):
@@ -52,10 +53,14 @@ def pack(change_time: int, kept: Kept | None = None) -> bytes:
 
 
 def is_present(change_time: int) -> bool:
-    """Whether it is what the kernel notes by itself with a change that is made now, in the same
-    second.
+    """Whether it is what the kernel notes by itself with a change made now, within a second.
+
+    No clock says a whole second: that is a time that somebody wants to see again
+    (smb2.timestamps.freeze-thaw).
     """
-    return abs(unix_from_filetime(change_time) - time.time_ns()) < _PRESENT_NS
+    return bool(change_time % _SECOND) and (
+        abs(unix_from_filetime(change_time) - time.time_ns()) < _PRESENT_NS
+    )
 
 
 def kept(record: bytes) -> Kept | None:

@@ -72,6 +72,14 @@ async def test_a_change_time_of_now_is_the_kernel_s_own(tmp_path, mock_clock, se
         assert (await times(me, file))[3] == now, "alone it is what is asked for"
 
 
+async def test_a_whole_second_is_what_is_asked_for_though_it_is_this_one(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        file = await me.open("a")
+        second = filetime_of_now() // 10_000_000 * 10_000_000
+        assert await me.set(file, BASIC, basic(write=second, change=second)) == 0
+        assert (await times(me, file))[2:] == (second, second)
+
+
 @pytest.mark.parametrize("first", [LONG_AGO, STOP])
 async def test_a_write_time_that_was_set_stays_until_it_is_let_go(tmp_path, mock_clock, first):
     async with client(tmp_path) as me:
