@@ -26,7 +26,7 @@ from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
 
-OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY = range(1, 9)  # state.c
+OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP = range(1, 10)  # state.c
 _MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
@@ -75,6 +75,16 @@ class Answered(NamedTuple):
     replies: memoryview  # those that have not left; their memory is used again
     goes_on: bool  # the next frame is for the commands: theirs leave with these
     full: bool  # the turn is over
+
+
+class Talked(NamedTuple):
+    """What C has done in a conversation: of its last burst what `Answered` says."""
+
+    at: int
+    have: int
+    replies: memoryview
+    bursts: int  # so many were answered
+    loops: bool  # the loop has something to do
 
 
 class Looked(NamedTuple):
@@ -160,6 +170,7 @@ class Plain:
         self.misses: Misses | None = None
         self._replies, self._room = core.replies, core.room
         self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
+        self._talk = core.converse
         slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
         self.burst: Any = core.new(slow, REQUEST)
         self._memory: Any = core.ffi.buffer(self.burst)
@@ -292,6 +303,32 @@ class Plain:
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
         call = (*memory, self._room_for(room), most, *limits, *until, sock)
         return self._call(call, (0, 0), now, self._begin, self._answer)
+
+    def converse(
+        self,
+        fds: tuple[int, int],
+        memory: tuple[int, int],
+        times: tuple[float, float],
+        room: int,
+        most: int,
+    ) -> Talked:
+        """The same for burst after burst, until the loop has something to do.
+
+        `fds` are the socket and the loop's epoll.  `times` are when the loop goes on in any case,
+        by CLOCK_MONOTONIC, and the seconds that a burst may take.
+        """
+        (sock, loop), (until, turn) = fds, times
+        limits = self._window.maximum, 0, max(room, 0), self._misses_left()
+        call = (*memory, self._room_for(room), most, *limits, 0.0, 0.0, sock)
+        talk = self._talk
+        done = self._call(
+            call,
+            (0, 0),
+            self._connection.now,
+            lambda burst: talk(burst, loop, until, turn, 0),
+            lambda burst: talk(burst, loop, until, turn, 1),
+        )
+        return Talked(*done[:3], self.burst.bursts, self.why == _LOOP)
 
     def answer(
         self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int

@@ -18,6 +18,34 @@ import trio
 
 from aio.bells import bells_here
 
+# A conversation in C begins behind so many bursts that were all plain.  If it ends before it has
+# had a few, the client is not alone: then it takes twice as many, up to the most.
+_ENOUGH, _FEW, _MOST_ENOUGH = 2, 8, 64
+
+
+class Habit:
+    """What the bursts of one connection are, the last ones."""
+
+    __slots__ = ("_enough", "_plainly", "is_plain")
+
+    def __init__(self) -> None:
+        self._plainly = 0  # so many were all plain (smbd.plain)
+        self._enough = _ENOUGH
+        self.is_plain = False  # the next ones may be a conversation
+
+    def burst(self, *, plain: bool) -> None:
+        """There was one more."""
+        self._plainly = self._plainly + 1 if plain else 0
+        self.is_plain = self._plainly >= self._enough
+
+    def conversed(self, bursts: int) -> None:
+        """A conversation of so many has ended."""
+        if bursts >= _FEW:
+            self._enough = _ENOUGH
+            return
+        self._plainly, self.is_plain = 0, False
+        self._enough = min(2 * self._enough, _MOST_ENOUGH)
+
 
 class Prompt(Protocol):
     """A connection that can answer some requests without its task."""
@@ -25,6 +53,12 @@ class Prompt(Protocol):
     @property
     def fileno(self) -> int:
         """Its socket, which its task waits for."""
+
+    def converse(self, loop: int, until: float) -> bool | None:
+        """Wait and answer in C, until that time at most; whether the loop has something to do.
+
+        None: neither was done.
+        """
 
     def answer_promptly(self) -> bool:
         """Answer what has come; False: nothing was done, or not all of it.
@@ -82,11 +116,14 @@ class Standby(trio.abc.Instrument):
         if self._changes != self._bells.changes:
             self._hear()
         sock = prompt.fileno
+        self._scheduled = False
         self._both.register(sock, select.POLLIN)
         try:
             self._wait(prompt, sock, monotonic() + timeout)
         finally:
             self._both.unregister(sock)
+        if self._scheduled:  # the loop does not know of it
+            self._wake()
 
     def _hear(self) -> None:
         """Wait for the bells that there are."""
@@ -98,24 +135,25 @@ class Standby(trio.abc.Instrument):
 
     def _wait(self, prompt: Prompt, sock: int, until: float) -> None:
         """Return once the loop has something to do, and finds it."""
-        while True:
+        while not self._scheduled:
             left = until - monotonic()
+            talked = prompt.converse(self.loop, until) if left > 0 else None
+            if talked and monotonic() < until and not self._act_for_bells():
+                return
+            if talked is not None:
+                continue
             ready = self._both.poll(ceil(left * 1000)) if left > 0 else []
             if not ready:
-                # The loop would wait for all of the time once more.
-                self._token.run_sync_soon(_nothing, idempotent=True)
+                self._wake()  # the loop would wait for all of the time once more
                 return
             # The loop waits for the same ones: both are ready together.
-            self._scheduled = self._others_wait = False
+            self._others_wait = False
             if any(fd == sock for fd, _ in ready):
                 goes_on = prompt.answer_promptly()
                 if not goes_on:
                     self._last = self._alone = None
             else:
                 goes_on = self._act(ready)
-            if self._scheduled:  # the loop does not know of it
-                self._token.run_sync_soon(_nothing, idempotent=True)
-                return
             if not goes_on or self._others_wait:
                 return
 
@@ -125,6 +163,13 @@ class Standby(trio.abc.Instrument):
         for act in acts:
             act()
         return bool(acts) and not self._others.poll(0)
+
+    def _act_for_bells(self) -> bool:
+        """The same behind a conversation, of which the loop knows that something is ready."""
+        return bool(self._heard) and not self._scheduled and self._act(self._both.poll(0))
+
+    def _wake(self) -> None:
+        self._token.run_sync_soon(_nothing, idempotent=True)
 
 
 def _nothing() -> None:

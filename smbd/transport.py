@@ -25,6 +25,7 @@ from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.rows import ROWS
 from smbd.sending import Line, Sending
+from smbd.standby import Habit
 from smbd.turns import Turn, Turns
 from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID
 
@@ -37,6 +38,7 @@ _UNAUTHENTICATED_FRAME = 8192
 _HUNG_UP = frozenset((7, 8))  # TCP_CLOSE and TCP_CLOSE_WAIT of Linux's tcp_states.h
 _SETTLED = 1.0  # seconds without a byte
 _PLAIN = -1  # in place of a length: a plain frame comes next
+_NOTHING, _END = -1, -2  # in place of a place in what has come
 _NO_LINGERING = struct.pack("ii", 1, 0)  # close() is an RST
 # Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
 # (measured): a turn is over after so many bytes in and out, however quickly they were come by.
@@ -60,7 +62,9 @@ class Transport(Sending):
         self._wait_readable: Callable[[int], Awaitable[None]] = trio.lowlevel.wait_readable
         self.resets = False  # the end is to be an RST
         self.turn = Turn(turns)
-        self._standby = turns.standby
+        self._turns, self._standby = turns, turns.standby
+        self._habit = Habit()
+        self._handed = -1  # where in the received bytes the task goes on; -1: behind them
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
@@ -102,24 +106,11 @@ class Transport(Sending):
     async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
         while True:
-            await self._wait_readable(self._fd)
-            turn.begin()
-            late = turn.long and turn.is_late
-            if self.large is not None and await self._passes(self.large, late=late):
-                continue
-            quick = None if late or incoming.have or self._out else self.quick
-            done = None if quick is None else self._serve(quick)
-            if done is None:
-                count = self._fill()
-                if count is None:
-                    continue
-                if not count:
-                    return
-                at = 0
-            else:
-                at, late = done.at, done.full
-            wanted, pinned = 0, False
-            if at != incoming.have:
+            at, late = await self._come()
+            if at == _END:
+                return
+            wanted, pinned, plain = 0, False, at == incoming.have
+            if not plain:
                 self._handling, self._most = True, at + self._unsent + _TURN_BYTES
                 if late:
                     await turn.give_way()
@@ -128,11 +119,27 @@ class Transport(Sending):
                 self._handling = False
             turn.end()
             if at:
-                self._rests(at)
+                self._rests(at, plain=plain)
             if at == incoming.have and not pinned and at != incoming.size:
                 incoming.have = 0  # nearly always: a burst's last frame is whole
             else:
                 incoming.keep(at, wanted, pinned=pinned)
+
+    async def _come(self) -> tuple[int, bool]:
+        """Wait until bytes come; what `_hear` says of them."""
+        turn = self.turn
+        while True:
+            try:
+                await self._wait_readable(self._fd)
+            except trio.ClosedResourceError:
+                if self._handed < 0:
+                    raise
+            turn.begin()
+            late = turn.long and turn.is_late
+            if self.large is None or not await self._passes(self.large, late=late):
+                found = self._hear(late=late)
+                if found[0] != _NOTHING:
+                    return found
 
     def _fill(self) -> int | None:
         """Receive what is there: how many bytes, 0 at the peer's end; None: nothing is there.
@@ -151,11 +158,30 @@ class Transport(Sending):
         incoming.have += count
         return count
 
-    def _rests(self, at: int) -> None:
-        """So many bytes are handled; the next ones are waited for."""
+    def _rests(self, at: int, *, plain: bool) -> None:
+        """So many bytes are handled, and `plain`: by C; the next ones are waited for."""
         self._whole = self.last_frame
         if self._standby is not None:
-            self._standby.rests(self, alone=self._was_alone(at))
+            self._habit.burst(plain=plain)
+            self._standby.rests(self, alone=self._habit.is_plain or self._was_alone(at))
+
+    def _hear(self, *, late: bool) -> tuple[int, bool]:
+        """Where the bytes begin that have come and are not answered, and whether a turn is over.
+
+        In place of that _NOTHING, or _END: the peer's.
+        """
+        incoming = self._incoming
+        if self._handed >= 0:
+            at, self._handed = self._handed, -1
+            return at, late
+        quick = None if late or incoming.have or self._out else self.quick
+        done = None if quick is None else self._serve(quick)
+        if done is not None:
+            return done.at, done.full
+        count = self._fill()
+        if not count:
+            return _NOTHING if count is None else _END, late
+        return 0, late
 
     def _take(self, into: memoryview) -> int:
         return self._sock.recv_into(into) if self._line is None else self._line.receive_into(into)
@@ -188,6 +214,39 @@ class Transport(Sending):
     def fileno(self) -> int:
         """Its socket."""
         return self._fd
+
+    def converse(self, loop: int, until: float) -> bool | None:
+        """Wait and answer in C, until that time at most; whether the loop has something to do.
+
+        None: neither was done, as the client does not send plain frames alone.
+        """
+        if not self._habit.is_plain or self.quick is None:
+            return None
+        quick, incoming, flight = self.quick, self._incoming, self._memory.flight - self._in_work
+        if incoming.have or self._line or self._awaits or self.free_socket < 0 or flight <= 0:
+            return True  # what the task does
+        done = quick.converse(
+            (self._fd, loop),
+            (incoming.address, incoming.most),
+            (until, self._turns.length),
+            flight,
+            _TURN_BYTES,
+        )
+        self._habit.conversed(done.bursts)
+        if done.have or done.bursts:
+            self.last_frame = self._whole = trio.current_time()
+        self.turn.begin()  # the loop's round begins now
+        self.turn.end()
+        if done.replies:
+            self.send([bytes(done.replies)])
+        incoming.have = done.have
+        if done.at != done.have:
+            self._handed = done.at
+            trio.lowlevel.notify_closing(self._fd)  # which wakes the task
+            return True
+        self.flush()
+        incoming.keep(done.at, 0, pinned=False)
+        return done.loops
 
     def answer_promptly(self) -> bool:
         """Answer one frame, or begin what its requests need; False: nothing was done, or not all.
@@ -244,7 +303,9 @@ class Transport(Sending):
             done = quick.answer(self._incoming.address, part, now, over, flight, _TURN_BYTES)
             if done.replies:
                 self.send([bytes(done.replies)])
+            self._habit.burst(plain=done.at == count)
             return done.at
+        self._habit.burst(plain=False)
         if prompt is None:
             return 0
         try:

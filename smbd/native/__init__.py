@@ -30,6 +30,9 @@ MOST_OPENS = 16  # of one connection
 # A turn is no longer (smbd.transport).  It is filled anew from its beginning for each burst: what
 # is usual of it stays in the processor's cache.
 _ROOM = 1 << 20
+# Frames of a long burst whose replies leave before it is over, so that its client works at the same
+# time.  With 16 in flight that is 1.6 to 2.5 times the rate; with 4 a READ of 64 KiB gets slower.
+_PIECE = 6
 LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
 
@@ -43,10 +46,10 @@ class GcmKeys(NamedTuple):
     counter: "array[int]"  # ... and, one 64-bit number, how many there were: the other 8
 
 
-_PARTS = ("wire", "gcm", "guard", "state", "reply", "opens", "misses", "large")
+_PARTS = ("wire", "gcm", "guard", "state", "reply", "opens", "misses", "large", "burst")
 BURST = Extension(
     "smbd.native.burst",
-    Path(__file__).with_name("burst.c"),
+    Path(__file__).with_name("converse.c"),
     """
     struct guard {
         void *mac;
@@ -106,6 +109,8 @@ BURST = Extension(
         uint32_t count, frames;
         uint32_t missed;
         struct fast_open opens[16];
+        uint32_t piece, whole;
+        uint64_t bursts;
         uint8_t *opened;
         size_t before;
         uint64_t held;
@@ -126,6 +131,7 @@ BURST = Extension(
     int large_answer(struct burst *b);
     int large_verified(struct burst *b);
     void large_end(struct burst *b);
+    int burst_converse(struct burst *b, int loop, double until, double turn, int asked);
     void miss_give(struct burst *b, struct miss *miss);
     struct miss *miss_find(const struct burst *b, uint64_t message_id);
     struct miss *miss_next(struct burst *b);
@@ -147,6 +153,7 @@ class Core:
         self.begin: Any = module.lib.burst_begin
         self.answer: Any = module.lib.burst_answer
         self.finish: Any = module.lib.burst_finish
+        self.converse: Any = module.lib.burst_converse
         memory = address_of(mmap(-1, _ROOM), writable=True)  # pages come as they are needed
         self.replies = memory.view
         self.room = _ROOM
@@ -165,6 +172,7 @@ class Core:
         burst = self.ffi.new("struct burst *")
         burst.out, burst.slow, burst.held = self._out, slow, held
         burst.opened = self._opened
+        burst.piece = _PIECE
         return burst
 
     def guard(self, signing: bytes | None, sealing: GcmKeys | None) -> Any:

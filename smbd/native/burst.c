@@ -125,6 +125,13 @@ static int answer_sealed(struct burst *b, const uint8_t *sealed, size_t size) {
     return why;
 }
 
+/* Sends what was made; the socket may take less. */
+static void send_made(struct burst *b) {
+    ssize_t sent = send(b->sock, b->out + b->sent, b->made - b->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    b->sent += sent < 0 ? 0 : (uint64_t)sent;
+    b->whole = b->frames;
+}
+
 /* Answers the frames from `at` on, and moves it over them. */
 static int answer(struct burst *b) {
     while (b->have - b->at >= PREFIX) {
@@ -144,8 +151,19 @@ static int answer(struct burst *b) {
             return WAITED;
         if (b->ended > b->over || b->at + b->made > b->most)
             return FULL;
+        if (b->frames - b->whole >= b->piece && b->have - b->at > REQUEST_END && b->made != b->sent
+            && b->sock >= 0)
+            send_made(b);  /* its client goes on meanwhile */
     }
     return ENDED;
+}
+
+/* The same, and sends the replies that Python does not send together with its own. */
+static int answer_burst(struct burst *b) {
+    int why = answer(b);
+    if (b->sock >= 0 && why != OTHER && why != ASK && b->made != b->sent)
+        send_made(b);
+    return why;
 }
 
 /* Whether another burst has come meanwhile, and was received.  One frame alone has no company, and
@@ -158,7 +176,7 @@ static int receive_more(struct burst *b) {
     if (count <= 0)
         return 0;
     b->most -= b->at + b->made;
-    b->at = b->made = b->sent = b->frames = 0;
+    b->at = b->made = b->sent = b->frames = b->whole = 0;
     b->have = (uint64_t)count;
     return 1;
 }
@@ -167,14 +185,8 @@ static int receive_more(struct burst *b) {
 int burst_answer(struct burst *b) {
     make_ready(b);
     for (;;) {
-        int why = answer(b);
-        if (b->sock < 0 || why == OTHER || why == ASK)
-            return why;  /* Python sends these replies together with its own */
-        if (b->made) {
-            ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
-            b->sent = sent < 0 ? 0 : (uint64_t)sent;
-        }
-        if (why != ENDED || !receive_more(b))
+        int why = answer_burst(b);
+        if (why != ENDED || b->sock < 0 || !receive_more(b))
             return why;
     }
 }

@@ -29,7 +29,7 @@ static struct fast_open *find(struct burst *b, const uint8_t *message) {
 static void begin(struct burst *b) {
     for (uint32_t i = 0; i < b->count; i++)
         b->opens[i].ready = 0;
-    b->made = b->sent = b->frames = b->missed = 0;
+    b->made = b->sent = b->frames = b->whole = b->missed = 0;
     b->before = PREFIX;
 }
 

@@ -31,8 +31,8 @@ enum {
    more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
    out why.  AWAITS: the socket is readable when a frame is whole.  REFUSED: a WRITE has failed, and
    Python answers it.  VERIFY: Python says whether the frame in the receive buffer is signed as it
-   should be. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY };
+   should be.  LOOP: it has something to do, which may be this connection's. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, or a READ that was not. */
 enum { HIT, WRITTEN, MISSED };
@@ -78,6 +78,8 @@ struct burst {
     uint32_t count, frames;    /* how many of `opens`; of this burst ... */
     uint32_t missed;           /* ... and those that threads shall carry out */
     struct fast_open opens[MOST_OPENS];
+    uint32_t piece, whole;     /* so many frames' replies leave at once; of this burst, that have */
+    uint64_t bursts;           /* of a conversation, that were answered */
     uint8_t *opened;           /* room for a sealed request, which stays as it came */
     size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
     uint64_t held;             /* by a READ that threads carry out, beside its message and data */

@@ -6,7 +6,8 @@ that took most of it.  FOLDER/tasks is how many tasks there are, in eight bytes,
 engines, which begin when an engine is first used, and stay.  What the turn waited for a processor
 (`run_delay` of /proc/PID/schedstat) is other programs' doing and is taken off.  Waiting for the GIL
 is not: the server's own threads hold it.  What a connection is answered where the loop would wait
-(smbd.standby) is a turn of its own.
+(smbd.standby) is a turn of its own; but not a burst of a conversation in C, which ends as soon as
+the loop has something to do.
 """
 
 import os

@@ -4,6 +4,7 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
+from time import monotonic
 
 import pytest
 import trio
@@ -35,6 +36,8 @@ def settle_time(monkeypatch):
     monkeypatch.setattr("smbd.misses.FOR_FILES_AFTER", 3600.0)
     monkeypatch.setattr("smbd.interims.FOR_FILES_AFTER", 3600.0)
     monkeypatch.setattr("smbd.turns._TURN", inf)
+    monkeypatch.setattr("smbd.turns._ROUND", inf)  # or a late turn is the commands'
+    monkeypatch.setattr("smbd.native._PIECE", 1 << 20)
     monkeypatch.setattr("aio.probe.Probe.SLOW_READ", inf)
     monkeypatch.setattr("aio.probe.Probe.SLOW_WRITE", inf)
     monkeypatch.setattr("aio.probe.SLEPT", inf)
@@ -53,6 +56,7 @@ class Rig:
     client: socket.socket
     hung_up: str = ""  # why the server has ended the connection
     ended: bool = False
+    loop: int = -1  # not -1: a descriptor that is ready, as the epoll of a loop that has to go on
     _reader: FrameReader = field(default_factory=FrameReader)
 
     @property
@@ -80,6 +84,7 @@ class Rig:
         """Send bytes as they are, each piece in a burst of its own; the frames that come back."""
         for piece in pieces:
             self.client.sendall(piece)
+            self.converse()
             await wait_all_tasks_blocked()
         if self.stage.dispatch.in_work and not self.hung_up:  # a worker has it
             self.stage.dispatch._idle = trio.Event()
@@ -92,6 +97,12 @@ class Rig:
             except BlockingIOError:
                 return found
             await wait_all_tasks_blocked()
+
+    def converse(self):
+        """Have C take what has come before the task does."""
+        if self.loop >= 0 and not self.ended:
+            self.transport._habit.is_plain = True
+            self.transport.converse(self.loop, monotonic() + 60)
 
     async def ask(self, *messages):
         """Send whole messages in one burst; the answers in the order of their MessageIds."""

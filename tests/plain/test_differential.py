@@ -7,6 +7,7 @@ played to both.
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from struct import pack
 
@@ -26,6 +27,7 @@ from .rig import a_rig, begin, settle_time, the_core
 DISK = Path("/var/tmp")
 SIZES = {"a": 3 * 4096 + 100, "b": 70000}
 APPENDING = 3
+READY = os.eventfd(1)
 # The name of a file, and the access by which it is open.
 OPENS = (("a", 0x1F01FF), ("a", 0x120089), ("b", 0x1F01FF), ("b", 0x4), ("a", 0x120196))
 
@@ -251,7 +253,7 @@ def _read(file):
         return opened.read(1 << 20), os.fstat(opened.fileno()).st_size
 
 
-async def _play(told, script_of, core=None):
+async def _play(told, script_of, core=None, *, talks=False):
     """All that a client sees and the server knows, after each step."""
     found = []
     with tempfile.TemporaryDirectory(dir=DISK) as folder:
@@ -259,6 +261,7 @@ async def _play(told, script_of, core=None):
         for file, size in zip(files, SIZES.values(), strict=True):
             _write(file, (bytes(range(256)) * (size // 256 + 1))[:size])
         async with a_rig(Path(folder), native=core is not None, core=core) as rig:
+            rig.loop = READY if talks else -1
             opens = [await rig.stage.open(name, access=access) for name, access in OPENS]
             await begin(rig)
             script = script_of(rig, opens)
@@ -279,18 +282,21 @@ def core():
 
 
 def both(core, told, script_of=Script):
-    """Play a story to both: they differ in nothing.
+    """Play a story to both, and to C in conversations: they differ in nothing.
 
     Once more where the page cache has lost a page for one of them: that is this machine's doing.
     """
     for _ in range(5):
-        with_c = trio.run(_play, told, script_of, core)
         without = trio.run(_play, told, script_of)
-        if _missed(with_c) == _missed(without):
+        with_c = [
+            trio.run(partial(_play, talks=talks), told, script_of, core) for talks in (False, True)
+        ]
+        if all(_missed(one) == _missed(without) for one in with_c):
             break
-    for step, mine, other in zip(told, with_c, without, strict=False):
-        assert mine == other, step
-    assert with_c == without
+    for one in with_c:
+        for step, mine, other in zip(told, one, without, strict=False):
+            assert mine == other, step
+        assert one == without
 
 
 def _missed(found):

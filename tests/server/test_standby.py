@@ -64,6 +64,9 @@ class Prompt:
         self.left = answers
         self.answered = 0
 
+    def converse(self, _loop, _until):
+        """It has nothing to say in C."""
+
     def answer_promptly(self):
         if self.answered >= self.left:
             return False
@@ -149,6 +152,34 @@ async def test_no_deadline_of_the_loop_is_missed(rig):
     rig.both.said += [[SOCKET, LOOP]]
     rig.wait(Slow())
     assert rig.woken == 2
+
+
+async def test_a_conversation_in_c_ends_when_the_loop_has_something_to_do(rig):
+    class Talking(Prompt):
+        def converse(self, loop, until):
+            assert (loop, until) == (LOOP, 160.0)
+            said, rig.now = said_by.popleft()
+            return said
+
+    said_by = deque([(False, 101.0), (False, 102.0), (True, 103.0)])  # a signal has come, or a miss
+    rig.wait(Talking())
+    assert not said_by
+    assert not rig.woken
+    assert not rig.both.asked
+    rig.now = 100.0
+    said_by += [(True, 161.0)]
+    rig.wait(Talking())
+    assert rig.woken == 1  # or the loop would wait for another minute
+
+
+async def test_the_loop_hears_of_a_task_that_a_conversation_has_woken(rig):
+    class Talking(Prompt):
+        def converse(self, _loop, _until):
+            rig.standby.task_scheduled(None)
+            return True
+
+    rig.wait(Talking())
+    assert rig.woken == 1
 
 
 async def test_the_loop_hears_of_tasks_that_an_answer_has_started(rig):
