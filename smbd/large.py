@@ -13,6 +13,7 @@ from smbd.connection import Connection
 from smbd.native import LONGEST, Core
 from smbd.plain import ASK, AWAITS, OTHER, REFUSED, VERIFY, Plain
 from smbd.request import Request
+from smbd.turns import Turn
 
 # After so many frames of other kinds in a row none is expected any more: each costs a look.
 _PATIENCE = 8
@@ -57,7 +58,7 @@ class Large:
         self._view = memoryview(b"")  # the receive buffer
         self._burst: Any = plain.burst
         self._burst.pipe = core.pipe()
-        self._burst.loop = loop
+        self._loop = loop
         self.expected = _PATIENCE  # frames that may be no such WRITE; 0: none is looked for
         self._awaited = False
         self._in_vain = 0  # so many in a row were awaited, and did not come whole
@@ -71,19 +72,20 @@ class Large:
             self.expected = _PATIENCE
 
     def serve(
-        self, sock: int, view: memoryview, address: int, until: tuple[float, float], room: int
+        self, sock: int, view: memoryview, address: int, when: tuple[float, Turn], room: int
     ) -> Passed:
         """Have those answered that have come.
 
-        `view` is the receive buffer, which is empty, and `address` where it is.  `until`: what time
-        it is, and when the turn is over.  `room` are bytes of replies.
+        `view` is the receive buffer, which is empty, and `address` where it is.  `when`: what time
+        it is, and whose turn.  `room` are bytes of replies.
         """
-        plain, burst = self._plain, self._burst
+        plain, burst, (now, turn) = self._plain, self._burst, when
+        burst.loop = -1 if turn.others_wait else self._loop
         burst.past = burst.have = 0
         self._view = view
         calls = self._begin, self._again
         try:
-            done = plain.pass_on(sock, (address, len(view)), *until, room, calls)
+            done = plain.pass_on(sock, (address, len(view)), now, turn.over, room, calls)
         finally:
             self._view = memoryview(b"")
         why, size, awaited = plain.why, burst.past, self._awaited

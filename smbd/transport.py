@@ -330,8 +330,9 @@ class Transport(Sending):
         if self._incoming.have or self._out or self.large is None:
             large.end()
         else:
-            room, until = self._memory.flight - self._in_work, (now, self.turn.over)
-            done = large.serve(self._fd, self._incoming.free, self._incoming.address, until, room)
+            incoming, room = self._incoming, self._memory.flight - self._in_work
+            when = now, self.turn
+            done = large.serve(self._fd, incoming.free, incoming.address, when, room)
         self._awaits = done.awaits
         if done.size:
             self.last_frame = self._whole = now

@@ -73,6 +73,11 @@ class Turn:
         self.long = perf_counter() - self._began > _LITTLE
 
     @property
+    def others_wait(self) -> bool:
+        """Whether one has given way that the kernel knows nothing of."""
+        return self._turns.waiting > 0
+
+    @property
     def little(self) -> float:
         """Until when what was begun takes little, by `perf_counter`."""
         return self._began + _LITTLE

@@ -123,6 +123,7 @@ BURST = Extension(
         uint64_t past;
         uint8_t head[116];
         uint32_t lowat, grown;
+        uint32_t others;
     };
     int burst_begin(struct burst *b);
     int burst_answer(struct burst *b);

@@ -112,7 +112,14 @@ static int lost(struct burst *b) {
     return ENDED;
 }
 
-/* Answers what was written: -1, or why not. */
+/* Whether the loop has something else to do, as far as the kernel can tell. */
+static int others_wait(const struct burst *b) {
+    struct pollfd loop = {.fd = b->loop, .events = POLLIN};
+    return b->loop < 0 || poll(&loop, 1, 0);
+}
+
+/* Answers what was written: -1, or why not.  Others are asked for before the answer leaves: behind
+   it, nobody can tell what its client has asked for first (smbd/standby.py). */
 static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *message,
                         uint32_t charge) {
     uint32_t length = b->length;
@@ -128,6 +135,7 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     open->bytes_written += length;
     b->past += PREFIX + REQUEST_END + (uint64_t)length;
     b->kind = WRITTEN;
+    b->others = (uint32_t)others_wait(b);
     ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
     b->sent = sent < 0 ? 0 : (uint64_t)sent;
     return -1;
@@ -200,19 +208,13 @@ static int write_one(struct burst *b) {
     return why;
 }
 
-/* Whether the loop has something else to do, as far as the kernel can tell. */
-static int others_wait(const struct burst *b) {
-    struct pollfd loop = {.fd = b->loop, .events = POLLIN};
-    return b->loop < 0 || poll(&loop, 1, 0);
-}
-
 /* Goes on behind one that was answered.  Each answer leaves at once: its client goes on while the
    next one is written. */
 static int go_on(struct burst *b, int why) {
     for (;;) {
         if (why < 0 && b->took > b->slow[WRITTEN] + (double)b->length / SLOW_BYTES)
             why = WAITED;
-        else if (why < 0 && (b->sent != b->made || b->ended > b->over || others_wait(b)))
+        else if (why < 0 && (b->sent != b->made || b->ended > b->over || b->others))
             why = FULL;
         if (why >= 0)
             break;

@@ -94,4 +94,5 @@ struct burst {
     uint64_t past;             /* bytes of frames that went past the receive buffer */
     uint8_t head[PREFIX + REQUEST_END];  /* of the last one */
     uint32_t lowat, grown;     /* the socket's SO_RCVLOWAT, if not the usual one; the most so far */
+    uint32_t others;           /* the loop had something else to do, as the last answer left */
 };

@@ -414,12 +414,30 @@ async def test_where_the_socket_has_no_room_for_a_frame_none_is_awaited_for_long
         assert served == []
 
 
-async def test_others_have_their_turn_between_two(tcp, disk, monkeypatch, served):
+async def test_those_that_have_given_way_have_their_turn_between_two(tcp, served):
+    """The kernel knows nothing of them."""
+    reader, writer = os.pipe()
+    file_id = await learnt(tcp)
+    tcp.transport.large._loop = reader
+    tcp.stage.service.turns.waiting = 1
+    served.clear()
+    frames = [writing(tcp, file_id, content(n), n * LENGTH) for n in range(4)]
+    await ask(tcp, *frames)
+    assert max(served) == len(frames[0]) + 4
+    tcp.stage.service.turns.waiting = 0
+    for _ in range(10):
+        await ask(tcp, *(writing(tcp, file_id, content(n), n * LENGTH) for n in range(4)))
+    assert max(served) > len(frames[0]) + 4
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_others_have_their_turn_between_two(tcp, served):
     """The loop's descriptor says that somebody waits: so C gives way behind each."""
     reader, writer = os.pipe()
     os.write(writer, b"x")
     file_id = await learnt(tcp)
-    tcp.quick.burst.loop = reader
+    tcp.transport.large._loop = reader
     served.clear()
     frames = [writing(tcp, file_id, content(n), n * LENGTH) for n in range(4)]
     await ask(tcp, *frames)
