@@ -6,6 +6,7 @@ from smbd.presets import trees
 from smbd.presets.preset import Preset
 
 _KIB = 1024
+_LARGEST = {"max_write": 8 * _KIB * _KIB}
 _SMALLEST = {"max_read": 64 * _KIB, "max_write": 64 * _KIB, "max_transact": 64 * _KIB}
 
 _ALL = (
@@ -13,11 +14,13 @@ _ALL = (
         "windows-11",
         "like Windows 11 24H2: signing is required, SMB 2.0.2 to 3.1.1, leases, streams, 8 MiB",
         server={"name": "DESKTOP-SMBD01", "signing": "required", "encryption": "off"},
+        limits=_LARGEST,
     ),
     Preset(
         "samba",
         "like Samba by default: signs for those that want it, no named streams, 8 MiB",
         server={"name": "SAMBA", "signing": "enabled", "encryption": "off"},
+        limits=_LARGEST,
         share={"streams": False},
     ),
     Preset(

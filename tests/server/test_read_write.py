@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from smbd.config import Limits
 from smbd.ntstatus import NtStatus
 from smbd.testing import serve_in_thread
 from smbd.wire.access import Access
@@ -36,15 +37,17 @@ def with_credits(pypi, wanted):
         pypi.connection.echo(sid=pypi.session.session_id, credit_request=wanted)
 
 
-def test_eight_mebibytes_go_in_one_request(folder, pypi):
-    assert pypi.connection.max_read_size == pypi.connection.max_write_size == 8 * MIB
-    data = os.urandom(8 * MIB)
-    with_credits(pypi, 300)
-    opened = pypi.open("file")
-    assert opened.write(data) == len(data)
-    assert opened.read(0, 8 * MIB) == data
-    opened.close()
-    assert (folder / "file").read_bytes() == data
+def test_eight_mebibytes_go_in_one_request_where_that_is_allowed(folder):
+    limits = Limits(max_write=8 * MIB)
+    with serve_in_thread(folder, limits=limits) as server, PypiClient(server) as pypi:
+        assert pypi.connection.max_read_size == pypi.connection.max_write_size == 8 * MIB
+        data = os.urandom(8 * MIB)
+        with_credits(pypi, 300)
+        opened = pypi.open("file")
+        assert opened.write(data) == len(data)
+        assert opened.read(0, 8 * MIB) == data
+        opened.close()
+        assert (folder / "file").read_bytes() == data
 
 
 def test_more_than_the_maximum_is_refused(folder, pypi):
@@ -52,7 +55,7 @@ def test_more_than_the_maximum_is_refused(folder, pypi):
     opened = pypi.open("file")
     pypi.connection.max_read_size = pypi.connection.max_write_size = 16 * MIB
     assert refusal(opened.read, 0, 8 * MIB + 1) == NtStatus.INVALID_PARAMETER
-    assert refusal(opened.write, bytes(8 * MIB + 1)) == NtStatus.INVALID_PARAMETER
+    assert refusal(opened.write, bytes(MIB + 1)) == NtStatus.INVALID_PARAMETER
     opened.close()
     assert (folder / "file").read_bytes() == b""
 
