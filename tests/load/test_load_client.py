@@ -22,7 +22,7 @@ from smbd.load import (
 
 SIZE = 1 << 20
 READS = Work("read", 4096, depth=8, offsets=at_random(4096, SIZE))
-SECONDS = 0.05
+SECONDS = 0.3  # in which a busy machine does something, too
 
 
 @pytest.fixture
@@ -104,12 +104,14 @@ def test_an_order_that_is_used_up_begins_anew_when_nothing_is_in_flight(target: 
         clients.append(client)
         client.fill(SIZE)
 
-        in_turn, _ = client.run(0.3)
+        operations = 0
+        while len(in_flight) < 2:  # on a busy machine one run does not use an order up
+            in_turn, _ = client.run(0.3)
+            operations += in_turn.operations
 
-    assert len(in_flight) > 1
     assert set(in_flight) == {0}
     # Each order went out whole, but for the last.
-    assert (len(in_flight) - 1) * 256 <= in_turn.operations <= len(in_flight) * 256
+    assert (len(in_flight) - 1) * 256 <= operations <= len(in_flight) * 256
 
 
 def test_a_run_goes_on_where_the_one_before_left_off(target: Target) -> None:
