@@ -6,6 +6,7 @@ and 5.10 take the second for the first).  So it is a hit only if an fstat after 
 file ends there, which is right on those kernels too.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Coroutine
@@ -239,6 +240,14 @@ class Probe:
         self._inline += 1
         self._bytes_written += count
         return count
+
+    def plain_opened(self, fd: int) -> bool:
+        """Find out of an open file what the first read or write would; whether it is known."""
+        file = self._files.get(fd)
+        if file is not None and file.reads_by == FRESH:
+            with contextlib.suppress(OSError):  # the first call tells
+                self._storage.learn(file)
+        return file is not None and file.reads_by != FRESH
 
     def plain_ways(self, fd: int, length: int) -> int:
         """Which calls of up to `length` bytes are plain now: PLAIN_READS, PLAIN_WRITES ...

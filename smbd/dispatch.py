@@ -114,8 +114,12 @@ class Dispatch:
             return self._begin(requests, [], 0)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
-            if request.row.plain and not reply.status and is_plain(request):
-                self._learn(request)
+            row = request.row
+            if row.plain:
+                if not reply.status and is_plain(request):
+                    self._learn(request)
+            elif row.opens and self._plain is not None and not reply.status:
+                self._foresee(self._plain, request)
         if request.behind is not None:
             self._act_behind(requests)
         return False
@@ -154,6 +158,11 @@ class Dispatch:
         """Answer a WRITE that C has passed on, and that has failed (smbd.large)."""
         reply = self.settle(request, _fail_now, error)
         self._transport.send(self._connection.finish(request, reply))
+
+    def _foresee(self, plain: Plain, request: Request) -> None:
+        """The frames for a file that has just been opened may be answered without the commands."""
+        if not self._is_observed and is_plain(request):
+            plain.foresee(request)
 
     def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""

@@ -1,7 +1,8 @@
 """Which frames of one connection C may answer, and what they change.
 
-An open is known once a command has answered a plain READ or WRITE of it.  Before each burst
-`_look` asks whether all still holds that the command would ask.  So nothing has to tell C of a
+An open is known once a command has answered a plain READ or WRITE of it, or its CREATE, where the
+files before it were read or written too: most files are small, and one READ is all.  Before each
+burst `_look` asks whether all still holds that the command would ask.  So nothing has to tell C of a
 lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
 """
 
@@ -20,7 +21,7 @@ from smbd.native import MOST_OPENS, Core
 from smbd.request import Request
 from smbd.rows import ROWS
 from smbd.session import Channel, Tree
-from smbd.state import WRITTEN, Open
+from smbd.state import UNUSED, WRITTEN, Open
 from smbd.vfs import File
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
@@ -60,6 +61,8 @@ _COMMAND_AT = 4 + 12
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
 _PLAIN = bytes(number for number, row in ROWS.items() if row.plain)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+# So many CREATEs in a row make an open known that nobody reads or writes: then the next do not.
+_MOST_IDLE = 4
 
 
 # Calls C with a `struct burst *`, and says why it has returned.
@@ -129,7 +132,8 @@ class _Known:
     persistent_id: int
     sequence: int = 0
     fd: int = -1
-    writes: bool = False  # a WRITE came: until then nobody looks whether one may be made
+    writes: bool = False  # a WRITE came, or may: else nobody looks whether one may be made
+    idle: bool = False  # its CREATE alone came
     guard: Guard | None = None  # once a request came that was signed or sealed
 
     @property
@@ -139,7 +143,10 @@ class _Known:
 
 
 def is_plain(request: Request) -> bool:
-    """Whether C could have answered a READ or WRITE that a command has answered at once."""
+    """Whether C could have answered a READ or WRITE that a command has answered at once.
+
+    Of a CREATE: whether it could answer those that follow.
+    """
     open_ = request.open
     return (
         open_ is not None
@@ -165,6 +172,7 @@ class Plain:
         self._last = 0  # which one was used last
         self.why = 0  # the last call has returned
         self._writes = False  # there is a WRITE for sure
+        self._idle = _MOST_IDLE  # CREATEs since an open was read or written
         # Those that C may use in this call, as Looked, whose call takes longer.
         self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
@@ -180,6 +188,24 @@ class Plain:
 
     def learn(self, request: Request) -> None:
         """A command has answered this plain READ or WRITE: the next of its open may be plain."""
+        self._idle = 0
+        self._learn(request, writes=request.row.changes)
+
+    def foresee(self, request: Request) -> None:
+        """A CREATE has been answered at once: the first READ or WRITE of its open may be plain."""
+        open_ = request.open
+        assert open_ is not None, "is_plain"
+        if self._idle >= _MOST_IDLE or not open_.file.has_data or open_.file.is_directory:
+            return
+        engine = cast("Probe", open_.share.engine)
+        if open_.channel_sequence == UNUSED or not engine.plain_opened(open_.file.fd):
+            return
+        self._idle += 1
+        known = self._learn(request, writes=bool(open_.granted_access & Access.FILE_WRITE_DATA))
+        if known is not None:
+            known.idle = True
+
+    def _learn(self, request: Request, *, writes: bool) -> _Known | None:
         open_ = request.open
         assert open_ is not None, "is_plain"
         key = request.session_id, request.tree_id, open_.volatile_id
@@ -187,7 +213,7 @@ class Plain:
         if number is None:
             number = self._enter(_Known(*key, open_.persistent_id))
             if number is None:
-                return
+                return None
         known, fast = self._known[number], self.burst.opens[number]
         if request.sealed or request.flags & Flags.SIGNED:
             others = (other.guard for other in self._known)
@@ -195,12 +221,13 @@ class Plain:
             fast.guard = self._ffi.NULL if guard is None else guard.keys
         fast.sequence = known.sequence = open_.channel_sequence
         fast.fd = known.fd = open_.file.fd
-        if request.row.changes:
+        if writes:
             known.writes = True
             engine = cast("Probe", open_.share.engine)
             fast.working = self._ffi.cast("int32_t *", engine.plain_waits(known.fd))
             fast.longest = min(engine.plain_longest, self._connection.negotiated.max_write)
         self._last = number
+        return known
 
     def _enter(self, known: _Known) -> int | None:
         """Its number; None if there is none: READs of all others are in flight."""
@@ -209,12 +236,11 @@ class Plain:
             self._known.append(known)
             self.burst.count = number + 1
         else:
-            turn = (self._next + at for at in range(MOST_OPENS))
-            free = (one % MOST_OPENS for one in turn if not self._is_held(one % MOST_OPENS))
-            found = next(free, None)
-            if found is None:
-                return None
-            number = found
+            number = self._next
+            while self._is_held(number):
+                number = (number + 1) % MOST_OPENS
+                if number == self._next:
+                    return None
             self._next = (number + 1) % MOST_OPENS
             del self._numbers[self._known[number].key]
             self._known[number] = known
@@ -413,15 +439,18 @@ class Plain:
     ) -> None:
         """What C has done for an open, where Python has it."""
         number, open_, engine, _, _, _ = looked
+        known = self._known[number]
         done = _DONE.unpack_from(self._memory, self._done_at[number])
         position, reads, bytes_read, writes, bytes_written, missed, size, first = done
+        if known.idle and (reads or writes or missed):
+            self._idle, known.idle = 0, False
         if reads:
             open_.position = position
             engine.plain_read(reads, bytes_read)
         if writes:
             open_.position = position
             open_.unreported |= WRITTEN
-            engine.plain_written(self._known[number].fd, writes, bytes_written, ended)
+            engine.plain_written(known.fd, writes, bytes_written, ended)
         if missed:
             assert self.misses is not None, "_MAY_MISS"
             jobs = engine.plain_begun(self.misses, first, missed, slow_miss, ended)

@@ -30,6 +30,7 @@ class Row:
     limit: Literal["max_read", "max_write", "max_transact"] | None = None  # of its length
     moves_data: bool = False  # its buffers are as large as its credits say
     plain: bool = False  # most of them may be answered by smbd.plain
+    opens: bool = False  # a file that READs and WRITEs may follow
     prompt: bool = (
         False  # mostly answered at once: alone in a frame it may be, before the loop waits
     )
@@ -67,7 +68,7 @@ ROWS: dict[int, Row] = {
         name="TREE_CONNECT", needs_tree=False, changes=True, never_async=True
     ),
     Command.TREE_DISCONNECT: Row(name="TREE_DISCONNECT", changes=True),
-    Command.CREATE: Row(name="CREATE", prompt=True, async_in_compound=True),
+    Command.CREATE: Row(name="CREATE", opens=True, prompt=True, async_in_compound=True),
     Command.CLOSE: Row(
         name="CLOSE", file_id_at=72, while_suspended=True, prompt=True, changes=True
     ),
