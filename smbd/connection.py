@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from struct import Struct
 
 from smbd.breaks import pack_break
 from smbd.credits import CommandSequenceWindow
@@ -47,6 +48,17 @@ NOTIFICATION_ID = (
 MOST_IN_COMPOUND = 1024
 # What a message may hold beside the payload that its credits pay for: headers and fixed parts.
 MESSAGE_OVERHEAD = 1024
+# A request's header: of a lone one all of this counts, and no more.
+_REQUEST = Struct(
+    "<"
+    "6s"    # ProtocolId, StructureSize
+    "HI"    # CreditCharge, ChannelSequence
+    "HHI"   # Command, CreditRequest, Flags
+    "4xQ"   # MessageId
+    "4xIQ"  # TreeId, SessionId
+)  # fmt: skip
+_START = PROTOCOL_ID + HEADER_SIZE.to_bytes(2, "little")
+_NEXT_COMMAND = slice(NEXT_COMMAND_AT, NEXT_COMMAND_AT + 4)
 _LONGEST_FOR_ONE_CREDIT = 65536 + MESSAGE_OVERHEAD
 # Answers of a compound that are sent as one buffer: to copy so much takes less than to send each.
 _FEW = 4096
@@ -111,7 +123,12 @@ class Connection:
         if len(frame) < HEADER_SIZE:
             return self._receive_smb1(frame)
         if frame[0] == PROTOCOL_ID[0]:  # all of it is looked at with the rest of the header
-            return self._receive_plain(frame, None)
+            if any(frame[_NEXT_COMMAND]):
+                return self._receive_plain(frame, None)
+            request = self._request(frame, None)
+            if not request.refusal:
+                check_signature(request)
+            return [request]
         plain, session = self.opened(frame)
         if session is not None:
             return self._receive_plain(plain, session)
@@ -147,21 +164,17 @@ class Connection:
     def _request(self, message: memoryview, before: Request | None) -> Request:
         """One message's header: ids, credits, session."""
         (
-            protocol,
-            structure_size,
+            start,
             credit_charge,
             status,
             command,
             credit_request,
             flags,
-            _,
             message_id,
-            _,
             tree_id,
             session_id,
-            _,
-        ) = HEADER.unpack_from(message)
-        if protocol != PROTOCOL_ID or structure_size != HEADER_SIZE:
+        ) = _REQUEST.unpack_from(message)
+        if start != _START:
             raise ProtocolError("not an SMB2 header")
         if flags & Flags.SERVER_TO_REDIR:
             raise ProtocolError("a response came where requests are due")
@@ -458,3 +471,10 @@ class Connection:
 
 
 _ECHOED = Flags.RELATED_OPERATIONS | Flags.PRIORITY_MASK
+
+
+def is_alone(frame: memoryview) -> bool:
+    """Whether there is one request in a frame, and not sealed."""
+    if len(frame) < HEADER_SIZE or frame[0] != PROTOCOL_ID[0]:
+        return False
+    return not any(frame[_NEXT_COMMAND])

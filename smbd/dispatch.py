@@ -23,7 +23,7 @@ from smbd.checking import (
 )
 from smbd.closing import close_unused
 from smbd.commands import NO_REPLY, handler_of
-from smbd.connection import Connection
+from smbd.connection import Connection, is_alone
 from smbd.interims import Answers, Interims
 from smbd.large import Large, is_large
 from smbd.memory import REQUEST, TASK
@@ -95,7 +95,7 @@ class Dispatch:
 
         What takes longer than a turn goes on when that is awaited.
         """
-        if self._visits is not None:
+        if self._visits is not None and not is_alone(frame):
             frame, sealed_for = self._connection.opened(frame)
             answer = self._visits.answer(frame, now, sealed_for)
             if answer is not None:
@@ -107,7 +107,9 @@ class Dispatch:
         if len(requests) > 1:
             return self._compound(requests)
         request = requests[0]
-        reply = self._at_once(request)
+        reply = self.settle(request, self._now, request)
+        if reply is None and not self._takes(request):
+            reply = self._refuse(request)
         if reply is None:
             if request.transfer is not None:
                 return self._begin_alone(request, request.transfer)
@@ -223,9 +225,13 @@ class Dispatch:
         """What can be answered now; None if a task must go on with it, and one more may."""
         reply = self.settle(request, self._now, request)
         if reply is None and not self._takes(request):
-            request.let_go()
-            return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
+            return self._refuse(request)
         return reply
+
+    def _refuse(self, request: Request) -> Reply:
+        """So many are in work that a task cannot go on with this one as well."""
+        request.let_go()
+        return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)
 
     def _takes(self, request: Request) -> bool:
         """Whether one more may be in work."""

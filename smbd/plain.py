@@ -59,7 +59,7 @@ _DONE = Struct(
 _LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
 _COMMAND_AT = 4 + 12
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
-_PLAIN = bytes(number for number, row in ROWS.items() if row.plain)
+PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
 # So many CREATEs in a row make an open known that nobody reads or writes: then the next do not.
 _MOST_IDLE = 4
@@ -306,7 +306,7 @@ class Plain:
         """Whether the frame at `at` may be plain."""
         return (
             len(view) > at + _COMMAND_AT
-            and (view[at + _COMMAND_AT] in _PLAIN or view[at + 4] == _SEALED)
+            and (view[at + _COMMAND_AT] in PLAIN_COMMANDS or view[at + 4] == _SEALED)
             and self._window.is_in_order
         )
 

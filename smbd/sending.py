@@ -108,19 +108,24 @@ class Sending:
 
     def _sent(self, count: int) -> None:
         """Forget what has left."""
+        out = self._out
+        if len(out) == 1 and count == len(out[0]) < LARGE and type(out[0]) is not memoryview:
+            out.clear()  # nearly always
+            self._unsent -= count + REPLY
+            return
         self._unsent -= count
         whole = 0
-        for buffer in self._out:
+        for buffer in out:
             if count < len(buffer):
                 break
             count -= len(buffer)
             whole += 1
             if len(buffer) >= LARGE or type(buffer) is memoryview:
                 self._recycle(buffer)
-        del self._out[:whole]
+        del out[:whole]
         self._unsent -= whole * REPLY
         if count:
-            self._out[0] = memoryview(self._out[0])[count:]
+            out[0] = memoryview(out[0])[count:]
 
     def _recycle(self, buffer: Buffer) -> None:
         """A large reply has left: its buffer may serve the next one."""

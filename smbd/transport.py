@@ -20,7 +20,7 @@ from smbd.large import NOT_PASSED, Large
 from smbd.memory import MemoryAccount
 from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
 from smbd.ntstatus import ProtocolError
-from smbd.plain import Answered, Plain
+from smbd.plain import PLAIN_COMMANDS, Answered, Plain
 from smbd.protection import Buffer
 from smbd.receiving import USUAL, ReceiveBuffer
 from smbd.rows import ROWS
@@ -48,6 +48,14 @@ _TURN_BYTES = 1 << 20
 _PEEKED, _PROMPT_LEAST = 8192, 4 + HEADER_SIZE
 _PROMPT = bytes(number for number, row in ROWS.items() if row.prompt)
 _COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
+_START = struct.Struct(
+    "<"
+    "4s"     # the NetBIOS length
+    "B"      # ProtocolId, its first byte
+    "11xB"   # Command, its low byte
+    "7xI"    # NextCommand
+)  # fmt: skip
+_PROTOCOL = PROTOCOL_ID[0]
 _UNREAD_READS = 64  # a socket's receive buffer (6 MiB at most, tcp_rmem) and a little
 
 
@@ -60,6 +68,7 @@ class Transport(Sending):
         super().__init__(sock, spare)
         self._fd = sock.fileno()
         self._wait_readable: Callable[[int], Awaitable[None]] = trio.lowlevel.wait_readable
+        self._clock = trio.lowlevel.current_clock().current_time
         self.resets = False  # the end is to be an RST
         self.turn = Turn(turns)
         self._turns, self._standby = turns, turns.standby
@@ -256,19 +265,24 @@ class Transport(Sending):
         incoming, turn = self._incoming, self.turn
         if incoming.have or self._out or self._line or self._in_work > self._memory.flight:
             return False
-        view = incoming.free[:_PEEKED]
+        view = incoming.free
         try:
-            count = self._sock.recv_into(view, 0, socket.MSG_PEEK)
+            count = self._sock.recv_into(view, min(incoming.size, _PEEKED), socket.MSG_PEEK)
         except OSError:
             return False
-        if count < _PROMPT_LEAST or LENGTH.unpack_from(view)[0] + 4 != count:
+        if count < _PROMPT_LEAST:
+            return False
+        length, protocol, command, following = _START.unpack_from(view)
+        if length != (count - 4).to_bytes(4, "big"):
             return False
         turn.begin()
-        now = trio.current_time()
-        done = self._answer_promptly(view, count, now)
+        now, done = self._clock(), 0
+        alone = protocol == _PROTOCOL and not following
+        if not alone or command in PLAIN_COMMANDS:  # else there is nothing to try
+            done = self._answer_promptly(view, count, now)
         if done:
-            self._sock.recv_into(view[:done])
-        elif _is_prompt(view) and _has_few(view, count):
+            self._sock.recv_into(view, done)
+        elif protocol == _PROTOCOL and command in _PROMPT and (alone or _has_few(view, count)):
             turn.over = inf  # so few need no second turn, which only a task can wait for
             done = self._handle_promptly(count, now)
         if done:
@@ -283,9 +297,10 @@ class Transport(Sending):
         """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
         assert self.nursery is not None and self._handle is not None  # noqa: PT018 -- it waits
         incoming = self._incoming
-        self._sock.recv_into(incoming.free[:count])
+        view = incoming.free[:count]
+        self._sock.recv_into(view)
         try:
-            used = self._handle(incoming.free[4:count], now)
+            used = self._handle(view[4:], now)
         except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
             self.nursery.start_soon(_fail, error)
             return 0
@@ -348,7 +363,7 @@ class Transport(Sending):
     def _serve(self, quick: Plain) -> Answered | None:
         """Have plain frames received and answered; None if nothing came."""
         incoming, turn = self._incoming, self.turn
-        now = trio.current_time()
+        now = self._clock()
         done = quick.serve(
             self._fd,
             (incoming.address, incoming.most),
