@@ -6,7 +6,6 @@ and 5.10 take the second for the first).  So it is a hit only if an fstat after 
 file ends there, which is right on those kernels too.
 """
 
-import contextlib
 import errno
 import os
 from collections.abc import Coroutine
@@ -20,6 +19,7 @@ from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache
 from aio.gate import WAIT
 from aio.jobs import Jobs, Owner
+from aio.mounted import Look
 from aio.patience import SLEPT, SLOW_MISS, Patience
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
 from aio.threads import ThreadsEngine
@@ -241,13 +241,20 @@ class Probe:
         self._bytes_written += count
         return count
 
-    def plain_opened(self, fd: int) -> bool:
-        """Find out of an open file what the first read or write would; whether it is known."""
+    def plain_opened(self, fd: int, look: Look) -> bool:
+        """Find out of an open file what the first read or write would; whether it is known.
+
+        `look` has been taken at it.
+        """
         file = self._files.get(fd)
-        if file is not None and file.reads_by == FRESH:
-            with contextlib.suppress(OSError):  # the first call tells
-                self._storage.learn(file)
-        return file is not None and file.reads_by != FRESH
+        if file is None:
+            return False
+        if file.reads_by == FRESH:
+            try:
+                self._storage.learn(file, look)
+            except OSError:  # the first read or write tells
+                return False
+        return True
 
     def plain_ways(self, fd: int, length: int) -> int:
         """Which calls of up to `length` bytes are plain now: PLAIN_READS, PLAIN_WRITES ...

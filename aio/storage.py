@@ -16,7 +16,7 @@ from aio.file_systems import FileSystem
 from aio.gate import Gate, gate_of
 from aio.inodes import Inode, inode_of
 from aio.kernel import cachestat
-from aio.mounted import learn_type, look_at
+from aio.mounted import Look, learn_type, look_at
 from aio.residency import Beliefs, Residency, vector_for
 
 # How a read of an open file is probed.  Plain ints: one is compared in every read.
@@ -40,7 +40,8 @@ class OpenFile:
         "fd",
         "file_system",
         "gate",
-        "inode",
+        "identity",
+        "_inode",
         "known",
         "nowait",
         "reads_by",
@@ -51,16 +52,24 @@ class OpenFile:
 
     file_system: FileSystem
     gate: Gate
-    inode: Inode
+    identity: tuple[int, int]  # its device and number
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self._inode: Inode | None = None
         self.known = False  # whether the attributes declared above are there
         self.reads_by = FRESH
         self.nowait = True  # until this file refuses it, although its file system has it
         self.writes_inline = False
         self.waits_at = -1  # the offset of the last write that would have waited for the disk
         self.residency: Residency | None = None
+
+    @property
+    def inode(self) -> Inode:
+        """The calls at work on it, shared by all its opens: what is only read needs it rarely."""
+        if self._inode is None:
+            self._inode = inode_of(*self.identity)
+        return self._inode
 
     def close(self) -> None:
         """Give the mapping back."""
@@ -78,9 +87,9 @@ class Storage:
         # By number and type: a number is used again after an unmount.
         self._file_systems: dict[tuple[int, int], FileSystem] = {}
 
-    def learn(self, file: OpenFile) -> None:
+    def learn(self, file: OpenFile, look: Look | None = None) -> None:
         """Find out how this open file is to be read and written.  Errors: EBADF."""
-        flags = self.identify(file)
+        flags = self.identify(file, look)
         if flags is None:
             file.reads_by = UNKNOWN
             return
@@ -88,24 +97,24 @@ class Storage:
             _leave_access_time(file.fd, flags)
         file.reads_by = self._way_to_read(file, flags)
 
-    def identify(self, file: OpenFile) -> int | None:
+    def identify(self, file: OpenFile, look: Look | None = None) -> int | None:
         """Find out which file it is and how to write it; its flags, None if it has no page cache.
 
-        Errors: EBADF.
+        `look` has been taken at it.  Errors: EBADF.
         """
-        status = look_at(file.fd)
+        status = look or look_at(file.fd)
         key = status.st_dev, learn_type(file.fd, status)
         if key not in self._file_systems:
             self._file_systems[key] = FileSystem(key[1])
         file.file_system = self._file_systems[key]
         file.gate = gate_of(status.st_dev)
-        file.inode = inode_of(status.st_dev, status.st_ino)
+        file.identity, file._inode = (status.st_dev, status.st_ino), None
         file.known = True
         flags = fcntl.fcntl(file.fd, fcntl.F_GETFL)
         if not stat.S_ISREG(status.st_mode) or flags & os.O_DIRECT:
             return None
         # O_SYNC contains O_DSYNC: either makes a write wait for the disk.
-        file.writes_inline = not (
+        file.writes_inline = flags & os.O_ACCMODE != os.O_RDONLY and not (
             flags & os.O_DSYNC or file.file_system.asks_others or _is_synchronous(file.fd)
         )
         return flags

@@ -195,10 +195,11 @@ class Plain:
         """A CREATE has been answered at once: the first READ or WRITE of its open may be plain."""
         open_ = request.open
         assert open_ is not None, "is_plain"
-        if self._idle >= _MOST_IDLE or not open_.file.has_data or open_.file.is_directory:
+        file = open_.file
+        if self._idle >= _MOST_IDLE or not file.has_data or file.is_directory:
             return
         engine = cast("Probe", open_.share.engine)
-        if open_.channel_sequence == UNUSED or not engine.plain_opened(open_.file.fd):
+        if open_.channel_sequence == UNUSED or not engine.plain_opened(file.fd, file.look):
             return
         self._idle += 1
         known = self._learn(request, writes=bool(open_.granted_access & Access.FILE_WRITE_DATA))

@@ -39,6 +39,7 @@ class File:
         "fd",
         "inode",
         "is_directory",
+        "look",
         "path",
         "readable",
         "root",
@@ -71,6 +72,7 @@ class File:
         # `kernel.statx_of` takes it.
         self.seen: bytes | None = None
         self.fd = fd
+        self.look = look
         self.is_directory = stat.S_ISDIR(look.st_mode)
         self.device = look.st_dev
         self.inode = look.st_ino
