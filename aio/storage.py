@@ -37,11 +37,11 @@ class OpenFile:
     """The knowledge of one open file."""
 
     __slots__ = (
+        "_inode",
         "fd",
         "file_system",
         "gate",
         "identity",
-        "_inode",
         "known",
         "nowait",
         "reads_by",
@@ -52,10 +52,10 @@ class OpenFile:
 
     file_system: FileSystem
     gate: Gate
-    identity: tuple[int, int]  # its device and number
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.identity = (0, 0)  # its device and number
         self._inode: Inode | None = None
         self.known = False  # whether the attributes declared above are there
         self.reads_by = FRESH
@@ -63,6 +63,11 @@ class OpenFile:
         self.writes_inline = False
         self.waits_at = -1  # the offset of the last write that would have waited for the disk
         self.residency: Residency | None = None
+
+    def is_of(self, device: int, number: int) -> None:
+        """Tell it which file it is.  What C has been told of its inode stays true."""
+        if self.identity != (device, number):
+            self.identity, self._inode = (device, number), None
 
     @property
     def inode(self) -> Inode:
@@ -108,7 +113,7 @@ class Storage:
             self._file_systems[key] = FileSystem(key[1])
         file.file_system = self._file_systems[key]
         file.gate = gate_of(status.st_dev)
-        file.identity, file._inode = (status.st_dev, status.st_ino), None
+        file.is_of(status.st_dev, status.st_ino)
         file.known = True
         flags = fcntl.fcntl(file.fd, fcntl.F_GETFL)
         if not stat.S_ISREG(status.st_mode) or flags & os.O_DIRECT:

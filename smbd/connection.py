@@ -40,6 +40,11 @@ from smbd.wire.header import (
 _log = logging.getLogger("smbd")
 
 _NO_SIGNATURE = bytes(16)
+# Asked for each message: a class's name would be looked up each time.
+_RESPONSE, _RELATED, _REPLAY = (
+    Flags.SERVER_TO_REDIR, Flags.RELATED_OPERATIONS, Flags.REPLAY_OPERATION
+)  # fmt: skip
+_CANCEL = Command.CANCEL
 NOTIFICATION_ID = (
     0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 2.2.1.2: the MessageId of what no request asked for
 )
@@ -176,9 +181,9 @@ class Connection:
         ) = _REQUEST.unpack_from(message)
         if start != _START:
             raise ProtocolError("not an SMB2 header")
-        if flags & Flags.SERVER_TO_REDIR:
+        if flags & _RESPONSE:
             raise ProtocolError("a response came where requests are due")
-        if command == Command.CANCEL:
+        if command == _CANCEL:
             # It spends no id of its own: it carries that of the request it cancels.
             if flags & Flags.ASYNC_COMMAND:
                 tree_id = 0
@@ -189,7 +194,7 @@ class Connection:
             paid = credit_charge if self.negotiated.multi_credit else 1
             if len(message) > max(paid, 1) * 65536 + MESSAGE_OVERHEAD:
                 refusal = NtStatus.INVALID_PARAMETER
-        if flags & Flags.RELATED_OPERATIONS:
+        if flags & _RELATED:
             if before is None:
                 refusal = NtStatus.INVALID_PARAMETER
             else:
@@ -210,7 +215,7 @@ class Connection:
             None if channel is None else channel.session,
             False,  # noqa: FBT003 -- sealed; by position, since by name each of these costs twice
             refusal,
-            (status & 0xFFFF) | (flags & Flags.REPLAY_OPERATION),
+            (status & 0xFFFF) | (flags & _REPLAY),
             previous,
         )
 
@@ -392,7 +397,7 @@ class Connection:
 
     def _fill_header(self, request: Request, reply: Reply, next_command: int) -> None:
         """[MS-SMB2] 3.3.4.1; the credits go with the first response, interim or not."""
-        flags = Flags.SERVER_TO_REDIR | (request.flags & _ECHOED)
+        flags = _RESPONSE | (request.flags & _ECHOED)
         if request.async_id:
             flags |= Flags.ASYNC_COMMAND
             low, tree_id = request.async_id & 0xFFFFFFFF, request.async_id >> 32
@@ -471,10 +476,3 @@ class Connection:
 
 
 _ECHOED = Flags.RELATED_OPERATIONS | Flags.PRIORITY_MASK
-
-
-def is_alone(frame: memoryview) -> bool:
-    """Whether there is one request in a frame, and not sealed."""
-    if len(frame) < HEADER_SIZE or frame[0] != PROTOCOL_ID[0]:
-        return False
-    return not any(frame[_NEXT_COMMAND])

@@ -22,8 +22,8 @@ from smbd.checking import (
     largest_payload,
 )
 from smbd.closing import close_unused
-from smbd.commands import NO_REPLY, handler_of
-from smbd.connection import Connection, is_alone
+from smbd.commands import NO_REPLY, TABLE, handler_of
+from smbd.connection import Connection
 from smbd.interims import Answers, Interims
 from smbd.large import Large, is_large
 from smbd.memory import REQUEST, TASK
@@ -33,11 +33,13 @@ from smbd.observed import Observed
 from smbd.observing import Observer
 from smbd.plain import Plain, is_plain
 from smbd.protection import protect
+from smbd.repeats import Form, Repeats
 from smbd.request import Reply, Request, Transfer
 from smbd.settling import answer_now, settle
 from smbd.state import Open, Wait
 from smbd.transport import Handled, Transport
 from smbd.visits import MOST_REQUESTS, Visits
+from smbd.wire.header import NEXT_COMMAND_AT
 
 T = TypeVar("T")
 _log = logging.getLogger("smbd")
@@ -60,6 +62,7 @@ class Dispatch:
         self._plain: Plain | None = None
         self._large: Large | None = None
         self._visits: Visits | None = None
+        self._repeats: Repeats | None = None
         self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
         self._now: Callable[[Request], Reply | None] = answer_now
         self._observed: Observed | None = None
@@ -77,7 +80,8 @@ class Dispatch:
             return
         observed.observers = observers
         self._is_observed = bool(observers)
-        transport.quick = transport.large = transport.prompt = self._visits = None
+        transport.quick = transport.large = transport.prompt = None
+        self._visits = self._repeats = None
         if self._large is not None:
             self._large.end()
         if observers:
@@ -95,36 +99,82 @@ class Dispatch:
 
         What takes longer than a turn goes on when that is awaited.
         """
-        if self._visits is not None and not is_alone(frame):
+        alone = not any(frame[NEXT_COMMAND_AT : NEXT_COMMAND_AT + 4])  # or sealed
+        repeats = self._repeats
+        if alone and repeats is not None:
+            form = repeats.receive(frame, now)
+            if form is not None:
+                return self._again(repeats, form)
+        if self._visits is None or alone:
+            requests = self._receive(frame, now)
+        else:
             frame, sealed_for = self._connection.opened(frame)
             answer = self._visits.answer(frame, now, sealed_for)
             if answer is not None:
                 self._transport.send(answer)
                 return False
             requests = self._connection.receive(frame, now, sealed_for)
-        else:
-            requests = self._receive(frame, now)
         if len(requests) > 1:
             return self._compound(requests)
+        return self._lone(requests)
+
+    def _lone(self, requests: list[Request]) -> bool:
+        """Carry out the one request of a frame; as `frame`."""
         request = requests[0]
-        reply = self.settle(request, self._now, request)
-        if reply is None and not self._takes(request):
-            reply = self._refuse(request)
+        reply = self._at_once(request)
         if reply is None:
-            if request.transfer is not None:
-                return self._begin_alone(request, request.transfer)
-            return self._begin(requests, [], 0)
+            return self._begin_lone(request)
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
-            row = request.row
-            if row.plain:
-                if not reply.status and is_plain(request):
-                    self._learn(request)
-            elif row.opens and self._plain is not None and not reply.status:
-                self._foresee(self._plain, request)
+            if not reply.status and request.tree is not None:
+                self._learn_from(request)
         if request.behind is not None:
             self._act_behind(requests)
         return False
+
+    def _again(self, repeats: Repeats, form: Form) -> Handled:
+        """Carry out a lone request that is like one before, up to its command."""
+        request = form.request
+        reply = self.settle(request, TABLE[request.command].try_now, request)
+        if reply is None:
+            repeats.left(form)
+            if self._takes(request):
+                return self._begin_lone(request)
+            reply = self._refuse(request)
+            self._transport.send(self._connection.finish(request, reply))
+            return False
+        self._transport.send(repeats.finish(form, reply))
+        row = request.row
+        if not reply.status and (row.plain or row.opens):
+            self._foresee(request)
+        if request.behind is not None:
+            self._act_behind((request,))
+        repeats.done(form)
+        return False
+
+    def _begin_lone(self, request: Request) -> bool:
+        """Go on with a request that could not be answered at once."""
+        if request.transfer is not None:
+            return self._begin_alone(request, request.transfer)
+        return self._begin([request], [], 0)
+
+    def _learn_from(self, request: Request) -> None:
+        """What was answered at once may say how to answer the next ones."""
+        if not self._is_observed:
+            if self._repeats is None:
+                self._repeats = Repeats(self._connection)
+            self._repeats.learn(request)
+        self._foresee(request)
+
+    def _foresee(self, request: Request) -> None:
+        """What a request was answered may make others plain."""
+        row = request.row
+        if row.plain:
+            if is_plain(request):
+                self._learn(request)
+        elif row.opens and self._plain is not None and is_plain(request):
+            self._transport.flush_prompt()  # the client need not wait for this
+            self._plain.foresee(request)
 
     def _learn(self, request: Request) -> None:
         """The next frames for the same file may be answered without the commands."""
@@ -160,11 +210,6 @@ class Dispatch:
         """Answer a WRITE that C has passed on, and that has failed (smbd.large)."""
         reply = self.settle(request, _fail_now, error)
         self._transport.send(self._connection.finish(request, reply))
-
-    def _foresee(self, plain: Plain, request: Request) -> None:
-        """The frames for a file that has just been opened may be answered without the commands."""
-        if not self._is_observed and is_plain(request):
-            plain.foresee(request)
 
     def _compound(self, requests: list[Request]) -> Handled:
         """[MS-SMB2] 3.3.5.2.7: one after the other, the answers in one frame."""

@@ -2,8 +2,8 @@
 
 An open is known once a command has answered a plain READ or WRITE of it, or its CREATE, where the
 files before it were read or written too: most files are small, and one READ is all.  Before each
-burst `_look` asks whether all still holds that the command would ask.  So nothing has to tell C of a
-lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
+burst `_look` asks whether all still holds that the command would ask.  So nothing has to tell C of
+a lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
 """
 
 from collections.abc import Callable, Container

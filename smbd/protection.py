@@ -13,6 +13,8 @@ from smbd.session import Session
 from smbd.wire.header import SIGNATURE, Command, Dialect, Flags
 
 Buffer: TypeAlias = bytearray | bytes | memoryview
+# Asked for each message: a class's name would be looked up each time.
+_SIGNED, _TREE_CONNECT = Flags.SIGNED, Command.TREE_CONNECT
 
 
 def check_signature(request: Request) -> None:
@@ -25,7 +27,7 @@ def check_signature(request: Request) -> None:
     guarded = request.checked and not request.row.unprotected
     if guarded and session.encrypt and request.command != Command.SESSION_SETUP:
         request.refusal = NtStatus.ACCESS_DENIED
-    elif request.flags & Flags.SIGNED:
+    elif request.flags & _SIGNED:
         if channel.signer is not None and not channel.signer.verify(request.frame):
             request.refusal = NtStatus.ACCESS_DENIED
     elif guarded:
@@ -34,7 +36,7 @@ def check_signature(request: Request) -> None:
         if session.signing_required or session.encrypt:
             request.refusal = NtStatus.ACCESS_DENIED
         elif (
-            request.command == Command.TREE_CONNECT
+            request.command == _TREE_CONNECT
             and request.connection.negotiated.dialect == Dialect.SMB_3_1_1
             and session.has_key
         ):
@@ -53,7 +55,7 @@ def protect(request: Request, reply: Reply) -> None:
             reply.frame[52:68] = request.frame[SIGNATURE]
     elif not request.sealed:
         signer, session = reply.signer, channel.session
-        if (request.flags & Flags.SIGNED and not request.refusal) or (
+        if (request.flags & _SIGNED and not request.refusal) or (
             session.signing_required and session.identity is not None
         ):
             signer = signer or channel.signer

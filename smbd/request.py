@@ -29,6 +29,8 @@ HEADROOM = 4 + HEADER_SIZE
 # The `sequence` of a request in work that its Open does not count: it had an old one.
 _LATE = -1
 
+NO_FRAME = memoryview(b"")
+
 # Bytes that one credit pays for; no limit of a length is lower.
 _ONE_CREDIT = 65536
 
@@ -377,3 +379,23 @@ class Request:
         if used is not None and self.sequence != _LATE:
             used.end_request(self.sequence & 0xFFFF)
         return used if used is not None and used.leave() else None
+
+
+def like(request: Request) -> Request:
+    """A request with the numbers of another one, which stands for all that are like it."""
+    return Request(
+        request.connection,
+        NO_FRAME,
+        request.command,
+        request.row,
+        request.flags,
+        0,
+        request.credit_charge,
+        request.credit_request,
+        request.tree_id,
+        request.session_id,
+        None,
+        None,
+        sealed=request.sealed,
+        sequence=request.sequence,
+    )

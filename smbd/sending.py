@@ -88,9 +88,18 @@ class Sending:
         while self._kicks:  # first: the disk works while we send
             kick, _ = self._kicks.popitem()
             kick()
-        if self._blocked:
+        out = self._out
+        if self._blocked or not out:
             return
         try:
+            if len(out) == 1 and self._line is None:  # nearly always
+                whole = out[0]
+                count = self._sock.send(whole)
+                if count == len(whole) < LARGE and type(whole) is not memoryview:
+                    out.clear()
+                    self._unsent -= count + REPLY
+                    return
+                self._sent(count)
             while self._out:
                 some, line = self._out[:_IOV_MAX], self._line
                 self._sent(self._sock.sendmsg(some) if line is None else line.send(some))
@@ -108,24 +117,19 @@ class Sending:
 
     def _sent(self, count: int) -> None:
         """Forget what has left."""
-        out = self._out
-        if len(out) == 1 and count == len(out[0]) < LARGE and type(out[0]) is not memoryview:
-            out.clear()  # nearly always
-            self._unsent -= count + REPLY
-            return
         self._unsent -= count
         whole = 0
-        for buffer in out:
+        for buffer in self._out:
             if count < len(buffer):
                 break
             count -= len(buffer)
             whole += 1
             if len(buffer) >= LARGE or type(buffer) is memoryview:
                 self._recycle(buffer)
-        del out[:whole]
+        del self._out[:whole]
         self._unsent -= whole * REPLY
         if count:
-            out[0] = memoryview(out[0])[count:]
+            self._out[0] = memoryview(self._out[0])[count:]
 
     def _recycle(self, buffer: Buffer) -> None:
         """A large reply has left: its buffer may serve the next one."""

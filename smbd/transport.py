@@ -74,6 +74,7 @@ class Transport(Sending):
         self._turns, self._standby = turns, turns.standby
         self._habit = Habit()
         self._handed = -1  # where in the received bytes the task goes on; -1: behind them
+        self._is_prompt = False  # one frame is handled by `answer_promptly`
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
@@ -299,15 +300,23 @@ class Transport(Sending):
         incoming = self._incoming
         view = incoming.free[:count]
         self._sock.recv_into(view)
+        self._is_prompt = True
         try:
             used = self._handle(view[4:], now)
         except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
             self.nursery.start_soon(_fail, error)
             return 0
+        finally:
+            self._is_prompt = False
         if used:
             incoming.have = count
             incoming.keep(count, 0, pinned=True)
         return count
+
+    def flush_prompt(self) -> None:
+        """Send what waits, where no other answer is going to leave with it."""
+        if self._is_prompt:
+            self.flush()
 
     def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
         """How many of the bytes were answered."""

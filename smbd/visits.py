@@ -16,7 +16,7 @@ from smbd.commands.visit import Visit, pay, visit_of
 from smbd.connection import Connection
 from smbd.ntstatus import NtError
 from smbd.protection import Buffer, check_signature, seal
-from smbd.request import Request
+from smbd.request import NO_FRAME, Request, like
 from smbd.session import Channel, Session
 from smbd.vfs import parse_name
 from smbd.wire.bounds import text
@@ -44,7 +44,6 @@ _FLAGS = Flags.RELATED_OPERATIONS | Flags.SIGNED | Flags.PRIORITY_MASK
 _PIECES = "14sH8sQ32s"
 _FIRST, _SECOND, _THIRD = Struct("<4sHHIH"), Struct("<II"), Struct("<IIQ16x")
 _MOST_LAYOUTS = 256
-_NO_FRAME = memoryview(b"")
 
 
 @dataclass(slots=True, frozen=True)
@@ -130,7 +129,7 @@ class Visits:
         self._forms[head, holder, body, length, at, first.sealed] = _Form(
             visit,
             first.live_session().identity,
-            _like(first),
+            like(first),
             parts,
             bytes(first.frame[start : start + length]),
             tuple(request.credit_request for request in requests),
@@ -182,7 +181,7 @@ class Visits:
         except (NtError, OSError):
             return None
         finally:  # what has ended is kept by nothing
-            request.frame, request.tree, request.known = _NO_FRAME, None, None
+            request.frame, request.tree, request.known = NO_FRAME, None, None
             request.channel = request.session = None
 
     def _answer(
@@ -231,26 +230,6 @@ def _part_of(request: Request, start: int, end: int) -> _Part:
         flags &= ~Flags.SIGNED
     first = _FIRST.pack(PROTOCOL_ID, HEADER_SIZE, request.credit_charge, 0, request.command)
     return _Part(first, flags, start, end)
-
-
-def _like(request: Request) -> Request:
-    """A request with the numbers of another one, which stands for all that are like it."""
-    return Request(
-        request.connection,
-        _NO_FRAME,
-        request.command,
-        request.row,
-        request.flags,
-        0,
-        request.credit_charge,
-        request.credit_request,
-        request.tree_id,
-        request.session_id,
-        None,
-        None,
-        sealed=request.sealed,
-        sequence=request.sequence,
-    )
 
 
 def _lay_out(form: _Form, bodies: list[bytes]) -> _Layout:

@@ -20,7 +20,7 @@ Deletion is pending for a Link, not for an Open: `delete_on_close` becomes its l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 from smbd.memory import Holding
@@ -38,6 +38,7 @@ from smbd.state.notify import ChangeNotifyEntry
 from smbd.vfs import File
 
 _NO_LOCKS = ByteRangeLocks()
+_NO_MEMORY = Holding()
 UNUSED = -1  # the ChannelSequence of no request: so the first one is seen without another look
 _LOCK_SEQUENCES = 64  # [MS-SMB2] 3.3.1.10
 _NO_CACHINGS = Cachings(Deadlines())
@@ -87,7 +88,7 @@ class Open:
     kept_write_time: int | None = None  # FILETIME that what this open writes leaves alone ...
     writers_then: int = 0  # ... while FileState.writers says that no other open could write
     claimants: Sequence[str] = ()  # it counts for these in the table: OpenTable.check
-    memory: Holding = field(default_factory=Holding)
+    memory: Holding = _NO_MEMORY  # its own, once it is entered
     users: int = 0
     channel_sequence: int = 0  # ChannelSequence; 0 before 3.0; UNUSED while nothing has used it
     requests: int = 0  # OutstandingRequestCount: those of `users` with this ChannelSequence

@@ -38,7 +38,7 @@ def _weights(access: int, sharing: int) -> tuple[int, int]:
 
 
 class ShareModes:
-    """The opens of one file, counted: one more is answered in the same time whatever their number."""
+    """The opens of one file, counted: one more takes the same time whatever their number."""
 
     __slots__ = ("_counts",)
 

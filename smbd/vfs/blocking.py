@@ -48,6 +48,12 @@ def asks_others(look: Look) -> bool:
     return known_type(look) not in _LOCAL
 
 
+def traits(look: Look) -> tuple[bool, bool]:
+    """`asks_others` and `dates_records`."""
+    kind = known_type(look)
+    return kind not in _LOCAL, kind in _DATED
+
+
 def shows_others(kind: int | None) -> bool:
     """Whether a file system shows files of others, maybe of another machine: overlayfs.
 

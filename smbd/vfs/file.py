@@ -8,7 +8,7 @@ from aio import kernel
 from aio.inodes import busy
 from aio.mounted import Look
 from smbd.vfs.at_once import AtOnce
-from smbd.vfs.blocking import asks_others, dates_records
+from smbd.vfs.blocking import traits
 from smbd.vfs.lookup import PROC_FDS, absolute_path_of
 from smbd.vfs.mounts import one_path
 from smbd.vfs.names import path_to_name
@@ -61,8 +61,8 @@ class File:
     ) -> None:
         self.root = root
         self.path = path
-        self.asks_others = asks_others(look)  # if so, nothing is asked of it in the event loop
-        self.dates_records = dates_records(look)
+        # The first: nothing is asked of it in the event loop.
+        self.asks_others, self.dates_records = traits(look)
         self.crossed = False  # a symbolic link was on the way
         self.created_in: tuple[int, int] | None = None  # the identity of the directory
         # Where the symbolic link lies by which it was opened, behind those on the way to it: its

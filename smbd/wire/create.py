@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
 
-from smbd.wire.bounds import cut, text, unpack_body
+from smbd.wire.bounds import BODY, cut, text, unpack_body
 from smbd.wire.create_contexts import pack_create_contexts, parse_create_contexts
 from smbd.wire.fscc.information import FileInformation
 
@@ -114,6 +114,13 @@ _REQUEST = Struct(
     "I"    # CreateContextsLength
 )  # fmt: skip
 _REQUEST_END = 120
+_BARE_END = BODY + 44
+_BARE = Struct(
+    "<"
+    "44s"  # all up to CreateOptions
+    "HH"   # NameOffset, NameLength
+    "4xI"  # CreateContextsLength
+)  # fmt: skip
 
 _RESPONSE = Struct(
     "<"
@@ -163,6 +170,24 @@ def parse_create_request(frame: memoryview) -> CreateRequest:
         oplock_level, impersonation_level, desired_access, attributes, share_access,
         disposition, options, name, contexts,
     )  # fmt: skip
+
+
+def split_create_request(frame: memoryview) -> tuple[bytes, str] | None:
+    """The same for one without contexts: what `bare_create_request` takes, and the name.
+
+    None: it is none such, or is not whole.
+    """
+    if len(frame) < _REQUEST_END:
+        return None
+    body, name_offset, name_length, contexts_length = _BARE.unpack_from(frame, BODY)
+    if contexts_length:
+        return None
+    return body, text(cut(frame, name_offset, name_length, _REQUEST_END))
+
+
+def bare_create_request(body: bytes) -> CreateRequest:
+    """A CREATE whose body begins so, less its name; it has no contexts."""
+    return parse_create_request(memoryview(bytes(BODY) + body + bytes(_REQUEST_END - _BARE_END)))
 
 
 def pack_create_response(

@@ -238,6 +238,9 @@ class Wire:
     def kick_soon(self, kick):
         self.kicks.add(kick)
 
+    def flush_prompt(self):
+        """Nothing is prompt here."""
+
     def flush(self):
         self.flushes += 1
         while self.kicks:
