@@ -11,10 +11,11 @@ from trio.testing import wait_all_tasks_blocked
 from smbd import misses, plain
 from smbd.connection import Connection
 from smbd.native import BURST, MOST_OPENS, Native
+from smbd.ntstatus import NtStatus
 from smbd.repeats import Repeats
 from tests.aio.page_cache import takes_nowait
 from tests.core import messages
-from tests.core.messages import ECHO, LOCK, READ, WRITE, answers
+from tests.core.messages import CLOSE, CREATE, ECHO, LOCK, READ, WRITE, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin, settle_time, the_core
@@ -91,6 +92,77 @@ async def test_all_but_the_first_of_an_open_are_answered_without_the_commands(ri
     (reply,) = await rig.ask(reading(rig, file_id, 4096, 8192))
     assert answers(reply)[0].data == b"y" * 4096 + b"x" * 4096
     assert len(asked) == 2
+
+
+async def created(rig, name, access=0x12019F):
+    """An open that came by the socket."""
+    (reply,) = await rig.ask(rig.stage.peer.request(CREATE, messages.create(name, access=access)))
+    (answer,) = answers(reply)
+    assert answer.status == 0
+    return answer.file_id
+
+
+async def closed(rig, file_id):
+    (reply,) = await rig.ask(rig.stage.peer.request(CLOSE, messages.close(file_id)))
+    assert answers(reply)[0].status == 0
+
+
+@pytest.fixture
+async def of_files(disk):
+    """A rig whose client has read one of several files."""
+    for number in range(10):
+        (disk / f"{number}").write_bytes(bytes([number]) * 4096)
+    async with a_rig(disk, native=True) as rig:
+        file_id = await rig.stage.open("0")
+        await begin(rig)
+        await rig.ask(reading(rig, file_id))
+        yield rig
+
+
+async def test_where_files_are_read_the_first_read_of_the_next_is_plain(of_files, asked):
+    rig = of_files
+    for number in range(1, 10):
+        file_id = await created(rig, f"{number}")
+        asked.clear()
+        (reply,) = await rig.ask(reading(rig, file_id))
+        assert answers(reply)[0].data == bytes([number]) * 4096
+        assert not asked
+        await closed(rig, file_id)
+
+
+async def test_so_is_a_write_and_what_it_may_not_is_refused(of_files, asked):
+    rig = of_files
+    # The first tells that this file system does not keep writers waiting.
+    await rig.ask(writing(rig, await created(rig, "3"), b"w" * 4096))
+    file_id, by_reader = await created(rig, "1"), await created(rig, "2", access=0x120089)
+    asked.clear()
+    (reply,) = await rig.ask(writing(rig, file_id, b"w" * 4096))
+    assert answers(reply)[0].status == 0
+    assert not asked
+    (reply,) = await rig.ask(writing(rig, by_reader, b"w" * 4096))
+    assert answers(reply)[0].status == NtStatus.ACCESS_DENIED
+    root = Path(rig.stage.root.absolute_path)
+    assert (root / "1").read_bytes() == b"w" * 4096
+    assert (root / "2").read_bytes() == b"\2" * 4096
+
+
+async def test_a_closed_file_is_not_read(of_files):
+    rig = of_files
+    file_id = await created(rig, "1")
+    await closed(rig, file_id)
+    (reply,) = await rig.ask(reading(rig, file_id))
+    assert answers(reply)[0].status == NtStatus.FILE_CLOSED
+
+
+async def test_files_that_nobody_reads_are_soon_not_looked_at_in_advance(of_files, asked):
+    rig = of_files
+    opened = [await created(rig, f"{number}") for number in range(1, 10)]
+    assert rig.answers_plainly == 1 + plain._MOST_IDLE
+    asked.clear()
+    await rig.ask(reading(rig, opened[-1]))
+    assert len(asked) == 1
+    await rig.ask(reading(rig, await created(rig, "1")))  # now the next are again
+    assert [frame[12] for frame in asked] == [READ, CREATE]
 
 
 async def test_credits_are_spent_and_granted_as_ever(rig):

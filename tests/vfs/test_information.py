@@ -116,6 +116,22 @@ def test_a_folder_stays_one(root: vfs.Root, share: Path) -> None:
     assert record.attributes == _DIRECTORY
 
 
+def test_a_young_file_is_described_once_and_its_first_record_is_seen(
+    root: vfs.Root, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "young").touch()
+    with stat_of(root, "young") as file:
+        raw = information_module.raw_status_of(file.fd)
+        # As a clock that ticks slowly has it: no status tells of the record.
+        monkeypatch.setattr(information_module, "raw_status_of", lambda _: raw)
+        told = vfs.information(file)
+        assert vfs.information(file) is told
+        vfs.set_attributes(file, _HIDDEN)
+        assert vfs.information(file).attributes == _HIDDEN
+        os.removexattr(share / "young", "user.DOSATTRIB")
+        assert vfs.information(file) == told
+
+
 def test_what_already_is_costs_no_record(root: vfs.Root, share: Path) -> None:
     (share / "file").touch()
     with stat_of(root, "file") as file:
