@@ -74,7 +74,7 @@ class Transport(Sending):
         self._turns, self._standby = turns, turns.standby
         self._habit = Habit()
         self._handed = -1  # where in the received bytes the task goes on; -1: behind them
-        self._is_prompt = False  # one frame is handled by `answer_promptly`
+        self._is_prompt = False  # one frame is handled by `answer_promptly`, and has no answer yet
         self._memory = memory  # requests in work and unsent replies beyond it stop reading
         self._maximum_frame = _UNAUTHENTICATED_FRAME
         self._incoming = ReceiveBuffer()
@@ -277,7 +277,7 @@ class Transport(Sending):
         if length != (count - 4).to_bytes(4, "big"):
             return False
         turn.begin()
-        now, done = self._clock(), 0
+        now, done, self._is_prompt = self._clock(), 0, True
         alone = protocol == _PROTOCOL and not following
         if not alone or command in PLAIN_COMMANDS:  # else there is nothing to try
             done = self._answer_promptly(view, count, now)
@@ -288,9 +288,9 @@ class Transport(Sending):
             done = self._handle_promptly(count, now)
         if done:
             self.last_frame = self._whole = now
-            if self._standby is not None:
-                self._standby.answers()
+            self.flush_prompt()
             self.flush()
+        self._is_prompt = False
         turn.end()
         return done == count and not self._out
 
@@ -300,14 +300,11 @@ class Transport(Sending):
         incoming = self._incoming
         view = incoming.free[:count]
         self._sock.recv_into(view)
-        self._is_prompt = True
         try:
             used = self._handle(view[4:], now)
         except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
             self.nursery.start_soon(_fail, error)
             return 0
-        finally:
-            self._is_prompt = False
         if used:
             incoming.have = count
             incoming.keep(count, 0, pinned=True)
@@ -316,6 +313,9 @@ class Transport(Sending):
     def flush_prompt(self) -> None:
         """Send what waits, where no other answer is going to leave with it."""
         if self._is_prompt:
+            self._is_prompt = False
+            if self._standby is not None:
+                self._standby.answers()
             self.flush()
 
     def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
