@@ -134,10 +134,13 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     return (known if of is file else _of_stream(known, file)), descriptor
 
 
-# What was told of files lately, by their status, their name and the number of the share's folder;
-# and whether it is true of all files with that status, or only of those without records.
-_told: dict[tuple[bytes, str, int], tuple[FileInformation, bool]] = {}
+# What was told of files lately, by their status, their name and the number of the share's folder.
+_told: dict[tuple[bytes, str, int], FileInformation] = {}
 _MOST_TOLD = 1024  # 1 KB each; the table is emptied then
+# The same of files that are not settled, as long as they have no records: clients open a file, and
+# then ask for more of it.
+_young: dict[tuple[bytes, str, int], FileInformation] = {}
+_MOST_YOUNG = 16
 
 
 def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
@@ -147,21 +150,24 @@ def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
     """
     name = file.path.rpartition("/")[2]
     key = raw, name, file.root.number
-    before = _told.get(key)
-    if before is not None and before[1]:
-        return before[0], None
+    told = _told.get(key)
+    if told is not None:
+        return told, None
     status = kernel.statx_of(raw)
     kept = _kept(file, status)
-    if before is not None and kept is _NOTHING:
-        told = before[0]
-    else:
+    if kept is _NOTHING:
+        told = _young.get(key)
+    if told is None:
         told = _describe(status, kept, name, _file_system(file, status))
-    if kept is _NOTHING or (kept.descriptor is None and kept.whole):
-        settled = is_settled(file, status)
-        if settled or (before is None and kept is _NOTHING):
+    if kept.descriptor is None and kept.whole:
+        if is_settled(file, status):
             if len(_told) >= _MOST_TOLD:
                 _told.clear()
-            _told[key] = told, settled
+            _told[key] = told
+        elif kept is _NOTHING:
+            if len(_young) >= _MOST_YOUNG:
+                _young.clear()
+            _young[key] = told
     return told, kept.descriptor
 
 
