@@ -126,7 +126,8 @@ async def measure(folder, kinds, listed):
         for kind in kinds:
             sys.modules["smbd.vfs.information"]._SETTLED_NS = (kind == "first") << 62
             visit._known.clear()
-            sys.modules["smbd.vfs.information"]._told.clear(); sys.modules["smbd.vfs.information"]._young.clear()
+            sys.modules["smbd.vfs.information"]._told.clear()
+            sys.modules["smbd.vfs.information"]._young.clear()
             tell(stage, kind, listed)
 
 
