@@ -16,7 +16,7 @@ from smbd.memory import LOCK as LOCKED
 from smbd.memory import OPEN, REPLY, TASK, WATCH
 from smbd.ntstatus import NtStatus
 from smbd.receiving import IDLE
-from smbd.vfs.information import _told
+from smbd.vfs.information import _told, _young
 from tests.core import messages
 from tests.core.messages import (
     CHANGE_NOTIFY,
@@ -278,6 +278,7 @@ def objects_of_ours():
     how much there is depends on how slow the machine is.
     """
     _told.clear()
+    _young.clear()
     kinds = Counter(type(one) for one in gc.get_objects())
     return {
         kind: count for kind, count in kinds.items() if str(kind.__module__).startswith("smbd.")
