@@ -279,8 +279,10 @@ class Transport(Sending):
         turn.begin()
         now, done, self._is_prompt = self._clock(), 0, True
         alone = protocol == _PROTOCOL and not following
-        if not alone or command in PLAIN_COMMANDS:  # else there is nothing to try
+        if not alone or command in PLAIN_COMMANDS:
             done = self._answer_promptly(view, count, now)
+        else:  # there is nothing to try
+            self._habit.burst(plain=False)
         if done:
             self._sock.recv_into(view, done)
         elif protocol == _PROTOCOL and command in _PROMPT and (alone or _has_few(view, count)):
