@@ -15,6 +15,7 @@ import trio
 
 from aio.completion import after_burst
 from smbd.alone import Alone
+from smbd.beside import Handled
 from smbd.buffers import LARGE
 from smbd.chain import Chain, ChainWork
 from smbd.checking import (
@@ -37,7 +38,7 @@ from smbd.repeats import Form, Repeats
 from smbd.request import Reply, Request, Transfer
 from smbd.settling import answer_now, settle
 from smbd.state import Open, Wait
-from smbd.transport import Handled, Transport
+from smbd.transport import Transport
 from smbd.visits import MOST_REQUESTS, Visits
 from smbd.wire.header import NEXT_COMMAND_AT
 

@@ -1,0 +1,233 @@
+"""What a connection is answered beside its task, while that waits for the socket.
+
+Its client asks one thing after the other, or nothing but plain READs and WRITEs.  The loop is about
+to wait (smbd.standby), so nobody else does.
+"""
+
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from math import inf
+from typing import TypeAlias
+
+import trio
+
+from smbd.buffers import SpareBuffers
+from smbd.memory import MemoryAccount
+from smbd.netbios import LENGTH
+from smbd.ntstatus import ProtocolError
+from smbd.plain import PLAIN_COMMANDS, Plain
+from smbd.protection import Buffer
+from smbd.receiving import ReceiveBuffer
+from smbd.rows import ROWS
+from smbd.sending import Sending
+from smbd.standby import Habit
+from smbd.turns import Turn, Turns
+from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID
+
+# What a frame's handler says: whether the frame is still in use when it returns; or, of one that
+# takes longer than a turn, what goes on with it and says so in the end.
+Handled: TypeAlias = bool | Awaitable[bool]
+# Copying it takes 0.2 ms to or from the page cache and as much again to or from the socket
+# (measured): a turn is over after so many bytes in and out, however quickly they were come by.
+TURN_BYTES = 1 << 20
+# What is answered without the connection's task is one frame of one request or two, of which the
+# first has one of these commands.
+_PEEKED, _PROMPT_LEAST = 8192, 4 + HEADER_SIZE
+_PROMPT = bytes(number for number, row in ROWS.items() if row.prompt)
+_COMMAND_AT, _NEXT_COMMAND = 4 + 12, slice(4 + 20, 4 + 24)
+_START = struct.Struct(
+    "<"
+    "4s"     # the NetBIOS length
+    "B"      # ProtocolId, its first byte
+    "11xB"   # Command, its low byte
+    "7xI"    # NextCommand
+)  # fmt: skip
+_PROTOCOL = PROTOCOL_ID[0]
+
+
+class Beside(Sending):
+    """A connection's socket, what has come by it, and what is answered without its task."""
+
+    def __init__(
+        self, sock: socket.socket, memory: MemoryAccount, spare: SpareBuffers, turns: Turns
+    ) -> None:
+        super().__init__(sock, spare)
+        self._fd = sock.fileno()
+        self._clock = trio.lowlevel.current_clock().current_time
+        self.turn = Turn(turns)
+        self._turns, self._standby = turns, turns.standby
+        self._habit = Habit()
+        self._handed = -1  # where in the received bytes the task goes on; -1: behind them
+        self._is_prompt = False  # one frame is handled by `answer_promptly`, and has no answer yet
+        self._memory = memory  # requests in work and unsent replies beyond it stop reading
+        self._incoming = ReceiveBuffer()
+        self._whole = trio.current_time()  # when a frame has come to its end, or none had begun
+        self._awaits = False  # the socket is not readable before a frame is whole
+        self.quick: Plain | None = None  # it answers plain frames without the handler
+        # The same of a frame alone: the buffers of its answer, or None.
+        self.prompt: Callable[[memoryview, float], Sequence[Buffer] | None] | None = None
+        self._handle: Callable[[memoryview, float], Handled] | None = None
+        self.last_frame = trio.current_time()
+
+    def _rests(self, at: int, *, plain: bool) -> None:
+        """So many bytes are handled, and `plain`: by C; the next ones are waited for."""
+        self._whole = self.last_frame
+        if self._standby is not None:
+            self._habit.burst(plain=plain)
+            self._standby.rests(self, alone=self._habit.is_plain or self._was_alone(at))
+
+    def _was_alone(self, at: int) -> bool:
+        """Whether all that has come was one frame of a kind that `answer_promptly` knows."""
+        incoming = self._incoming
+        if at != incoming.have or not _PROMPT_LEAST <= at <= _PEEKED:
+            return False
+        view = incoming.received
+        return LENGTH.unpack_from(view)[0] + 4 == at and _is_prompt(view)
+
+    @property
+    def fileno(self) -> int:
+        """Its socket."""
+        return self._fd
+
+    def converse(self, loop: int, until: float) -> bool | None:
+        """Wait and answer in C, until that time at most; whether the loop has something to do.
+
+        None: neither was done, as the client does not send plain frames alone.
+        """
+        if not self._habit.is_plain or self.quick is None:
+            return None
+        quick, incoming, flight = self.quick, self._incoming, self._memory.flight - self._in_work
+        if incoming.have or self._line or self._awaits or self.free_socket < 0 or flight <= 0:
+            return True  # what the task does
+        done = quick.converse(
+            (self._fd, loop),
+            (incoming.address, incoming.most),
+            (until, self._turns.length),
+            flight,
+            TURN_BYTES,
+        )
+        self._habit.conversed(done.bursts)
+        if done.have or done.bursts:
+            self.last_frame = self._whole = trio.current_time()
+        self.turn.begin()  # the loop's round begins now
+        self.turn.end()
+        if done.replies:
+            self.send([bytes(done.replies)])
+        incoming.have = done.have
+        if done.at != done.have:
+            self._handed = done.at
+            trio.lowlevel.notify_closing(self._fd)  # which wakes the task
+            return True
+        self.flush()
+        incoming.keep(done.at, 0, pinned=False)
+        return done.loops
+
+    def answer_promptly(self) -> bool:
+        """Answer one frame, or begin what its requests need; False: nothing was done, or not all.
+
+        The task waits for the socket meanwhile: nothing is taken out of it but what is answered.
+        """
+        incoming, turn = self._incoming, self.turn
+        if incoming.have or self._out or self._line or self._in_work > self._memory.flight:
+            return False
+        view = incoming.free
+        try:
+            count = self._sock.recv_into(view, min(incoming.size, _PEEKED), socket.MSG_PEEK)
+        except OSError:
+            return False
+        if count < _PROMPT_LEAST:
+            return False
+        length, protocol, command, following = _START.unpack_from(view)
+        if length != (count - 4).to_bytes(4, "big"):
+            return False
+        turn.begin()
+        now, done, self._is_prompt = self._clock(), 0, True
+        alone = protocol == _PROTOCOL and not following
+        if not alone or command in PLAIN_COMMANDS:
+            done = self._answer_promptly(view, count, now)
+        else:  # there is nothing to try
+            self._habit.burst(plain=False)
+        if done:
+            self._sock.recv_into(view, done)
+        elif protocol == _PROTOCOL and command in _PROMPT and (alone or _has_few(view, count)):
+            turn.over = inf  # so few need no second turn, which only a task can wait for
+            done = self._handle_promptly(count, now)
+        if done:
+            self.last_frame = self._whole = now
+            self.flush_prompt()
+            self.flush()
+        self._is_prompt = False
+        turn.end()
+        return done == count and not self._out
+
+    def _handle_promptly(self, count: int, now: float) -> int:
+        """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
+        assert self.nursery is not None and self._handle is not None  # noqa: PT018 -- it waits
+        incoming = self._incoming
+        view = incoming.free[:count]
+        self._sock.recv_into(view)
+        try:
+            used = self._handle(view[4:], now)
+        except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
+            self.nursery.start_soon(_fail, error)
+            return 0
+        if used:
+            incoming.have = count
+            incoming.keep(count, 0, pinned=True)
+        return count
+
+    def flush_prompt(self) -> None:
+        """Send what waits, where no other answer is going to leave with it."""
+        if self._is_prompt:
+            self._is_prompt = False
+            if self._standby is not None:
+                self._standby.answers()
+            self.flush()
+
+    def _answer_promptly(self, view: memoryview, count: int, now: float) -> int:
+        """How many of the bytes were answered."""
+        quick, prompt = self.quick, self.prompt
+        if quick is not None and quick.takes(view, 0):
+            over, flight = self.turn.over, self._memory.flight - self._in_work
+            part = (0, count)
+            done = quick.answer(self._incoming.address, part, now, over, flight, TURN_BYTES)
+            if done.replies:
+                self.send([bytes(done.replies)])
+            self._habit.burst(plain=done.at == count)
+            return done.at
+        self._habit.burst(plain=False)
+        if prompt is None:
+            return 0
+        try:
+            answer = prompt(view[4:count], now)
+        except ProtocolError:
+            return 0  # the task finds it again
+        if answer is None:
+            return 0
+        self.send(answer)
+        return count
+
+    @property
+    def free_socket(self) -> int:
+        """The socket's descriptor, if no reply waits to be sent by it; else -1."""
+        return -1 if self._out or self._blocked else self._fd
+
+
+async def _fail(error: Exception) -> None:
+    """End the connection, whose nursery runs this."""
+    raise error
+
+
+def _has_few(view: memoryview, count: int) -> bool:
+    """Whether a frame of so many bytes has one request or two."""
+    second = int.from_bytes(view[_NEXT_COMMAND], "little")
+    if not second:
+        return True
+    at = second + _NEXT_COMMAND.start
+    return at + 4 <= count and not any(view[at : at + 4])
+
+
+def _is_prompt(view: memoryview) -> bool:
+    """Whether a frame has such a command, and is not sealed."""
+    return view[4] == PROTOCOL_ID[0] and view[_COMMAND_AT] in _PROMPT
