@@ -26,20 +26,18 @@ from smbd.closing import close_unused
 from smbd.commands import NO_REPLY, TABLE, handler_of
 from smbd.connection import Connection
 from smbd.interims import Answers, Interims
-from smbd.large import Large, is_large
+from smbd.learned import Learned
 from smbd.memory import REQUEST, TASK
-from smbd.misses import Misses
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.observed import Observed
 from smbd.observing import Observer
-from smbd.plain import Plain, is_plain
 from smbd.protection import protect
 from smbd.repeats import Form, Repeats
 from smbd.request import Reply, Request, Transfer
 from smbd.settling import answer_now, settle
 from smbd.state import Open, Wait
 from smbd.transport import Transport
-from smbd.visits import MOST_REQUESTS, Visits
+from smbd.visits import MOST_REQUESTS
 from smbd.wire.header import NEXT_COMMAND_AT
 
 T = TypeVar("T")
@@ -60,14 +58,10 @@ class Dispatch:
         self._over = False  # nobody hears answers any more
         self._idle = trio.Event()  # set when nothing is in work any more
         self.in_work = 0  # frames that a task or an engine works on
-        self._plain: Plain | None = None
-        self._large: Large | None = None
-        self._visits: Visits | None = None
-        self._repeats: Repeats | None = None
+        self._learned = Learned(connection, transport, self.interims)
         self._receive: Callable[[memoryview, float], list[Request]] = connection.receive
         self._now: Callable[[Request], Reply | None] = answer_now
         self._observed: Observed | None = None
-        self._is_observed = False
 
     def observe(self, observers: tuple[Observer, ...]) -> None:
         """Let these see all that goes through here from now on, in place of those before.
@@ -80,17 +74,11 @@ class Dispatch:
         if observed is None:
             return
         observed.observers = observers
-        self._is_observed = bool(observers)
-        transport.quick = transport.large = transport.prompt = None
-        self._visits = self._repeats = None
-        if self._large is not None:
-            self._large.end()
+        self._learned.observe(is_observed=bool(observers))
         if observers:
             transport.tap, self._connection.protect = observed.sent, observed.protect
             self._receive = observed.receive
             self._now = partial(answer_now, handlers=observed.handlers)
-            if self._plain is not None and self._plain.misses is not None:
-                self._plain.misses.take_all()
         else:
             transport.tap, self._connection.protect = None, protect
             self._receive, self._now = self._connection.receive, answer_now
@@ -101,16 +89,17 @@ class Dispatch:
         What takes longer than a turn goes on when that is awaited.
         """
         alone = not any(frame[NEXT_COMMAND_AT : NEXT_COMMAND_AT + 4])  # or sealed
-        repeats = self._repeats
+        learned = self._learned
+        repeats, visits = learned.repeats, learned.visits
         if alone and repeats is not None:
             form = repeats.receive(frame, now)
             if form is not None:
                 return self._again(repeats, form)
-        if self._visits is None or alone:
+        if visits is None or alone:
             requests = self._receive(frame, now)
         else:
             frame, sealed_for = self._connection.opened(frame)
-            answer = self._visits.answer(frame, now, sealed_for)
+            answer = visits.answer(frame, now, sealed_for)
             if answer is not None:
                 self._transport.send(answer)
                 return False
@@ -128,7 +117,7 @@ class Dispatch:
         if reply is not NO_REPLY:
             self._transport.send(self._connection.finish(request, reply))
             if not reply.status and request.tree is not None:
-                self._learn_from(request)
+                self._learned.lone(request, self)
         if request.behind is not None:
             self._act_behind(requests)
         return False
@@ -147,7 +136,7 @@ class Dispatch:
         self._transport.send(repeats.finish(form, reply))
         row = request.row
         if not reply.status and (row.plain or row.opens):
-            self._foresee(request)
+            self._learned.file(request, self)
         if request.behind is not None:
             self._act_behind((request,))
         repeats.done(form)
@@ -158,54 +147,6 @@ class Dispatch:
         if request.transfer is not None:
             return self._begin_alone(request, request.transfer)
         return self._begin([request], [], 0)
-
-    def _learn_from(self, request: Request) -> None:
-        """What was answered at once may say how to answer the next ones."""
-        if not self._is_observed:
-            if self._repeats is None:
-                self._repeats = Repeats(self._connection)
-            self._repeats.learn(request)
-        self._foresee(request)
-
-    def _foresee(self, request: Request) -> None:
-        """What a request was answered may make others plain."""
-        row = request.row
-        if row.plain:
-            if is_plain(request):
-                self._learn(request)
-        elif row.opens and self._plain is not None and is_plain(request):
-            self._transport.flush_prompt()  # the client need not wait for this
-            self._plain.foresee(request)
-
-    def _learn(self, request: Request) -> None:
-        """The next frames for the same file may be answered without the commands."""
-        if self._is_observed:
-            return
-        if self._plain is None:
-            core = self._connection.service.native.core
-            if core is None:
-                return
-            self._plain = plain = Plain(core, self._connection)
-            misses = Misses(
-                core, plain.burst, self._connection, self, self._transport, self.interims
-            )
-            plain.misses = self.interims.unseen = misses
-            self._connection.find_begun = misses.find
-        self._plain.learn(request)
-        self._transport.quick = self._plain
-        if is_large(request):
-            self._learn_large(self._plain)
-
-    def _learn_large(self, plain: Plain) -> None:
-        """The next frames may go past the receive buffer."""
-        if self._large is None:
-            connection = self._connection
-            core, standby = connection.service.native.core, connection.service.turns.standby
-            assert core is not None, "there is a Plain"
-            loop = -1 if standby is None else standby.loop
-            self._large = Large(core, plain, connection, self, loop)
-        self._large.learn()
-        self._transport.large = self._large
 
     def refuse(self, request: Request, error: OSError) -> None:
         """Answer a WRITE that C has passed on, and that has failed (smbd.large)."""
@@ -222,17 +163,8 @@ class Dispatch:
         if len(requests) == len(answers) <= MOST_REQUESTS and not any(
             reply.status for _, reply in answers
         ):
-            self._learn_visit(requests)
+            self._learned.compound(requests)
         return used
-
-    def _learn_visit(self, requests: list[Request]) -> None:
-        """The next frames like this one may be answered without the commands."""
-        if self._is_observed:
-            return
-        if self._visits is None:
-            self._visits = Visits(self._connection)
-            self._transport.prompt = self._visits.answer
-        self._visits.learn(requests)
 
     async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:
         """Go on with a long compound in the connection's next turns, before its next frame."""
@@ -326,8 +258,8 @@ class Dispatch:
         self.interims.end(request)
         self._connection.ended(request)
         request.transfer = None
-        if request.row.plain and not reply.status and not self._over and is_plain(request):
-            self._learn(request)
+        if request.row.plain and not reply.status and not self._over:
+            self._learned.plain(request, self)
         unused = request.let_go()
         if unused is not None:
             self._nursery.start_soon(self._close_first, unused, alone, reply)

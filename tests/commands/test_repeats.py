@@ -156,7 +156,7 @@ async def test_so_many_forms_are_kept_and_no_more(stage):
         for charge in (1, 2):
             flags = {"flags": priority << 4, "charge": charge}
             assert (await told(stage, file_id, **flags)).status == 0
-    assert len(stage.dispatch._repeats._forms) <= 8
+    assert len(stage.dispatch._learned.repeats._forms) <= 8
 
 
 @pytest.mark.parametrize("algorithm", [SigningAlgorithm.AES_GMAC, SigningAlgorithm.HMAC_SHA256])

@@ -490,7 +490,7 @@ async def test_limits_hold_for_visits(stage):
 async def test_forms_that_never_come_again_are_learnt_no_more(stage):
     for place in range(40):
         await carried_out(stage, *visit(access=READS, attributes=place % 20))
-    assert len(stage.dispatch._visits._forms) <= 16
+    assert len(stage.dispatch._learned.visits._forms) <= 16
 
 
 # --- beside the commands ---

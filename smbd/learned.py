@@ -1,0 +1,113 @@
+"""What the answers of a connection have taught: its next requests that are like them go past parts
+of the pipeline.
+
+READs and WRITEs go to C (smbd.plain, smbd.misses, smbd.large), compounds are one act (smbd.visits),
+and the header of a lone request is taken for one before (smbd.repeats).  Each begins with the first
+request that it could have answered, and none while somebody looks on.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from smbd import large, misses
+from smbd.connection import Connection
+from smbd.interims import Interims
+from smbd.large import Large, is_large
+from smbd.misses import Misses
+from smbd.plain import Plain, is_plain
+from smbd.repeats import Repeats
+from smbd.request import Request
+from smbd.transport import Transport
+from smbd.visits import Visits
+
+
+class Pipeline(misses.Pipeline, large.Pipeline, Protocol):
+    """The dispatch of the connection."""
+
+
+class Learned:
+    """The ways past the pipeline that one connection has."""
+
+    __slots__ = (
+        "_connection",
+        "_interims",
+        "_large",
+        "_plain",
+        "_transport",
+        "is_observed",
+        "repeats",
+        "visits",
+    )
+
+    def __init__(self, connection: Connection, transport: Transport, interims: Interims) -> None:
+        self._connection, self._transport, self._interims = connection, transport, interims
+        self._plain: Plain | None = None
+        self._large: Large | None = None
+        self.visits: Visits | None = None
+        self.repeats: Repeats | None = None
+        self.is_observed = False  # all goes through the commands, and nothing is learned
+
+    def observe(self, *, is_observed: bool) -> None:
+        """Somebody looks on from now on, or no longer: all is to be learned again."""
+        transport, self.is_observed = self._transport, is_observed
+        transport.quick = transport.large = transport.prompt = None
+        self.visits = self.repeats = None
+        if self._large is not None:
+            self._large.end()
+        if is_observed and self._plain is not None and self._plain.misses is not None:
+            self._plain.misses.take_all()
+
+    def lone(self, request: Request, pipeline: Pipeline) -> None:
+        """A lone request was answered at once."""
+        if not self.is_observed:
+            if self.repeats is None:
+                self.repeats = Repeats(self._connection)
+            self.repeats.learn(request)
+        self.file(request, pipeline)
+
+    def file(self, request: Request, pipeline: Pipeline) -> None:
+        """A request was answered that may have read, written or opened a file."""
+        row = request.row
+        if row.plain:
+            self.plain(request, pipeline)
+        elif row.opens and self._plain is not None and is_plain(request):
+            self._transport.flush_prompt()  # the client need not wait for this
+            self._plain.foresee(request)
+
+    def plain(self, request: Request, pipeline: Pipeline) -> None:
+        """A READ or a WRITE was answered: the next ones of the same file may be C's."""
+        if self.is_observed or not is_plain(request):
+            return
+        if self._plain is None:
+            core = self._connection.service.native.core
+            if core is None:
+                return
+            self._plain = plain = Plain(core, self._connection)
+            plain.misses = self._interims.unseen = Misses(
+                core, plain.burst, self._connection, pipeline, self._transport, self._interims
+            )
+            self._connection.find_begun = plain.misses.find
+        self._plain.learn(request)
+        self._transport.quick = self._plain
+        if is_large(request):
+            self._long(self._plain, pipeline)
+
+    def _long(self, plain: Plain, pipeline: Pipeline) -> None:
+        """The next frames may go past the receive buffer."""
+        if self._large is None:
+            connection = self._connection
+            core, standby = connection.service.native.core, connection.service.turns.standby
+            assert core is not None, "there is a Plain"
+            loop = -1 if standby is None else standby.loop
+            self._large = Large(core, plain, connection, pipeline, loop)
+        self._large.learn()
+        self._transport.large = self._large
+
+    def compound(self, requests: Sequence[Request]) -> None:
+        """A short compound was answered at once."""
+        if self.is_observed:
+            return
+        if self.visits is None:
+            self.visits = Visits(self._connection)
+            self._transport.prompt = self.visits.answer
+        self.visits.learn(requests)
