@@ -147,6 +147,7 @@ async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(tmp_
     # task and descriptors, which stay.
     monkeypatch.setattr("aio.probe.SLEPT", inf)
     monkeypatch.setattr("aio.probe.Probe.SLOW_READ", inf)
+    gc.collect()  # what tests before have left, descriptors too
     async with smbd.testing.serve(tmp_path) as server:
         await come_and_go(server, CLIENTS // 2)  # what is made once and kept is there now
         tasks = trio.lowlevel.current_statistics().tasks_living
