@@ -64,6 +64,13 @@ static struct job *take(struct readers *readers) {
     return job;
 }
 
+/* Gives the lock back first: a thread that is woken before would wait once more, for the lock. */
+static void unlock_and_wake(struct readers *readers, int wakes) {
+    pthread_mutex_unlock(&readers->lock);
+    if (wakes)
+        pthread_cond_signal(&readers->wake);
+}
+
 /* Wait for a job; 0 if this thread is not needed any more. */
 static int wait_for_job(struct readers *readers) {
     while (!readers->waiting) {
@@ -125,9 +132,7 @@ static void *work(void *argument) {
     pthread_mutex_lock(&readers->lock);
     while (wait_for_job(readers)) {
         struct job *job = take(readers);
-        if (readers->waiting && readers->idle)
-            pthread_cond_signal(&readers->wake);
-        pthread_mutex_unlock(&readers->lock);
+        unlock_and_wake(readers, readers->waiting && readers->idle);
         int64_t count = perform(job);
         pthread_mutex_lock(&readers->lock);
         if (job->owner) {
@@ -221,12 +226,12 @@ static void put_in_line(struct readers *readers, struct job *job) {
     readers->waiting++;
 }
 
+/* Gives the lock back, too. */
 static void wake(struct readers *readers) {
     unsigned begun = readers->idle; /* and those that have been started */
     while (begun < readers->waiting && readers->threads < readers->workers && !start(readers))
         begun++;
-    if (readers->idle)
-        pthread_cond_signal(&readers->wake);
+    unlock_and_wake(readers, readers->idle > 0);
 }
 
 int readers_submit(struct readers *readers, unsigned count) {
@@ -244,7 +249,6 @@ int readers_submit(struct readers *readers, unsigned count) {
         put_in_line(readers, job);
     }
     wake(readers);
-    pthread_mutex_unlock(&readers->lock);
     return (int)count;
 }
 
@@ -257,7 +261,6 @@ int readers_add(struct readers *readers, uintptr_t first) {
         put_in_line(readers, job);
     }
     wake(readers);
-    pthread_mutex_unlock(&readers->lock);
     return count;
 }
 
