@@ -6,7 +6,7 @@ from smbd.presets import trees
 from smbd.presets.preset import Preset
 
 _KIB = 1024
-_LARGEST = {"max_write": 8 * _KIB * _KIB}
+_LARGEST = {"max_read": 8 * _KIB * _KIB, "max_write": 8 * _KIB * _KIB}
 _SMALLEST = {"max_read": 64 * _KIB, "max_write": 64 * _KIB, "max_transact": 64 * _KIB}
 
 _ALL = (

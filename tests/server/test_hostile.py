@@ -111,7 +111,11 @@ async def test_a_compound_of_a_thousand_opens_and_closes(tmp_path):
 
 async def test_a_compound_of_more_data_than_a_frame_can_say_is_refused(tmp_path):
     (tmp_path / "big").write_bytes(bytes(8 << 20))
-    async with beside_a_bystander(tmp_path) as server, connected(server) as client:
+    long = Limits(max_read=8 << 20)
+    async with (
+        beside_a_bystander(tmp_path, limits=long) as server,
+        connected(server) as client,
+    ):
         await client.connect()
         assert (await client.ask(ECHO, asked=8192)).granted > 2000
         file_id = await client.open("big", disposition=messages.FILE_OPEN)

@@ -38,7 +38,7 @@ def with_credits(pypi, wanted):
 
 
 def test_eight_mebibytes_go_in_one_request_where_that_is_allowed(folder):
-    limits = Limits(max_write=8 * MIB)
+    limits = Limits(max_read=8 * MIB, max_write=8 * MIB)
     with serve_in_thread(folder, limits=limits) as server, PypiClient(server) as pypi:
         assert pypi.connection.max_read_size == pypi.connection.max_write_size == 8 * MIB
         data = os.urandom(8 * MIB)
@@ -54,7 +54,7 @@ def test_more_than_the_maximum_is_refused(folder, pypi):
     with_credits(pypi, 300)
     opened = pypi.open("file")
     pypi.connection.max_read_size = pypi.connection.max_write_size = 16 * MIB
-    assert refusal(opened.read, 0, 8 * MIB + 1) == NtStatus.INVALID_PARAMETER
+    assert refusal(opened.read, 0, MIB + 1) == NtStatus.INVALID_PARAMETER
     assert refusal(opened.write, bytes(MIB + 1)) == NtStatus.INVALID_PARAMETER
     opened.close()
     assert (folder / "file").read_bytes() == b""

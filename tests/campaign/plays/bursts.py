@@ -38,6 +38,7 @@ from ..campaign import Campaign, Play
 from ..served import Served, served
 
 _MIB = 1 << 20
+_LONG = '[server.limits]\nmax_read = "8 MiB"'  # the longest there may be
 _PENDING = 0x103
 _CREDITS = 8000
 _NOW_SHARED, _NOW_EXCLUSIVE = SHARED | FAIL_IMMEDIATELY, EXCLUSIVE | FAIL_IMMEDIATELY
@@ -397,12 +398,12 @@ async def play(play: Play) -> None:
     In the short form, where times decide nothing, all have one server, and nobody stands by.
     """
     if play.short:
-        async with served(play.folder("all")) as server:
+        async with served(play.folder("all"), more=_LONG) as server:
             for adversary in _ADVERSARIES:
                 await _attack(play, server, adversary)
         return
     for adversary in _ADVERSARIES:
-        async with served(play.folder(adversary.__name__)) as server:
+        async with served(play.folder(adversary.__name__), more=_LONG) as server:
             async with bystander(server) as waits:
                 await _attack(play, server, adversary)
             bar = _READ_BESIDE if adversary is reads else None

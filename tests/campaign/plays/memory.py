@@ -141,7 +141,7 @@ async def _announced(play: Play) -> None:
 async def _by_one(play: Play, what: str, attack: Attack) -> None:
     """One connection's attack, and what is left of it."""
     limit = play.size(64, 16)
-    more = f'[server.limits]\nmemory = "{limit} MiB"\nmax_write = "8 MiB"'
+    more = f'[server.limits]\nmemory = "{limit} MiB"\nmax_read = "8 MiB"\nmax_write = "8 MiB"'
     async with served(play.folder(what), more=more) as server:
         with (server.folder / "big").open("wb") as file:
             file.truncate(8 * _MIB)
