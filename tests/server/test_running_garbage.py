@@ -47,12 +47,15 @@ assert gc.collect() >= 1
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-# One request waits, and three more stand for others like them (smbd.repeats).
-HELD = {Connection: 1, Session: 1, Open: 2, FileState: 2, Request: 4}
+# One request waits.  More stand for others like them (smbd.repeats): how many depends on which of
+# them were answered at once, and that is up to the machine.
+HELD = {Connection: 1, Session: 1, Open: 2, FileState: 2}
+REQUESTS = range(1, 7)
 
 
 def of_the_client():
-    return Counter(type(one) for one in gc.get_objects() if type(one) in HELD)
+    kinds = {*HELD, Request}
+    return Counter(type(one) for one in gc.get_objects() if type(one) in kinds)
 
 
 @pytest.mark.parametrize("dropped", [False, True], ids=["hung up", "dropped"])
@@ -73,7 +76,9 @@ async def test_a_connection_that_ends_leaves_nothing_to_collect(tmp_path, droppe
                 watch = client.peer.request(CHANGE_NOTIFY, messages.change_notify(folder))
                 await client.send(watch)
                 await client.answers()
-                assert of_the_client() == HELD
+                held = of_the_client()
+                assert held.pop(Request) in REQUESTS
+                assert held == HELD
                 if dropped:
                     await client.send(bytes(64))
                     assert await client.hung_up()

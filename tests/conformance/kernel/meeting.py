@@ -75,4 +75,5 @@ class _Group:
         return self._answer
 
     def leave(self) -> None:
-        self._barrier.abort()
+        if self._answer != OVER:  # else all leave, and some may not have been woken yet
+            self._barrier.abort()
