@@ -53,11 +53,15 @@ def _family(pid: int) -> dict[int, list[str]]:
 
 
 def _waits(pid: int) -> dict[int, int]:
-    found = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    found: dict[int, int] = {}
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended meanwhile
+        return found
+    for task in tasks:
         try:
             text = (task / "status").read_text()
-        except OSError:  # a thread that has ended meanwhile
+        except OSError:  # a thread that has
             continue
         count = text.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0]
         found[int(task.name)] = int(count)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import growth, kernel, page, plots
+from tests.bench import growth, kernel, measure, page, plots
 from tests.bench.bars import Bar, Spread, cost, floor, judged, rate
 from tests.bench.curves import CURVES, exponents, grows
 from tests.bench.results import Results, slower
@@ -260,3 +260,11 @@ def test_every_row_can_be_measured(tmp_path: Path) -> None:
             (figures,) = content["found"][row.name]["smbd"]
             assert all(value >= 0 for value in figures.values()), row.name
             assert row.name in done.stdout
+
+
+def test_processes_that_end_while_they_are_counted_have_used_nothing(monkeypatch):
+    """Samba has one for each connection."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(measure, "_family", lambda pid: {pid: ["S"] + ["0"] * 20})
+    assert measure.usage(ended.pid) == measure.Usage(0.0, {})
