@@ -43,7 +43,7 @@ class CommandSequenceWindow:
 
     def has(self, message_id: int, charge: int) -> bool:
         """Whether `take` would raise nothing."""
-        end = message_id + charge
+        end = message_id + (charge or 1)
         if message_id < self.low or end > self.high:
             return False
         return not self._used or self._used.isdisjoint(range(message_id, end))

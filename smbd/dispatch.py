@@ -130,7 +130,7 @@ class Dispatch:
             repeats.left(form)
             if self._takes(request):
                 return self._begin_lone(request)
-            reply = self._refuse(request)
+            reply = self._too_many(request)
             self._transport.send(self._connection.finish(request, reply))
             return False
         self._transport.send(repeats.finish(form, reply))
@@ -203,10 +203,10 @@ class Dispatch:
         """What can be answered now; None if a task must go on with it, and one more may."""
         reply = self.settle(request, self._now, request)
         if reply is None and not self._takes(request):
-            return self._refuse(request)
+            return self._too_many(request)
         return reply
 
-    def _refuse(self, request: Request) -> Reply:
+    def _too_many(self, request: Request) -> Reply:
         """So many are in work that a task cannot go on with this one as well."""
         request.let_go()
         return Reply.of_error(NtStatus.INSUFFICIENT_RESOURCES)

@@ -38,18 +38,13 @@ _LOCAL = frozenset(  # linux/magic.h, and the file systems' own sources
 _DATED = frozenset((EXT4, XFS, BTRFS))
 
 
-def dates_records(look: Look) -> bool:
-    """Whether a change of a file's extended attributes shows in its ctime."""
-    return known_type(look) in _DATED
-
-
 def asks_others(look: Look) -> bool:
     """Whether a call may go to another machine or process; yes, as long as that is not known."""
     return known_type(look) not in _LOCAL
 
 
 def traits(look: Look) -> tuple[bool, bool]:
-    """`asks_others` and `dates_records`."""
+    """`asks_others`, and whether a change of a file's extended attributes shows in its ctime."""
     kind = known_type(look)
     return kind not in _LOCAL, kind in _DATED
 

@@ -61,7 +61,7 @@ class File:
     ) -> None:
         self.root = root
         self.path = path
-        # The first: nothing is asked of it in the event loop.
+        # Where it asks others, nothing is asked of it in the event loop.
         self.asks_others, self.dates_records = traits(look)
         self.crossed = False  # a symbolic link was on the way
         self.created_in: tuple[int, int] | None = None  # the identity of the directory

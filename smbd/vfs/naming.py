@@ -74,10 +74,7 @@ class Naming:
         OSError(EINVAL), which is INVALID_PARAMETER, for a directory into itself.
         """
         self.check_writable()
-        parent, _, name = new_path.rpartition("/")
-        if not name:
-            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-        self.check_name(name)
+        parent, name = self._target(new_path)
         with (
             self._entry(file) as old,
             self.lookup.directory(parent) as (parent_fd, parent, crossed),
@@ -113,10 +110,7 @@ class Naming:
         self.check_writable()
         if file.is_directory:
             raise NtError(NtStatus.FILE_IS_A_DIRECTORY)
-        parent, _, name = new_path.rpartition("/")
-        if not name:
-            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-        self.check_name(name)
+        parent, name = self._target(new_path)
         with (
             self._entry(file) as old,
             self.lookup.directory(parent) as (parent_fd, *_),
@@ -134,6 +128,14 @@ class Naming:
                 replace_by_link(old, new, there)
                 names.removed(there)
             names.added(name)
+
+    def _target(self, path: str) -> tuple[str, str]:
+        """The directory and the name of a path that a file is to have; NtError if it may not."""
+        parent, _, name = path.rpartition("/")
+        if not name:
+            raise NtError(NtStatus.OBJECT_NAME_COLLISION)
+        self.check_name(name)
+        return parent, name
 
     def remove(self, file: File) -> None:
         """Remove a file's name, or an empty directory, if the name still is that file's.

@@ -13,6 +13,7 @@ from math import inf
 from unittest.mock import patch
 
 import outcome
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -24,6 +25,7 @@ from smbd.connection import Connection
 from smbd.credits import CommandSequenceWindow
 from smbd.dispatch import Dispatch
 from smbd.memory import Holding
+from smbd.repeats import Repeats
 from smbd.server.tending import close_parked, meet
 from smbd.service import Service
 from smbd.session import Session
@@ -371,3 +373,24 @@ async def _played(stage) -> AsyncIterator[None]:
     with trio.CancelScope(shield=True):
         await end_session(stage.service, stage.session)
     stage.root.close()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The frames that came to the commands, those too whose header is like one before."""
+    found: list[bytes] = []
+    receive, again = Connection.receive, Repeats.receive
+
+    def listening(connection, frame, *now):
+        found.append(bytes(frame))
+        return receive(connection, frame, *now)
+
+    def listening_again(repeats, frame, now):
+        form = again(repeats, frame, now)
+        if form is not None:
+            found.append(bytes(frame))
+        return form
+
+    monkeypatch.setattr(Connection, "receive", listening)
+    monkeypatch.setattr(Repeats, "receive", listening_again)
+    return found

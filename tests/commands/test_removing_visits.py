@@ -8,10 +8,9 @@ from struct import pack_into
 
 import pytest
 
-from smbd.connection import Connection
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.vfs.place import Place
-from tests.commands.stage import on_stage
+from tests.commands.stage import asked, on_stage
 from tests.core import messages
 from tests.core.messages import (
     CHANGE_NOTIFY,
@@ -22,6 +21,8 @@ from tests.core.messages import (
     FILE_OPEN,
     PREVIOUS_FILE,
 )
+
+__all__ = ["asked"]
 
 READS, DIRECTORY = 0x120089, 1
 MANY = [f"file {number}" for number in range(40)]
@@ -47,19 +48,6 @@ async def stage(disk):
         await stage.answer()
         assert [one.status for one in await removed(stage, "first")] == [0, 0]
         yield stage
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The frames that came to the commands."""
-    found, receive = [], Connection.receive
-
-    def listening(connection, frame, *now):
-        found.append(bytes(frame))
-        return receive(connection, frame, *now)
-
-    monkeypatch.setattr(Connection, "receive", listening)
-    return found
 
 
 def removal(name, flags=0):

@@ -18,14 +18,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from smbd.auth import Identity
 from smbd.commands.visit import _known
-from smbd.connection import Connection
 from smbd.crypto import Sealer, make_signer
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.observing import Observer
 from smbd.vfs.lookup import Lookup
 from smbd.visits import Visits
 from smbd.wire.negotiate_contexts import Cipher, SigningAlgorithm
-from tests.commands.stage import on_stage
+from tests.commands.stage import asked, on_stage
 from tests.core import messages
 from tests.core.messages import (
     CLOSE,
@@ -40,6 +39,8 @@ from tests.core.messages import (
     TREE_DISCONNECT,
     answers,
 )
+
+__all__ = ["asked"]
 
 ATTRIBUTES, READS, WRITES = 0x80, 0x120089, 0x12019F
 BASIC, STANDARD, EA, FULL_EA, NAME, ALL, STREAM, NETWORK_OPEN = 4, 5, 7, 15, 9, 18, 22, 34
@@ -89,19 +90,6 @@ async def stage(disk):
             pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
         await stage.open("known")  # a worker finds out which file system this is
         yield stage
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The frames that came to the commands."""
-    found, receive = [], Connection.receive
-
-    def listening(connection, frame, *now):
-        found.append(bytes(frame))
-        return receive(connection, frame, *now)
-
-    monkeypatch.setattr(Connection, "receive", listening)
-    return found
 
 
 async def carried_out(stage, *commands, **how):

@@ -13,11 +13,12 @@ from trio.testing import wait_all_tasks_blocked
 
 from aio import _readers
 from smbd.standby import Habit
+from tests.commands.stage import asked
 from tests.core.messages import ECHO, READ, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin
-from .test_plain import asked, disk, reading, writing
+from .test_plain import disk, reading, writing
 
 __all__ = ["asked", "disk"]
 DATA = bytes(range(256)) * 16

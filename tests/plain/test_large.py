@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from smbd.connection import Connection
 from smbd.crypto import make_signer
 from smbd.large import Large
 from smbd.native import Core
 from smbd.observing import Observer
 from smbd.state.lock_sets import ByteRange
 from tests.aio.page_cache import takes_nowait
+from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import ECHO, LOCK, WRITE, answers
 from tests.scripted.framing import framed
@@ -29,7 +29,7 @@ from .rig import a_rig, begin, settle_time
 from .test_differential import ODD, Ask, both, core, cuts, story
 from .test_protected import Guarded, GuardedScript
 
-__all__ = ["core"]
+__all__ = ["asked", "core"]
 
 DISK = Path("/var/tmp")
 KIB, MIB = 1024, 1 << 20
@@ -58,19 +58,6 @@ async def rig(disk, request):
 async def tcp(disk):
     async with a_rig(disk, native=True, tcp=True) as found:
         yield found
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The frames that came to the commands."""
-    found, receive = [], Connection.receive
-
-    def listening(connection, frame, *now):
-        found.append(bytes(frame))
-        return receive(connection, frame, *now)
-
-    monkeypatch.setattr(Connection, "receive", listening)
-    return found
 
 
 @pytest.fixture
@@ -460,13 +447,19 @@ def signed(signer, frame):
     return bytes(frame)
 
 
-async def test_signed_ones_are_verified_and_written_without_the_commands(rig, disk, asked, served):
+async def learnt_signed(rig):
+    """As `learnt`, of a session that signs: the client's signer, and the open."""
     signer = signing(rig)
     file_id = await rig.stage.open("a")
     rig.window.high += 1000
     await begin(rig)
     for _ in range(5):
         await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    return signer, file_id
+
+
+async def test_signed_ones_are_verified_and_written_without_the_commands(rig, disk, asked, served):
+    signer, file_id = await learnt_signed(rig)
     asked.clear()
     served.clear()
     for turn in range(6):
@@ -480,12 +473,7 @@ async def test_signed_ones_are_verified_and_written_without_the_commands(rig, di
 
 
 async def test_a_forged_one_is_refused_and_not_written(rig, disk, asked):
-    signer = signing(rig)
-    file_id = await rig.stage.open("a")
-    rig.window.high += 1000
-    await begin(rig)
-    for _ in range(5):
-        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    signer, file_id = await learnt_signed(rig)
     asked.clear()
     frame = bytearray(signed(signer, writing(rig, file_id, content(1))))
     frame[-1] ^= 1
@@ -499,12 +487,7 @@ async def test_a_forged_one_is_refused_and_not_written(rig, disk, asked):
 
 
 async def test_a_call_that_begins_while_one_is_verified_keeps_it_out_of_the_loop(rig, disk, asked):
-    signer = signing(rig)
-    file_id = await rig.stage.open("a")
-    rig.window.high += 1000
-    await begin(rig)
-    for _ in range(5):
-        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
+    signer, file_id = await learnt_signed(rig)
     asked.clear()
     (one,) = rig.stage.service.tables.opens
     inode = rig.stage.engine._files[one.file.fd].inode

@@ -15,12 +15,13 @@ from smbd.native import MOST_OPENS
 from smbd.ntstatus import NtStatus
 from smbd.observing import Observer
 from smbd.wire.header import Flags
+from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, CLOSE, ECHO, READ, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin
-from .test_plain import KIB, asked, disk, reading
+from .test_plain import KIB, disk, reading
 
 __all__ = ["asked", "disk"]
 

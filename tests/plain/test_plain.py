@@ -9,16 +9,17 @@ import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from smbd import misses, plain
-from smbd.connection import Connection
 from smbd.native import BURST, MOST_OPENS, Native
 from smbd.ntstatus import NtStatus
-from smbd.repeats import Repeats
 from tests.aio.page_cache import takes_nowait
+from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, ECHO, LOCK, READ, WRITE, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin, settle_time, the_core
+
+__all__ = ["asked"]
 
 DISK = Path("/var/tmp")
 KIB = 1024
@@ -38,28 +39,6 @@ def disk(monkeypatch):
 async def rig(disk):
     async with a_rig(disk, native=True) as found:
         yield found
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The frames that came to the commands."""
-    found, receive = [], Connection.receive
-
-    def listening(connection, frame, *now):
-        found.append(bytes(frame))
-        return receive(connection, frame, *now)
-
-    again = Repeats.receive
-
-    def listening_again(repeats, frame, now):
-        form = again(repeats, frame, now)
-        if form is not None:
-            found.append(bytes(frame))
-        return form
-
-    monkeypatch.setattr(Connection, "receive", listening)
-    monkeypatch.setattr(Repeats, "receive", listening_again)
-    return found
 
 
 def reading(rig, file_id, offset=0, length=4096, **fields):
