@@ -8,7 +8,6 @@ offers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 PROBE = "nowait"
 DEFAULT_SPEC = PROBE
@@ -240,6 +239,8 @@ def _value(option: Option, given: object) -> int:
 
 
 def _nearest(word: str, words: list[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 -- for mistakes alone
+
     near = get_close_matches(word, words, n=1, cutoff=0.5)
     if near:
         return f": did you mean {near[0]!r}?"

@@ -20,7 +20,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
-import cffi
+import _cffi_backend
 
 _log = logging.getLogger("aio")
 _PATIENCE = 60  # seconds; it takes 0.3 to 2
@@ -104,7 +104,7 @@ class Extension:
 
     def _fingerprint(self) -> str:
         """A hash of all that makes the extension another one, but for Python's own suffix."""
-        parts = (self._text(), self.declarations, cffi.__version__)
+        parts = (self._text(), self.declarations, _cffi_backend.__version__)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def _text(self) -> str:
@@ -116,6 +116,8 @@ class Extension:
         if not (include / "Python.h").exists():
             raise OSError(errno.ENOENT, f"no {include}/Python.h (python3-dev) to build it with")
         _log.info("building %s, once for this version of it", self._name)
+        import cffi  # noqa: PLC0415 -- its parser of C: 60 ms, which who finds it built need not wait for
+
         ffi = cffi.FFI()
         ffi.cdef(self.declarations)
         # cffi would print each step; and sys.stdout is another thread's too.

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from impacket import ntlm
+from smbd.auth.ciphers import md4
 
 
 def nt_hash(password: str) -> bytes:
     """NTOWFv1 ([MS-NLMP] 3.3.1): MD4 of the password in UTF-16. As good as the password."""
-    return bytes(ntlm.compute_nthash(password))
+    return md4(password.encode("utf-16-le"))
 
 
 @dataclass(frozen=True, slots=True)

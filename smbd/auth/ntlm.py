@@ -2,53 +2,59 @@
 
 Read here and not by impacket: its Structure raises whatever the bytes make it raise, takes the
 MIC to be there whenever a version is, and its AV_PAIRS copies the rest of the list at every
-pair. From impacket come the names of the flags and, in `ntlmv2`, the arithmetic.
+pair.
 """
 
 from dataclasses import dataclass, field
 from struct import Struct
 
-from impacket import ntlm
-
 from smbd.ntstatus import NtError, NtStatus
 
 SIGNATURE = b"NTLMSSP\0"
 
-UNICODE: int = ntlm.NTLMSSP_NEGOTIATE_UNICODE
-OEM: int = ntlm.NTLM_NEGOTIATE_OEM
+# NegotiateFlags, [MS-NLMP] 2.2.2.5
+UNICODE = 0x00000001
+OEM = 0x00000002
+_REQUEST_TARGET = 0x00000004
+_SIGN = 0x00000010
+_SEAL = 0x00000020
+_NTLM = 0x00000200
+_ALWAYS_SIGN = 0x00008000
+_TARGET_TYPE_SERVER = 0x00020000
+EXTENDED_SESSIONSECURITY = 0x00080000
+_TARGET_INFO = 0x00800000
+_VERSION_IS_SENT = 0x02000000
+KEY_128 = 0x20000000
+KEY_EXCH = 0x40000000
+KEY_56 = 0x80000000
+
 # The code page of OEM strings.  Nothing says which it is; Samba takes this one ("dos charset").
 _CODE_PAGE = "cp850"
-KEY_EXCH: int = ntlm.NTLMSSP_NEGOTIATE_KEY_EXCH
-EXTENDED_SESSIONSECURITY: int = ntlm.NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
 
 # Granted when asked for. Everything that Windows and Samba grant to a modern client (Samba's
 # 0xe28a8235 is this and _ALWAYS); cifs.ko gives up without 128, and without SIGN when it signs.
-_GRANTED: int = (
-    ntlm.NTLMSSP_NEGOTIATE_56
+_GRANTED = (
+    KEY_56
     | KEY_EXCH
-    | ntlm.NTLMSSP_NEGOTIATE_128
-    | ntlm.NTLMSSP_NEGOTIATE_VERSION
+    | KEY_128
+    | _VERSION_IS_SENT
     | EXTENDED_SESSIONSECURITY
-    | ntlm.NTLMSSP_NEGOTIATE_ALWAYS_SIGN
-    | ntlm.NTLMSSP_NEGOTIATE_SEAL
-    | ntlm.NTLMSSP_NEGOTIATE_SIGN
-    | ntlm.NTLMSSP_REQUEST_TARGET
+    | _ALWAYS_SIGN
+    | _SEAL
+    | _SIGN
+    | _REQUEST_TARGET
     | UNICODE
 )
-_ALWAYS: int = (
-    ntlm.NTLMSSP_NEGOTIATE_TARGET_INFO
-    | ntlm.NTLMSSP_TARGET_TYPE_SERVER
-    | ntlm.NTLMSSP_NEGOTIATE_NTLM
-)
+_ALWAYS = _TARGET_INFO | _TARGET_TYPE_SERVER | _NTLM
 
 # AvId, [MS-NLMP] 2.2.2.1
-_AV_EOL: int = ntlm.NTLMSSP_AV_EOL
-_AV_NB_COMPUTER: int = ntlm.NTLMSSP_AV_HOSTNAME
-_AV_NB_DOMAIN: int = ntlm.NTLMSSP_AV_DOMAINNAME
-_AV_DNS_COMPUTER: int = ntlm.NTLMSSP_AV_DNS_HOSTNAME
-_AV_DNS_DOMAIN: int = ntlm.NTLMSSP_AV_DNS_DOMAINNAME
-_AV_FLAGS: int = ntlm.NTLMSSP_AV_FLAGS
-_AV_TIMESTAMP: int = ntlm.NTLMSSP_AV_TIME
+_AV_EOL = 0
+_AV_NB_COMPUTER = 1
+_AV_NB_DOMAIN = 2
+_AV_DNS_COMPUTER = 3
+_AV_DNS_DOMAIN = 4
+_AV_FLAGS = 6
+_AV_TIMESTAMP = 7
 _AV_FLAG_MIC = 0x00000002
 
 # [MS-NLMP] 2.2.2.10, for debugging only: Windows 6.1, NTLM revision 15, as Samba says it.
@@ -144,7 +150,7 @@ def pack_challenge(
     flags = asked & _GRANTED | _ALWAYS
     if not flags & UNICODE:
         flags |= OEM
-    target = _target(names.computer, flags) if flags & ntlm.NTLMSSP_REQUEST_TARGET else b""
+    target = _target(names.computer, flags) if flags & _REQUEST_TARGET else b""
     info = b"".join(
         _AV_PAIR.pack(av_id, len(value)) + value
         for av_id, value in (
@@ -164,7 +170,7 @@ def pack_challenge(
         flags,
         server_challenge,
         *(len(info), len(info), at + len(target)),
-        _VERSION if flags & ntlm.NTLMSSP_NEGOTIATE_VERSION else bytes(8),
+        _VERSION if flags & _VERSION_IS_SENT else bytes(8),
     )
     return fixed + target + info
 

@@ -125,7 +125,7 @@ def _access(share: ShareConfig, *, can_write: bool) -> str:
 
 def _engine(share: ShareConfig) -> list[str]:
     """Say which way this share's files would go, found by trying it there; OSError: none would."""
-    from aio import describe  # noqa: PLC0415 -- trio and cffi: 0.2 s that an error need not wait for
+    from aio import describe  # noqa: PLC0415 -- trio: 0.1 s that an error need not wait for
 
     description = describe(share.folder, share.engine, **share.engine_options)
     return [

@@ -78,7 +78,7 @@ def _serve(arguments: argparse.Namespace, ready: ReadyFile | None) -> int:
         # It has just been read: until the server is there to read it again nothing is missed.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    from smbd import server  # noqa: PLC0415 -- trio and impacket, which a mistake above need not wait for
+    from smbd import server  # noqa: PLC0415 -- trio: a mistake above need not wait for it
 
     start_logging(config.server.log_format)
     output = Outlet(sys.stdout, lambda dropped: f"({dropped} lines are missing here)")

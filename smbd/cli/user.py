@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     if wrong:
         raise UsageError(f"{json.dumps(arguments.name)}: {wrong}")
     password = _from_stdin() if arguments.stdin else _prompted(arguments.name)
-    from smbd.auth import nt_hash  # noqa: PLC0415 -- impacket takes its time; the prompt does not
+    from smbd.auth import nt_hash  # noqa: PLC0415 -- no other command needs it
 
     name = arguments.name
     # A JSON string is a TOML basic string.

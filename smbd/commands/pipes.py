@@ -4,20 +4,13 @@ A tree connect to IPC$ has these rows in place of the table's.  A pipe answers f
 all of them end in `try_now`; only a READ that comes before its message waits.
 """
 
-import time
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable
 
 from smbd.commands import ioctl
-from smbd.config import UserConfig
 from smbd.memory import PIPE, Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.request import Reply, Request
-from smbd.rpc import ServerView, ShareView, is_pipe, open_pipe
-from smbd.service import Service
-from smbd.session import Session
 from smbd.state import PipeOpen
-from smbd.vfs import acl
 from smbd.waiting import until
 from smbd.wire import fscc
 from smbd.wire.access import FILE_ALL_ACCESS, Access, map_generic
@@ -37,17 +30,16 @@ from smbd.wire.query_info import InfoType, parse_query_info_request
 from smbd.wire.read import READ_RESPONSE_SIZE, pack_read_response_into, parse_read_request
 from smbd.wire.write import pack_write_response, parse_write_request
 
-# What Explorer and `net view` may see as the server's version: that of Windows 10 and 11.
-_VERSION = (10, 0)
-
 
 def create(request: Request) -> Reply:
     """Open a pipe by its name."""
+    from smbd.commands import services  # noqa: PLC0415 -- most tests' clients open none
+
     message = parse_create_request(request.frame)
     session, service = request.live_session(), request.service
     if message.create_disposition not in {CreateDisposition.OPEN, CreateDisposition.OPEN_IF}:
         raise NtError(NtStatus.OBJECT_NAME_COLLISION)
-    pipe = open_pipe(message.name, lambda: _view(service, session))
+    pipe = services.open_pipe(message.name, service, session)
     if pipe is None:
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
     if request.connection.handles >= service.config.server.limits.opens:
@@ -166,7 +158,9 @@ def _transceive(request: Request, message: IoctlRequest) -> Reply:
 
 def _wait(request: Request, message: IoctlRequest) -> Reply:
     """[MS-FSCC] 2.3.49: an instance of a pipe that exists is always free."""
-    if not is_pipe(parse_pipe_wait(message.input).name):
+    from smbd.commands import services  # noqa: PLC0415 -- as above
+
+    if not services.is_pipe(parse_pipe_wait(message.input).name):
         raise NtError(NtStatus.OBJECT_NAME_NOT_FOUND)
     return Reply(pack_ioctl_response(message.ctl_code, message.persistent_id, message.volatile_id))
 
@@ -196,43 +190,6 @@ def _information(found: PipeOpen) -> FileInformation:
     return FileInformation(
         0, 0, 0, 0, 4096, found.pipe.available, FileAttribute.NORMAL, index_number=found.volatile_id
     )
-
-
-def _view(service: Service, session: Session) -> ServerView:
-    """What this caller may hear of the server, at this moment."""
-    server, identity = service.config.server, session.identity
-    assert identity is not None
-    shares = tuple(
-        ShareView(
-            share.name,
-            share.config.comment,
-            f"C:\\{share.name}",  # clients need not know where it really is
-            hidden=share.config.hidden,
-            current_uses=share.trees,
-        )
-        for share in service.shares.values()
-    )
-    return ServerView(
-        server.name,
-        server.workgroup,
-        "smbd",
-        _VERSION,
-        shares,
-        now=time.time(),
-        uptime=service.uptime,
-        sessions=len(service.sessions),
-        guest=not identity.is_account,
-        user=identity.user,
-        # Guests are told no user's name: they could try each one's password.
-        accounts=_accounts(service.config.users) if identity.is_account else {},
-        unix_names=acl.UNIX_NAMES if identity.is_account else {},
-    )
-
-
-@lru_cache(1)  # one server's users, until it reads shares.toml again
-def _accounts(users: tuple[UserConfig, ...]) -> Mapping[str, str]:
-    """The users' names by the SIDs of their accounts."""
-    return {acl.account_sid(user.name): user.name for user in users}
 
 
 def _pack_read(data: bytes) -> bytes:

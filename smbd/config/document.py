@@ -1,7 +1,6 @@
 """A shares.toml on its way to a Config: its tables, their lines, and all that is wrong so far."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +35,8 @@ class Document:
         self._name = str(path)
         self._byte_order_mark = False
         text = self._read(path)
+        import tomllib  # noqa: PLC0415 -- 6 ms that a server without a file need not wait for
+
         try:
             self.top: Mapping[str, object] = tomllib.loads(text)
             self._lines = find_lines(text)

@@ -5,7 +5,6 @@ them.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 
 # The way to a key in the document: names of tables and keys, and indices within arrays.
@@ -128,6 +127,8 @@ class _Scanner:
         while True:
             self._skip(_SPACE)
             if self._text[self._at] in "\"'":
+                import tomllib  # noqa: PLC0415 -- as in smbd.config.document
+
                 quoted = self._take(_STRING)
                 names.append(str(tomllib.loads(f"key = {quoted}")["key"]))
             else:

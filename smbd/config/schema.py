@@ -1,6 +1,5 @@
 """Every key that shares.toml may have, and its check. The dataclasses hold the defaults."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +41,8 @@ class CheckError(ValueError):
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ' (did you mean "engine"?)'-like advice for a mistyped word, or nothing."""
+    import difflib  # noqa: PLC0415 -- for mistakes alone
+
     found = difflib.get_close_matches(word.lower(), choices, n=1)
     return f'; did you mean "{found[0]}"?' if found else ""
 

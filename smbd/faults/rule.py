@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from smbd.ntstatus import NtStatus
@@ -67,6 +66,8 @@ _NO_FAULTS = {
 
 def near(word: str, words: Iterable[str]) -> str:
     """'; did you mean "READ"?', if that is likely."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- for mistakes alone
+
     found = get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f'; did you mean "{found[0]}"?' if found else ""
 

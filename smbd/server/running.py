@@ -48,6 +48,9 @@ def run(
     SIGHUP has the configuration of `reread` served from then on, and then calls `reloaded`.
     Without `reread` it ends the server like the others: it comes from a terminal that was closed.
     """
+    # The first client that opens a pipe would have the loop wait for its import, 10 ms.
+    import smbd.rpc  # noqa: F401, PLC0415 -- servers of tests do without it
+
     descriptors.raise_limit()
     descriptors.make_table()
     reload = None if reread is None else partial(_reload, reread=reread, reloaded=reloaded)

@@ -10,7 +10,7 @@ import trio
 
 from aio import WorkerPool
 from smbd.config import Config, ServerConfig
-from smbd.server import announcing, control, discoverable, metrics
+from smbd.server import control, metrics
 from smbd.server.building import build_service, close_share
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.restoring import restore_handles
@@ -63,10 +63,14 @@ async def serving(
             for listener in sockets.metrics:
                 helping.start_soon(metrics.serve, listener, server.figures)
             if config.server.mdns:
+                from smbd.server import announcing  # noqa: PLC0415 -- few servers do
+
                 name, addresses = config.server.name, server.addresses
                 announce = announcing.announce
                 helping.start_soon(behind_wall, "mDNS", announce, name, addresses, pool.run)
             if config.server.ws_discovery:
+                from smbd.server import discoverable  # noqa: PLC0415 -- few do; it needs XML
+
                 show, addresses = discoverable.show, server.addresses
                 helping.start_soon(
                     kept_running, "WS-Discovery", show, config.server, addresses, pool.run
