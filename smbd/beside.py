@@ -192,10 +192,11 @@ class Beside(Sending):
             over, flight = self.turn.over, self._memory.flight - self._in_work
             part = (0, count)
             done = quick.answer(self._incoming.address, part, now, over, flight, TURN_BYTES)
-            if done.replies:
-                self.send([bytes(done.replies)])
-            self._habit.burst(plain=done.at == count)
-            return done.at
+            if done.at:
+                if done.replies:
+                    self.send([bytes(done.replies)])
+                self._habit.burst(plain=done.at == count)
+                return done.at
         self._habit.burst(plain=False)
         if prompt is None:
             return 0

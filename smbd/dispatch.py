@@ -163,7 +163,7 @@ class Dispatch:
         if len(requests) == len(answers) <= MOST_REQUESTS and not any(
             reply.status for _, reply in answers
         ):
-            self._learned.compound(requests)
+            self._learned.compound(requests, self)
         return used
 
     async def _answer_rest(self, requests: list[Request], answers: Answers, at: int) -> bool:

@@ -13,6 +13,7 @@ from smbd import large, misses
 from smbd.connection import Connection
 from smbd.interims import Interims
 from smbd.large import Large, is_large
+from smbd.looks import Looks
 from smbd.misses import Misses
 from smbd.plain import Plain, is_plain
 from smbd.repeats import Repeats
@@ -78,19 +79,24 @@ class Learned:
         """A READ or a WRITE was answered: the next ones of the same file may be C's."""
         if self.is_observed or not is_plain(request):
             return
-        if self._plain is None:
-            core = self._connection.service.native.core
-            if core is None:
-                return
+        plain = self._ours(pipeline)
+        if plain is None:
+            return
+        plain.learn(request)
+        self._transport.quick = plain
+        if is_large(request):
+            self._long(plain, pipeline)
+
+    def _ours(self, pipeline: Pipeline) -> Plain | None:
+        """What C answers; None where there is no C."""
+        core = self._connection.service.native.core
+        if self._plain is None and core is not None:
             self._plain = plain = Plain(core, self._connection)
             plain.misses = self._interims.unseen = Misses(
                 core, plain.burst, self._connection, pipeline, self._transport, self._interims
             )
             self._connection.find_begun = plain.misses.find
-        self._plain.learn(request)
-        self._transport.quick = self._plain
-        if is_large(request):
-            self._long(self._plain, pipeline)
+        return self._plain
 
     def _long(self, plain: Plain, pipeline: Pipeline) -> None:
         """The next frames may go past the receive buffer."""
@@ -103,11 +109,19 @@ class Learned:
         self._large.learn()
         self._transport.large = self._large
 
-    def compound(self, requests: Sequence[Request]) -> None:
+    def compound(self, requests: Sequence[Request], pipeline: Pipeline) -> None:
         """A short compound was answered at once."""
         if self.is_observed:
             return
         if self.visits is None:
             self.visits = Visits(self._connection)
             self._transport.prompt = self.visits.answer
-        self.visits.learn(requests)
+        self.visits.learn(requests, lambda: self._looks(pipeline))
+
+    def _looks(self, pipeline: Pipeline) -> Looks | None:
+        """The looks at files that C answers; None where there is no C."""
+        core, plain = self._connection.service.native.core, self._ours(pipeline)
+        if core is None or plain is None:
+            return None
+        self._transport.quick = plain
+        return Looks(core, plain, self._connection)

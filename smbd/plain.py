@@ -25,7 +25,7 @@ from smbd.state import UNUSED, WRITTEN, Open
 from smbd.vfs import File
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
-from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Flags
+from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command, Flags
 
 OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP = range(1, 10)  # state.c
 _MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
@@ -57,7 +57,7 @@ _DONE = Struct(
 )  # fmt: skip
 
 _LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
-_COMMAND_AT = 4 + 12
+_COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
@@ -99,6 +99,18 @@ class Looked(NamedTuple):
     channel: Channel
     tree: Tree
     guard: Guard | None
+
+
+class Looks(Protocol):
+    """The looks at files that C answers."""
+
+    hopeful: bool  # the next one may be C's
+
+    def ready(self, number: int) -> int:
+        """Whether C may answer those of this number now."""
+
+    def settle(self, number: int, took: float, ended: float) -> None:
+        """C has returned, and `ready` was asked; the last look took so many seconds."""
 
 
 class Misses(Owner, Protocol):
@@ -176,6 +188,7 @@ class Plain:
         # Those that C may use in this call, as Looked, whose call takes longer.
         self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
+        self.looks: Looks | None = None
         self._replies, self._room = core.replies, core.room
         self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
         self._talk = core.converse
@@ -261,6 +274,8 @@ class Plain:
 
     def _look(self, number: int) -> int:
         """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE ..."""
+        if number >= len(self._known):
+            return 0  # there is none yet
         known = self._known[number]
         channel = self._channels.get(known.session_id)
         if channel is None:
@@ -307,8 +322,20 @@ class Plain:
         """Whether the frame at `at` may be plain."""
         return (
             len(view) > at + _COMMAND_AT
-            and (view[at + _COMMAND_AT] in PLAIN_COMMANDS or view[at + 4] == _SEALED)
+            and (
+                view[at + _COMMAND_AT] in PLAIN_COMMANDS
+                or view[at + 4] == _SEALED
+                or self._may_be_look(view, at)
+            )
             and self._window.is_in_order
+        )
+
+    def _may_be_look(self, view: memoryview, at: int) -> bool:
+        return (
+            self.looks is not None
+            and self.looks.hopeful
+            and view[at + _COMMAND_AT] == Command.CREATE
+            and any(view[at + _NEXT_AT : at + _NEXT_AT + 2])
         )
 
     def serve(
@@ -363,7 +390,10 @@ class Plain:
         """Answer what was received to the address `memory`, from one offset to another."""
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
         call = (memory, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, -1)
-        return self._call(call, part, now, self._begin, self._answer)
+        done = self._call(call, part, now, self._begin, self._answer)
+        if done.at == part[0] and self.looks is not None:
+            self.looks.hopeful = False
+        return done
 
     def pass_on(
         self,
@@ -395,7 +425,7 @@ class Plain:
         self, call: tuple[float, ...], part: tuple[int, int], now: float, begin: Call, again: Call
     ) -> Answered:
         window, burst, last = self._window, self.burst, self._last
-        before = window.low
+        before, asked = window.low, False
         _CALL.pack_into(
             self._memory,
             0,
@@ -409,11 +439,16 @@ class Plain:
         )
         why = begin(burst)
         while why == ASK:
-            ready = self._look(burst.which)
+            which, looks = burst.which, self.looks
+            if which < MOST_OPENS:
+                ready = self._look(which)
+                self._last = which if ready else self._last
+            else:
+                assert looks is not None, "it knows the form"
+                ready, asked = looks.ready(which - MOST_OPENS), True
             if not ready:
                 break
             burst.ready = ready
-            self._last = burst.which
             why = again(burst)
         self.why = why
         state = _STATE.unpack_from(self._memory, _STATE_AT)
@@ -425,9 +460,11 @@ class Plain:
             slow_miss = took if waited and kind == _MISSED else 0.0
             for looked in self._looked:
                 self._settle(looked, ended, slow_miss if looked[0] == which else 0.0)
-            if waited and kind != _MISSED:
+            if waited and kind < _MISSED:
                 self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
         self._looked.clear()
+        if asked and self.looks is not None:
+            self.looks.settle(which - MOST_OPENS, took, ended)
         if why == _NOTHING:
             return NO_ANSWER
         return Answered(at, have, self._replies[sent:made], why in _GOES_ON, why == _FULL)

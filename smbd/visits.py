@@ -6,7 +6,7 @@ tree connect, signatures, credits, the file) is checked for each.  Whatever is o
 with nothing done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 
@@ -14,6 +14,7 @@ from smbd.auth import Identity
 from smbd.checking import check_session, check_tree
 from smbd.commands.visit import Visit, pay, visit_of
 from smbd.connection import Connection
+from smbd.looks import Looks, Shape
 from smbd.ntstatus import NtError
 from smbd.protection import Buffer, check_signature, seal
 from smbd.request import NO_FRAME, Request, like
@@ -44,6 +45,7 @@ _FLAGS = Flags.RELATED_OPERATIONS | Flags.SIGNED | Flags.PRIORITY_MASK
 _PIECES = "14sH8sQ32s"
 _FIRST, _SECOND, _THIRD = Struct("<4sHHIH"), Struct("<II"), Struct("<IIQ16x")
 _MOST_LAYOUTS = 256
+_UNKNOWN = Struct("<2xI4x8x")  # CreditResponse, Flags, NextCommand, MessageId
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,25 +92,23 @@ class Visits:
         self._connection = connection
         self._forms: dict[tuple[bytes, bytes, bytes, int, int, bool], _Form] = {}
         self._useful = True  # one of those that were learnt lately has come again
+        self.looks: Looks | None = None  # C's
 
     # --- what is known ---
 
-    def learn(self, requests: Sequence[Request]) -> None:
-        """The commands have answered a compound at once, and with success."""
+    def learn(
+        self, requests: Sequence[Request], looks: Callable[[], Looks | None] = lambda: None
+    ) -> None:
+        """The commands have answered a compound at once, and with success.
+
+        `looks` are made for a form that C may know.
+        """
         visit = visit_of(requests)
         if visit is None:
             return
         first, *others = requests
-        signed = first.flags & Flags.SIGNED
-        for request in requests:
-            if (
-                request.flags & ~_FLAGS
-                or request.flags & Flags.SIGNED != signed
-                or request.credit_charge > 1
-            ):
-                return
-        if first.live_tree().share is None:
-            return  # pipes
+        if not _are_alike(requests) or first.live_tree().share is None:  # pipes
+            return
         if len(self._forms) >= _MOST_FORMS:
             if not self._useful:
                 return  # each is another one
@@ -126,7 +126,7 @@ class Visits:
         _, head, _, _, holder, body, name_length, start, length = _CREATE.unpack_from(first.frame)
         if _overlaps(name_length, start, length):
             return
-        self._forms[head, holder, body, length, at, first.sealed] = _Form(
+        form = self._forms[head, holder, body, length, at, first.sealed] = _Form(
             visit,
             first.live_session().identity,
             like(first),
@@ -138,6 +138,10 @@ class Visits:
             tuple(same),
             Struct(ids),
         )
+        if visit.remembered and not (first.flags & Flags.SIGNED or first.sealed):
+            self.looks = self.looks or looks()
+            if self.looks is not None:
+                self.looks.add(_shape_of(form, requests))
 
     # --- one more ---
 
@@ -177,7 +181,7 @@ class Visits:
             path, stream = parse_name(text(frame[_NAME_AT:stop]))
             if stream or (sealed_for is not None and sealed_for.session_id != request.session_id):
                 return None
-            return self._answer(form, request, frame, path)
+            return self._answer(form, request, frame, path, stop)
         except (NtError, OSError):
             return None
         finally:  # what has ended is kept by nothing
@@ -185,7 +189,7 @@ class Visits:
             request.channel = request.session = None
 
     def _answer(
-        self, form: _Form, request: Request, frame: memoryview, path: str
+        self, form: _Form, request: Request, frame: memoryview, path: str, stop: int
     ) -> Sequence[Buffer] | None:
         channel = self._connection.channels.get(request.session_id)
         if channel is None or channel.session.identity is not form.identity:
@@ -201,9 +205,12 @@ class Visits:
         check_tree(request, check_session(request))
         if not self._connection.window.has(request.message_id, len(form.parts)):
             return None  # before anything is done, for what it may do
-        bodies = pay(request, form.visit, path)
-        if bodies is None:
+        paid = pay(request, form.visit, path)
+        if paid is None:
             return None
+        bodies, known = paid
+        if known is not None and self.looks is not None and not (signed or request.sealed):
+            self.looks.learn(form.visit.what, known, bytes(frame[_NAME_AT:stop]), path)
         window, message_id, third = self._connection.window, request.message_id, form.third
         window.take(message_id, len(bodies))
         layout = form.layouts.get(tuple(map(len, bodies))) or _lay_out(form, bodies)
@@ -219,9 +226,32 @@ class Visits:
         return [_signed(answers, layout.sizes, channel) if signed else answers]
 
 
+def _are_alike(requests: Sequence[Request]) -> bool:
+    """Whether all of a compound are protected as its first one, and cost one credit each."""
+    signed = requests[0].flags & Flags.SIGNED
+    return not any(
+        request.flags & ~_FLAGS
+        or request.flags & Flags.SIGNED != signed
+        or request.credit_charge > 1
+        for request in requests
+    )
+
+
 def _overlaps(name_length: int, start: int, length: int) -> bool:
     """Whether a CREATE's contexts are elsewhere than behind its name, as near as clients like."""
     return start < _NAME_AT + name_length or start % 8 != 0 if length else start != 0
+
+
+def _shape_of(form: _Form, requests: Sequence[Request]) -> Shape:
+    """The same for C."""
+    first, *others = requests
+    headers = [part.first + _UNKNOWN.pack(part.flags) + form.third for part in form.parts]
+    rest = [bytes(request.frame) for request in others]
+    like_first = like(first)
+    like_first.frame = memoryview(bytes(first.frame))
+    return Shape(
+        like_first, form.identity, form.visit.what, form.contexts, rest, form.credits, headers
+    )
 
 
 def _part_of(request: Request, start: int, end: int) -> _Part:

@@ -86,17 +86,18 @@ class Visit:
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
     """The answers to a visit, and what they were true of."""
 
     raw: bytes
     key: Key
     share_maximum: int
     answers: list[bytes]
+    root: int  # Root.number
 
 
 # By the number of the share's folder, the path, and Visit.what.
-_known: dict[tuple[object, ...], _Known] = {}
+_known: dict[tuple[object, ...], Known] = {}
 
 
 def visit_of(requests: Sequence[Request]) -> Visit | None:
@@ -129,8 +130,8 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
     return Visit(message, asked, wanted, queries, bool(flags & CloseFlags.POSTQUERY_ATTRIB))
 
 
-def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
-    """Carry out a visit: the bodies of its answers, all of which say SUCCESS.
+def pay(request: Request, visit: Visit, path: str) -> tuple[list[bytes], Known | None] | None:
+    """Carry out a visit: the bodies of its answers, all of which say SUCCESS; and what was known.
 
     `request` is its CREATE, whose session and tree connect are checked.  None, NtError and OSError
     say that nothing was done: the commands find out what is to be answered.
@@ -152,25 +153,26 @@ def pay(request: Request, visit: Visit, path: str) -> list[bytes] | None:
     ):
         os.close(glimpse.found.fd)
         root.waited(glimpse.began)
-        return _same_answers(request, known)
+        return _same_answers(request, known), known
     file = root.open_glimpsed(glimpse, False, False)  # noqa: FBT003 -- neither read nor write
     if file is None:
         return None
     found = look(file, wanted)
     try:
         if visit.removes:
-            return _remove(request, visit, found)
-        answers = _answers(request, visit, found)
-        if answers is not None and visit.remembered:
-            _remember(request, visit, found, glimpse, answers)
-        return answers
+            answers = _remove(request, visit, found)
+        else:
+            answers = _answers(request, visit, found)
+            if answers is not None and visit.remembered:
+                _remember(request, visit, found, glimpse, answers)
+        return None if answers is None else (answers, None)
     finally:
         # Another program may have removed it since it was looked at, some 20 us ago, and then this
         # may free its blocks.  CLOSE asks for that once more, some 2 us ahead.
         found.file.close()
 
 
-def _same_answers(request: Request, known: _Known) -> list[bytes]:
+def _same_answers(request: Request, known: Known) -> list[bytes]:
     """The answers to a visit of a file that is as it was, and that nobody has open."""
     opens = request.tables.opens
     check_limits(request)
@@ -192,7 +194,7 @@ def _remember(
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
     share_maximum = visit.wanted.share_maximum
-    known = _Known(glimpse.raw, file.key, share_maximum, answers)
+    known = Known(glimpse.raw, file.key, share_maximum, answers, root.number)
     _known[root.number, file.path, visit.what] = known
 
 

@@ -1,4 +1,4 @@
-"""C for plain READs and WRITEs: `burst.c`, and the memory that replies are made in.
+"""C for plain READs and WRITEs, looks at files (`burst.c`), and the memory of their replies.
 
 What is signed by AES-GMAC or sealed by AES-GCM is plain too, where the system has an OpenSSL
 (`gcm.c`, `guard.c`): it takes a 4 KiB message 1 to 3 us, and the commands 4 to 7 us more.
@@ -35,6 +35,8 @@ _ROOM = 1 << 20
 _PIECE = 6
 LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
+MOST_FORMS = 16  # of looks at files, of one connection
+_SLOW_LOOK = 0.002  # seconds; as smbd.vfs.root
 
 
 class GcmKeys(NamedTuple):
@@ -46,7 +48,7 @@ class GcmKeys(NamedTuple):
     counter: "array[int]"  # ... and, one 64-bit number, how many there were: the other 8
 
 
-_PARTS = ("wire", "gcm", "guard", "state", "reply", "opens", "misses", "large", "burst")
+_PARTS = ("wire", "gcm", "guard", "state", "reply", "looks", "opens", "misses", "large", "burst")
 BURST = Extension(
     "smbd.native.burst",
     Path(__file__).with_name("converse.c"),
@@ -105,7 +107,7 @@ BURST = Extension(
         double took, ended;
         uint32_t length, kind;
         uint8_t *out;
-        double slow[3];
+        double slow[4];
         uint32_t count, frames;
         uint32_t missed;
         struct fast_open opens[16];
@@ -124,7 +126,37 @@ BURST = Extension(
         uint8_t head[116];
         uint32_t lowat, grown;
         uint32_t others;
+        struct looks *looks;
+        struct look_form *forms[16];
+        uint32_t form_count, looked;
     };
+    struct look_id {
+        uint64_t persistent, volatile_id;
+    };
+    struct look;
+    struct looks {
+        struct look *slots[4096];
+        const uint32_t *inodes;
+        uint64_t numbers;
+        uint64_t resolve;
+        uint32_t mask, flags;
+        uint32_t left;
+        struct look_id ids[64];
+    };
+    struct look_form {
+        uint8_t head[16], holder[16], body[46];
+        uint16_t credits[6];
+        uint32_t count, what, contexts_size, rest_size;
+        const uint8_t *contexts, *rest;
+        uint32_t starts[6];
+        uint8_t headers[6][64];
+        uint32_t ready, root, maximum;
+        int32_t fd;
+        double until;
+    };
+    int look_learn(struct looks *looks, const uint32_t *numbers, const uint32_t *sizes,
+                   const uint8_t *status, const uint8_t *bytes, size_t size);
+    void look_forget_all(struct looks *looks);
     int burst_begin(struct burst *b);
     int burst_answer(struct burst *b);
     int burst_finish(struct burst *b);
@@ -163,6 +195,7 @@ class Core:
         self.lib: Any = module.lib
         self.protects = bool(module.lib.gcm_find())  # there is an OpenSSL
         self._pipe: tuple[int, int] | None = None
+        self.looks: Any = None  # smbd.looks'
 
     def new(self, slow: Sequence[float], held: int) -> Any:
         """A connection's `struct burst`.
@@ -171,7 +204,7 @@ class Core:
         miss counts for, beside its message and its data.
         """
         burst = self.ffi.new("struct burst *")
-        burst.out, burst.slow, burst.held = self._out, slow, held
+        burst.out, burst.slow, burst.held = self._out, (*slow, _SLOW_LOOK), held
         burst.opened = self._opened
         burst.piece = _PIECE
         return burst

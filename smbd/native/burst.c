@@ -1,4 +1,4 @@
-/* The plain READs and WRITEs of a burst, answered without Python.
+/* The plain READs and WRITEs of a burst, and looks at files, answered without Python.
 
    Python owns every rule.  It names in `opens` what it has answered itself, and says at each call
    which of them may still be answered as before (smbd/plain.py).  A frame that is not exactly of
@@ -76,6 +76,8 @@ static int is_protected(const struct burst *b, const struct fast_open *open, con
 static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     uint32_t command = u16(message + 12), length = u32(message + 68);
     struct fast_open *open;
+    if (command == CREATE && b->form_count && u32(message + NEXT_AT) && b->before == PREFIX)
+        return answer_look(b, message, size);
     if ((command != READ && command != WRITE) || !(open = find(b, message)))
         return OTHER;
     if (!open->ready)

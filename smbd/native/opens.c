@@ -29,12 +29,19 @@ static struct fast_open *find(struct burst *b, const uint8_t *message) {
 static void begin(struct burst *b) {
     for (uint32_t i = 0; i < b->count; i++)
         b->opens[i].ready = 0;
+    for (uint32_t i = 0; i < b->form_count; i++)
+        b->forms[i]->ready = 0;
+    b->looked = 0;
     b->made = b->sent = b->frames = b->whole = b->missed = 0;
     b->before = PREFIX;
 }
 
 /* `which` may be used as `ready` says, and nothing was done for it yet. */
 static void make_ready(struct burst *b) {
+    if (b->which >= MOST_OPENS) {
+        b->forms[b->which - MOST_OPENS]->ready = b->ready;
+        return;
+    }
     struct fast_open *asked = &b->opens[b->which];
     asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
     asked->missed = asked->missed_size = 0;

@@ -23,6 +23,7 @@ enum {
     READ = 8, WRITE = 9,
     PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
+    MOST_PARTS = 6, MOST_FORMS = 16, MOST_LOOKS = 4096, LOOK_IDS = 64,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
 };
 
@@ -34,8 +35,9 @@ enum {
    should be.  LOOP: it has something to do, which may be this connection's. */
 enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP };
 
-/* What the last call to the kernel was: a READ in the page cache, a WRITE, or a READ that was not. */
-enum { HIT, WRITTEN, MISSED };
+/* What the last call to the kernel was: a READ in the page cache, a WRITE, a READ that was not, or a
+   look at a file. */
+enum { HIT, WRITTEN, MISSED, LOOKED };
 
 struct fast_open {
     /* Python reads what was done since it was made ready (_DONE). */
@@ -56,6 +58,9 @@ struct fast_open {
     const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
 };
 
+struct looks;
+struct look_form;
+
 struct burst {
     /* Python writes before each call (_CALL). */
     uint64_t in, size;         /* where received bytes lie, and the room there */
@@ -68,13 +73,13 @@ struct burst {
     /* Python writes before each call, and reads behind it (_STATE). */
     uint64_t at, have;         /* bytes answered, and received */
     uint64_t low, high;
-    uint32_t which, multi_credit;
+    uint32_t which, multi_credit;  /* of `opens`, and behind them of `forms`; ... */
     uint64_t made, sent;       /* bytes of replies in `out`, and how many of them have left */
     double took, ended;        /* of the last call to the kernel */
     uint32_t length, kind;     /* of the last READ or WRITE: HIT ... */
     /* Set once, or as opens come to be known. */
     uint8_t *out;
-    double slow[3];            /* seconds: of a HIT ... */
+    double slow[4];            /* seconds: of a HIT ... */
     uint32_t count, frames;    /* how many of `opens`; of this burst ... */
     uint32_t missed;           /* ... and those that threads shall carry out */
     struct fast_open opens[MOST_OPENS];
@@ -95,4 +100,8 @@ struct burst {
     uint8_t head[PREFIX + REQUEST_END];  /* of the last one */
     uint32_t lowat, grown;     /* the socket's SO_RCVLOWAT, if not the usual one; the most so far */
     uint32_t others;           /* the loop had something else to do, as the last answer left */
+    /* Of looks at files (looks.c). */
+    struct looks *looks;
+    struct look_form *forms[MOST_FORMS];
+    uint32_t form_count, looked;  /* ... in this call */
 };

@@ -4,6 +4,7 @@ A file is known by (device, inode), so that names and letter case make no differ
 and locks.  A deletion is of a name: each name by which the file is open is a Link.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from smbd.vfs import File, Key, Root, fold
 from smbd.wire.access import Access
 from smbd.wire.create import ShareAccess
 
+_NUMBERS = 4096
 _SHARES_ALL = ShareAccess.READ | ShareAccess.WRITE | ShareAccess.DELETE
 
 
@@ -43,6 +45,9 @@ class FileTable:
     caching: CachingFigures = field(default_factory=CachingFigures)
     names: OpenNames = field(default_factory=OpenNames)
     on_forget: Callable[[File], None] | None = None  # told of a file whose last open is closed
+    # How many of them are open, by the inode's number and so many numbers: for those that are not
+    # of this process's Python.
+    inodes: "array[int]" = field(default_factory=lambda: array("I", bytes(4 * _NUMBERS)))
     _files: dict[Key, FileState] = field(default_factory=dict)
 
     @property
@@ -123,6 +128,7 @@ class FileTable:
             cachings = Cachings(self.deadlines, self.caching)
             locks = ByteRangeLocks(self.lock_budget)
             state = self._files[key] = FileState(key, cachings, self.names, locks)
+            self.inodes[key[1] % _NUMBERS] += 1
         link = state.link_of(file) if state.links else None
         if link is None:
             link = Link(state, file)
@@ -223,6 +229,7 @@ class FileTable:
         if not state.links:
             self.directories.leave(state.cachings)
             del self._files[state.key]
+            self.inodes[state.key[1] % _NUMBERS] -= 1
             if self.on_forget is not None:
                 self.on_forget(link.file)
 

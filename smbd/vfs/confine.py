@@ -16,7 +16,7 @@ Finding = tuple[int, bool]
 
 _CONFINED = kernel.RESOLVE_BENEATH | kernel.RESOLVE_NO_MAGICLINKS
 _PLAIN = _CONFINED | kernel.RESOLVE_NO_SYMLINKS
-_CACHED = _PLAIN | kernel.RESOLVE_CACHED
+CACHED = _PLAIN | kernel.RESOLVE_CACHED
 # EAGAIN says that something, anywhere on the machine, was renamed while the kernel stepped through
 # "..".  A program that renames in a loop can keep that up; walking always gets an answer.
 _ATTEMPTS = 32
@@ -39,7 +39,7 @@ def find_cached(root: int, path: str) -> Finding | None:
     None for every other outcome: `find` tells it, with all the time that it takes.
     """
     try:
-        return kernel.openat2(path or ".", os.O_PATH, resolve=_CACHED, dir_fd=root), False
+        return kernel.openat2(path or ".", os.O_PATH, resolve=CACHED, dir_fd=root), False
     except OSError as error:
         if error.errno != errno.ELOOP:
             return None

@@ -215,6 +215,22 @@ class Root(Naming):
         self.waited(began)
         return file
 
+    def cached_until(self, now: float) -> float:
+        """Until when (monotonic) `lookup.fd` is enough to find what the kernel has in its caches.
+
+        0 if not now: `glimpse` finds out more.
+        """
+        lookup = self.lookup
+        if (
+            now < self._cached_again_at
+            or not lookup.has_proc
+            or not lookup.has_cache
+            or lookup.veto is not None
+            or not self.is_seen(now)
+        ):
+            return 0.0
+        return self._look_again_at
+
     def waited(self, began: float) -> None:
         """An open that the loop has begun then has ended: if it was slow, a pause follows."""
         ended = monotonic()
