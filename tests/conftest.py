@@ -7,6 +7,8 @@ import pytest
 import trio.testing
 from hypothesis import HealthCheck, settings
 
+from tests.process_state import bindings, changes, process_state, rebound
+
 # How long an example takes tells of the machine's load, and of nothing that is tested.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -22,6 +24,24 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_to_the_next_test() -> Iterator[None]:
+    """A test that leaves the process changed fails: what it changes it restores (monkeypatch)."""
+    before = process_state()
+    yield
+    left = changes(before, process_state())
+    assert not left, "\n".join(["left to the next test:", *left])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_to_the_next_file() -> Iterator[None]:
+    """The same of a file, with its fixtures: of what takes longer to look at, too."""
+    state, names = process_state(), bindings()
+    yield
+    left = changes(state, process_state()) + rebound(names, bindings())
+    assert not left, "\n".join(["left to the next file:", *left])
 
 
 @pytest.fixture

@@ -5,10 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from smbd.cli import logs
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("smbd")
-    before = logger.handlers[:], logger.level, logger.propagate
+    """Of every logger that start_logging has a level for: also trio's, asyncio's and zeroconf's."""
+    loggers = [logging.getLogger(name) for name in logs._LOGGERS]
+    before = [(one.handlers[:], one.level, one.propagate) for one in loggers]
     yield
-    logger.handlers[:], logger.level, logger.propagate = before
+    for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        one.handlers[:] = handlers
+        one.setLevel(level)
+        one.propagate = propagate

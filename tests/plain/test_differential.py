@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from struct import pack
 
@@ -286,7 +287,7 @@ def both(core, told, script_of=Script):
 
     Once more where the page cache has lost a page for one of them: that is this machine's doing.
     """
-    for _ in range(5):
+    for _ in range(20):
         without = trio.run(_play, told, script_of)
         with_c = [
             trio.run(partial(_play, talks=talks), told, script_of, core) for talks in (False, True)
@@ -317,13 +318,16 @@ def test_each_oddity_alone_is_answered_alike(core, monkeypatch):
 
 
 def test_what_is_not_in_the_page_cache_is_answered_alike(core, monkeypatch):
-    """Each alone: which one of several ends first is the disk's doing."""
+    """Each alone: which one of several ends first is the disk's doing.
+
+    And four in a story: a look at what is cold begins to read it, and on a busy machine the disk
+    may be done before the look is, so that a story of all is seldom played alike.
+    """
     settle_time(monkeypatch)
     READERS.load()
-    told = [(LEARNT, [])]
-    for oddity in [{}, *ODD]:
-        told += [Change("evicted"), ([Ask(READ, **oddity)], [])]
-    both(core, told)
+    cold = [(Change("evicted"), ([Ask(READ, **oddity)], [])) for oddity in [{}, *ODD]]
+    for first in range(0, len(cold), 4):
+        both(core, [(LEARNT, []), *chain.from_iterable(cold[first : first + 4])])
 
 
 @pytest.mark.parametrize("oddity", LAST, ids=str)
