@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Iterator
+from unittest.mock import patch
+from weakref import WeakValueDictionary
 
 import pytest
 import trio.testing
@@ -24,6 +26,19 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def disks_are_as_if_new() -> Iterator[None]:
+    """How long the last writes and changes of names waited, a process remembers for each device.
+
+    On a busy machine a test would find that what it does is away from the loop for seconds.
+    """
+    with (
+        patch("aio.gate._gates", WeakValueDictionary()),
+        patch("smbd.vfs.at_once._all", WeakValueDictionary()),
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)
