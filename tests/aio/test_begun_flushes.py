@@ -45,7 +45,7 @@ class Flushes:
     async def end(self) -> list[int | None]:
         """Kick, and wait until all have ended."""
         self._engine.kick()
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             while len(self.ended) < self._begun:
                 self._event = trio.Event()
                 await self._event.wait()

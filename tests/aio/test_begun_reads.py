@@ -50,7 +50,7 @@ class Reads:
     async def end(self) -> list[bytes | int | None]:
         """Kick, and wait until all have ended."""
         self._engine.kick()
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             while len(self.ended) < self._begun:
                 self._event = trio.Event()
                 await self._event.wait()

@@ -52,7 +52,7 @@ class Owner:
         self.told.set()
 
     async def all_of(self, count: int) -> list[bytes | int]:
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             while len(self.ended) < count:
                 self.told = trio.Event()
                 await self.told.wait()

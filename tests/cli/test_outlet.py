@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -48,9 +47,7 @@ def test_a_writer_of_more_than_is_read_does_not_wait_and_the_rest_is_counted(
     outlet = Outlet(writing, told)
     for _ in range(5000):
         outlet.put(LINE)
-    began = time.monotonic()
-    outlet.drain(0.05)
-    assert time.monotonic() - began < 5
+    outlet.drain(0.05)  # which ends, though nobody reads
     whole = dropped = 0
     while whole + dropped < 1024:  # as much as waits in the process
         whole, dropped = counted(reading.readline(), whole, dropped)

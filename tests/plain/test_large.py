@@ -97,7 +97,7 @@ async def send(rig, data):
 async def the_frames(rig, count):
     """So many that come back."""
     found = []
-    with trio.fail_after(20):
+    with trio.fail_after(240):
         while len(found) < count:
             found += await rig.exchange()
             await trio.lowlevel.checkpoint()
@@ -173,7 +173,7 @@ async def test_nothing_is_written_of_a_frame_that_breaks_off(rig, disk):
 
 
 async def _until_end(rig):
-    with trio.fail_after(20):
+    with trio.fail_after(240):
         while not rig.ended:
             await trio.lowlevel.checkpoint()
 

@@ -384,7 +384,7 @@ async def test_a_connection_that_is_lost_waits_for_its_threads(rig, held):
     await wait_all_tasks_blocked()
     assert rig.stage.dispatch.in_work == 1
     held.let_go()
-    with trio.fail_after(60):
+    with trio.fail_after(240):
         await rig.stage.dispatch.end()
     assert rig.stage.dispatch.in_work == 0
     assert rig.transport._in_work == 0

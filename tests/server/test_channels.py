@@ -61,7 +61,7 @@ async def bound(client, session, **how):
 
 
 async def until(condition):
-    with trio.fail_after(60):
+    with trio.fail_after(240):
         while not condition():
             await trio.lowlevel.checkpoint()
 

@@ -22,7 +22,7 @@ ALL = R | W | H
 @pytest.fixture
 async def new_client(tmp_path):
     async with serve(tmp_path) as server, clients(server) as new_client:
-        with trio.fail_after(30):
+        with trio.fail_after(240):
             yield new_client
 
 
@@ -180,7 +180,7 @@ async def test_nobody_acknowledges_somebody_elses_lease(tmp_path):
     """Nor by naming his ClientGuid, which is no secret on the wire."""
     eve = UserConfig(name="eve", password="eve")
     async with serve(tmp_path, users=[eve]) as server, clients(server) as new_client:
-        with trio.fail_after(30):
+        with trio.fail_after(240):
             owner, other = new_client(guid=b"the same guid..."), new_client()
             thief = new_client(guid=b"the same guid...")
             robber = await thief.connect(user="eve", password="eve")

@@ -34,7 +34,7 @@ def folder(tmp_path):
 @pytest.fixture
 async def new_client(folder):
     async with serve(folder, watch=True) as server, clients(server) as new_client:
-        with trio.fail_after(30):
+        with trio.fail_after(240):
             yield new_client
 
 

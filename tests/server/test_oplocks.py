@@ -21,7 +21,7 @@ SET_ZERO_DATA, REQUEST_RESUME_KEY, COPYCHUNK = 0x000980C8, 0x00140078, 0x001440F
 async def stage(tmp_path):
     """(server, ann, bob): each a client with one connection."""
     async with serve(tmp_path) as server, clients(server) as new_client:
-        with trio.fail_after(30):
+        with trio.fail_after(240):
             yield server, await new_client().connect(), await new_client().connect()
 
 
@@ -242,7 +242,7 @@ async def test_a_related_compound_goes_on_behind_the_create_that_waited(stage):
 
 
 async def test_the_end_of_the_server_does_not_wait_for_an_acknowledgment(tmp_path):
-    with trio.fail_after(30):
+    with trio.fail_after(240):
         async with serve(tmp_path) as server, clients(server) as new_client:
             ann, bob = await new_client().connect(), await new_client().connect()
             await ann.open("file", oplock=BATCH)

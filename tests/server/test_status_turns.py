@@ -85,7 +85,7 @@ async def test_a_lost_connection_is_in_no_count(tmp_path):
         async with connected(server) as client:
             await client.connect()
             await client.open("a")
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             while server.server._clients:
                 await trio.lowlevel.checkpoint()
         [share] = (await server.server.figures())["shares"]

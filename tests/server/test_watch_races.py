@@ -166,6 +166,6 @@ async def test_a_watcher_is_told_of_all_that_quick_clients_do(folder, seed):
         connections = watching, one, other
         for connection in connections:
             await connection.connect()
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             for told, wanted in await told_of(server, meanwhile, connections, random.Random(seed)):
                 assert told == wanted

@@ -149,7 +149,7 @@ def test_a_watching_client_is_told_of_what_a_test_writes():
 
 async def test_a_lease_is_broken_by_what_a_test_writes():
     async with serve(tree={"file": "1"}) as server, clients(server) as new_client:
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             client = await new_client().connect()
             await client.open("file", **leased(state=R))
             server.write("file", "2")
