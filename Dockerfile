@@ -10,7 +10,7 @@ COPY aio aio
 COPY smbd smbd
 RUN python3 -m venv /opt/smbd \
     && /opt/smbd/bin/pip install --no-cache-dir ".${EXTRAS}"
-# Of impacket smbd needs the SMB client, for `health`.  Its 70 programs, among them tools
+# Of impacket smbd needs NTLM and, for `health`, its SMB client.  Its 70 programs, among them tools
 # that attack, and the packages that only they import are no part of a file server.
 RUN cd /opt/smbd/bin \
     && rm -f ./*.py flask ldapdomaindump ldd2* normalizer \

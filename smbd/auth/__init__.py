@@ -1,6 +1,6 @@
 """Login by NTLMv2 in SPNEGO: token in, token out; and the accounts.
 
-Knows nothing of sessions or connections.
+The only room of the server that imports impacket. Knows nothing of sessions or connections.
 """
 
 from smbd.auth.accounts import Account, Identity, nt_hash

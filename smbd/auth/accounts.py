@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from smbd.auth.ciphers import md4
+from impacket import ntlm
 
 
 def nt_hash(password: str) -> bytes:
     """NTOWFv1 ([MS-NLMP] 3.3.1): MD4 of the password in UTF-16. As good as the password."""
-    return md4(password.encode("utf-16-le"))
+    return bytes(ntlm.compute_nthash(password))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Read here and not by impacket: its Structure raises whatever the bytes make it raise, takes the
 MIC to be there whenever a version is, and its AV_PAIRS copies the rest of the list at every
-pair.
+pair. From impacket comes, in `ntlmv2`, the arithmetic.
 """
 
 from dataclasses import dataclass, field

@@ -1,24 +1,14 @@
 """The arithmetic of NTLMv2: proofs, keys, MICs ([MS-NLMP] 3.2.5.1.2, 3.3.2, 3.4)."""
 
 import hmac
-from hashlib import md5
-from struct import Struct
+from functools import partial
 from typing import Literal
 
-from smbd.auth.ciphers import rc4
-from smbd.auth.ntlm import KEY_56, KEY_128, KEY_EXCH, Authenticate, Response
+from impacket import ntlm
 
-Sender = Literal["Client", "Server"]
-_DIRECTIONS = {"Client": "client-to-server", "Server": "server-to-client"}
-_SEQUENCE_NUMBER = bytes(4)  # of the first signature
+from smbd.auth.ntlm import Authenticate, Response
 
-# NTLMSSP_MESSAGE_SIGNATURE for extended session security, [MS-NLMP] 2.2.2.9.2
-_SIGNATURE = Struct(
-    "<"
-    "I"   # Version, 1
-    "8s"  # Checksum
-    "4s"  # SeqNum
-)  # fmt: skip
+Sender = Literal["Client", "Server"]  # by the names in impacket's SIGNKEY and SEALKEY
 
 
 def check_response(
@@ -43,7 +33,7 @@ def check_response(
 
 def exported_session_key(key_exchange_key: bytes, encrypted: bytes) -> bytes:
     """The key the client chose, sent under RC4 (KEY_EXCH); RC4 undoes itself."""
-    return rc4(key_exchange_key, encrypted)
+    return bytes(ntlm.generateEncryptedSessionKey(key_exchange_key, encrypted))
 
 
 def message_integrity_code(key: bytes, *messages: bytes) -> bytes:
@@ -57,24 +47,10 @@ def message_signature(flags: int, key: bytes, sender: Sender, message: bytes) ->
     Extended session security only. Used for the mechListMIC of SPNEGO and nothing else, so
     there is no sequence to keep.
     """
-    sign_key = _direction_key(key, sender, "signing")
-    checksum = _hmac_md5(sign_key, _SEQUENCE_NUMBER + message)[:8]
-    if flags & KEY_EXCH:
-        checksum = rc4(_direction_key(_weakened(flags, key), sender, "sealing"), checksum)
-    return _SIGNATURE.pack(1, checksum, _SEQUENCE_NUMBER)
-
-
-def _direction_key(key: bytes, sender: Sender, use: Literal["signing", "sealing"]) -> bytes:
-    """SIGNKEY and SEALKEY ([MS-NLMP] 3.4.5.2, 3.4.5.3)."""
-    magic = f"session key to {_DIRECTIONS[sender]} {use} key magic constant\0"
-    return md5(key + magic.encode(), usedforsecurity=False).digest()
-
-
-def _weakened(flags: int, key: bytes) -> bytes:
-    """As much of the key as both have agreed to seal with ([MS-NLMP] 3.4.5.3)."""
-    if flags & KEY_128:
-        return key
-    return key[:7] if flags & KEY_56 else key[:5]
+    sign_key = ntlm.SIGNKEY(flags, key, sender)
+    seal_key = ntlm.SEALKEY(flags, key, sender)
+    encrypt = partial(ntlm.generateEncryptedSessionKey, seal_key)
+    return bytes(ntlm.SIGN(flags, sign_key, message, 0, encrypt).getData())
 
 
 def _upcase(name: str) -> str:

@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-# Parsers, other people's ciphers, what only a command line or few servers need.
+# Parsers, what only a command line or few servers need.
 HEAVY = [
     *("argparse", "asyncio", "difflib", "email", "html", "http", "multiprocessing", "tomllib"),
     *("unittest", "uuid", "xml"),
-    *("cffi", "Cryptodome", "impacket", "matplotlib", "pycparser", "zeroconf"),
+    *("matplotlib", "zeroconf"),
     *("aio.compare", "aio.libaio", "aio.uring", "smbd.cli", "smbd.compare", "smbd.discovery"),
     *("smbd.journal", "smbd.load", "smbd.rpc", "smbd.server.discoverable"),
 ]
