@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from unittest.mock import patch
 from weakref import WeakValueDictionary
 
@@ -26,6 +27,17 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def c_is_at_hand() -> None:
+    """What is in C, and used once it is there, is there from the first test on: not by chance."""
+    from aio._looks import LOOKS
+    from aio._readers import READERS
+
+    for extension in (LOOKS, READERS):
+        with suppress(OSError):  # there is no compiler
+            extension.load()
 
 
 @pytest.fixture(autouse=True)

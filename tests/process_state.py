@@ -62,18 +62,21 @@ def bindings() -> State:
     found: dict[tuple[str, str], object] = {}
     for module, names in [(name, vars(one)) for name, one in list(sys.modules.items())]:
         ours = module.partition(".")[0] in {"smbd", "aio"}
+        if ours and "." in module and not _is_python(module):  # what is C may be loaded anew
+            continue
         found["module", module] = sys.modules[module]
         if not ours and module not in _REPLACED_IN:
             continue
         for name, value in list(names.items()):
-            if name.startswith(
-                "__"
-            ):  # of the module itself, which a second import of it in C makes anew
-                continue
             found[module, name] = value
             if ours and isinstance(value, type) and value.__module__ == module:
                 found |= {(f"{module}.{name}", key): one for key, one in vars(value).items()}
     return found
+
+
+def _is_python(module: str) -> bool:
+    file = getattr(sys.modules[module], "__file__", None)
+    return file is not None and file.endswith(".py")
 
 
 def changes(before: State, after: State) -> list[str]:

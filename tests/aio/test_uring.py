@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing was built yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    RING.forget()
-    yield tmp_path / "aio"
-    RING.forget()
+    monkeypatch.setattr(RING, "_loaded", None)  # and as it was, after the test
+    return tmp_path / "aio"
 
 
 def why() -> str:
