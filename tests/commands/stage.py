@@ -7,7 +7,7 @@ the worker threads.  Files and folders are real, in a temporary folder.
 import errno
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from math import inf
 from unittest.mock import patch
@@ -15,7 +15,7 @@ from unittest.mock import patch
 import outcome
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aio import Stats
 from aio.completion import tell
@@ -341,10 +341,13 @@ async def on_stage(path, engine=None, *, at_once=False) -> AsyncIterator[Stage]:
     """A stage; at its end nothing may be left of what was opened on it.
 
     `at_once`: whether the loop changes names and records itself, where it can; else workers do.
+    By this machine's clock no work on files is so slow that an interim response is due.
     """
     stage = Stage(path, engine)
     admits = patch.object(AtOnce, "admits", lambda *_: at_once)
-    with admits:
+    of_a_test = isinstance(trio.lowlevel.current_clock(), MockClock)
+    slow = nullcontext() if of_a_test else patch("smbd.interims.FOR_FILES_AFTER", 3600.0)
+    with admits, slow:
         async with _played(stage):
             yield stage
     assert not list(stage.service.tables.opens)
