@@ -26,6 +26,8 @@ _NOBODYS = (logging.NullHandler, LogCaptureHandler)
 _UNTOUCHED = (logging.NOTSET, [], True, False, [])
 # Others' modules whose names tests replace, beside smbd's and aio's.
 _REPLACED_IN = {"builtins", "os", "select", "signal", "socket", "subprocess", "time", "trio"}
+# What others on this machine mount meanwhile, and what waits for the garbage collector.
+_OF_THE_MACHINE = {("smbd.vfs.mounts", "_twice"), ("aio.residency.Residency", "_mapped")}
 
 
 def process_state() -> State:
@@ -71,7 +73,7 @@ def bindings() -> State:
             found[module, name] = value
             if ours and isinstance(value, type) and value.__module__ == module:
                 found |= {(f"{module}.{name}", key): one for key, one in vars(value).items()}
-    return found
+    return {name: value for name, value in found.items() if name not in _OF_THE_MACHINE}
 
 
 def _is_python(module: str) -> bool:
