@@ -31,12 +31,10 @@ _OF_THE_MACHINE = {("smbd.vfs.mounts", "_twice"), ("aio.residency.Residency", "_
 
 
 def process_state() -> State:
-    """What a process has one of: read before and after each test, in some 200 us."""
+    """What a process has one of: read before and after each test, in some 300 us."""
     process = {
         "working folder": str(Path.cwd()),
         "umask": _umask(),
-        "processors": os.sched_getaffinity(0),
-        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "garbage collector": (gc.isenabled(), gc.get_threshold(), bool(gc.get_freeze_count())),
         "switch interval": sys.getswitchinterval(),
         "path of imports": list(sys.path),
@@ -60,7 +58,7 @@ def process_state() -> State:
 
 
 def bindings() -> State:
-    """What the names of our modules and classes mean, and others' that tests replace: 10 ms."""
+    """What the names of our modules and classes mean, and others' that tests replace: 20 ms."""
     found: dict[tuple[str, str], object] = {}
     for module, names in [(name, vars(one)) for name, one in list(sys.modules.items())]:
         ours = module.partition(".")[0] in {"smbd", "aio"}

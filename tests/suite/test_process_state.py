@@ -60,7 +60,6 @@ def seen(disturb: Callable[[], object]) -> list[str]:
         (limit, "limit RLIMIT_STACK:"),
         (gc.freeze, "process garbage collector:"),
         (gc.disable, "process garbage collector:"),
-        (lambda: os.nice(1), "process niceness:"),
         (lambda: sys.path.append("/left"), "process path of imports:"),
         (lambda: setattr(sys, "excepthook", handler), "process excepthook:"),
     ],
