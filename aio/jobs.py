@@ -1,7 +1,7 @@
-"""Reads that others in C have made for the threads of `aio.readers`, told of in the loop.
+"""Calls that others in C have made for the threads of `aio.readers`, told of in the loop.
 
 Nothing of Python's is made for one of them: smbd's C makes a job of a READ that misses the page
-cache, and the answer of its result.  Python hears how many there are of each owner.
+cache, or of a FLUSH, and the answer of its result.  Python hears how many there are of each owner.
 """
 
 from collections import deque
@@ -61,9 +61,17 @@ class Jobs:
 
     def ended(self, count: int, size: int, seconds: float, longest: float) -> None:
         """So many have read so many bytes, in so much time together, one of them in the longest."""
+        self._stats.reads += count
+        self._stats.bytes_read += size
+        self._took(seconds, longest)
+
+    def flushed(self, count: int, seconds: float, longest: float) -> None:
+        """The same of fsyncs."""
+        self._stats.fsyncs += count
+        self._took(seconds, longest)
+
+    def _took(self, seconds: float, longest: float) -> None:
         stats = self._stats
-        stats.reads += count
-        stats.bytes_read += size
         stats.seconds += seconds
         stats.max_seconds = max(stats.max_seconds, longest)
 

@@ -261,8 +261,9 @@ class Probe:
 
         A plain read is one preadv2 with RWF_NOWAIT: a hit if it gives all, or an fstat behind it
         says that the file ends there; and if it is none, PLAIN_MISSES says that C may make a job of
-        it, for `plain_begun`.  A plain write is one pwrite of whole pages, not behind an
-        end of file amid a page, before `plain_until`, while `plain_waits` counts nothing.
+        it, for `plain_begun`.  A plain write is one pwrite of pages, not behind an end of file amid
+        a page, before `plain_until`, while `plain_waits` counts nothing; of the last page it may be
+        a part, if the file has nothing there.
         """
         file = self._files.get(fd)
         if file is None or file.reads_by == FRESH or length > self._plain_limit:
@@ -283,19 +284,53 @@ class Probe:
             ways |= PLAIN_WRITES
         return ways
 
-    def plain_begun(self, owner: Owner, first: int, count: int, took: float, ended: float) -> Jobs:
+    def plain_begun(self, owner: Owner, first: int, count: int, took: float, ended: float) -> None:
         """So many plain reads were misses: jobs made in C, by the address of the first.
 
-        The last one was refused in so much time, then.  Their owner tells what is returned how they
-        have ended.
+        The last one was refused in so much time, then.  Their owner calls `plain_fetched`.
         """
+        self._jobs.begin(owner, first, count)
         self._misses += count
         self._patience.missed(took, ended)
         self._away_until = self._patience.away_until
+
+    def plain_fetched(self, count: int, size: int, seconds: float, longest: float) -> None:
+        """So many of them have read so many bytes, in that time together; the longest took so long.
+
+        `count` is 0 for one that has failed.
+        """
+        self._jobs.ended(count, size, seconds, longest)
+
+    @property
+    def _jobs(self) -> Jobs:
         assert self._threads is not None, "plain_ways"
         jobs = self._threads.jobs
         assert jobs is not None, "plain_ways"
-        jobs.begin(owner, first, count)
+        return jobs
+
+    @property
+    def plain_flushes(self) -> bool:
+        """Whether C may make a job of an fsync, for `plain_flush_begun`: once there was one."""
+        jobs = None if self._threads is None else self._threads.flush_jobs
+        return jobs is not None and jobs.is_open
+
+    def plain_flush_begun(self, owner: Owner, fd: int, first: int) -> None:
+        """C has made a job of an fsync, at that address; its owner calls `plain_flushed`."""
+        self._flush_jobs.begin(owner, first, 1)
+        self._files[fd].inode.begin(exclusive=True, strains=True)
+
+    def plain_flushed(self, fd: int, count: int, done: int, seconds: float, longest: float) -> None:
+        """So many of them have ended, so many of these without an error; the rest as above."""
+        inode = self._files[fd].inode
+        for _ in range(count):
+            inode.end(exclusive=True, strains=True)
+        self._flush_jobs.flushed(done, seconds, longest)
+
+    @property
+    def _flush_jobs(self) -> Jobs:
+        assert self._threads is not None, "plain_ways"
+        jobs = self._threads.flush_jobs
+        assert jobs is not None, "plain_ways"
         return jobs
 
     @property

@@ -37,7 +37,7 @@ class ThreadsEngine:
         self._pool.reserve()
         self._stats = Stats()
         self._by = by = _ByThreads(self._pool, self._stats, workers)
-        self._flushes = _Flushes(self._pool, max(1, workers // 2))
+        self._flushes = _Flushes(self._pool, self._stats, max(1, workers // 2))
         self._transfers: Transfers = Uncached(by, dontcache) if dontcache.wanted else by
         self._takes_jobs = not dontcache.wanted
 
@@ -45,6 +45,11 @@ class ThreadsEngine:
     def jobs(self) -> Jobs | None:
         """Who takes reads that were begun in C, once there are threads in C."""
         return self._by.jobs if self._takes_jobs else None
+
+    @property
+    def flush_jobs(self) -> Jobs | None:
+        """The same of fsyncs, once there has been one."""
+        return self._flushes.jobs
 
     @property
     def write_seconds(self) -> float:
@@ -134,11 +139,13 @@ def _ring_of(queue: Readers) -> Ring:
 class _Flushes:
     """Fsyncs, in threads of their own in C, where these are at hand: so that reads find theirs."""
 
-    def __init__(self, pool: WorkerPool, most: int) -> None:
+    def __init__(self, pool: WorkerPool, stats: Stats, most: int) -> None:
         self._pool = pool
         self._most = most
         self._ring: Ring | None = None
         self._in_ring: Flushes | None = None
+        self._stats = stats
+        self.jobs: Jobs | None = None  # once there are threads in C
         self._looks = True
 
     def begin(self, fd: int, done: Done) -> Begun:
@@ -154,6 +161,7 @@ class _Flushes:
         if queue is not None:
             self._ring = _ring_of(queue)
             self._in_ring = Flushes(self._ring, self._most)
+            self.jobs = Jobs(queue, self._stats)
         self._looks = READERS.at_hand() is None
 
     def kick(self) -> None:
@@ -163,6 +171,8 @@ class _Flushes:
 
     async def aclose(self) -> None:
         """Wait for what is in flight, then end the threads."""
+        if self.jobs is not None:
+            await self.jobs.aclose()
         if self._ring is not None:
             await self._ring.aclose()
 

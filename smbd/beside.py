@@ -177,6 +177,11 @@ class Beside(Sending):
             incoming.keep(count, 0, pinned=True)
         return count
 
+    def answers_from_threads(self) -> None:
+        """What threads have done for it has been taken from them, and no answer has left yet."""
+        if self._standby is not None:
+            self._standby.answers()
+
     def flush_prompt(self) -> None:
         """Send what waits, where no other answer is going to leave with it."""
         if self._is_prompt:

@@ -1,4 +1,4 @@
-"""READs of one connection that miss the page cache and that C answers (native/misses.c).
+"""READs of one connection that miss the page cache, and FLUSHes, that C answers (native/misses.c).
 
 They are counted here as any request in work is.  Those that their client must hear of before, by an
 interim response or for a CANCEL, and those that fail, become requests, which dispatch answers.
@@ -15,9 +15,10 @@ from weakref import proxy
 import trio
 
 from aio.completion import TURN
-from aio.jobs import Jobs
+from aio.probe import Probe
 from smbd import alone
 from smbd.alone import Alone
+from smbd.commands.flush import Flushing
 from smbd.commands.read import Fetched
 from smbd.connection import Connection
 from smbd.guarding import Guard
@@ -26,10 +27,15 @@ from smbd.native import Core
 from smbd.plain import Looked
 from smbd.request import Request
 from smbd.session import Channel
-from smbd.state import Open
+from smbd.state import Open, modified
 from smbd.transport import Transport
+from smbd.wall import wall
 
-_FINISHED = Struct("<QQQQdd")  # last_position, ended, ended_bytes, ended_size, seconds, longest
+_FINISHED = Struct(
+    "<"
+    "QQQQdd"  # last_position, ended, ended_bytes, ended_size, ended_seconds, ended_longest
+    "QQdd"    # flushed, flushed_size, flushed_seconds, flushed_longest
+)  # fmt: skip
 _BARE = 4  # bytes before a reply that is not sealed
 
 
@@ -56,7 +62,6 @@ class _Held:
 
     looked: Looked
     sequence: int
-    jobs: Jobs
     count: int = 0
 
 
@@ -65,8 +70,8 @@ class _Taken:
     """One that Python is to answer."""
 
     alone: Alone
-    fetched: Fetched
-    jobs: Jobs
+    open: Open
+    engine: Probe
 
 
 class Misses:
@@ -112,18 +117,28 @@ class Misses:
             and looked.guard is guard
         )
 
-    def began(self, looked: Looked, count: int, size: int, jobs: Jobs) -> None:
+    def began(self, looked: Looked, count: int, size: int) -> None:
         """So many have begun in a burst, for which so many bytes are held."""
         open_ = looked.open
         held = self.held.get(looked.number)
         if held is None:
-            held = self.held[looked.number] = _Held(looked, open_.channel_sequence, jobs)
+            held = self.held[looked.number] = _Held(looked, open_.channel_sequence)
         held.count += count
         open_.users += count
         open_.requests += count
         self._pipeline.work_began(count, size)
         if held.count == count:
             self._expect()
+
+    def flush_began(self, looked: Looked, size: int) -> None:
+        """The same of a FLUSH; what was written is told of now, while the disk works."""
+        self.began(looked, 1, size)
+        open_ = looked.open
+        if open_.unreported:
+            changed, open_.unreported = open_.unreported, 0
+            service = self._connection.service
+            with wall("telling of a flushed file"):
+                service.tables.changed(open_, modified(changed), service.clock())
 
     def _expect(self) -> None:
         due = self.due()
@@ -134,6 +149,7 @@ class Misses:
 
     def tell(self) -> None:
         """Some have ended: answer them."""
+        self._transport.answers_from_threads()
         over, more = perf_counter() + TURN, True
         while more and perf_counter() < over:
             more = self._finish(over)
@@ -158,15 +174,21 @@ class Misses:
 
     def _count(self, number: int) -> None:
         """What C has answered of one of its opens, where Python has it."""
-        position, count, read, size, seconds, longest = _FINISHED.unpack_from(
+        position, ended, read, size, seconds, longest, *flushes = _FINISHED.unpack_from(
             self._memory, self._finished_at[number]
         )
+        flushed, flushed_size, flushed_seconds, flushed_longest = flushes
+        count = ended + flushed
         if not count:
             return
         held = self.held[number]
-        held.jobs.ended(count, read, seconds, longest)
-        open_ = held.looked.open
-        open_.position = position
+        open_, engine = held.looked.open, held.looked.engine
+        if ended:
+            engine.plain_fetched(ended, read, seconds, longest)
+            open_.position = position
+        if flushed:
+            fd = open_.file.fd
+            engine.plain_flushed(fd, flushed, flushed, flushed_seconds, flushed_longest)
         if held.sequence == open_.channel_sequence:
             open_.requests -= count
         else:
@@ -175,7 +197,7 @@ class Misses:
         self._release(number, held, count)
         if open_.closed and not open_.users:
             self._pipeline.end_unused(open_)
-        self._pipeline.work_ended(count, size)
+        self._pipeline.work_ended(count, size + flushed_size)
 
     def _release(self, number: int, held: _Held, count: int) -> None:
         held.count -= count
@@ -223,13 +245,14 @@ class Misses:
         request = self._connection.begun(message, looked.channel, sealed=miss.before != _BARE)
         request.tree = looked.tree
         request.open = request.used = looked.open  # it is counted there
-        fetched = Fetched(looked.open)
-        one = Alone(self._pipeline, request, fetched, size)
+        open_ = looked.open
+        transfer = Flushing(open_) if self._lib.miss_flushes(miss) else Fetched(open_)
+        one = Alone(self._pipeline, request, transfer, size)
         request.work = one
         self._connection.started(request)
         self._lib.miss_give(self._burst, miss)
         self._release(number, held, 1)
-        taken = self._taken[self._address(miss)] = _Taken(one, fetched, held.jobs)
+        taken = self._taken[self._address(miss)] = _Taken(one, open_, looked.engine)
         return taken
 
     def _address(self, miss: Any) -> int:
@@ -249,7 +272,11 @@ class Misses:
         error = OSError(-count, os.strerror(-count)) if count < 0 else None
         got = max(count, 0)
         took = perf_counter() - miss.started
-        taken.jobs.ended(0 if error else 1, got, took, took)
-        taken.fetched.data = bytes(self._ffi.buffer(self._lib.miss_data(miss), got))
+        done, transfer = 0 if error else 1, taken.alone.transfer
+        if isinstance(transfer, Fetched):
+            taken.engine.plain_fetched(done, got, took, took)
+            transfer.data = bytes(self._ffi.buffer(self._lib.miss_data(miss), got))
+        else:
+            taken.engine.plain_flushed(taken.open.file.fd, 1, done, took, took)
         self._lib.miss_free(miss)
         taken.alone.done(got, error)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
-from aio.jobs import Jobs, Owner
+from aio.jobs import Owner
 from aio.probe import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES, Probe
 from smbd import guarding
 from smbd.connection import Connection
@@ -28,7 +28,7 @@ from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command, Flags
 
 OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP = range(1, 10)  # state.c
-_MAY_READ, _MAY_WRITE, _MAY_MISS = 1, 2, 32  # others are guarding's
+_MAY_READ, _MAY_WRITE, _MAY_MISS, _MAY_FLUSH = 1, 2, 32, 64  # others are guarding's
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
     "<"
@@ -53,14 +53,16 @@ _STATE_AT = 88
 _DONE = Struct(
     "<"
     "QQQQQ"  # position, reads, bytes_read, writes, bytes_written
-    "QQQ"    # missed, missed_size, begun.first
+    "QQQ8x"  # missed, missed_size, begun.first
+    "QQ"     # flush_size, flush.first
 )  # fmt: skip
 
 _LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
-PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain)
+PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
 _READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
+_WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
 # So many CREATEs in a row make an open known that nobody reads or writes: then the next do not.
 _MOST_IDLE = 4
 
@@ -114,7 +116,7 @@ class Looks(Protocol):
 
 
 class Misses(Owner, Protocol):
-    """The READs that C goes on with behind the burst."""
+    """The READs and FLUSHes that C goes on with behind the burst."""
 
     @property
     def room(self) -> int:
@@ -127,8 +129,11 @@ class Misses(Owner, Protocol):
     def may_begin(self, number: int, open_: Open, channel: Channel, guard: Guard | None) -> bool:
         """Whether one more may beside those that are in flight."""
 
-    def began(self, looked: Looked, count: int, size: int, jobs: Jobs) -> None:
+    def began(self, looked: Looked, count: int, size: int) -> None:
         """So many have begun in a burst, for which so many bytes are held."""
+
+    def flush_began(self, looked: Looked, size: int) -> None:
+        """The same of a FLUSH."""
 
     def take_all(self) -> None:
         """Python answers those that are in flight."""
@@ -304,16 +309,18 @@ class Plain:
             until = engine.plain_until_asked if self._writes else engine.plain_until
             self.burst.opens[number].writes_until = until(known.fd)
             ready |= _MAY_WRITE
-        if ready:
+        flushes = known.writes and open_.granted_access & _WRITES and engine.plain_flushes
+        if ready or flushes:
             guard, misses = known.guard, self.misses
             self._looked.append((number, open_, engine, channel, tree, guard))
             ready |= guarding.ways(guard, channel, tree)
             if (
                 misses is not None
-                and ways & PLAIN_MISSES
+                and (ways & PLAIN_MISSES or flushes)
                 and (number not in misses.held or misses.may_begin(number, open_, channel, guard))
             ):
-                ready |= _MAY_MISS
+                ready |= _MAY_MISS if ways & PLAIN_MISSES else 0
+                ready |= _MAY_FLUSH if flushes else 0
         return ready
 
     # --- a burst ---
@@ -479,8 +486,8 @@ class Plain:
         number, open_, engine, _, _, _ = looked
         known = self._known[number]
         done = _DONE.unpack_from(self._memory, self._done_at[number])
-        position, reads, bytes_read, writes, bytes_written, missed, size, first = done
-        if known.idle and (reads or writes or missed):
+        position, reads, bytes_read, writes, bytes_written, missed, size, first, held, flush = done
+        if known.idle and (reads or writes or missed or flush):
             self._idle, known.idle = 0, False
         if reads:
             open_.position = position
@@ -491,8 +498,12 @@ class Plain:
             engine.plain_written(known.fd, writes, bytes_written, ended)
         if missed:
             assert self.misses is not None, "_MAY_MISS"
-            jobs = engine.plain_begun(self.misses, first, missed, slow_miss, ended)
-            self.misses.began(Looked(*looked), missed, size, jobs)
+            engine.plain_begun(self.misses, first, missed, slow_miss, ended)
+            self.misses.began(Looked(*looked), missed, size)
+        if flush:
+            assert self.misses is not None, "_MAY_FLUSH"
+            engine.plain_flush_begun(self.misses, known.fd, flush)
+            self.misses.flush_began(Looked(*looked), held)
 
     def _tell_waited(self, which: int, written: int, took: float, ended: float) -> None:
         """The last READ, or WRITE of so many bytes, took so long that the engine must know."""
@@ -507,7 +518,7 @@ def _may_write(open_: Open) -> bool:
     """Whether a WRITE asks nobody, and needs not be on the disk."""
     return bool(
         open_.granted_access & Access.FILE_WRITE_DATA
-        and not open_.cachings.keepers
+        and open_.changes_alone
         and not open_.create_options & CreateOptions.WRITE_THROUGH
     )
 

@@ -30,6 +30,7 @@ class Row:
     limit: Literal["max_read", "max_write", "max_transact"] | None = None  # of its length
     moves_data: bool = False  # its buffers are as large as its credits say
     plain: bool = False  # most of them may be answered by smbd.plain
+    flushes: bool = False  # a thread may do it that C has told
     opens: bool = False  # a file that READs and WRITEs may follow
     prompt: bool = (
         False  # mostly answered at once: alone in a frame it may be, before the loop waits
@@ -72,7 +73,7 @@ ROWS: dict[int, Row] = {
     Command.CLOSE: Row(
         name="CLOSE", file_id_at=72, while_suspended=True, prompt=True, changes=True
     ),
-    Command.FLUSH: Row(name="FLUSH", file_id_at=72, changes=True, prompt=True),
+    Command.FLUSH: Row(name="FLUSH", file_id_at=72, changes=True, flushes=True, prompt=True),
     Command.READ: Row(
         name="READ",
         file_id_at=80,

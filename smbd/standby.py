@@ -74,6 +74,7 @@ class Standby(trio.abc.Instrument):
         self.loop = loop
         self._scheduled = False  # a task, since it was asked last
         self._others_wait = False  # as the last answer was about to leave
+        self._looked = False  # at the others, since the last bells rang
         self._token = trio.lowlevel.current_trio_token()
         self._last: Prompt | None = None  # whose burst was the last one, if it was such a one
         self._alone: Prompt | None = None  # the same, if the one before was its too
@@ -102,7 +103,7 @@ class Standby(trio.abc.Instrument):
         CHANGE_NOTIFY that came ahead of a client's six requests was registered behind all of them,
         and told nothing of their changes (smb2.notify.basedir, one run in seven).
         """
-        self._others_wait = bool(self._others.poll(0))
+        self._others_wait, self._looked = bool(self._others.poll(0)), True
 
     def task_scheduled(self, _task: trio.lowlevel.Task) -> None:
         """trio: a task may go on."""
@@ -160,9 +161,14 @@ class Standby(trio.abc.Instrument):
     def _act(self, ready: list[tuple[int, int]]) -> bool:
         """Act for tasks whose bells are among what is ready; whether the loop has no more to do."""
         acts = [self._bells.by_fd[fd] for fd, _ in ready if fd in self._heard]
+        if not acts:
+            return False
+        self._looked = False
         for act in acts:
             act()
-        return bool(acts) and not self._others.poll(0)
+        if not self._looked:
+            self.answers()
+        return not self._others_wait
 
     def _act_for_bells(self) -> bool:
         """The same behind a conversation, of which the loop knows that something is ready."""

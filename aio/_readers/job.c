@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+enum { FSYNC = 2 }; /* of `code`, as aio/ring.py has it */
+
 struct jobs {
     struct job *first, *last;
 };

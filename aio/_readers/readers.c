@@ -22,8 +22,6 @@
 #define IDLE_SECONDS 30
 #define STACK (128 << 10)
 
-enum { READ = 0, FSYNC = 2 }; /* as aio/ring.py has them */
-
 struct entry { /* as aio/readers.py packs it */
     int32_t fd;
     int32_t flags;

@@ -3,7 +3,6 @@
 from smbd.request import Request
 from smbd.state import Open, Operation, Wait
 from smbd.waiting import until
-from smbd.wire.create_contexts import LeaseState
 
 
 def tell_change(request: Request, open_: Open) -> None:
@@ -12,10 +11,8 @@ def tell_change(request: Request, open_: Open) -> None:
     Where a worker changes it this is said again when it is done: others may have read the old data
     meanwhile, and cached it anew.
     """
-    own = open_.caching
-    alone = own is not None and own.kept & LeaseState.WRITE_CACHING
-    if open_.cachings.keepers and not alone:
-        open_.cachings.contend(Operation.CHANGE, own, request.service.clock())
+    if not open_.changes_alone:
+        open_.cachings.contend(Operation.CHANGE, open_.caching, request.service.clock())
 
 
 def ask_for_handles(request: Request, open_: Open) -> Wait | None:

@@ -14,7 +14,7 @@ def try_now(request: Request) -> Reply | None:
     """An fsync always waits, but for that of a file's data no task is needed."""
     open_ = _prepare(request)
     if not open_.file.is_directory and open_.file.stream is None:
-        request.transfer = _Flushing(open_)
+        request.transfer = Flushing(open_)
     return None
 
 
@@ -29,7 +29,7 @@ async def run(request: Request) -> Reply:
     return _finish(request, open_)
 
 
-class _Flushing:
+class Flushing:
     """A FLUSH of a file, as the engine's part of its request."""
 
     __slots__ = ("_open",)

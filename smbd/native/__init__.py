@@ -81,8 +81,12 @@ BURST = Extension(
         uint64_t position, reads, bytes_read, writes, bytes_written;
         uint64_t missed, missed_size;
         struct jobs begun;
+        uint64_t flush_size;
+        struct jobs flush;
         uint64_t last_position, ended, ended_bytes, ended_size;
         double ended_seconds, ended_longest;
+        uint64_t flushed, flushed_size;
+        double flushed_seconds, flushed_longest;
         uint64_t session_id, persistent_id, volatile_id;
         uint32_t tree_id, sequence;
         int32_t fd;
@@ -170,6 +174,7 @@ BURST = Extension(
     struct miss *miss_next(struct burst *b);
     uint8_t *miss_data(struct miss *miss);
     int64_t miss_count(const struct miss *miss);
+    int miss_flushes(const struct miss *miss);
     void miss_free(struct miss *miss);
     """,
     before=[JOB, *(Path(__file__).with_name(f"{name}.c") for name in _PARTS)],

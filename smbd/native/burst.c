@@ -38,18 +38,18 @@ static ssize_t read_data(struct burst *b, struct fast_open *open, const uint8_t 
     return count;
 }
 
-/* Writes whole pages: 0, or -1, and Python shall see, and write them again. */
+/* Writes pages, the last one maybe in part: 0, or -1, and Python shall see, and write them again. */
 static int write_data(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size) {
     uint32_t start = u16(message + 66), length = u32(message + 68);
     uint64_t offset = u64(message + 72);
-    if (!length || (offset | length) % PAGE || offset > INT64_MAX - (uint64_t)length
+    if (!length || offset % PAGE || offset > INT64_MAX - (uint64_t)length
         || start < REQUEST_END || start > FARTHEST_DATA || start + (uint64_t)length > size
         || (u32(message + 108) & WRITE_THROUGH))
         return -1;
     double started = now();
     if (started >= open->writes_until)
         return -1;
-    if (may_wait(open, offset))
+    if (may_wait(open, offset, length))
         return -1;
     if (pwrite(open->fd, message + start, length, (off_t)offset) != (ssize_t)length)
         return -1;
@@ -72,16 +72,31 @@ static int is_protected(const struct burst *b, const struct fast_open *open, con
     return open->ready & MAY_BARE;
 }
 
+/* Begins a FLUSH that is the last frame of the burst: what came behind it would have to know that
+   the file is in work, and Python says so. */
+static int answer_flush(struct burst *b, struct fast_open *open, const uint8_t *message,
+                        size_t size) {
+    uint32_t charge = charge_of(b, message);
+    int is_last = b->at + PREFIX + size + (b->before - PREFIX) == b->have;
+    if (!charge || !is_last || !(open->ready & MAY_FLUSH) || !is_protected(b, open, message, size))
+        return OTHER;
+    return begin_flush(b, open, message, size, charge);
+}
+
 /* Answers the frame at `at`, of `size` bytes; -1 if it did, or why not. */
 static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
-    uint32_t command = u16(message + 12), length = u32(message + 68);
+    uint32_t command = u16(message + 12), length;
     struct fast_open *open;
     if (command == CREATE && b->form_count && u32(message + NEXT_AT) && b->before == PREFIX)
         return answer_look(b, message, size);
-    if ((command != READ && command != WRITE) || !(open = find(b, message)))
+    if ((command != READ && command != WRITE && command != FLUSH)
+        || (command != FLUSH && size < REQUEST_END) || !(open = find(b, message)))
         return OTHER;
     if (!open->ready)
         return ASK;
+    if (command == FLUSH)
+        return answer_flush(b, open, message, size);
+    length = u32(message + 68);
     uint32_t charge = charge_of(b, message);
     if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)) || length > ONE_CREDIT)
         return OTHER;
@@ -141,9 +156,9 @@ static int answer(struct burst *b) {
         size_t size = (size_t)message[-3] << 16 | (size_t)message[-2] << 8 | message[-1];
         if (b->have - b->at - PREFIX < size)
             return ENDED;
-        if (message[-4] || size < REQUEST_END || size > LONGEST)
+        if (message[-4] || size < FLUSH_END || size > LONGEST)
             return OTHER;
-        int sealed = message[0] == 0xfd && size >= TRANSFORM + REQUEST_END;
+        int sealed = message[0] == 0xfd && size >= TRANSFORM + FLUSH_END;
         int why = sealed ? answer_sealed(b, message, size) : answer_one(b, message, size);
         if (why >= 0)
             return why;

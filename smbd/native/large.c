@@ -168,7 +168,7 @@ static int pass_one(struct burst *b) {
         return awaits(b, PREFIX + size);
     if (now() >= open->writes_until)
         return b->past ? FULL : OTHER;  /* Python asks again */
-    if (may_wait(open, offset))
+    if (may_wait(open, offset, length))
         return OTHER;
     b->length = length;
     if (is_signed) {
@@ -198,7 +198,7 @@ static int write_one(struct burst *b) {
     /* Those were the bytes that were looked at in the socket. */
     if (memcmp(message - PREFIX, b->head, sizeof b->head))
         return OTHER;
-    if (started >= open->writes_until || may_wait(open, offset)
+    if (started >= open->writes_until || may_wait(open, offset, b->length)
         || pwrite(open->fd, message + REQUEST_END, b->length, (off_t)offset) != (ssize_t)b->length)
         return OTHER;
     b->took = now() - started;

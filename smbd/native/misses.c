@@ -1,6 +1,7 @@
-/* READs that are not in the page cache: threads read (aio/_readers), and C answers.
+/* READs that are not in the page cache, and FLUSHes: threads carry them out (aio/_readers), and C
+   answers.
 
-   A READ is begun in its burst, with its id spent, and is a job for threads when Python has counted
+   Each is begun in its burst, with its id spent, and is a job for threads when Python has counted
    it (smbd/misses.py).  What has to be known of it lies in its `miss`: its session may end before it
    does.  Python answers in C's place what it has taken over, for a CANCEL or an interim response,
    and what has failed. */
@@ -21,22 +22,18 @@ struct miss {
     uint8_t reply[];
 };
 
-/* A READ has missed: -1 if a job was made of it, or why Python has to see. */
-static int begin_miss(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size,
-                      uint32_t charge) {
-    uint32_t length = u32(message + 68), paid = u16(message + 6);
-    uint64_t held = size + b->held + (uint64_t)ONE_CREDIT * (paid + !paid);
-    if (!(open->ready & MAY_MISS) || size > LONGEST_MISS || !b->left || held > b->flight)
-        return OTHER;
+/* A request that is to be a job, for which so many bytes are held, with room for so much data; NULL,
+   and nothing was done: Python has to see. */
+static struct miss *begun(struct burst *b, struct fast_open *open, const uint8_t *message,
+                          size_t size, uint32_t charge, uint64_t held, uint32_t length) {
+    if (size > LONGEST_MISS || !b->left || held > b->flight)
+        return NULL;
     struct miss *miss = malloc(sizeof *miss + b->before + BODY + length);
     if (!miss)
-        return OTHER;
+        return NULL;
     memset(miss, 0, sizeof *miss);
     miss->job.owner = &b->returned;
     miss->job.fd = open->fd;
-    miss->job.address = (uint64_t)(uintptr_t)(miss->reply + b->before + BODY);
-    miss->job.length = length;
-    miss->job.offset = u64(message + 72);
     miss->guard = open->guard;
     miss->started = b->ended;
     miss->held = held;
@@ -48,14 +45,46 @@ static int begin_miss(struct burst *b, struct fast_open *open, const uint8_t *me
     miss->older = b->newest;
     *(b->newest ? &b->newest->newer : &b->oldest) = miss;
     b->newest = miss;
-    jobs_put(&open->begun, &miss->job);
-    open->missed++;
-    open->missed_size += held;
     b->flight -= held;
     b->left--;
     b->missed++;
     b->low += charge;
+    return miss;
+}
+
+/* A READ has missed: -1 if a job was made of it, or why Python has to see. */
+static int begin_miss(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size,
+                      uint32_t charge) {
+    uint32_t length = u32(message + 68), paid = u16(message + 6);
+    uint64_t held = size + b->held + (uint64_t)ONE_CREDIT * (paid + !paid);
+    struct miss *miss = NULL;
+    if (open->ready & MAY_MISS)
+        miss = begun(b, open, message, size, charge, held, length);
+    if (!miss)
+        return OTHER;
+    miss->job.address = (uint64_t)(uintptr_t)(miss->reply + b->before + BODY);
+    miss->job.length = length;
+    miss->job.offset = u64(message + 72);
+    jobs_put(&open->begun, &miss->job);
+    open->missed++;
+    open->missed_size += held;
     b->kind = MISSED;
+    return -1;
+}
+
+/* The same of a FLUSH. */
+static int begin_flush(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size,
+                       uint32_t charge) {
+    uint64_t held = size + b->held;
+    b->ended = now();
+    b->took = 0;
+    struct miss *miss = begun(b, open, message, size, charge, held, 0);
+    if (!miss)
+        return OTHER;
+    miss->job.code = FSYNC;
+    jobs_put(&open->flush, &miss->job);
+    open->flush_size = held;
+    b->kind = HIT;  /* no call was made, and none took long */
     return -1;
 }
 
@@ -84,12 +113,21 @@ void miss_free(struct miss *miss) { free(miss); }
 
 uint8_t *miss_data(struct miss *miss) { return miss->reply + miss->before + BODY; }
 int64_t miss_count(const struct miss *miss) { return miss->job.count; }
+int miss_flushes(const struct miss *miss) { return miss->job.code == FSYNC; }
+
+/* Whether C knows what to answer. */
+static int is_good(const struct miss *miss) {
+    int64_t count = miss->job.count;
+    if (miss->job.code == FSYNC)
+        return !count;
+    return count > 0 && (uint64_t)count >= u32(miss->message + 96);
+}
 
 /* Makes the reply, if C is to answer and can; the bytes of its frame, or 0. */
 static uint32_t finish_one(struct burst *b, struct miss *miss) {
     int64_t count = miss->job.count;
     uint32_t made = 0;
-    if (miss->ours && count > 0 && (uint64_t)count >= u32(miss->message + 96))
+    if (miss->ours && is_good(miss))
         made = reply(b, miss->guard, miss->message, miss->reply, miss->before, (uint32_t)count);
     if (!made) {
         jobs_put(&b->odd, &miss->job);
@@ -97,6 +135,15 @@ static uint32_t finish_one(struct burst *b, struct miss *miss) {
     }
     struct fast_open *open = &b->opens[miss->which];
     double took = b->ended - miss->started;
+    miss_give(b, miss);
+    if (miss->job.code == FSYNC) {
+        open->flushed++;
+        open->flushed_size += miss->held;
+        open->flushed_seconds += took;
+        if (took > open->flushed_longest)
+            open->flushed_longest = took;
+        return made;
+    }
     open->last_position = miss->job.offset + (uint64_t)count;
     open->ended++;
     open->ended_bytes += (uint64_t)count;
@@ -104,7 +151,6 @@ static uint32_t finish_one(struct burst *b, struct miss *miss) {
     open->ended_seconds += took;
     if (took > open->ended_longest)
         open->ended_longest = took;
-    miss_give(b, miss);
     return made;
 }
 
@@ -135,6 +181,8 @@ int burst_finish(struct burst *b) {
         struct fast_open *open = &b->opens[i];
         open->ended = open->ended_bytes = open->ended_size = 0;
         open->ended_seconds = open->ended_longest = 0;
+        open->flushed = open->flushed_size = 0;
+        open->flushed_seconds = open->flushed_longest = 0;
     }
     b->made = 0;
     do {

@@ -9,13 +9,15 @@ static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
 
 /* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
 static struct fast_open *find(struct burst *b, const uint8_t *message) {
+    int flushes = u16(message + 12) == FLUSH;
+    const uint8_t *file_id = message + (flushes ? 72 : 80);
     if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
         || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
-        || u16(message + HEADER) != 49)
+        || u16(message + HEADER) != (flushes ? 24 : 49))
         return NULL;
     for (uint32_t i = 0; i < b->count; i++) {
         struct fast_open *open = &b->opens[i];
-        if (open->volatile_id == u64(message + 88) && open->persistent_id == u64(message + 80)
+        if (open->volatile_id == u64(file_id + 8) && open->persistent_id == u64(file_id)
             && open->session_id == u64(message + 40) && open->tree_id == u32(message + 36)
             && open->sequence == u16(message + 8)) {
             b->which = i;
@@ -45,14 +47,18 @@ static void make_ready(struct burst *b) {
     struct fast_open *asked = &b->opens[b->which];
     asked->reads = asked->bytes_read = asked->writes = asked->bytes_written = 0;
     asked->missed = asked->missed_size = 0;
-    asked->begun.first = NULL;
+    asked->flush_size = 0;
+    asked->begun.first = asked->flush.first = NULL;
     asked->ready = b->ready;
 }
 
-/* Whether a write of whole pages may wait: for the rest of a page at the end of the file, which gets
-   zeros, or for calls at work, which are asked last. */
-static int may_wait(const struct fast_open *open, uint64_t offset) {
+/* Whether a write that begins with a page may wait: for what its last page has, if it does not cover
+   that; for the rest of a page at the end of the file, which gets zeros; or for calls at work, which
+   are asked last. */
+static int may_wait(const struct fast_open *open, uint64_t offset, uint32_t length) {
     off_t end = lseek(open->fd, 0, SEEK_END);
-    return end < 0 || (offset > (uint64_t)end && end % PAGE)
+    uint64_t last = offset + length - (offset + length) % PAGE;
+    return end < 0 || (length % PAGE && last < (uint64_t)end)
+        || (offset > (uint64_t)end && end % PAGE)
         || __atomic_load_n(open->working, __ATOMIC_ACQUIRE);
 }

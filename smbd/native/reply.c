@@ -1,4 +1,4 @@
-/* The reply to a READ or WRITE, and the credits that go with it. */
+/* The reply to a READ, WRITE or FLUSH, and the credits that go with it. */
 
 static double now(void) {
     struct timespec t;
@@ -21,8 +21,9 @@ static uint16_t grant(struct burst *b, uint32_t requested) {
 static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t *message,
                       uint8_t *out, size_t before, uint32_t count) {
     uint8_t *header = out + before, *body = header + HEADER;
-    int reading = u16(message + 12) == READ, sealed = before != PREFIX;
-    uint32_t size = BODY + (reading ? count : 0), frame = size + (uint32_t)before - PREFIX;
+    int command = u16(message + 12), reading = command == READ, sealed = before != PREFIX;
+    uint32_t size = command == FLUSH ? HEADER + 4 : BODY + (reading ? count : 0);
+    uint32_t frame = size + (uint32_t)before - PREFIX;
     uint64_t high = b->high;
     out[0] = 0;
     out[1] = (uint8_t)(frame >> 16);
@@ -39,9 +40,9 @@ static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t 
     put32(header + 32, 0xFEFF);
     put32(header + 36, u32(message + 36));
     put64(header + 40, u64(message + 40));
-    put16(body, 17);
+    put16(body, command == FLUSH ? 4 : 17);
     body[2] = reading ? BODY : 0;
-    put32(body + 4, count);
+    put32(body + 4, count);  /* behind the end of a FLUSH's, which has none */
     if (sealed ? !guard_seal(guard, u64(message + SESSION_ID_AT), out + PREFIX, size)
                : (u32(message + FLAGS_AT) & SIGNED) && !guard_sign(guard, header, size)) {
         b->high = high;

@@ -18,13 +18,15 @@
 enum {
     MOST_OPENS = 16,
     PREFIX = 4, BODY = HEADER + 16,
-    REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,
+    REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,  /* of a READ or WRITE */
+    FLUSH_END = HEADER + 24,
     ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
-    READ = 8, WRITE = 9,
+    FLUSH = 7, READ = 8, WRITE = 9,
     PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
     MOST_PARTS = 6, MOST_FORMS = 16, MOST_LOOKS = 4096, LOOK_IDS = 64,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
+    MAY_FLUSH = 64,
 };
 
 /* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
@@ -44,9 +46,13 @@ struct fast_open {
     uint64_t position, reads, bytes_read, writes, bytes_written;
     uint64_t missed, missed_size;  /* READs that threads shall carry out, the bytes they hold, ... */
     struct jobs begun;             /* ... and their jobs */
+    uint64_t flush_size;           /* the same of a FLUSH */
+    struct jobs flush;
     /* The same of those that `burst_finish` has answered (_FINISHED). */
     uint64_t last_position, ended, ended_bytes, ended_size;
     double ended_seconds, ended_longest;
+    uint64_t flushed, flushed_size;
+    double flushed_seconds, flushed_longest;
     /* Python writes. */
     uint64_t session_id, persistent_id, volatile_id;
     uint32_t tree_id, sequence;
@@ -88,7 +94,7 @@ struct burst {
     uint8_t *opened;           /* room for a sealed request, which stays as it came */
     size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
     uint64_t held;             /* by a READ that threads carry out, beside its message and data */
-    struct jobs returned;      /* its READs that threads have carried out */
+    struct jobs returned;      /* its requests that threads have carried out */
     struct jobs odd;           /* those of them that Python is to answer */
     struct miss *oldest, *newest;
     /* Of long WRITEs (large.c).  Python writes. */

@@ -26,7 +26,7 @@ from typing import Self
 from smbd.memory import Holding
 from smbd.ntstatus import NtError, NtStatus
 from smbd.share import Share
-from smbd.state.caching import Caching, H
+from smbd.state.caching import Caching, H, W
 from smbd.state.cachings import Cachings
 from smbd.state.deadlines import Deadlines
 from smbd.state.durability import Creation, Durability
@@ -135,6 +135,15 @@ class Open:
         """ACCESS_DENIED unless some of `access` was granted."""
         if not self.granted_access & access:
             raise NtError(NtStatus.ACCESS_DENIED)
+
+    @property
+    def changes_alone(self) -> bool:
+        """Whether nobody caches the file that is to hear of a change by it.
+
+        Who may cache writes is the only one that caches.
+        """
+        own = self.caching
+        return not self.cachings.keepers or bool(own is not None and own.kept & W)
 
     def follow_sequence(self, sequence: int, *, replay: bool) -> bool:
         """A request has this ChannelSequence; whether it may modify data ([MS-SMB2] 3.3.5.2.10).

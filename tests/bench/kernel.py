@@ -1,6 +1,6 @@
 """The rows of a Linux kernel: one guest mounts all servers, and works on one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from tests.conformance.kernel import guest
@@ -52,13 +52,16 @@ class Clerk:
                 self.results.add(row, stand.name, figures)
 
 
-def measure(stands: Sequence[Stand], rounds: int, results: Results) -> None:
-    """All steps, on all servers."""
+def measure(stands: Sequence[Stand], rounds: int, results: Results, wanted: Container[str]) -> None:
+    """The steps of these rows, on all servers."""
+    steps = [step for step, (row, _, _) in STEPS.items() if row in wanted]
+    if "remove" in steps and "make" not in steps:
+        steps.insert(steps.index("remove"), "make")
 
     def cannot(why: str) -> None:
-        for row, _, _ in STEPS.values():
+        for step in steps:
             for stand in stands:
-                results.cannot(row, stand.name, why)
+                results.cannot(STEPS[step][0], stand.name, why)
 
     if why := guest.why_not():
         cannot(why)
@@ -71,7 +74,7 @@ def measure(stands: Sequence[Stand], rounds: int, results: Results) -> None:
         for number in range(_FOLDERS):
             kept(tree / f"folder-{number}", ENTRIES // _FOLDERS, 100)
     ports = {_FIRST_PORT + place: stand.target.port for place, stand in enumerate(stands)}
-    words = [str(len(stands)), str(rounds), str(FILES)]
+    words = [str(len(stands)), str(rounds), str(FILES), *steps]
     clerk = Clerk(stands, results)
     variables = environment(stands[0].folder, Mount("3.1.1"))
     ended = guest.run(job(".timing", words), ports, variables, _LIMIT, clerk.hear)

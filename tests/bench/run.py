@@ -51,7 +51,7 @@ def run(
                 with standing(place, wanted, cannot) as stands:
                     if place == "kernel":
                         step("a Linux guest")
-                        kernel.measure(stands, rounds, results)
+                        kernel.measure(stands, rounds, results, {row.name for row in here})
                         continue
                     for number in range(rounds):
                         _round(here, stands, number, seconds, results, step)

@@ -73,9 +73,10 @@ async def test_all_but_the_first_of_an_open_are_answered_without_the_commands(ri
     assert len(asked) == 2
 
 
-async def created(rig, name, access=0x12019F):
+async def created(rig, name, access=0x12019F, **wanted):
     """An open that came by the socket."""
-    (reply,) = await rig.ask(rig.stage.peer.request(CREATE, messages.create(name, access=access)))
+    create = messages.create(name, access=access, **wanted)
+    (reply,) = await rig.ask(rig.stage.peer.request(CREATE, create))
     (answer,) = answers(reply)
     assert answer.status == 0
     return answer.file_id
@@ -292,13 +293,48 @@ async def test_a_call_at_work_on_the_file_keeps_writes_out_of_the_loop(rig, aske
     assert len(asked) == 1
 
 
+async def test_a_part_of_a_page_is_written_where_the_file_has_nothing_of_it(rig, asked, disk):
+    (disk / "a").write_bytes(b"")
+    file_id = await rig.stage.open("a")
+    await begin(rig)
+    await rig.ask(writing(rig, file_id, b"x"))
+    asked.clear()
+    for data, offset, by_commands in (
+        (b"y" * 10, 0, True),  # over what is there: the page may have to be read
+        (b"y" * 4086, 10, True),  # amid a page
+        (b"z" * 100, 4096, False),  # the next page
+        (b"z" * 100, 12288, True),  # behind a gap in one that was begun
+        (b"z" * 5000, 16384, True),
+    ):
+        (reply,) = await rig.ask(writing(rig, file_id, data, offset))
+        assert answers(reply)[0].status == 0
+        assert (len(asked) == 1) is by_commands, offset
+        asked.clear()
+    expected = b"y" * 4096 + b"z" * 100 + bytes(12288 - 4196) + b"z" * 100
+    assert (disk / "a").read_bytes() == expected + bytes(16384 - 12388) + b"z" * 5000
+
+
+@pytest.mark.parametrize(("level", "by_c"), [(9, True), (1, False)], ids=["batch", "level II"])
+async def test_who_alone_may_cache_a_file_writes_without_the_commands(rig, asked, level, by_c):
+    file_id = await rig.stage.open("a", oplock=level)
+    await begin(rig)
+    await rig.ask(writing(rig, file_id, bytes(4096)))
+    if not by_c:  # its own write takes it, and the next one would find nothing
+        other = await created(rig, "a", oplock=level)
+        await rig.ask(writing(rig, other, bytes(4096)))
+        await created(rig, "a", oplock=level)
+    asked.clear()
+    await rig.ask(writing(rig, file_id, bytes(4096)))
+    assert (not asked) is by_c
+
+
 def test_both_languages_lay_the_state_out_alike():
     core = the_core()
     at = core.ffi.offsetof
     assert at("struct burst", "at") == plain._STATE_AT
     assert at("struct burst", "made") == plain._CALL.size
     assert at("struct burst", "out") == plain._STATE_AT + plain._STATE.size
-    assert at("struct fast_open", "begun") == plain._DONE.size - 8  # its first
+    assert at("struct fast_open", "flush") == plain._DONE.size - 8  # its first
     last, following = at("struct fast_open", "last_position"), at("struct fast_open", "session_id")
     assert following - last == misses._FINISHED.size
 

@@ -206,6 +206,16 @@ async def test_what_threads_have_done_is_taken_in_the_place_of_a_task(rig):
     assert acts == [1, 2]  # nobody is told any more
 
 
+async def test_an_answer_that_threads_have_made_looks_at_the_others_before_it_leaves(rig):
+    """Behind it the loop's epoll has the next request of the same client, as often as not."""
+    with rig.bells.told(BELL, rig.standby.answers):
+        rig.both.said += [[BELL, LOOP], [BELL, LOOP]]
+        rig.others.said += [[], [LOOP]]
+        rig.wait(Prompt())
+    assert not rig.both.said
+    assert not rig.others.said
+
+
 async def test_the_loop_hears_of_tasks_that_a_thread_lets_go_on(rig):
     with rig.bells.told(BELL, lambda: rig.standby.task_scheduled(None)):
         rig.both.said += [[BELL, LOOP]]

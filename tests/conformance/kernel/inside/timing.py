@@ -1,7 +1,7 @@
 """Time what programs do on several servers, in turns.
 
-`SERVERS ROUNDS FILES`: the servers are at SMB_HOST's ports 445, 446 ... in that number, and have
-what tests.bench.kernel puts there.  Of each round, server and step there are two lines, "begin
+`SERVERS ROUNDS FILES STEP...`: the servers are at SMB_HOST's ports 445, 446 ... in that number, and
+have what tests.bench.kernel puts there.  Of each round, server and step there are two lines, "begin
 SERVER STEP" and "end SERVER STEP SECONDS", where SERVER is its place: 0 is that of port 445.
 """
 
@@ -80,14 +80,15 @@ _STEPS: dict[str, Callable[[Path], None]] = {
 def _round(server: int, share: Path) -> None:
     made = share / "made"
     made.mkdir()
-    for name, step in _STEPS.items():
+    for name in sys.argv[4:]:
+        step = _STEPS[name]
         fresh()
         print(f"begin {server} {name}", flush=True)
         began = monotonic()
         step(share)
         print(f"end {server} {name} {monotonic() - began:.4f}", flush=True)
     shutil.rmtree(made)
-    (share / "written.bin").unlink()
+    (share / "written.bin").unlink(missing_ok=True)
 
 
 def main() -> int:
