@@ -117,6 +117,7 @@ ROWS: dict[int, Row] = {
         of_file=NtStatus.INVALID_PARAMETER,
         limit="max_transact",
         moves_data=True,
+        prompt=True,
     ),
     Command.CHANGE_NOTIFY: Row(
         name="CHANGE_NOTIFY",

@@ -151,6 +151,7 @@ def _pack(step: int, file_index: int, i: ReadDirInformation, name_length: int) -
 
 
 _LAYOUT = Layout(_READ_DIR.size, _pack)
+READ_DIR_SIZE = _READ_DIR.size  # of an entry without its name
 
 
 def pack_read_dir_entries(

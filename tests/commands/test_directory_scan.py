@@ -3,6 +3,7 @@
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
+from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.wire.access import Access
 from tests.commands.story import DIRECTORY, client, names
@@ -172,6 +173,64 @@ async def test_two_requests_at_once_share_one_scan(tmp_path, mock_clock):
         found = [name for answer in answers for name in names(answer.output)]
         assert len(found) == len(set(found))
         assert sorted(found) == DOTS + expected
+
+
+async def test_that_there_are_no_more_needs_no_worker(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        folder = await me.open("", options=DIRECTORY)
+        assert await me.list(folder) == (0, DOTS)
+        me.stage.calls.holding = True
+        for flags in (0, SINGLE):
+            assert await me.list(folder, flags=flags) == (NtStatus.NO_MORE_FILES, [])
+        me.stage.calls.holding = False
+        assert await me.list(folder, flags=RESTART) == (0, DOTS)
+
+
+async def test_behind_a_restart_in_flight_there_are_more(tmp_path, mock_clock):
+    async with client(tmp_path) as me:
+        folder = await me.open("", options=DIRECTORY)
+        assert await me.list(folder) == (0, DOTS)
+        me.stage.calls.holding = True
+        for flags in (RESTART | SINGLE, 0):
+            me.stage.ask(QUERY_DIRECTORY, messages.query_directory(folder, flags=flags))
+            await wait_all_tasks_blocked()
+        (restart,) = me.stage.calls.held
+        me.stage.calls.holding = False
+        restart.finish()
+        answers = sorted(await me.stage.answers(), key=lambda one: one.message_id)
+        assert [names(one.output) for one in answers] == [["."], [".."]]
+
+
+async def test_a_restart_that_has_too_little_room_has_begun_all_the_same(tmp_path, mock_clock):
+    (tmp_path / ("long" * 20)).touch()
+    async with client(tmp_path) as me:
+        folder = await me.open("", options=DIRECTORY)
+        assert await me.list(folder, "l*") == (0, ["long" * 20])
+        mismatch = NtStatus.INFO_LENGTH_MISMATCH
+        assert await me.list(folder, "l*", length=100, flags=RESTART) == (mismatch, [])
+        assert await me.list(folder, "l*") == (0, ["long" * 20])
+
+
+async def test_only_what_fits_is_looked_up(tmp_path, mock_clock, monkeypatch):
+    for number in range(300):
+        (tmp_path / f"{number:03}\U0001f600").touch()  # longer in UTF-16 than its letters
+    looked_up, look = [], vfs.entries
+    monkeypatch.setattr(
+        "smbd.vfs.entries", lambda folder, some: looked_up.extend(some) or look(folder, some)
+    )
+    async with client(tmp_path) as me:
+        folder = await me.open("", options=DIRECTORY)
+        found, _ = await scan(me, folder, length=4096)
+    assert len(found) == len(set(found)) == 302
+    requests = 302 // (4096 // 24) + 1
+    assert len(looked_up) <= 302 + requests * 20
+    looked_up.clear()
+    for number in range(300):
+        (tmp_path / f"{number:03}\U0001f600").rename(tmp_path / f"{number:05}")
+    async with client(tmp_path) as me:
+        folder = await me.open("", options=DIRECTORY)
+        found, _ = await scan(me, folder, length=4096)
+    assert len(looked_up) == len(found) == 302
 
 
 async def test_what_cannot_be_scanned(tmp_path, mock_clock):

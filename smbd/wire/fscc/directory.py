@@ -131,7 +131,7 @@ _LAYOUTS = {
     FileClass.ID_FULL_DIRECTORY: Layout(_ID_FULL_DIRECTORY.size, _pack_id_full),
     FileClass.ID_EXTD_DIRECTORY: Layout(_ID_EXTD_DIRECTORY.size, _pack_id_extd),
 }
-DIRECTORY_CLASSES = frozenset(_LAYOUTS)
+DIRECTORY_CLASSES = {number: size for number, (size, _) in _LAYOUTS.items()}  # without the name
 
 _PADDING = tuple(bytes(count) for count in range(8))
 
