@@ -194,7 +194,7 @@ class Beside(Sending):
         """How many of the bytes were answered."""
         quick, prompt = self.quick, self.prompt
         if quick is not None and quick.takes(view, 0):
-            over, flight = self.turn.over, self._memory.flight - self._in_work
+            over, flight = self.turn.ends, self._memory.flight - self._in_work
             part = (0, count)
             done = quick.answer(self._incoming.address, part, now, over, flight, TURN_BYTES)
             if done.at:

@@ -7,7 +7,6 @@ which awaits `run`, is known to CANCEL, and gets an interim response if that tak
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from time import perf_counter
 from typing import TypeVar
 
 import outcome
@@ -179,7 +178,7 @@ class Dispatch:
 
         Returns where to go on, and whether a task, which does the rest, uses the frame.
         """
-        over = self._transport.turn.over
+        turn = self._transport.turn
         while at < len(requests):
             request = requests[at]
             try:
@@ -191,7 +190,7 @@ class Dispatch:
                 return len(requests), self._begin(requests, answers, at)
             _note(request, reply, answers)
             at += 1
-            if perf_counter() > over:
+            if turn.is_over:
                 break
         if at == len(requests) and answers:
             self._transport.send(self._connection.finish_compound(answers))
@@ -362,8 +361,7 @@ class Dispatch:
             for index in range(at, len(requests)):
                 request = requests[index]
                 if index > at:
-                    if perf_counter() > turn.over:
-                        await turn.give_way()
+                    await turn.pause()
                     reply = self.settle(request, self._now, request)
                     if reply is None:
                         self.settle(request, request.use_open)

@@ -49,16 +49,13 @@ class Large:
         plain: Plain,
         connection: Connection,
         pipeline: Pipeline,
-        loop: int,
     ) -> None:
-        """`loop` is the descriptor by which the loop waits; -1: unknown."""
         self._plain, self._connection = plain, connection
         self._pipeline: Pipeline = proxy(pipeline)  # which leads here
         self._lib, self._ffi = core.lib, core.ffi
         self._view = memoryview(b"")  # the receive buffer
         self._burst: Any = plain.burst
         self._burst.pipe = core.pipe()
-        self._loop = loop
         self.expected = _PATIENCE  # frames that may be no such WRITE; 0: none is looked for
         self._awaited = False
         self._in_vain = 0  # so many in a row were awaited, and did not come whole
@@ -80,12 +77,12 @@ class Large:
         it is, and whose turn.  `room` are bytes of replies.
         """
         plain, burst, (now, turn) = self._plain, self._burst, when
-        burst.loop = -1 if turn.others_wait else self._loop
+        over = turn.ends if burst.loop >= 0 else 0.0  # nobody knows who waits
         burst.past = burst.have = 0
         self._view = view
         calls = self._begin, self._again
         try:
-            done = plain.pass_on(sock, (address, len(view)), now, turn.over, room, calls)
+            done = plain.pass_on(sock, (address, len(view)), now, over, room, calls)
         finally:
             self._view = memoryview(b"")
         why, size, awaited = plain.why, burst.past, self._awaited

@@ -102,10 +102,9 @@ class Learned:
         """The next frames may go past the receive buffer."""
         if self._large is None:
             connection = self._connection
-            core, standby = connection.service.native.core, connection.service.turns.standby
+            core = connection.service.native.core
             assert core is not None, "there is a Plain"
-            loop = -1 if standby is None else standby.loop
-            self._large = Large(core, plain, connection, pipeline, loop)
+            self._large = Large(core, plain, connection, pipeline)
         self._large.learn()
         self._transport.large = self._large
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from aio.jobs import Owner
 from aio.probe import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES, Probe
-from smbd import guarding
+from smbd import guarding, turns
 from smbd.connection import Connection
 from smbd.guarding import Guard
 from smbd.memory import REQUEST
@@ -38,6 +38,7 @@ _CALL = Struct(
     "QQ"    # flight, left
     "dd"    # over, again
     "iI"    # sock, ready
+    "Q"     # company
     "QQQQ"  # at, have, low, high
     "II"    # which, multi_credit
 )  # fmt: skip
@@ -49,7 +50,7 @@ _STATE = Struct(
     "dd"    # took, ended
     "II"    # length, kind
 )  # fmt: skip
-_STATE_AT = 88
+_STATE_AT = 96
 _DONE = Struct(
     "<"
     "QQQQQ"  # position, reads, bytes_read, writes, bytes_written
@@ -199,6 +200,8 @@ class Plain:
         self._talk = core.converse
         slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
         self.burst: Any = core.new(slow, REQUEST)
+        self._turns = connection.service.turns
+        self.burst.patience, self.burst.loop = turns.ASKED, self._turns.loop
         self._memory: Any = core.ffi.buffer(self.burst)
         self._done_at = core.offsets_of("position")
 
@@ -438,6 +441,7 @@ class Plain:
             0,
             *call,
             self._look(last),
+            self._turns.others_can_go_on,
             *part,
             before,
             window.high,

@@ -73,6 +73,7 @@ class Standby(trio.abc.Instrument):
     def __init__(self, loop: int) -> None:
         self.loop = loop
         self._scheduled = False  # a task, since it was asked last
+        self.runnable = 0  # so many tasks can go on, beside the one that runs
         self._others_wait = False  # as the last answer was about to leave
         self._looked = False  # at the others, since the last bells rang
         self._token = trio.lowlevel.current_trio_token()
@@ -105,14 +106,27 @@ class Standby(trio.abc.Instrument):
         """
         self._others_wait, self._looked = bool(self._others.poll(0)), True
 
+    @property
+    def others_wait(self) -> bool:
+        """Whether the kernel has something for the loop, while a task runs."""
+        return bool(self._others.poll(0))
+
     def task_scheduled(self, _task: trio.lowlevel.Task) -> None:
         """trio: a task may go on."""
         self._scheduled = True
+        self.runnable += 1
+
+    def before_task_step(self, _task: trio.lowlevel.Task) -> None:
+        """trio: it does."""
+        self.runnable -= 1
 
     def before_io_wait(self, timeout: float) -> None:
         """trio: all tasks wait, the first of them for so many seconds."""
+        if timeout <= 0:
+            return
+        self.runnable = 0  # some may have been there before this one looked
         prompt = self._alone
-        if prompt is None or timeout <= 0:
+        if prompt is None:
             return
         if self._changes != self._bells.changes:
             self._hear()

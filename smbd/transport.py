@@ -76,13 +76,13 @@ class Transport(Beside):
     async def _receive(self, handle: Callable[[memoryview, float], Handled]) -> None:
         incoming, turn = self._incoming, self.turn
         while True:
-            at, late = await self._come()
+            at, is_over = await self._come()
             if at == _END:
                 return
             wanted, pinned, plain = 0, False, at == incoming.have
             if not plain:
                 self._handling, self._most = True, at + self._unsent + TURN_BYTES
-                if late:
+                if is_over:
                     await turn.give_way()
                 at, wanted, pinned = await self._burst(incoming.received, handle, at)
                 self.flush()
@@ -105,9 +105,10 @@ class Transport(Beside):
                 if self._handed < 0:
                     raise
             turn.begin()
-            late = turn.long and turn.is_late
-            if self.large is None or not await self._passes(self.large, late=late):
-                found = self._hear(late=late)
+            if turn.is_last:
+                await turn.give_way()
+            if self.large is None or not self._passes(self.large):
+                found = self._hear()
                 if found[0] != _NOTHING:
                     return found
 
@@ -128,7 +129,7 @@ class Transport(Beside):
         incoming.have += count
         return count
 
-    def _hear(self, *, late: bool) -> tuple[int, bool]:
+    def _hear(self) -> tuple[int, bool]:
         """Where the bytes begin that have come and are not answered, and whether a turn is over.
 
         In place of that _NOTHING, or _END: the peer's.
@@ -136,15 +137,15 @@ class Transport(Beside):
         incoming = self._incoming
         if self._handed >= 0:
             at, self._handed = self._handed, -1
-            return at, late
-        quick = None if late or incoming.have or self._out else self.quick
+            return at, False
+        quick = None if incoming.have or self._out else self.quick
         done = None if quick is None else self._serve(quick)
         if done is not None:
             return done.at, done.full
         count = self._fill()
         if not count:
-            return _NOTHING if count is None else _END, late
-        return 0, late
+            return _NOTHING if count is None else _END, False
+        return 0, False
 
     def _take(self, into: memoryview) -> int:
         return self._sock.recv_into(into) if self._line is None else self._line.receive_into(into)
@@ -165,15 +166,13 @@ class Transport(Beside):
             self._settled = self.last_frame
             self._incoming.settle()
 
-    async def _passes(self, large: Large, *, late: bool) -> bool:
+    def _passes(self, large: Large) -> bool:
         """Have long frames answered; whether one was, or is awaited.
 
         Else what is there is to be received.
         """
         if not (large.expected or self._awaits):
             return False
-        if late:
-            await self.turn.give_way()
         now, done = trio.current_time(), NOT_PASSED
         if self._incoming.have or self._out or self.large is None:
             large.end()
@@ -201,7 +200,7 @@ class Transport(Beside):
             self._fd,
             (incoming.address, incoming.most),
             now,
-            (turn.over, turn.little),
+            (turn.ends, turn.little),
             self._memory.flight - self._in_work,
             TURN_BYTES,
         )
@@ -238,7 +237,7 @@ class Transport(Beside):
             self._incoming.address,
             (at, have),
             self.last_frame,
-            turn.over,
+            turn.ends,
             self._memory.flight - self._in_work - unsent,
             self._most - unsent,
         )
@@ -293,10 +292,10 @@ class Transport(Beside):
             if unsent + self._in_work > memory.flight:
                 self.flush()
                 await self._room()
-            is_over = perf_counter() > over or at + unsent > self._most
+            is_over = at + unsent > self._most or (perf_counter() > over and turn.is_over)
             if is_over and self._goes_on(view, at):
                 await self._give_way(at)
-                over = turn.over
+            over = turn.over
             if self.quick is not None and self.quick.takes(view, at):
                 return at, _PLAIN, held
         return at, 0, held

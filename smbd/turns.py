@@ -16,10 +16,15 @@ from smbd.standby import Standby
 # of which a connection that shares its turn with twenty others feels a fifth.
 _TURN = 0.002
 _SHORTEST = 0.0001
+# So often it is asked whether others wait: then a turn is over as well.  To ask takes 1 us.
+ASKED = 0.0005
 # Once a round of the loop has taken so long, a task that has had a turn waits for the next round;
 # but not for more rounds than that, if all of them are long.
 _ROUND = 0.005
 _MOST_ROUNDS = 20
+# A task whose turns are long waits for so many that can go on as well, and for no more: with 32
+# busy connections it would cost each a fifth (measured).
+_FEW = 3
 # A connection whose last burst took no longer goes on in any round: its client asks for little.
 _LITTLE = 0.0002
 
@@ -45,17 +50,37 @@ class Turns:
         """Seconds of a turn: busy connections share them, so that a round stays short."""
         return max(_TURN / (self.waiting + 1), _SHORTEST)
 
+    @property
+    def loop(self) -> int:
+        """A descriptor that is readable when others wait for the loop; -1: there is none."""
+        return -1 if self.standby is None else self.standby.loop
+
+    @property
+    def others_can_go_on(self) -> bool:
+        """Whether tasks can, beside the one that runs: no kernel knows of them any more."""
+        return self.waiting > 0 or (self.standby is not None and self.standby.runnable > 0)
+
+    @property
+    def others_wait(self) -> bool:
+        """Whether the loop has something to do behind this task's step."""
+        return self.others_can_go_on or (self.standby is not None and self.standby.others_wait)
+
+    @property
+    def others_come_first(self) -> bool:
+        """Whether some tasks can go on that have not given way; where many can, all are busy."""
+        return self.standby is not None and 0 < self.standby.runnable - self.waiting <= _FEW
+
 
 class Turn:
-    """One task's turn; `over` is when it ends, by `perf_counter`."""
+    """One task's turn.  From `over` on, by `perf_counter`, `is_over` says whether it ends."""
 
-    __slots__ = ("_began", "_round", "_turns", "long", "over")
+    __slots__ = ("_began", "_round", "_turns", "ends", "long", "over")
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._round = 0  # of the loop, when the task ran last; 0: it is running
         self._began = 0.0
-        self.over = 0.0
+        self.over = self.ends = 0.0  # `ends`: in any case
         self.long = False  # the last one took more than a little
 
     def begin(self) -> None:
@@ -66,16 +91,15 @@ class Turn:
             turns.round_over = now + _ROUND
         self._round = turns.round
         self._began = now
-        self.over = now + (turns.length if turns.waiting else _TURN)
+        self._begin(now, turns.length if turns.waiting else _TURN)
+
+    def _begin(self, now: float, length: float) -> None:
+        self.ends = now + length
+        self.over = now + min(length, ASKED)
 
     def end(self) -> None:
         """The work that began is done, in one turn or in several."""
         self.long = perf_counter() - self._began > _LITTLE
-
-    @property
-    def others_wait(self) -> bool:
-        """Whether one has given way that the kernel knows nothing of."""
-        return self._turns.waiting > 0
 
     @property
     def little(self) -> float:
@@ -96,7 +120,18 @@ class Turn:
     @property
     def is_over(self) -> bool:
         """Whether it is time to give way."""
-        return perf_counter() > self.over
+        now = perf_counter()
+        if now <= self.over:
+            return False
+        if now > self.ends or self._turns.others_wait:
+            return True
+        self.over = min(now + ASKED, self.ends)
+        return False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether others that can go on now should do so first: the one before was long."""
+        return self.long and (self.is_late or self._turns.others_come_first)
 
     async def pause(self) -> None:
         """Give way if the turn is over: between the steps of long work."""
@@ -117,15 +152,16 @@ class Turn:
         turns = self._turns
         turns.waiting += 1
         try:
-            for _ in range(_MOST_ROUNDS):
+            for number in range(_MOST_ROUNDS):
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 now = perf_counter()
                 self._count_round(now)
-                if now <= turns.round_over:
+                # trio goes round in any order: the first time others go ahead, if they can.
+                if now <= turns.round_over and (number or not turns.others_come_first):
                     break
         finally:
             turns.waiting -= 1
-        self.over = perf_counter() + turns.length
+        self._begin(perf_counter(), turns.length)
 
     def _count_round(self, now: float) -> None:
         if self._round == self._turns.round:

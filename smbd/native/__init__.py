@@ -104,6 +104,7 @@ BURST = Extension(
         double over, again;
         int32_t sock;
         uint32_t ready;
+        uint64_t company;
         uint64_t at, have;
         uint64_t low, high;
         uint32_t which, multi_credit;
@@ -124,7 +125,6 @@ BURST = Extension(
         struct jobs odd;
         struct miss *oldest, *newest;
         int32_t pipe[2];
-        int32_t loop;
         int32_t error;
         uint64_t past;
         uint8_t head[116];
@@ -133,6 +133,9 @@ BURST = Extension(
         struct looks *looks;
         struct look_form *forms[16];
         uint32_t form_count, looked;
+        double patience;
+        int32_t loop, talks;
+        double asked;
     };
     struct look_id {
         uint64_t persistent, volatile_id;

@@ -166,7 +166,7 @@ static int answer(struct burst *b) {
         b->frames++;
         if (b->took > b->slow[b->kind])
             return WAITED;
-        if (b->ended > b->over || b->at + b->made > b->most)
+        if (is_over(b) || b->at + b->made > b->most)
             return FULL;
         if (b->frames - b->whole >= b->piece && b->have - b->at > REQUEST_END && b->made != b->sent
             && b->sock >= 0)

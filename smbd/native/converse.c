@@ -3,8 +3,6 @@
    Its task waits for the socket by the loop's epoll.  So that is ready when bytes have come, and
    when there is anything else for the loop: to wait for it is to wait for both. */
 
-#include <poll.h>
-
 /* Whether the loop is ready, or gets it within so many seconds; a signal ends the wait. */
 static int is_ready(int loop, double seconds) {
     struct pollfd ready = {loop, POLLIN, 0};
@@ -53,13 +51,15 @@ int burst_converse(struct burst *b, int loop, double until, double turn, int ask
         b->at = b->have = b->bursts = 0;
     }
     make_ready(b);
+    b->talks = 1;
+    b->loop = loop;
     for (;; asked = 0) {
         if (!asked) {
             int why = over ? LOOP : next_burst(b, loop, until);
             if (why >= 0)
                 return why;
             double began = now();
-            b->over = began + turn;
+            b->over = (b->asked = began) + turn;
             int others = loop_waits(b->sock, loop);  /* before replies bring more from the client */
             if (!others)
                 alone = began;

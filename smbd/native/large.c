@@ -7,7 +7,6 @@
    off is written, no sender can be waited for amid one, and nobody meets a half of one. */
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 
 enum {
@@ -112,12 +111,6 @@ static int lost(struct burst *b) {
     return ENDED;
 }
 
-/* Whether the loop has something else to do, as far as the kernel can tell. */
-static int others_wait(const struct burst *b) {
-    struct pollfd loop = {.fd = b->loop, .events = POLLIN};
-    return b->loop < 0 || poll(&loop, 1, 0);
-}
-
 /* Answers what was written: -1, or why not.  Others are asked for before the answer leaves: behind
    it, nobody can tell what its client has asked for first (smbd/standby.py). */
 static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *message,
@@ -135,7 +128,7 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     open->bytes_written += length;
     b->past += PREFIX + REQUEST_END + (uint64_t)length;
     b->kind = WRITTEN;
-    b->others = (uint32_t)others_wait(b);
+    b->others = others_wait(b);
     ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
     b->sent = sent < 0 ? 0 : (uint64_t)sent;
     return -1;

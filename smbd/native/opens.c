@@ -1,4 +1,6 @@
-/* The opens that C knows, as Python has readied them for one call. */
+/* The opens that C knows, as Python has readied them for one call; and how long a call may take. */
+
+#include <poll.h>
 
 /* CommandSequenceWindow.take, where ids come in order; 0: Python has to look. */
 static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
@@ -36,6 +38,27 @@ static void begin(struct burst *b) {
     b->looked = 0;
     b->made = b->sent = b->frames = b->whole = b->missed = 0;
     b->before = PREFIX;
+    b->asked = now();
+    b->talks = 0;
+}
+
+/* Whether the loop has something else to do.  While it waits for the socket too, and that has more,
+   nobody can tell. */
+static int others_wait(const struct burst *b) {
+    struct pollfd ready[2] = {{b->loop, POLLIN, 0}, {b->sock, POLLIN, 0}};
+    return b->company
+           || (poll(ready, b->talks ? 2 : 1, 0) > 0 && ready[0].revents && !ready[1].revents);
+}
+
+/* Whether a turn is over, behind a call to the kernel: so it is before its time as well, where
+   others wait. */
+static int is_over(struct burst *b) {
+    if (b->ended > b->over)
+        return 1;
+    if (b->ended - b->asked < b->patience)
+        return 0;
+    b->asked = b->ended;
+    return others_wait(b);
 }
 
 /* `which` may be used as `ready` says, and nothing was done for it yet. */

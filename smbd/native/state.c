@@ -76,6 +76,7 @@ struct burst {
     double over, again;        /* when the turn is over; until when more is received */
     int32_t sock;              /* -1: Python has received, and sends */
     uint32_t ready;            /* what `which` of `opens` may be used for */
+    uint64_t company;          /* others can go on of whom the kernel knows nothing any more */
     /* Python writes before each call, and reads behind it (_STATE). */
     uint64_t at, have;         /* bytes answered, and received */
     uint64_t low, high;
@@ -99,7 +100,6 @@ struct burst {
     struct miss *oldest, *newest;
     /* Of long WRITEs (large.c).  Python writes. */
     int32_t pipe[2];           /* from socket to file, empty between two; -1: there is none */
-    int32_t loop;              /* readable: the loop has something else to do; -1: always */
     /* Python reads. */
     int32_t error;             /* errno, of one that was REFUSED */
     uint64_t past;             /* bytes of frames that went past the receive buffer */
@@ -110,4 +110,9 @@ struct burst {
     struct looks *looks;
     struct look_form *forms[MOST_FORMS];
     uint32_t form_count, looked;  /* ... in this call */
+    /* Of a burst. */
+    double patience;           /* seconds after which others are asked for; Python writes it ... */
+    int32_t loop;              /* ... and this: readable if they wait; -1: it is not known */
+    int32_t talks;             /* the loop waits for the socket too */
+    double asked;              /* when others were asked for */
 };

@@ -36,6 +36,7 @@ def settle_time(monkeypatch):
     monkeypatch.setattr("smbd.misses.FOR_FILES_AFTER", 3600.0)
     monkeypatch.setattr("smbd.interims.FOR_FILES_AFTER", 3600.0)
     monkeypatch.setattr("smbd.turns._TURN", inf)
+    monkeypatch.setattr("smbd.turns.ASKED", inf)
     monkeypatch.setattr("smbd.turns._ROUND", inf)  # or a late turn is the commands'
     monkeypatch.setattr("smbd.native._PIECE", 1 << 20)
     monkeypatch.setattr("aio.probe.Probe.SLOW_READ", inf)

@@ -405,7 +405,7 @@ async def test_those_that_have_given_way_have_their_turn_between_two(tcp, served
     """The kernel knows nothing of them."""
     reader, writer = os.pipe()
     file_id = await learnt(tcp)
-    tcp.transport.large._loop = reader
+    tcp.transport.large._burst.loop = reader
     tcp.stage.service.turns.waiting = 1
     served.clear()
     frames = [writing(tcp, file_id, content(n), n * LENGTH) for n in range(4)]
@@ -424,7 +424,7 @@ async def test_others_have_their_turn_between_two(tcp, served):
     reader, writer = os.pipe()
     os.write(writer, b"x")
     file_id = await learnt(tcp)
-    tcp.transport.large._loop = reader
+    tcp.transport.large._burst.loop = reader
     served.clear()
     frames = [writing(tcp, file_id, content(n), n * LENGTH) for n in range(4)]
     await ask(tcp, *frames)

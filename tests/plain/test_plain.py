@@ -1,6 +1,7 @@
 """What C answers, and what it leaves to the commands."""
 
 import logging
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from smbd import misses, plain
 from smbd.native import BURST, MOST_OPENS, Native
 from smbd.ntstatus import NtStatus
+from smbd.turns import Turn
 from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
@@ -71,6 +73,22 @@ async def test_all_but_the_first_of_an_open_are_answered_without_the_commands(ri
     (reply,) = await rig.ask(reading(rig, file_id, 4096, 8192))
     assert answers(reply)[0].data == b"y" * 4096 + b"x" * 4096
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("others_wait", [False, True])
+async def test_a_burst_gives_way_before_its_time_where_others_wait(rig, monkeypatch, others_wait):
+    """The loop's descriptor says so: it is asked behind each call, as all of them take too long."""
+    file_id, (reader, writer) = await learnt(rig), os.pipe()
+    rig.quick.burst.loop, rig.quick.burst.patience = reader, -1.0
+    if others_wait:
+        os.write(writer, b"x")
+    turns = []
+    monkeypatch.setattr(Turn, "_count_round", lambda _, now: turns.append(now))
+    replies = await rig.ask(*(reading(rig, file_id, place * 4096) for place in range(16)))
+    assert [one.data for (one,) in map(answers, replies)] == [bytes(range(256)) * 16] * 16
+    assert (len(turns) >= 8) == others_wait  # behind each, or a command has the next
+    os.close(reader)
+    os.close(writer)
 
 
 async def created(rig, name, access=0x12019F, **wanted):

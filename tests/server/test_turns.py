@@ -15,6 +15,7 @@ from smbd import turns
 from smbd.buffers import SpareBuffers
 from smbd.connection import Connection
 from smbd.memory import MemoryAccount
+from smbd.standby import stand_by
 from smbd.transport import Transport
 from smbd.turns import Turn, Turns
 from tests.commands.stage import on_stage
@@ -291,6 +292,92 @@ async def test_busy_connections_take_several_rounds_and_one_that_asks_little_doe
     assert len(done) == 11
     assert max(in_round.values()) <= 4  # 5 ms, and whoever began just before, and the little one
     assert (min(in_round), "little") in done
+
+
+class Waiting:
+    """A Standby that says whether others wait."""
+
+    loop = -1
+    runnable = 0
+
+    def __init__(self, *, others_wait):
+        self.others_wait = others_wait
+
+    def rests(self, _prompt, *, alone):
+        """As Standby does."""
+
+    ended = rests
+
+
+@pytest.mark.parametrize(("others_wait", "at_once"), [(False, 6), (True, 2)])
+async def test_a_turn_ends_before_its_time_where_others_wait(clock, others_wait, at_once):
+    """Each frame takes 0.3 ms, and it is asked each 0.5 ms; alone, they have 2 ms."""
+    shared, rounds, done = Turns(), Rounds(), Counter()
+    shared.standby = Waiting(others_wait=others_wait)
+
+    def handle(_frame, _now):
+        clock.now += 0.0003
+        done[rounds.count] += 1
+        return False
+
+    client, server = sockets()
+    with client, server:
+        transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
+        transport._standby = None
+        client.send(frames(6))
+        client.shutdown(socket.SHUT_WR)
+        trio.lowlevel.add_instrument(rounds)
+        await transport.receive(handle)
+        trio.lowlevel.remove_instrument(rounds)
+    assert set(done.values()) == {at_once}
+
+
+async def test_a_long_compound_gives_way_to_others_that_wait(tmp_path, clock, monkeypatch):
+    async with on_stage(tmp_path) as stage:
+        shared = Turns()
+        shared.standby = Waiting(others_wait=True)
+        stage.wire.turn = Turn(shared)
+        now = stage.dispatch._now
+
+        def slow(request):
+            clock.now += 0.0006
+            return now(request)
+
+        monkeypatch.setattr(stage.dispatch, "_now", slow)
+        stage.wire.turn.begin()
+        stage.burst(stage.peer.compound(*[(ECHO, b"\4\0\0\0")] * 3))
+        assert not stage.wire.frames  # 1.8 ms are no turn, but somebody waits
+        assert len(await stage.answers()) == 3
+
+
+async def test_whoever_asks_little_goes_ahead_of_a_turn_that_is_long(clock):
+    """trio goes round in any order: it would be first in every other round."""
+    shared = Turns()
+    shared.standby = stand_by()
+    assert shared.standby is not None
+    order = []
+
+    def handle(name, _frame, _now):
+        clock.now += 0.001 if name == "long" else 0.00001
+        order.append(name)
+        return False
+
+    pairs = {name: sockets() for name in ("long", "little")}
+    async with trio.open_nursery() as nursery:
+        for name, (_, server) in pairs.items():
+            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
+            transport._standby = None  # nobody is answered beside the loop
+            nursery.start_soon(transport.receive, partial(handle, name))
+        for _ in range(20):
+            for client, _ in pairs.values():
+                client.send(frames(1))
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(shared.standby)
+    for pair in pairs.values():
+        for one in pair:
+            one.close()
+    assert order[2:] == ["little", "long"] * 19  # at first nobody knows who is long
 
 
 async def test_nobody_waits_for_ever_though_all_rounds_are_long(clock):
