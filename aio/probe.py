@@ -19,8 +19,10 @@ from aio.completion import fsync_awaited, read_awaited
 from aio.dontcache import DontCache
 from aio.gate import WAIT
 from aio.jobs import Jobs, Owner
+from aio.kernel import PageVector
 from aio.mounted import Look
 from aio.patience import SLEPT, SLOW_MISS, Patience
+from aio.residency import tells_the_truth
 from aio.storage import FRESH, MEMORY, NOWAIT, RESIDENCY, UNKNOWN, OpenFile, Storage
 from aio.threads import ThreadsEngine
 
@@ -337,6 +339,16 @@ class Probe:
     def plain_longest(self) -> int:
         """How many bytes a plain write may have, where `plain_ways` allows any."""
         return self._plain_limit
+
+    def plain_longest_read(self, fd: int) -> int:
+        """How many bytes a read may have that goes from the page cache to a socket; 0: none does.
+
+        mincore says whether it would wait, and is not believed of every file.
+        """
+        file = self._files.get(fd)
+        if file is None or file.reads_by != NOWAIT or file.file_system.reads_lock:
+            return 0
+        return self._plain_limit if tells_the_truth(fd, PageVector(1)) else 0
 
     def plain_until(self, fd: int) -> float:
         """Until when writes are plain, by perf_counter."""

@@ -98,7 +98,7 @@ class Residency:
         self._start = 0
         self._length = 0
         self._size = 0  # of the file, when it was last asked for
-        self.trusted = self._tells_the_truth()
+        self.trusted = tells_the_truth(fd, vector)
 
     def resident(self, offset: int, length: int, now: float) -> bool | None:
         """Whether a read of this range would find every page; None: it cannot be told.
@@ -177,25 +177,26 @@ class Residency:
         self._length = length
         Residency._mapped += length
 
-    def _tells_the_truth(self) -> bool:
-        """Whether mincore answers for this file: ask for a page that cannot be there.
 
-        A process that neither owns the file nor may write it is told "all resident", far behind the
-        end of the file too, and so is every process in a sandbox that does not know.  This shows
-        more than a comparison of owners and permissions would, and costs 7 us once per open.
-        """
-        try:
-            end = os.fstat(self._fd).st_size
-            nowhere = end - end % PAGESIZE + _NOWHERE
-            if nowhere > _LAST_PAGE:  # a file of 2**63 bytes has no such page
-                return False
-            address = map_pages(self._fd, nowhere, PAGESIZE)
-        except OSError:  # not open for reading, or no mappings on this file system
+def tells_the_truth(fd: int, vector: PageVector) -> bool:
+    """Whether mincore answers for this file: ask for a page that cannot be there.
+
+    A process that neither owns the file nor may write it is told "all resident", far behind the
+    end of the file too, and so is every process in a sandbox that does not know.  This shows
+    more than a comparison of owners and permissions would, and costs 7 us once per open.
+    """
+    try:
+        end = os.fstat(fd).st_size
+        nowhere = end - end % PAGESIZE + _NOWHERE
+        if nowhere > _LAST_PAGE:  # a file of 2**63 bytes has no such page
             return False
-        try:
-            mincore(address, PAGESIZE, self._vector)
-        except OSError:
-            return False
-        finally:
-            unmap_pages(address, PAGESIZE)
-        return not self._vector.all_resident(0, 1)
+        address = map_pages(fd, nowhere, PAGESIZE)
+    except OSError:  # not open for reading, or no mappings on this file system
+        return False
+    try:
+        mincore(address, PAGESIZE, vector)
+    except OSError:
+        return False
+    finally:
+        unmap_pages(address, PAGESIZE)
+    return not vector.all_resident(0, 1)

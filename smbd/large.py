@@ -11,10 +11,11 @@ from weakref import proxy
 
 from smbd.connection import Connection
 from smbd.native import LONGEST, Core
-from smbd.plain import ASK, AWAITS, OTHER, REFUSED, VERIFY, Plain
+from smbd.plain import ASK, AWAITS, LONGEST_PLAIN, OTHER, REFUSED, VERIFY, Plain
 from smbd.request import Request
 from smbd.turns import Turn
 
+_LENGTH = slice(68, 72)  # of a READ, in its message
 # After so many frames of other kinds in a row none is expected any more: each costs a look.
 _PATIENCE = 8
 # Where the kernel has no room for whole frames, none is looked for among so many that follow.
@@ -55,7 +56,6 @@ class Large:
         self._lib, self._ffi = core.lib, core.ffi
         self._view = memoryview(b"")  # the receive buffer
         self._burst: Any = plain.burst
-        self._burst.pipe = core.pipe()
         self.expected = _PATIENCE  # frames that may be no such WRITE; 0: none is looked for
         self._awaited = False
         self._in_vain = 0  # so many in a row were awaited, and did not come whole
@@ -136,3 +136,9 @@ class Large:
 def is_large(request: Request) -> bool:
     """Whether C could have passed on a plain WRITE that a command has answered."""
     return len(request.frame) > LONGEST and request.row.changes and not request.sealed
+
+
+def is_long_read(request: Request) -> bool:
+    """Whether C could have passed on a plain READ that a command has answered."""
+    asked = int.from_bytes(request.frame[_LENGTH], "little")
+    return asked > LONGEST_PLAIN and not request.row.changes

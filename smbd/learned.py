@@ -12,7 +12,7 @@ from typing import Protocol
 from smbd import large, misses
 from smbd.connection import Connection
 from smbd.interims import Interims
-from smbd.large import Large, is_large
+from smbd.large import Large, is_large, is_long_read
 from smbd.looks import Looks
 from smbd.misses import Misses
 from smbd.plain import Plain, is_plain
@@ -86,6 +86,8 @@ class Learned:
         self._transport.quick = plain
         if is_large(request):
             self._long(plain, pipeline)
+        elif is_long_read(request):
+            plain.learn_long(request)
 
     def _ours(self, pipeline: Pipeline) -> Plain | None:
         """What C answers; None where there is no C."""

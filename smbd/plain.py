@@ -28,7 +28,7 @@ from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command, Flags
 
 OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP = range(1, 10)  # state.c
-_MAY_READ, _MAY_WRITE, _MAY_MISS, _MAY_FLUSH = 1, 2, 32, 64  # others are guarding's
+_MAY_READ, _MAY_WRITE, _MAY_MISS, _MAY_FLUSH, _MAY_PASS = 1, 2, 32, 64, 128  # others: guarding
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
     "<"
@@ -58,7 +58,7 @@ _DONE = Struct(
     "QQ"     # flush_size, flush.first
 )  # fmt: skip
 
-_LONGEST = 65536  # bytes that a READ or WRITE may move for one credit
+LONGEST_PLAIN = 65536  # bytes of a READ or WRITE: what it may move for one credit
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
@@ -151,6 +151,7 @@ class _Known:
     sequence: int = 0
     fd: int = -1
     writes: bool = False  # a WRITE came, or may: else nobody looks whether one may be made
+    longest_read: int = -1  # bytes that a READ by the pipe may have; -1: none that long has come
     idle: bool = False  # its CREATE alone came
     guard: Guard | None = None  # once a request came that was signed or sealed
 
@@ -201,6 +202,7 @@ class Plain:
         slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
         self.burst: Any = core.new(slow, REQUEST)
         self._turns = connection.service.turns
+        self.burst.pipe = core.pipe()
         self.burst.patience, self.burst.loop = turns.ASKED, self._turns.loop
         self._memory: Any = core.ffi.buffer(self.burst)
         self._done_at = core.offsets_of("position")
@@ -211,6 +213,15 @@ class Plain:
         """A command has answered this plain READ or WRITE: the next of its open may be plain."""
         self._idle = 0
         self._learn(request, writes=request.row.changes)
+
+    def learn_long(self, request: Request) -> None:
+        """The READ that was learned last is longer than those of a burst: it may go by the pipe."""
+        known, fast = self._known[self._last], self.burst.opens[self._last]
+        if known.longest_read < 0 and request.open is not None:
+            engine = cast("Probe", request.open.share.engine)
+            most = min(self._connection.negotiated.max_read, self._core.longest_read)
+            known.longest_read = min(engine.plain_longest_read(known.fd), most)
+            fast.longest_read = known.longest_read
 
     def foresee(self, request: Request) -> None:
         """A CREATE has been answered at once: the first READ or WRITE of its open may be plain."""
@@ -270,6 +281,7 @@ class Plain:
         fast = self.burst.opens[number]
         fast.session_id, fast.tree_id, fast.volatile_id = known.key
         fast.persistent_id = known.persistent_id
+        fast.longest_read = 0
         fast.guard = self._ffi.NULL
         return number
 
@@ -306,8 +318,11 @@ class Plain:
         ):
             return 0
         engine = cast("Probe", open_.share.engine)
-        ways = engine.plain_ways(known.fd, _LONGEST)
+        ways = engine.plain_ways(known.fd, LONGEST_PLAIN)
         ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
+        # By the pipe it could show half of another's WRITE: the pages are the file's own.
+        if ready and known.longest_read > 0 and open_.link is not None:
+            ready |= 0 if open_.link.state.has_other_writer(open_) else _MAY_PASS
         if known.writes and ways & PLAIN_WRITES and _may_write(open_):
             until = engine.plain_until_asked if self._writes else engine.plain_until
             self.burst.opens[number].writes_until = until(known.fd)

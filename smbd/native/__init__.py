@@ -27,9 +27,9 @@ from aio.kernel.libc import address_of
 _log = logging.getLogger("smbd")
 
 MOST_OPENS = 16  # of one connection
-# A turn is no longer (smbd.transport).  It is filled anew from its beginning for each burst: what
-# is usual of it stays in the processor's cache.
-_ROOM = 1 << 20
+# A turn is no longer (smbd.transport), but for a header.  It is filled anew from its beginning for
+# each burst: what is usual of it stays in the processor's cache.
+_ROOM = (1 << 20) + 4096
 # Frames of a long burst whose replies leave before it is over, so that its client works at the same
 # time.  With 16 in flight that is 1.6 to 2.5 times the rate; with 4 a READ of 64 KiB gets slower.
 _PIECE = 6
@@ -48,7 +48,9 @@ class GcmKeys(NamedTuple):
     counter: "array[int]"  # ... and, one 64-bit number, how many there were: the other 8
 
 
-_PARTS = ("wire", "gcm", "guard", "state", "reply", "looks", "opens", "misses", "large", "burst")
+_PARTS = (
+    "wire", "gcm", "guard", "state", "reply", "looks", "opens", "misses", "large", "pages", "burst"
+)  # fmt: skip
 BURST = Extension(
     "smbd.native.burst",
     Path(__file__).with_name("converse.c"),
@@ -91,7 +93,7 @@ BURST = Extension(
         uint32_t tree_id, sequence;
         int32_t fd;
         uint32_t ready;
-        uint32_t longest;
+        uint32_t longest, longest_read;
         double writes_until;
         const int32_t *working;
         const struct guard *guard;
@@ -244,7 +246,7 @@ class Core:
         return context
 
     def pipe(self) -> tuple[int, int]:
-        """What long WRITEs go through on their way to their files; (-1, -1) if there is none.
+        """What long WRITEs and READs go through on their way; (-1, -1) if there is none.
 
         One for all: it is empty between two of them.
         """
@@ -252,6 +254,11 @@ class Core:
             self._pipe = _made_pipe()
             weakref.finalize(self, _close, self._pipe)
         return self._pipe
+
+    @property
+    def longest_read(self) -> int:
+        """Bytes that a READ may have to go by the pipe: all of it is in there at once."""
+        return _size_of(self.pipe()[0])
 
     def offsets_of(self, field: str) -> list[int]:
         """Where a field of each of its opens is in a `struct burst`."""
@@ -271,6 +278,11 @@ def _made_pipe() -> tuple[int, int]:
     with suppress(OSError):  # smaller ones do, more slowly
         fcntl.fcntl(ends[0], fcntl.F_SETPIPE_SZ, _PIPE)
     return ends
+
+
+def _size_of(end: int) -> int:
+    """Bytes that a pipe takes; 0 if there is none."""
+    return fcntl.fcntl(end, fcntl.F_GETPIPE_SZ) if end >= 0 else 0
 
 
 def _close(ends: tuple[int, int]) -> None:

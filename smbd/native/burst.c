@@ -98,8 +98,10 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
         return answer_flush(b, open, message, size);
     length = u32(message + 68);
     uint32_t charge = charge_of(b, message);
-    if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)) || length > ONE_CREDIT)
+    if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)))
         return OTHER;
+    if (length > ONE_CREDIT)
+        return command == READ ? pass_pages(b, open, message, charge) : OTHER;
     if (b->before + BODY + (command == READ ? (uint64_t)length : 0) > b->room - b->made)
         return b->made ? FULL : OTHER;
     if (!is_protected(b, open, message, size))
@@ -140,13 +142,6 @@ static int answer_sealed(struct burst *b, const uint8_t *sealed, size_t size) {
     int why = answer_one(b, b->opened, size - TRANSFORM);
     b->before = PREFIX;
     return why;
-}
-
-/* Sends what was made; the socket may take less. */
-static void send_made(struct burst *b) {
-    ssize_t sent = send(b->sock, b->out + b->sent, b->made - b->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    b->sent += sent < 0 ? 0 : (uint64_t)sent;
-    b->whole = b->frames;
 }
 
 /* Answers the frames from `at` on, and moves it over them. */

@@ -50,3 +50,10 @@ static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t 
     }
     return PREFIX + frame;
 }
+
+/* Sends what was made; the socket may take less. */
+static void send_made(struct burst *b) {
+    ssize_t sent = send(b->sock, b->out + b->sent, b->made - b->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    b->sent += sent < 0 ? 0 : (uint64_t)sent;
+    b->whole = b->frames;
+}

@@ -26,7 +26,7 @@ enum {
     PAGE = 4096,
     MOST_PARTS = 6, MOST_FORMS = 16, MOST_LOOKS = 4096, LOOK_IDS = 64,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
-    MAY_FLUSH = 64,
+    MAY_FLUSH = 64, MAY_PASS = 128,
 };
 
 /* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
@@ -58,7 +58,8 @@ struct fast_open {
     uint32_t tree_id, sequence;
     int32_t fd;
     uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
-    uint32_t longest;          /* bytes that a WRITE may have */
+    uint32_t longest;          /* bytes that a WRITE may have ... */
+    uint32_t longest_read;     /* ... and a READ that goes by the pipe */
     double writes_until;       /* a time of CLOCK_MONOTONIC */
     const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
     const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
@@ -98,8 +99,8 @@ struct burst {
     struct jobs returned;      /* its requests that threads have carried out */
     struct jobs odd;           /* those of them that Python is to answer */
     struct miss *oldest, *newest;
-    /* Of long WRITEs (large.c).  Python writes. */
-    int32_t pipe[2];           /* from socket to file, empty between two; -1: there is none */
+    /* Of long WRITEs (large.c) and READs (pages.c).  Python writes. */
+    int32_t pipe[2];           /* between socket and file, empty between two; -1: there is none */
     /* Python reads. */
     int32_t error;             /* errno, of one that was REFUSED */
     uint64_t past;             /* bytes of frames that went past the receive buffer */
