@@ -196,7 +196,8 @@ class Beside(Sending):
         if quick is not None and quick.takes(view, 0):
             over, flight = self.turn.ends, self._memory.flight - self._in_work
             part = (0, count)
-            done = quick.answer(self._incoming.address, part, now, over, flight, TURN_BYTES)
+            memory = self._incoming.address, -1
+            done = quick.answer(memory, part, now, over, flight, TURN_BYTES)
             if done.at:
                 if done.replies:
                     self.send([bytes(done.replies)])

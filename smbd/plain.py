@@ -410,11 +410,21 @@ class Plain:
         return Talked(*done[:3], self.burst.bursts, self.why == _LOOP)
 
     def answer(
-        self, memory: int, part: tuple[int, int], now: float, over: float, room: int, most: int
+        self,
+        memory: tuple[int, int],
+        part: tuple[int, int],
+        now: float,
+        over: float,
+        room: int,
+        most: int,
     ) -> Answered:
-        """Answer what was received to the address `memory`, from one offset to another."""
+        """Answer what was received, from one offset to another.
+
+        `memory` is the address, and the socket that takes the replies; -1: they are returned.
+        """
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
-        call = (memory, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, -1)
+        address, sock = memory
+        call = (address, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, sock)
         done = self._call(call, part, now, self._begin, self._answer)
         if done.at == part[0] and self.looks is not None:
             self.looks.hopeful = False

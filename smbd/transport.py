@@ -83,7 +83,7 @@ class Transport(Beside):
             if not plain:
                 self._handling, self._most = True, at + self._unsent + TURN_BYTES
                 if is_over:
-                    await turn.give_way()
+                    at = await self._plain(incoming.received, at, is_over=True)
                 at, wanted, pinned = await self._burst(incoming.received, handle, at)
                 self.flush()
                 self._handling = False
@@ -227,25 +227,29 @@ class Transport(Beside):
             held = held or used
             if wanted != _PLAIN:
                 return at, wanted, held
-            at = await self._plain(at, len(view))
+            at = await self._plain(view, at)
 
-    async def _plain(self, at: int, have: int) -> int:
-        """Have plain frames answered amid others; where the others go on."""
-        assert self.quick is not None
-        unsent, turn = self._unsent, self.turn
-        done = self.quick.answer(
-            self._incoming.address,
-            (at, have),
-            self.last_frame,
-            turn.ends,
-            self._memory.flight - self._in_work - unsent,
-            self._most - unsent,
-        )
-        if done.replies:
-            self.send([bytes(done.replies)])
-        if done.full:
-            await self._give_way(done.at)
-        return done.at
+    async def _plain(self, view: memoryview, at: int, *, is_over: bool = False) -> int:
+        """Have plain frames answered amid others, in turns; where the others go on."""
+        while True:
+            if is_over:
+                await self._give_way(at)
+            quick, unsent = self.quick, self._unsent
+            if quick is None or not quick.takes(view, at):
+                return at
+            done = quick.answer(
+                (self._incoming.address, self.free_socket if self._line is None else -1),
+                (at, len(view)),
+                self.last_frame,
+                self.turn.ends,
+                self._memory.flight - self._in_work - unsent,
+                self._most - unsent,
+            )
+            if done.replies:
+                self.send([bytes(done.replies)])
+            at, is_over = done.at, done.full
+            if not is_over:
+                return at
 
     async def _give_way(self, at: int) -> None:
         """The turn is over: replies leave, and others have theirs."""

@@ -203,10 +203,10 @@ int burst_answer(struct burst *b) {
     }
 }
 
-/* Begins a call: with `sock`, it receives. */
+/* Begins a call: with `sock`, it receives, if nothing was received. */
 int burst_begin(struct burst *b) {
     begin(b);
-    if (b->sock >= 0) {
+    if (b->sock >= 0 && !b->have) {
         ssize_t count = recv(b->sock, (uint8_t *)b->in, b->size, MSG_DONTWAIT);
         if (count <= 0)
             return NOTHING;

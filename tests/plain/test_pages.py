@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbd.plain import Plain
+from smbd.transport import Transport
 from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
@@ -161,24 +161,25 @@ async def test_an_odd_one_is_answered_as_the_commands_do(disk, oddity):
     assert with_c == without
 
 
-async def test_its_turn_is_over_behind_each_where_others_wait(rig, monkeypatch):
-    """However quick it was: to send it takes as long as sixteen short ones."""
-    file_id, (reader, writer) = await learnt(rig), os.pipe()
+async def test_its_turn_is_over_behind_each_where_others_wait(disk, asked, monkeypatch):
+    """However quick it was: to send it takes as long as sixteen short ones.  C has all of them."""
+    reader, writer = os.pipe()
     os.write(writer, b"x")
-    rig.quick.burst.loop = reader
-    served, serve = [], Plain.serve
+    turns, give_way = [], Transport._give_way
 
-    def listening(plain, *arguments):
-        done = serve(plain, *arguments)
-        served.append(done.at)
-        return done
+    def listening(transport, at):
+        turns.append(at)
+        return give_way(transport, at)
 
-    monkeypatch.setattr(Plain, "serve", listening)
-    monkeypatch.setattr("smbd.turns.ASKED", 0.0)
-    rig.quick.burst.patience = 0.0
-    frames = [reading(rig, file_id, n * LENGTH) for n in range(4)]
-    replies = await ask(rig, *frames)
+    monkeypatch.setattr(Transport, "_give_way", listening)
+    async with a_rig(disk, native=True) as rig:
+        file_id = await learnt(rig)
+        asked.clear()
+        rig.quick.burst.loop, rig.quick.burst.patience = reader, 0.0
+        frames = [reading(rig, file_id, n * LENGTH) for n in range(4)]
+        replies = await ask(rig, *frames)
     assert [one.data for one in replies] == [content(n) for n in range(4)]
-    assert max(served) == len(frames[0]) + 4
+    assert turns == [(len(frames[0]) + 4) * n for n in range(1, 5)]
+    assert not asked
     os.close(reader)
     os.close(writer)
