@@ -148,7 +148,8 @@ def _beside_the_data(share: ShareConfig, state_directory: Path | None) -> list[s
         lines.append(f"shown as hidden: {', '.join(share.hide)}")
     if share.recycle:
         but = f", but {', '.join(share.recycle_except)}" if share.recycle_except else ""
-        lines.append(f"deleted and replaced files are kept in {share.recycle}{but}")
+        days = f" for {share.recycle_days} days" if share.recycle_days else ""
+        lines.append(f"deleted and replaced files are kept in {share.recycle}{days}{but}")
     if not has_user_attributes(str(share.folder)):
         lines.append("no named streams, EAs and access lists: no extended attributes here")
     if not share.leases:

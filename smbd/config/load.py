@@ -312,6 +312,7 @@ def _share(
             key_path, "nobody can log in: add [users.NAME], or guest = true to this share"
         )
     check_encryption(document, key_path, share, server)
+    check_recycle(document, key_path, share)
     check_continuous(document, key_path, share, server)
     return share
 
@@ -346,6 +347,14 @@ def check_encryption(
     if share.encryption == "required" and share.guest:
         document.problem(
             (*key_path, "guest"), "guests have no key to encrypt with, and this share requires it"
+        )
+
+
+def check_recycle(document: Findings, key_path: KeyPath, share: ShareConfig) -> None:
+    """Note a time for what is not kept at all."""
+    if share.recycle_days and not share.recycle:
+        document.problem(
+            (*key_path, "recycle_days"), 'says for how long: it needs recycle, say ".recycle"'
         )
 
 

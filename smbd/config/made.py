@@ -9,6 +9,7 @@ from smbd.config.load import (
     check_continuous,
     check_credits,
     check_encryption,
+    check_recycle,
     share_name_problem,
     user_name_problem,
 )
@@ -104,7 +105,7 @@ def _share(
     wrong = share_name_problem(share.name)
     if wrong:
         found.problem(key_path, wrong)
-    for key in (*_BOOLEANS, "recycle", "encryption", "engine"):
+    for key in (*_BOOLEANS, "recycle", "recycle_days", "encryption", "engine"):
         _value(found, (*key_path, key), schema.SHARE, getattr(share, key))
     engine: object = share.engine
     options: object = share.engine_options
@@ -123,4 +124,5 @@ def _share(
     homes.check(found, key_path, share, known)
     if share.encryption in {"off", "desired", "required"}:
         check_encryption(found, key_path, share, server)
+    check_recycle(found, key_path, share)
     check_continuous(found, key_path, share, server)

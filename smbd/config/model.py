@@ -160,6 +160,7 @@ class ShareConfig:
     veto: tuple[str, ...] = ()  # patterns of names that clients neither see nor make
     recycle: str = ""  # the name of the folder in which deleted files are kept; "": none
     recycle_except: tuple[str, ...] = ()  # patterns of names that are not
+    recycle_days: int = 0  # for how long; 0: until they are deleted there
     streams: bool = True
     encryption: Encryption = "off"
     leases: bool = True  # and oplocks

@@ -295,6 +295,7 @@ SHARE: Keys = {
     "veto": ArrayOf(name_pattern),
     "recycle": folder_name,
     "recycle_except": ArrayOf(name_pattern),
+    "recycle_days": integer(0, 36500),
     "streams": boolean,
     "encryption": one_of("off", "desired", "required"),
     "leases": boolean,

@@ -12,6 +12,7 @@ from aio import WorkerPool
 from smbd.config import Config, ServerConfig
 from smbd.server import control, metrics
 from smbd.server.building import build_service, close_share
+from smbd.server.expiring import expire
 from smbd.server.listening import bound_address, listen, listen_unix
 from smbd.server.restoring import restore_handles
 from smbd.server.server import Server
@@ -58,6 +59,7 @@ async def serving(
             helping.start_soon(close_parked, service)
             helping.start_soon(kept_running, "tending", tend, server, pool.run)
             helping.start_soon(kept_running, "sweeping", sweep, service)
+            helping.start_soon(kept_running, "emptying recycle folders", expire, service)
             for listener in sockets.control:
                 helping.start_soon(control.serve, listener, server.answer)
             for listener in sockets.metrics:

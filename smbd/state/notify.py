@@ -178,6 +178,11 @@ class ChangeNotifyList:
         if self._entries:
             self._report(FileAction.ADDED, place, name_filter(directory=directory))
 
+    def vanished(self, place: str, *, directory: bool) -> None:
+        """Something that nobody has open is gone from an absolute path."""
+        if self._entries:
+            self._report(FileAction.REMOVED, place, name_filter(directory=directory))
+
     def removed(self, file: File) -> None:
         """A file or directory is gone."""
         if self._entries:

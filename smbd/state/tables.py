@@ -204,6 +204,11 @@ class Tables:
             self.files.directories.changed(place, None, now)
             self.notify.appeared(place, directory=directories)
 
+    def vanished(self, place: str, now: float, *, directory: bool) -> None:
+        """A name has gone that no Open stands for: an absolute path."""
+        self.files.directories.changed(place, None, now)
+        self.notify.vanished(place, directory=directory)
+
     def watch(self, open_: Open, entry: ChangeNotifyEntry) -> None:
         """Tell a directory's watcher of changes; INSUFFICIENT_RESOURCES as ChangeNotifyList."""
         self.notify.watch(entry)

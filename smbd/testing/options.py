@@ -25,6 +25,7 @@ class ShareOptions(TypedDict, total=False):
     veto: Sequence[str]
     recycle: str
     recycle_except: Sequence[str]
+    recycle_days: int
     streams: bool
     encryption: Literal["off", "desired", "required"]
     leases: bool
@@ -72,6 +73,7 @@ class ServerOptions(TypedDict, total=False):
     veto: Sequence[str]
     recycle: str
     recycle_except: Sequence[str]
+    recycle_days: int
     streams: bool
     engine: str
     engine_options: Mapping[str, int] | None
@@ -125,6 +127,7 @@ class Options:
     veto: Sequence[str] = ()
     recycle: str = ""
     recycle_except: Sequence[str] = ()
+    recycle_days: int = 0
     streams: bool = True
     engine: str = "nowait"
     engine_options: Mapping[str, int] | None = None

@@ -69,12 +69,12 @@ def test_names_that_are_kept_back_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shares = "[shares.a]\npath = '.'\nguest = true\nveto = ['*.exe']\nhide = ['x', 'y']\n"
-    shares += "recycle = '.recycle'\nrecycle_except = ['*.tmp']\n"
+    shares += "recycle = '.recycle'\nrecycle_except = ['*.tmp']\nrecycle_days = 30\n"
     assert check(tmp_path, shares) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  neither seen nor made: *.exe" in lines
     assert "  shown as hidden: x, y" in lines
-    assert "  deleted and replaced files are kept in .recycle, but *.tmp" in lines
+    assert "  deleted and replaced files are kept in .recycle for 30 days, but *.tmp" in lines
 
 
 def test_homes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,6 +149,14 @@ def test_a_recycle_folder_is_one_folder_in_the_share(tmp_path: Path, monkeypatch
     assert problems(tmp_path, text, monkeypatch) == [f"shares.toml:4: shares.a.recycle: {wanted}"]
 
 
+def test_days_in_a_recycle_folder_need_one(tmp_path: Path, monkeypatch) -> None:
+    text = "[shares.a]\npath = '/'\nguest = true\nrecycle_days = 30\n"
+    wanted = 'says for how long: it needs recycle, say ".recycle"'
+    assert problems(tmp_path, text, monkeypatch) == [
+        f"shares.toml:4: shares.a.recycle_days: {wanted}"
+    ]
+
+
 @pytest.mark.parametrize("key", ["hide", "veto", "recycle_except"])
 def test_a_pattern_is_a_name_and_no_path(tmp_path: Path, monkeypatch, key) -> None:
     patterns = "['*.tmp', '/x/', 'a\\\\b', '', 1]"

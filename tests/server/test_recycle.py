@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from struct import pack, unpack_from
 
@@ -9,6 +10,7 @@ import pytest
 
 from smbd.config import ShareConfig
 from smbd.ntstatus import NtStatus
+from smbd.server.expiring import expire_shares
 from smbd.testing import serve, serve_in_thread
 from smbd.vfs import recycling
 from smbd.vfs.acl import stored
@@ -291,6 +293,56 @@ async def test_watchers_and_those_that_cache_the_folder_hear_where_it_went(folde
             while (ADDED, r"inner\old") not in heard:
                 heard += changes(await watcher.ask(messages.CHANGE_NOTIFY, asked))
             assert (ADDED, r".recycle\inner\old") in heard
+
+
+async def delete(client, *names):
+    for name in names:
+        file = await client.open(name)
+        await client.set_info(file, 13, b"\1")
+        await client.close(file)
+
+
+async def expired(server, days):
+    """What the server does once an hour, so many days from now."""
+    service = server.server.service
+    await expire_shares(service, service.shares.values(), time.time() + days * 86400)
+
+
+async def test_what_has_lain_there_for_so_many_days_goes_but_what_is_open(folder, bin_):
+    async with serve(folder, **RECYCLE, recycle_days=30) as server:
+        async with connected(server) as client:
+            await client.connect()
+            await delete(client, "one", "two", "three")
+            held = await client.open(r".recycle\two")
+            await expired(server, 29.9)
+            assert files_below(bin_).keys() == {"one", "two", "three"}
+            await expired(server, 30.1)
+            assert files_below(bin_).keys() == {"two"}
+            await client.close(held)
+            await expired(server, 30.1)
+            assert not files_below(bin_)
+
+
+async def test_without_a_number_of_days_it_lies_there_for_ever(folder, bin_):
+    async with serve(folder, **RECYCLE) as server:
+        async with connected(server) as client:
+            await client.connect()
+            await delete(client, "one")
+            await expired(server, 100_000)
+            assert files_below(bin_).keys() == {"one"}
+
+
+async def test_who_watches_the_folder_hears_what_has_gone(folder, bin_):
+    async with serve(folder, **RECYCLE, recycle_days=1) as server:
+        async with connected(server) as client:
+            await client.connect()
+            await delete(client, "one")
+            directory = await client.open(".recycle", access=1, options=1)
+            asked = messages.change_notify(directory, NAMES)
+            waiting = await client.begin(messages.CHANGE_NOTIFY, asked)
+            await client.interim(waiting)
+            await expired(server, 2)
+            assert changes(await client.reply(waiting)) == [(REMOVED, "one")]
 
 
 def changes(answer):
