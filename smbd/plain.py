@@ -12,7 +12,8 @@ from struct import Struct
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from aio.jobs import Owner
-from aio.probe import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES, Probe
+from aio.plain_calls import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES
+from aio.probe import Probe
 from smbd import guarding, turns
 from smbd.connection import Connection
 from smbd.guarding import Guard

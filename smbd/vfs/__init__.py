@@ -22,7 +22,6 @@ from smbd.vfs.information import (
     hidden_by_name,
     information,
     information_of_new,
-    is_settled,
     last_write_time,
     ownership,
 )
@@ -42,6 +41,7 @@ from smbd.vfs.names import (
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
 from smbd.vfs.place import Maker, Place, Unheard
+from smbd.vfs.records import is_settled
 from smbd.vfs.recycling import Kept, Recycle
 from smbd.vfs.root import Glimpse, Root
 from smbd.vfs.rules import Rules

@@ -8,7 +8,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs import xattrs
 from smbd.vfs.busy import changes_records
 from smbd.vfs.file import File
-from smbd.vfs.information import is_client_ea
+from smbd.vfs.records import is_client_ea
 from smbd.wire.fscc import LARGEST_EA_VALUE, ExtendedAttribute
 
 _USER = "user."

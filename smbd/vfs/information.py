@@ -8,10 +8,8 @@ share's `hide` means it; SPARSE_FILE if it has real holes.  None of that is ever
 mode changes later.
 """
 
-import errno
 import os
 import stat
-import time
 from dataclasses import dataclass, replace
 
 from aio import kernel
@@ -21,10 +19,11 @@ from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
 from smbd.vfs.file import File
 from smbd.vfs.file_systems import FileSystem
+from smbd.vfs.records import NO_RECORDS, Records, is_settled, read_records, records_of
 from smbd.vfs.visibility import Names
 from smbd.wire.dtyp import SecurityDescriptor
 from smbd.wire.filetime import filetime_from_unix, filetimes_from_timespecs
-from smbd.wire.fscc import LARGEST_EA_VALUE, FileAttribute, FileInformation
+from smbd.wire.fscc import FileAttribute, FileInformation
 
 # The attributes that a client may set ([MS-FSCC] 2.6), and SPARSE_FILE, which has its own FSCTL.
 STORED_ATTRIBUTES = (
@@ -47,17 +46,6 @@ WANTED = (  # the number that a mount has where look_at takes it from
 )
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF  # sizes are signed on the wire ([MS-FSCC] 2.4)
 
-_USER = "user."
-# Clients neither see nor break the records that servers keep in extended attributes.
-_HIDDEN_EAS = (
-    dosattrib.NAME.lower(),
-    stored.NAME.lower(),
-    "user.smbd.",
-    "user.dosstream.",
-    "user.samba_streams",
-    "user.samba_pai",
-)
-
 
 @dataclass(slots=True)
 class Ownership:
@@ -77,11 +65,6 @@ class Attributes:
     computed: int  # from the file itself
     cleared: int  # computed ones that a client has taken away
     creation_time: int | None  # FILETIME that a client has set
-
-
-def is_client_ea(attribute: str) -> bool:
-    """Whether an extended attribute on disk is an EA to clients: "user.NAME", as in Samba."""
-    return attribute.startswith(_USER) and not attribute.lower().startswith(_HIDDEN_EAS)
 
 
 def information(file: File) -> FileInformation:
@@ -107,7 +90,7 @@ def information_of_new(file: File) -> FileInformation:
     raw, file.seen = file.seen, None
     assert raw is not None, "it was looked at when it was made"
     status = kernel.statx_of(raw)
-    return _describe(status, _NOTHING, file.path.rpartition("/")[2], _file_system(file, status))
+    return _describe(status, NO_RECORDS, file.path.rpartition("/")[2], _file_system(file, status))
 
 
 def _of_stream(known: FileInformation, file: File) -> FileInformation:
@@ -154,28 +137,28 @@ def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
     if told is not None:
         return told, None
     status = kernel.statx_of(raw)
-    kept = _kept(file, status)
-    if kept is _NOTHING:
+    records = records_of(file, status)
+    if records is NO_RECORDS:
         told = _young.get(key)
     if told is None:
-        told = _describe(status, kept, name, _file_system(file, status))
-    if kept.descriptor is None and kept.whole:
+        told = _describe(status, records, name, _file_system(file, status))
+    if records.descriptor is None and records.whole:
         if is_settled(file, status):
             if len(_told) >= _MOST_TOLD:
                 _told.clear()
             _told[key] = told
-        elif kept is _NOTHING:
+        elif records is NO_RECORDS:
             if len(_young) >= _MOST_YOUNG:
                 _young.clear()
             _young[key] = told
-    return told, kept.descriptor
+    return told, records.descriptor
 
 
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or directory, by their origin; OSError."""
     file = file.described
     status = status_of(file.fd)
-    record = _kept(file, status).record
+    record = records_of(file, status).record
     name = file.path.rpartition("/")[2]
     return Attributes(
         shown=_attributes(status, record, name, file.root.hide),
@@ -210,11 +193,6 @@ def status_as_known(fd: int) -> kernel.Statx:
     return kernel.statx_of(raw_status(fd))
 
 
-def is_settled(file: File, status: kernel.Statx) -> bool:
-    """Whether any change of an open file, its records included, will show in its status."""
-    return file.dates_records and time.time_ns() - status.ctime_ns > _SETTLED_NS
-
-
 def status_of(fd: int) -> kernel.Statx:
     """All that is shown of an open file; its file system may be asked.  OSError."""
     return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=WANTED)
@@ -226,18 +204,18 @@ def _file_system(file: File, status: kernel.Statx) -> FileSystem:
 
 
 def _describe(
-    status: kernel.Statx, kept: "_Kept", name: str, file_system: FileSystem
+    status: kernel.Statx, records: Records, name: str, file_system: FileSystem
 ) -> FileInformation:
     access_time, creation_time, change_time, write_time = filetimes_from_timespecs(status.times)
     if not status.mask & kernel.STATX_BTIME:
         # Without a birth time the oldest time there is, as Samba has it.
         creation_time = min(write_time, change_time, access_time)
-    record = kept.record
+    record = records.record
     if record is not None:
         creation_time = record.creation_time or creation_time
-    if kept.change_time:
-        change_time = change_times.still_valid(kept.change_time, status.ctime_ns) or change_time
-        others = change_times.kept(kept.change_time)
+    if records.change_time:
+        change_time = change_times.still_valid(records.change_time, status.ctime_ns) or change_time
+        others = change_times.kept(records.change_time)
         if others is not None:
             access_time = others.access if others.atime_ns == status.atime_ns else access_time
             write_time = others.write if others.mtime_ns == status.mtime_ns else write_time
@@ -254,7 +232,7 @@ def _describe(
         file_system.file_id(status.ino),
         file_system.volume_id,
         is_directory,
-        kept.ea_size,
+        records.ea_size,
     )
 
 
@@ -289,114 +267,6 @@ def _computed(status: kernel.Statx, name: str, hide: Names | None, *, is_directo
     return attributes
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The records in the extended attributes of a file."""
-
-    record: dosattrib.Record | None = None
-    change_time: bytes = b""
-    descriptor: bytes | None = None
-    ea_size: int = 0
-    whole: bool = True  # all of them could be read
-
-
-_NOTHING = _Kept()
-# A descriptor that cannot be read might forbid anything: it admits nobody.
-_UNKNOWN = _Kept(descriptor=b"", whole=False)
-
-
-# By (device, inode, mount): ctime, and the records that the file had then.
-_remembered: dict[tuple[int, int, int], tuple[int, _Kept]] = {}
-_MOST_REMEMBERED = 4096  # the table is emptied then
-_LARGEST_REMEMBERED = 1024  # bytes of a descriptor
-# A second change within one tick of the kernel's clock, 10 ms at most, or within the second that
-# ext4's smallest inodes count in, could look the same: what has changed lately is not remembered.
-_SETTLED_NS = 2_000_000_000
-
-
-def _kept(file: File, status: kernel.Statx) -> _Kept:
-    """The records of an open file: those of before, if its inode has not changed since.
-
-    To list them takes 1.7 us by way of /proc, and each that is there as much again (measured).
-    """
-    if not file.dates_records:
-        return _from_attributes(file.target, follow_symlinks=True)
-    key, changed = (file.device, file.inode, status.mnt_id), status.ctime_ns
-    before = _remembered.get(key)
-    if before is not None and before[0] == changed:
-        return before[1]
-    kept = _from_attributes(file.target, follow_symlinks=True)
-    if (
-        is_settled(file, status)
-        and kept.whole
-        and len(kept.descriptor or b"") <= _LARGEST_REMEMBERED
-    ):
-        if len(_remembered) >= _MOST_REMEMBERED:
-            _remembered.clear()
-        _remembered[key] = changed, kept
-    return kept
-
-
-def _from_attributes(target: int | str, *, follow_symlinks: bool) -> _Kept:
-    """Read the records in the extended attributes.
-
-    The list is asked for first: for a file without any (the usual case) that answers everything,
-    in 1.1 us, where a refused getxattr would take 1.9 us (measured) and answer one question.
-    """
-    attributes = _names(target, follow_symlinks=follow_symlinks)
-    if attributes is None:
-        return _UNKNOWN
-    if not attributes:
-        return _NOTHING
-    kept = _Kept()
-    for attribute in attributes:
-        if not attribute.startswith(_USER):
-            continue
-        if attribute == stored.NAME:
-            kept.descriptor = _UNKNOWN.descriptor
-        try:
-            value = os.getxattr(target, attribute, follow_symlinks=follow_symlinks)
-        except OSError:  # gone meanwhile, or we may not read it
-            kept.whole = False
-        else:
-            _keep(kept, attribute, value)
-    return kept
-
-
-def _keep(kept: _Kept, attribute: str, value: bytes) -> None:
-    if attribute == dosattrib.NAME:
-        kept.record = dosattrib.parse(value)
-    elif attribute == change_times.NAME:
-        kept.change_time = value
-    elif attribute == stored.NAME:
-        kept.descriptor = value
-    elif is_client_ea(attribute) and len(value) <= LARGEST_EA_VALUE:
-        # As the list is on the wire ([MS-FSCC] 2.4.16): each entry from a multiple of 4 on
-        # with 8 bytes, the name, a NUL, the value.
-        name = os.fsencode(attribute[len(_USER) :])
-        kept.ea_size += -kept.ea_size % 4 + 9 + len(name) + len(value)
-
-
-def _names(target: int | str, *, follow_symlinks: bool) -> list[str] | None:
-    """The names of the extended attributes; None where they cannot be known."""
-    try:
-        return os.listxattr(target, follow_symlinks=follow_symlinks)
-    except OSError as error:
-        if error.errno == errno.EOPNOTSUPP:
-            return []
-        if error.errno != errno.E2BIG:  # more names than the kernel lists
-            return None
-    there = []
-    for attribute in (stored.NAME, dosattrib.NAME, change_times.NAME):
-        try:
-            os.getxattr(target, attribute, follow_symlinks=follow_symlinks)
-        except OSError as error:
-            if error.errno == errno.ENODATA:
-                continue
-        there.append(attribute)
-    return there
-
-
 def hidden_by_name(file: File) -> bool:
     """Whether a file is HIDDEN only by its name, which begins with a dot or which `hide` means.
 
@@ -406,7 +276,7 @@ def hidden_by_name(file: File) -> bool:
     name, hide = file.path.rpartition("/")[2], file.root.hide
     if not (name.startswith(".") or (hide is not None and hide.mean(name))):
         return False
-    record = _from_attributes(file.target, follow_symlinks=True).record
+    record = read_records(file.target, follow_symlinks=True).record
     return not _stored(record, is_directory=file.is_directory) & FileAttribute.HIDDEN
 
 
@@ -418,5 +288,5 @@ def information_at(
     `target` is a path that leads to it, where a symbolic link is not followed; None if it is known
     to have no extended attributes.
     """
-    kept = _NOTHING if target is None else _from_attributes(target, follow_symlinks=False)
-    return _describe(status, kept, name, file_system)
+    records = NO_RECORDS if target is None else read_records(target, follow_symlinks=False)
+    return _describe(status, records, name, file_system)

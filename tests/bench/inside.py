@@ -124,7 +124,7 @@ async def measure(folder, kinds, listed):
         stage.wire.turn.over = inf
         stage.service.tables.opens.limit = 1 << 20
         for kind in kinds:
-            sys.modules["smbd.vfs.information"]._SETTLED_NS = (kind == "first") << 62
+            sys.modules["smbd.vfs.records"]._SETTLED_NS = (kind == "first") << 62
             visit._known.clear()
             sys.modules["smbd.vfs.information"]._told.clear()
             sys.modules["smbd.vfs.information"]._young.clear()

@@ -69,7 +69,7 @@ def disk(request, monkeypatch):
     """Where the kernel can say that it need not wait."""
     monkeypatch.setattr("smbd.vfs.root._SLOW", inf)  # whatever this machine does
     settled = 0 if request.param else 1 << 62
-    monkeypatch.setattr(import_module("smbd.vfs.information"), "_SETTLED_NS", settled)
+    monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", settled)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "file").write_bytes(b"data" * 1000)

@@ -38,7 +38,7 @@ def disk(monkeypatch):
     monkeypatch.setattr("smbd.vfs.root._SLOW", inf)
     monkeypatch.setattr("smbd.vfs.root._SIGHT", inf)  # or the next look is Python's
     monkeypatch.setattr("smbd.native._SLOW_LOOK", inf)
-    monkeypatch.setattr(import_module("smbd.vfs.information"), "_SETTLED_NS", 0)
+    monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", 0)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "folder").mkdir()

@@ -12,6 +12,7 @@ from smbd import vfs
 from smbd.ntstatus import NtStatus
 from smbd.vfs import attributes as attributes_module
 from smbd.vfs import change_time, dosattrib
+from smbd.vfs import records as records_module
 from smbd.wire.filetime import filetime_from_unix
 from smbd.wire.fscc import ExtendedAttribute, FileAttribute
 from tests.vfs.conftest import another_user, names_in, refused, stat_of
@@ -323,14 +324,14 @@ def listed(root: vfs.Root, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         return list_them(target, follow_symlinks=follow_symlinks)
 
     monkeypatch.setattr(os, "listxattr", listxattr)
-    monkeypatch.setattr(information_module, "_remembered", {})
+    monkeypatch.setattr(records_module, "_remembered", {})
     return calls
 
 
 def test_records_are_remembered_until_the_file_has_changed(
     root: vfs.Root, share: Path, listed: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(information_module, "_SETTLED_NS", -(1 << 62))
+    monkeypatch.setattr(records_module, "_SETTLED_NS", -(1 << 62))
     (share / "file").touch()
     for attributes in (_HIDDEN | _ARCHIVE, _SYSTEM | _ARCHIVE, _ARCHIVE):
         _wait_for_another_tick(share)
@@ -359,7 +360,7 @@ def test_records_that_cannot_be_read_are_asked_for_again(
     def broken(*_: object, **__: object) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(information_module, "_SETTLED_NS", -(1 << 62))
+    monkeypatch.setattr(records_module, "_SETTLED_NS", -(1 << 62))
     (share / "file").touch()
     os.setxattr(share / "file", dosattrib.NAME, dosattrib.pack(_SYSTEM, None))
     with monkeypatch.context() as patched:
