@@ -95,33 +95,56 @@ class Beside(Sending):
 
         None: neither was done, as the client does not send plain frames alone.
         """
-        if not self._habit.is_plain or self.quick is None:
+        quick = self.quick
+        if quick is None or not (self._habit.is_plain or quick.foretells):
             return None
-        quick, incoming, flight = self.quick, self._incoming, self._memory.flight - self._in_work
-        if incoming.have or self._line or self._awaits or self.free_socket < 0 or flight <= 0:
+        flight = self._memory.flight - self._in_work
+        if self._incoming.have or self._line or self._awaits or self.free_socket < 0 or flight <= 0:
             return True  # what the task does
-        done = quick.converse(
-            (self._fd, loop),
-            (incoming.address, incoming.most),
-            (until, self._turns.length),
-            flight,
-            TURN_BYTES,
-        )
-        self._habit.conversed(done.bursts)
+        try:
+            return self._converse(quick, (self._fd, loop), until, flight)
+        except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
+            self._end(error)
+            return True
+
+    def _converse(self, quick: Plain, fds: tuple[int, int], until: float, flight: int) -> bool:
+        incoming, plainly = self._incoming, self._habit.is_plain
+        memory, times = (incoming.address, incoming.most), (until, self._turns.length)
+        done = quick.converse(fds, memory, times, flight, TURN_BYTES)
+        if plainly:
+            self._habit.conversed(done.bursts)
         if done.have or done.bursts:
-            self.last_frame = self._whole = trio.current_time()
+            self.last_frame = self._whole = self._clock()
         self.turn.begin()  # the loop's round begins now
-        self.turn.end()
         if done.replies:
             self.send([bytes(done.replies)])
-        incoming.have = done.have
+        incoming.have, used = done.have, False
         if done.at != done.have:
-            self._handed = done.at
-            trio.lowlevel.notify_closing(self._fd)  # which wakes the task
-            return True
+            view = incoming.received[done.at :]
+            if not (done.goes_on and _is_for_now(view)):
+                self.turn.end()
+                self._handed = done.at
+                trio.lowlevel.notify_closing(self._fd)  # which wakes the task
+                return True
+            used = self._handle_now(view)
         self.flush()
-        incoming.keep(done.at, 0, pinned=False)
+        incoming.keep(done.have, 0, pinned=used)
+        self.turn.end()
         return done.loops
+
+    def _handle_now(self, view: memoryview) -> bool:
+        """Have the commands answer a frame that was received, or go on with it and use it."""
+        assert self._handle is not None, "it waits"
+        self.turn.over = inf  # as in `answer_promptly`
+        self._is_prompt = True
+        used = bool(self._handle(view[4:], self.last_frame))
+        self.flush_prompt()
+        self._is_prompt = False
+        return used
+
+    def _end(self, error: Exception) -> None:
+        assert self.nursery is not None, "its task waits"
+        self.nursery.start_soon(_fail, error)
 
     def answer_promptly(self) -> bool:
         """Answer one frame, or begin what its requests need; False: nothing was done, or not all.
@@ -163,14 +186,14 @@ class Beside(Sending):
 
     def _handle_promptly(self, count: int, now: float) -> int:
         """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
-        assert self.nursery is not None and self._handle is not None  # noqa: PT018 -- it waits
+        assert self._handle is not None, "it waits"
         incoming = self._incoming
         view = incoming.free[:count]
         self._sock.recv_into(view)
         try:
             used = self._handle(view[4:], now)
         except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
-            self.nursery.start_soon(_fail, error)
+            self._end(error)
             return 0
         if used:
             incoming.have = count
@@ -233,6 +256,20 @@ def _has_few(view: memoryview, count: int) -> bool:
         return True
     at = second + _NEXT_COMMAND.start
     return at + 4 <= count and not any(view[at : at + 4])
+
+
+def _is_for_now(view: memoryview) -> bool:
+    """Whether bytes are one frame that `answer_promptly` would have handled."""
+    count = len(view)
+    if not _PROMPT_LEAST <= count <= _PEEKED:
+        return False
+    length, protocol, command, following = _START.unpack_from(view)
+    return (
+        length == (count - 4).to_bytes(4, "big")
+        and protocol == _PROTOCOL
+        and command in _PROMPT
+        and (not following or _has_few(view, count))
+    )
 
 
 def _is_prompt(view: memoryview) -> bool:

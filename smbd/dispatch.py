@@ -134,7 +134,7 @@ class Dispatch:
             return False
         self._transport.send(repeats.finish(form, reply))
         row = request.row
-        if not reply.status and (row.plain or row.opens):
+        if not reply.status and (row.plain or row.opens or row.tells):
             self._learned.file(request, self)
         if request.behind is not None:
             self._act_behind((request,))

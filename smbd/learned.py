@@ -11,6 +11,7 @@ from typing import Protocol
 
 from smbd import large, misses
 from smbd.connection import Connection
+from smbd.foretold import Foretold
 from smbd.interims import Interims
 from smbd.large import Large, is_large, is_long_read
 from smbd.looks import Looks
@@ -31,6 +32,7 @@ class Learned:
 
     __slots__ = (
         "_connection",
+        "_foretold",
         "_interims",
         "_large",
         "_plain",
@@ -44,6 +46,7 @@ class Learned:
         self._connection, self._transport, self._interims = connection, transport, interims
         self._plain: Plain | None = None
         self._large: Large | None = None
+        self._foretold: Foretold | None = None
         self.visits: Visits | None = None
         self.repeats: Repeats | None = None
         self.is_observed = False  # all goes through the commands, and nothing is learned
@@ -67,13 +70,17 @@ class Learned:
         self.file(request, pipeline)
 
     def file(self, request: Request, pipeline: Pipeline) -> None:
-        """A request was answered that may have read, written or opened a file."""
+        """A request was answered that may have read, written, opened or looked at a file."""
         row = request.row
         if row.plain:
             self.plain(request, pipeline)
         elif row.opens and self._plain is not None and is_plain(request):
             self._transport.flush_prompt()  # the client need not wait for this
-            self._plain.foresee(request)
+            number, open_ = self._plain.foresee(request), request.open
+            if number is not None and open_ is not None and self._foretold is not None:
+                self._foretold.opened(open_, number)
+        elif row.tells and self._foretold is not None:
+            self._foretold.learn(request)
 
     def plain(self, request: Request, pipeline: Pipeline) -> None:
         """A READ or a WRITE was answered: the next ones of the same file may be C's."""
@@ -98,6 +105,7 @@ class Learned:
                 core, plain.burst, self._connection, pipeline, self._transport, self._interims
             )
             self._connection.find_begun = plain.misses.find
+            self._foretold = plain.foretold = Foretold(core, plain.burst, self._connection)
         return self._plain
 
     def _long(self, plain: Plain, pipeline: Pipeline) -> None:

@@ -28,8 +28,11 @@ from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command, Flags
 
-OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP = range(1, 10)  # state.c
+OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP, _CLOSED = range(
+    1, 11
+)  # state.c
 _MAY_READ, _MAY_WRITE, _MAY_MISS, _MAY_FLUSH, _MAY_PASS = 1, 2, 32, 64, 128  # others: guarding
+MAY_TELL, MAY_CLOSE = 256, 512
 _WRITTEN, _MISSED = 1, 2
 _CALL = Struct(
     "<"
@@ -92,6 +95,7 @@ class Talked(NamedTuple):
     replies: memoryview
     bursts: int  # so many were answered
     loops: bool  # the loop has something to do
+    goes_on: bool  # the next frame is for the commands
 
 
 class Looked(NamedTuple):
@@ -139,6 +143,18 @@ class Misses(Owner, Protocol):
 
     def take_all(self) -> None:
         """Python answers those that are in flight."""
+
+
+class Foretold(Protocol):
+    """The open whose client may be told more than its data, and may close it."""
+
+    number: int  # by which C knows it
+
+    def ways(self, open_: Open) -> int:
+        """What C may answer of an open now: MAY_TELL, MAY_CLOSE."""
+
+    def closed(self, open_: Open) -> None:
+        """C has answered its CLOSE."""
 
 
 @dataclass(slots=True)
@@ -197,6 +213,7 @@ class Plain:
         self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
         self.looks: Looks | None = None
+        self.foretold: Foretold | None = None
         self._replies, self._room = core.replies, core.room
         self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
         self._talk = core.converse
@@ -224,20 +241,25 @@ class Plain:
             known.longest_read = min(engine.plain_longest_read(known.fd), most)
             fast.longest_read = known.longest_read
 
-    def foresee(self, request: Request) -> None:
-        """A CREATE has been answered at once: the first READ or WRITE of its open may be plain."""
+    def foresee(self, request: Request) -> int | None:
+        """A CREATE has been answered at once: the first READ or WRITE of its open may be plain.
+
+        The number of that; None if it is not foreseen.
+        """
         open_ = request.open
         assert open_ is not None, "is_plain"
         file = open_.file
         if self._idle >= _MOST_IDLE or not file.has_data or file.is_directory:
-            return
+            return None
         engine = cast("Probe", open_.share.engine)
         if open_.channel_sequence == UNUSED or not engine.plain_opened(file.fd, file.look):
-            return
+            return None
         self._idle += 1
         known = self._learn(request, writes=bool(open_.granted_access & Access.FILE_WRITE_DATA))
-        if known is not None:
-            known.idle = True
+        if known is None:
+            return None
+        known.idle = True
+        return self._last
 
     def _learn(self, request: Request, *, writes: bool) -> _Known | None:
         open_ = request.open
@@ -328,6 +350,8 @@ class Plain:
             until = engine.plain_until_asked if self._writes else engine.plain_until
             self.burst.opens[number].writes_until = until(known.fd)
             ready |= _MAY_WRITE
+        if self.foretold is not None and self.foretold.number == number:
+            ready |= self.foretold.ways(open_)
         flushes = known.writes and open_.granted_access & _WRITES and engine.plain_flushes
         if ready or flushes:
             guard, misses = known.guard, self.misses
@@ -341,6 +365,11 @@ class Plain:
                 ready |= _MAY_MISS if ways & PLAIN_MISSES else 0
                 ready |= _MAY_FLUSH if flushes else 0
         return ready
+
+    @property
+    def foretells(self) -> bool:
+        """Whether it is likely that C answers what comes next, up to a CLOSE."""
+        return self.foretold is not None and self.foretold.number >= 0
 
     # --- a burst ---
 
@@ -408,7 +437,7 @@ class Plain:
             lambda burst: talk(burst, loop, until, turn, 0),
             lambda burst: talk(burst, loop, until, turn, 1),
         )
-        return Talked(*done[:3], self.burst.bursts, self.why == _LOOP)
+        return Talked(*done[:3], self.burst.bursts, self.why == _LOOP, done.goes_on)
 
     def answer(
         self,
@@ -499,6 +528,11 @@ class Plain:
                 self._settle(looked, ended, slow_miss if looked[0] == which else 0.0)
             if waited and kind < _MISSED:
                 self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
+            if why == _CLOSED:
+                assert self.foretold is not None, "MAY_CLOSE"
+                self.foretold.closed(
+                    next(one for number, one, *_ in self._looked if number == which)
+                )
         self._looked.clear()
         if asked and self.looks is not None:
             self.looks.settle(which - MOST_OPENS, took, ended)
@@ -553,5 +587,5 @@ def _may_write(open_: Open) -> bool:
     )
 
 
-_GOES_ON = (OTHER, ASK)
+_GOES_ON = (OTHER, ASK, _CLOSED)
 NO_ANSWER = Answered(0, 0, memoryview(b""), goes_on=False, full=False)

@@ -32,6 +32,7 @@ class Row:
     plain: bool = False  # most of them may be answered by smbd.plain
     flushes: bool = False  # a thread may do it that C has told
     opens: bool = False  # a file that READs and WRITEs may follow
+    tells: bool = False  # what may be foretold of a file (smbd.foretold)
     prompt: bool = (
         False  # mostly answered at once: alone in a frame it may be, before the loop waits
     )
@@ -127,7 +128,12 @@ ROWS: dict[int, Row] = {
         waits_last=True,
     ),
     Command.QUERY_INFO: Row(
-        name="QUERY_INFO", prompt=True, file_id_at=88, limit="max_transact", moves_data=True
+        name="QUERY_INFO",
+        tells=True,
+        prompt=True,
+        file_id_at=88,
+        limit="max_transact",
+        moves_data=True,
     ),
     Command.SET_INFO: Row(
         name="SET_INFO",

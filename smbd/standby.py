@@ -57,7 +57,7 @@ class Prompt(Protocol):
     def converse(self, loop: int, until: float) -> bool | None:
         """Wait and answer in C, until that time at most; whether the loop has something to do.
 
-        None: neither was done.
+        None: neither was done.  One frame behind those of C may be answered as below.
         """
 
     def answer_promptly(self) -> bool:
@@ -152,10 +152,13 @@ class Standby(trio.abc.Instrument):
         """Return once the loop has something to do, and finds it."""
         while not self._scheduled:
             left = until - monotonic()
+            self._others_wait = False
             talked = prompt.converse(self.loop, until) if left > 0 else None
             if talked and monotonic() < until and not self._act_for_bells():
                 return
             if talked is not None:
+                if self._others_wait:
+                    return
                 continue
             ready = self._both.poll(ceil(left * 1000)) if left > 0 else []
             if not ready:

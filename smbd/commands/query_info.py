@@ -12,7 +12,7 @@ from smbd.request import Reply, Request
 from smbd.state import Open
 from smbd.wire import fscc
 from smbd.wire.create import FILE_MODES
-from smbd.wire.fscc import FileClass, FileQuery, FileView
+from smbd.wire.fscc import FileClass, FileInformation, FileQuery, FileView
 from smbd.wire.header import Dialect
 from smbd.wire.output import pack_output_response
 from smbd.wire.query_info import (
@@ -65,6 +65,19 @@ def quick_query(request: Request) -> tuple[FileQuery, QueryInfoRequest] | None:
     if message.info_type != InfoType.FILE or message.info_class in _SLOW_CLASSES | _FILLS.keys():
         return None
     return _query(request, message), message
+
+
+def answer_of(
+    open_: Open, information: FileInformation, query: FileQuery, message: QueryInfoRequest
+) -> tuple[int, bytes]:
+    """(status, body) of a `quick_query` of a file's open, of which nothing else is known yet.
+
+    It has the rights for it, and no link of it is to be deleted.
+    """
+    name = vfs.path_to_name(open_.file.path) if query.named else ""
+    mode, position = open_.create_options & FILE_MODES, open_.position
+    view = FileView(information, name, open_.granted_access, mode, position, _ALIGNMENT)
+    return cut(query.pack(view), query.minimum, message)
 
 
 def cut(output: bytes, minimum: int, message: QueryInfoRequest) -> tuple[int, bytes]:

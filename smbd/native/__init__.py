@@ -37,6 +37,7 @@ LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
 MOST_FORMS = 16  # of looks at files, of one connection
 _SLOW_LOOK = 0.002  # seconds; as smbd.vfs.root
+LONGEST_TOLD = 1024  # bytes of an answer that is made beforehand
 
 
 class GcmKeys(NamedTuple):
@@ -49,7 +50,8 @@ class GcmKeys(NamedTuple):
 
 
 _PARTS = (
-    "wire", "gcm", "guard", "state", "reply", "looks", "opens", "misses", "large", "pages", "burst"
+    "wire", "gcm", "guard", "state", "reply", "looks", "opens", "told", "misses", "large", "pages",
+    "burst",
 )  # fmt: skip
 BURST = Extension(
     "smbd.native.burst",
@@ -98,6 +100,12 @@ BURST = Extension(
         const int32_t *working;
         const struct guard *guard;
     };
+    struct told {
+        uint8_t status[256];
+        uint8_t asked[24];
+        uint32_t asked_size, mask, young, size, times;
+        uint8_t answer[1024];
+    };
     struct burst {
         uint64_t in, size;
         uint64_t room, most;
@@ -120,6 +128,7 @@ BURST = Extension(
         struct fast_open opens[16];
         uint32_t piece, whole;
         uint64_t bursts;
+        struct told *told;
         uint8_t *opened;
         size_t before;
         uint64_t held;

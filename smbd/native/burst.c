@@ -61,17 +61,6 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
     return 0;
 }
 
-/* Whether a message is protected as its session wants it, and its signature right. */
-static int is_protected(const struct burst *b, const struct fast_open *open, const uint8_t *message,
-                        size_t size) {
-    int is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
-    if (b->before != PREFIX)
-        return !is_signed && (open->ready & MAY_SEAL);
-    if (is_signed)
-        return (open->ready & MAY_SIGN) && guard_verify(open->guard, message, size);
-    return open->ready & MAY_BARE;
-}
-
 /* Begins a FLUSH that is the last frame of the burst: what came behind it would have to know that
    the file is in work, and Python says so. */
 static int answer_flush(struct burst *b, struct fast_open *open, const uint8_t *message,
@@ -89,6 +78,8 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     struct fast_open *open;
     if (command == CREATE && b->form_count && u32(message + NEXT_AT) && b->before == PREFIX)
         return answer_look(b, message, size);
+    if (command == QUERY_INFO || command == CLOSE)
+        return tell(b, message, size);
     if ((command != READ && command != WRITE && command != FLUSH)
         || (command != FLUSH && size < REQUEST_END) || !(open = find(b, message)))
         return OTHER;
@@ -151,15 +142,17 @@ static int answer(struct burst *b) {
         size_t size = (size_t)message[-3] << 16 | (size_t)message[-2] << 8 | message[-1];
         if (b->have - b->at - PREFIX < size)
             return ENDED;
-        if (message[-4] || size < FLUSH_END || size > LONGEST)
+        if (message[-4] || size < SHORTEST || size > LONGEST)
             return OTHER;
-        int sealed = message[0] == 0xfd && size >= TRANSFORM + FLUSH_END;
+        int sealed = message[0] == 0xfd && size >= TRANSFORM + SHORTEST;
         int why = sealed ? answer_sealed(b, message, size) : answer_one(b, message, size);
         if (why >= 0)
             return why;
         b->at += PREFIX + size;
         b->frames++;
-        if (b->took > b->slow[b->kind])
+        if (b->kind == GONE)
+            return CLOSED;
+        if (b->kind < TOLD && b->took > b->slow[b->kind])
             return WAITED;
         if (is_over(b) || b->at + b->made > b->most)
             return FULL;

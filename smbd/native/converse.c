@@ -66,7 +66,7 @@ int burst_converse(struct burst *b, int loop, double until, double turn, int ask
             over = others > 0 || began > until || began - alone > turn;
         }
         int why = answer_burst(b);
-        b->bursts += why == ENDED;
+        b->bursts += why == ENDED || why == CLOSED;
         if (why != ENDED || b->missed || b->sent != b->made || b->have == b->size)
             return why;
     }

@@ -13,7 +13,7 @@
 enum {
     CREATE = 5, NEXT_AT = 20, NAME_SIZE_AT = 110, CONTEXTS_AT = 112, NAME_AT = 120,
     FILE_ID_AT = 64,  /* in the body of CREATE's response */
-    STATUS = 256, INODE_AT = 32,  /* struct statx */
+    INODE_AT = 32,  /* in struct statx */
 };
 
 struct open_how_ {  /* linux/openat2.h, which older systems lack */

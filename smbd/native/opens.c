@@ -11,11 +11,12 @@ static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
 
 /* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
 static struct fast_open *find(struct burst *b, const uint8_t *message) {
-    int flushes = u16(message + 12) == FLUSH;
-    const uint8_t *file_id = message + (flushes ? 72 : 80);
+    int command = u16(message + 12), looks = command == QUERY_INFO;
+    int is_short = command == FLUSH || command == CLOSE;
+    const uint8_t *file_id = message + (is_short ? 72 : looks ? 88 : 80);
     if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
         || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
-        || u16(message + HEADER) != (flushes ? 24 : 49))
+        || u16(message + HEADER) != (is_short ? 24 : looks ? 41 : 49))
         return NULL;
     for (uint32_t i = 0; i < b->count; i++) {
         struct fast_open *open = &b->opens[i];
@@ -84,4 +85,15 @@ static int may_wait(const struct fast_open *open, uint64_t offset, uint32_t leng
     return end < 0 || (length % PAGE && last < (uint64_t)end)
         || (offset > (uint64_t)end && end % PAGE)
         || __atomic_load_n(open->working, __ATOMIC_ACQUIRE);
+}
+
+/* Whether a message is protected as its session wants it, and its signature right. */
+static int is_protected(const struct burst *b, const struct fast_open *open, const uint8_t *message,
+                        size_t size) {
+    int is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
+    if (b->before != PREFIX)
+        return !is_signed && (open->ready & MAY_SEAL);
+    if (is_signed)
+        return (open->ready & MAY_SIGN) && guard_verify(open->guard, message, size);
+    return open->ready & MAY_BARE;
 }

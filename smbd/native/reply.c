@@ -1,4 +1,4 @@
-/* The reply to a READ, WRITE or FLUSH, and the credits that go with it. */
+/* Replies, and the credits that go with them. */
 
 static double now(void) {
     struct timespec t;
@@ -16,20 +16,19 @@ static uint16_t grant(struct burst *b, uint32_t requested) {
     return (uint16_t)granted;
 }
 
-/* The reply's header and fixed part, and what protects it, at `out`; a READ's data lies there
-   already.  The bytes of the frame; 0 if it cannot be protected: then nothing was answered. */
-static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t *message,
-                      uint8_t *out, size_t before, uint32_t count) {
-    uint8_t *header = out + before, *body = header + HEADER;
-    int command = u16(message + 12), reading = command == READ, sealed = before != PREFIX;
-    uint32_t size = command == FLUSH ? HEADER + 4 : BODY + (reading ? count : 0);
+/* The reply's header, and what protects it, at `out`; a body lies there already, of a reply of `size`
+   bytes.  The bytes of the frame; 0 if it cannot be protected: then nothing was answered. */
+static uint32_t finish(struct burst *b, const struct guard *guard, const uint8_t *message,
+                       uint8_t *out, size_t before, uint32_t size) {
+    uint8_t *header = out + before;
+    int sealed = before != PREFIX;
     uint32_t frame = size + (uint32_t)before - PREFIX;
     uint64_t high = b->high;
     out[0] = 0;
     out[1] = (uint8_t)(frame >> 16);
     out[2] = (uint8_t)(frame >> 8);
     out[3] = (uint8_t)frame;
-    memset(header, 0, BODY);
+    memset(header, 0, HEADER);
     memcpy(header, "\xfeSMB", 4);
     put16(header + 4, HEADER);
     put16(header + 6, u16(message + 6));
@@ -40,15 +39,25 @@ static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t 
     put32(header + 32, 0xFEFF);
     put32(header + 36, u32(message + 36));
     put64(header + 40, u64(message + 40));
-    put16(body, command == FLUSH ? 4 : 17);
-    body[2] = reading ? BODY : 0;
-    put32(body + 4, count);  /* behind the end of a FLUSH's, which has none */
     if (sealed ? !guard_seal(guard, u64(message + SESSION_ID_AT), out + PREFIX, size)
                : (u32(message + FLAGS_AT) & SIGNED) && !guard_sign(guard, header, size)) {
         b->high = high;
         return 0;
     }
     return PREFIX + frame;
+}
+
+/* The same for a FLUSH, or a READ or WRITE of `count` bytes, which a READ has behind the fixed part. */
+static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t *message,
+                      uint8_t *out, size_t before, uint32_t count) {
+    uint8_t *body = out + before + HEADER;
+    int command = u16(message + 12), reading = command == READ;
+    memset(body, 0, BODY - HEADER);
+    put16(body, command == FLUSH ? 4 : 17);
+    body[2] = reading ? BODY : 0;
+    put32(body + 4, count);  /* behind the end of a FLUSH's, which has none */
+    uint32_t size = command == FLUSH ? HEADER + 4 : BODY + (reading ? count : 0);
+    return finish(b, guard, message, out, before, size);
 }
 
 /* Sends what was made; the socket may take less. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,14 +20,15 @@ enum {
     MOST_OPENS = 16,
     PREFIX = 4, BODY = HEADER + 16,
     REQUEST_END = HEADER + 48, FARTHEST_DATA = 0x100,  /* of a READ or WRITE */
-    FLUSH_END = HEADER + 24,
+    SHORTEST = HEADER + 24,  /* a FLUSH or CLOSE */
+    QUERY_INFO_END = HEADER + 40,
     ONE_CREDIT = 65536, LONGEST = ONE_CREDIT + 1024,
-    FLUSH = 7, READ = 8, WRITE = 9,
+    CLOSE = 6, FLUSH = 7, READ = 8, WRITE = 9, QUERY_INFO = 16,
     PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
     MOST_PARTS = 6, MOST_FORMS = 16, MOST_LOOKS = 4096, LOOK_IDS = 64,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
-    MAY_FLUSH = 64, MAY_PASS = 128,
+    MAY_FLUSH = 64, MAY_PASS = 128, MAY_TELL = 256, MAY_CLOSE = 512,
 };
 
 /* Why a call has returned.  ENDED: all whole frames are answered.  OTHER: the next one is for
@@ -34,12 +36,28 @@ enum {
    more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
    out why.  AWAITS: the socket is readable when a frame is whole.  REFUSED: a WRITE has failed, and
    Python answers it.  VERIFY: Python says whether the frame in the receive buffer is signed as it
-   should be.  LOOP: it has something to do, which may be this connection's. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP };
+   should be.  LOOP: it has something to do, which may be this connection's.  CLOSED: the last one
+   was a CLOSE, and Python ends the open. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP, CLOSED };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, a READ that was not, or a
-   look at a file. */
-enum { HIT, WRITTEN, MISSED, LOOKED };
+   look at a file.  Or that it was an answer about an open, or its end, which take no time to speak
+   of. */
+enum { HIT, WRITTEN, MISSED, LOOKED, TOLD, GONE };
+
+enum { STATUS = 256  /* struct statx */, LONGEST_ASKED = QUERY_INFO_END - HEADER - 16, LONGEST_TOLD = 1024 };
+
+/* What a QUERY_INFO of one open is answered, for as long as statx says the same of its file. */
+struct told {
+    uint8_t status[STATUS];    /* what it has said */
+    uint8_t asked[LONGEST_ASKED];  /* the request's body, up to the FileId ... */
+    uint32_t asked_size;       /* ... and the bytes of the message */
+    uint32_t mask;             /* for statx */
+    uint32_t young;            /* a record that comes may not show there: there must be none */
+    uint32_t size;             /* of the answer's body */
+    uint32_t times;            /* it was asked for since Python has looked */
+    uint8_t answer[LONGEST_TOLD];
+};
 
 struct fast_open {
     /* Python reads what was done since it was made ready (_DONE). */
@@ -93,6 +111,7 @@ struct burst {
     struct fast_open opens[MOST_OPENS];
     uint32_t piece, whole;     /* so many frames' replies leave at once; of this burst, that have */
     uint64_t bursts;           /* of a conversation, that were answered */
+    struct told *told;         /* of the open that MAY_TELL */
     uint8_t *opened;           /* room for a sealed request, which stays as it came */
     size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
     uint64_t held;             /* by a READ that threads carry out, beside its message and data */

@@ -17,6 +17,7 @@ from smbd.vfs.copying import copy_range
 from smbd.vfs.eas import find_eas, list_eas, set_eas
 from smbd.vfs.file import File, Key
 from smbd.vfs.information import (
+    WANTED,
     Ownership,
     examine,
     hidden_by_name,
@@ -24,6 +25,7 @@ from smbd.vfs.information import (
     information_of_new,
     last_write_time,
     ownership,
+    told_lately,
 )
 from smbd.vfs.listing import entries, find_name, is_empty, list_names
 from smbd.vfs.mounts import one_path
@@ -77,6 +79,7 @@ __all__ = [
     "DOTS",
     "MAXIMUM_COMPONENT",
     "SETTABLE_ATTRIBUTES",
+    "WANTED",
     "File",
     "Glimpse",
     "Kept",
@@ -147,5 +150,6 @@ __all__ = [
     "sync",
     "to_disk",
     "to_wire",
+    "told_lately",
     "zero_range",
 ]

@@ -154,6 +154,21 @@ def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
     return told, records.descriptor
 
 
+def told_lately(file: File) -> tuple[bytes, FileInformation, bool] | None:
+    """The status of an open file, and what `information` has said when it was the same; OSError.
+
+    And whether it says so only as long as the file has no extended attributes: one that comes may
+    not show in its status.  None if nothing was said, or not of that status alone.
+    """
+    raw = raw_status_of(file.fd)
+    key = raw, file.path.rpartition("/")[2], file.root.number
+    told = _told.get(key)
+    if told is not None:
+        return raw, told, False
+    told = _young.get(key)
+    return None if told is None else (raw, told, True)
+
+
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or directory, by their origin; OSError."""
     file = file.described

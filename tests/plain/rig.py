@@ -76,9 +76,11 @@ class Rig:
 
     async def hear(self):
         try:
-            await self.transport.receive(self.stage.dispatch.frame)
-        except (ProtocolError, ConnectionError) as error:
-            self.hung_up = str(error)
+            async with trio.open_nursery() as nursery:
+                self.transport.nursery = nursery  # what is answered beside the task ends it by that
+                await self.transport.receive(self.stage.dispatch.frame)
+        except* (ProtocolError, ConnectionError) as errors:
+            self.hung_up = str(errors.exceptions[0])
         self.ended = True
 
     async def exchange(self, *pieces):
@@ -174,6 +176,5 @@ async def begin(rig):
     """From now on requests come by the socket."""
     stage = rig.stage
     stage.dispatch = Dispatch(stage.connection, rig.transport, stage.nursery)
-    rig.transport.nursery = stage.nursery
     stage.nursery.start_soon(rig.hear)
     await wait_all_tasks_blocked()

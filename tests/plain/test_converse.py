@@ -14,7 +14,8 @@ from trio.testing import wait_all_tasks_blocked
 from aio import _readers
 from smbd.standby import Habit
 from tests.commands.stage import asked
-from tests.core.messages import ECHO, READ, answers
+from tests.core import messages
+from tests.core.messages import ECHO, QUERY_INFO, READ, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin
@@ -167,6 +168,28 @@ async def test_what_is_for_the_commands_goes_to_the_task(rig, asked):
     assert converse(rig)[0]
     assert [one.command for one in await replies(rig)] == [READ, ECHO, READ]
     assert asked == [frames[1]]
+
+
+async def test_one_frame_for_the_commands_is_answered_before_the_task_wakes(rig, asked):
+    frames = [
+        reading(rig, rig.file_id),
+        rig.stage.peer.request(QUERY_INFO, messages.query_info(rig.file_id, 18)),
+    ]
+    rig.client.send(framed(*frames))
+    asked.clear()
+    assert not converse(rig)[0]
+    assert asked == frames[1:]
+    data = received(rig.client, 4 + 80 + 4096 + 4 + 64 + 8 + 104)
+    assert [data[16], data[4180 + 16]] == [READ, QUERY_INFO]
+    rig.client.send(framed(reading(rig, rig.file_id)))  # the task is as it was
+    assert [one.command for one in await replies(rig)] == [READ]
+
+
+async def test_a_frame_for_the_commands_that_is_none_ends_the_connection(rig):
+    rig.client.send(framed(reading(rig, rig.file_id), bytes(64)))
+    assert converse(rig)[0]
+    await replies(rig)
+    assert rig.hung_up
 
 
 async def test_a_frame_may_come_in_pieces_and_its_end_after_the_conversation(rig):

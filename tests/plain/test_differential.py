@@ -249,7 +249,9 @@ _write = Path.write_bytes
 
 
 def _read(file):
-    """The beginning of it, and its size, which an odd offset makes a terabyte."""
+    """The beginning of it, and its size, which an odd offset makes a terabyte; None: it is gone."""
+    if not file.exists():
+        return None
     with file.open("rb") as opened:
         return opened.read(1 << 20), os.fstat(opened.fileno()).st_size
 
