@@ -126,9 +126,14 @@ class Beside(Sending):
                 self._handed = done.at
                 trio.lowlevel.notify_closing(self._fd)  # which wakes the task
                 return True
+            quick.foretells = False
             used = self._handle_now(view)
-        self.flush()
-        incoming.keep(done.have, 0, pinned=used)
+        if self._out or self._kicks:
+            self.flush()
+        if used or done.have == incoming.size:
+            incoming.keep(done.have, 0, pinned=used)
+        else:
+            incoming.have = 0
         self.turn.end()
         return done.loops
 
@@ -175,20 +180,19 @@ class Beside(Sending):
             self._sock.recv_into(view, done)
         elif protocol == _PROTOCOL and command in _PROMPT and (alone or _has_few(view, count)):
             turn.over = inf  # so few need no second turn, which only a task can wait for
-            done = self._handle_promptly(count, now)
+            done = self._handle_promptly(view[:count], count, now)
         if done:
             self.last_frame = self._whole = now
             self.flush_prompt()
-            self.flush()
+            if self._out or self._kicks:
+                self.flush()
         self._is_prompt = False
         turn.end()
         return done == count and not self._out
 
-    def _handle_promptly(self, count: int, now: float) -> int:
+    def _handle_promptly(self, view: memoryview, count: int, now: float) -> int:
         """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
         assert self._handle is not None, "it waits"
-        incoming = self._incoming
-        view = incoming.free[:count]
         self._sock.recv_into(view)
         try:
             used = self._handle(view[4:], now)
@@ -196,8 +200,8 @@ class Beside(Sending):
             self._end(error)
             return 0
         if used:
-            incoming.have = count
-            incoming.keep(count, 0, pinned=True)
+            self._incoming.have = count
+            self._incoming.keep(count, 0, pinned=True)
         return count
 
     def answers_from_threads(self) -> None:

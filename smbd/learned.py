@@ -79,6 +79,7 @@ class Learned:
             number, open_ = self._plain.foresee(request), request.open
             if number is not None and open_ is not None and self._foretold is not None:
                 self._foretold.opened(open_, number)
+                self._plain.foretells = True
         elif row.tells and self._foretold is not None:
             self._foretold.learn(request)
 

@@ -214,6 +214,7 @@ class Plain:
         self.misses: Misses | None = None
         self.looks: Looks | None = None
         self.foretold: Foretold | None = None
+        self.foretells = False  # what comes next, up to a CLOSE, is likely to be for C
         self._replies, self._room = core.replies, core.room
         self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
         self._talk = core.converse
@@ -365,11 +366,6 @@ class Plain:
                 ready |= _MAY_MISS if ways & PLAIN_MISSES else 0
                 ready |= _MAY_FLUSH if flushes else 0
         return ready
-
-    @property
-    def foretells(self) -> bool:
-        """Whether it is likely that C answers what comes next, up to a CLOSE."""
-        return self.foretold is not None and self.foretold.number >= 0
 
     # --- a burst ---
 
@@ -530,6 +526,7 @@ class Plain:
                 self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
             if why == _CLOSED:
                 assert self.foretold is not None, "MAY_CLOSE"
+                self.foretells = False
                 self.foretold.closed(
                     next(one for number, one, *_ in self._looked if number == which)
                 )

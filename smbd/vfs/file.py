@@ -36,6 +36,7 @@ class File:
         "crossed",
         "dates_records",
         "device",
+        "examined",
         "fd",
         "inode",
         "is_directory",
@@ -71,6 +72,7 @@ class File:
         # How the kernel has described it as it was opened, until `examine` has taken that: as
         # `kernel.statx_of` takes it.
         self.seen: bytes | None = None
+        self.examined: bytes | None = None  # what `examine` has taken, until `told_lately` does
         self.fd = fd
         self.look = look
         self.is_directory = stat.S_ISDIR(look.st_mode)

@@ -112,6 +112,7 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     """
     of = file.described
     raw, of.seen = of.seen or raw_status_of(of.fd), None
+    of.examined = raw
     known, kept = _told_of(of, raw)
     descriptor = None if kept is None else stored.parse(kept)
     return (known if of is file else _of_stream(known, file)), descriptor
@@ -155,12 +156,14 @@ def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
 
 
 def told_lately(file: File) -> tuple[bytes, FileInformation, bool] | None:
-    """The status of an open file, and what `information` has said when it was the same; OSError.
+    """The status of a file as it was opened, and what `examine` said of it; once.
 
     And whether it says so only as long as the file has no extended attributes: one that comes may
-    not show in its status.  None if nothing was said, or not of that status alone.
+    not show in its status.  None if that was not of its status alone.
     """
-    raw = raw_status_of(file.fd)
+    raw, file.examined = file.examined, None
+    if raw is None:
+        return None
     key = raw, file.path.rpartition("/")[2], file.root.number
     told = _told.get(key)
     if told is not None:
