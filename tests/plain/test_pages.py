@@ -131,7 +131,7 @@ async def test_its_own_writes_are_read(rig, asked):
 
 
 async def test_a_file_that_mincore_says_nothing_of_is_the_commands(rig, asked, monkeypatch):
-    monkeypatch.setattr("aio.probe.tells_the_truth", lambda _fd, _vector: False)
+    monkeypatch.setattr("aio.plain_calls.tells_the_truth", lambda _fd, _vector: False)
     file_id = await learnt(rig)
     asked.clear()
     await ask_each(rig, *(reading(rig, file_id) for _ in range(3)))
