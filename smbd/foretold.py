@@ -18,8 +18,8 @@ from smbd.closing import close_at_once
 from smbd.commands import query_info
 from smbd.connection import Connection
 from smbd.events import about
+from smbd.known_opens import MAY_CLOSE, MAY_TELL
 from smbd.native import LONGEST_TOLD, Core
-from smbd.plain import MAY_CLOSE, MAY_TELL
 from smbd.request import Request
 from smbd.state import Open
 from smbd.wire.fscc import FileQuery

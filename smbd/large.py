@@ -1,17 +1,19 @@
 """The long plain WRITEs of one connection: C passes them from the socket to the file.
 
 They go past the receive buffer, by native/large.c; but those that are signed are verified in it.
-What is asked before is what `smbd.plain` asks; what is not such a WRITE, or does not come whole, is
-left in the socket.
+What is asked before is what `smbd.known_opens` asks; what is not such a WRITE, or does not come
+whole, is left in the socket.
 """
 
 import os
 from typing import Any, NamedTuple, Protocol
 from weakref import proxy
 
+from smbd.burst import ASK, AWAITS, OTHER, REFUSED, VERIFY
 from smbd.connection import Connection
+from smbd.known_opens import LONGEST_PLAIN
 from smbd.native import LONGEST, Core
-from smbd.plain import ASK, AWAITS, LONGEST_PLAIN, OTHER, REFUSED, VERIFY, Plain
+from smbd.plain import Plain
 from smbd.request import Request
 from smbd.turns import Turn
 

@@ -13,10 +13,11 @@ from smbd import large, misses
 from smbd.connection import Connection
 from smbd.foretold import Foretold
 from smbd.interims import Interims
+from smbd.known_opens import is_plain
 from smbd.large import Large, is_large, is_long_read
 from smbd.looks import Looks
 from smbd.misses import Misses
-from smbd.plain import Plain, is_plain
+from smbd.plain import Plain
 from smbd.repeats import Repeats
 from smbd.request import Request
 from smbd.transport import Transport

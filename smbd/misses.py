@@ -23,8 +23,8 @@ from smbd.commands.read import Fetched
 from smbd.connection import Connection
 from smbd.guarding import Guard
 from smbd.interims import FOR_FILES_AFTER, Interims
+from smbd.known_opens import Looked
 from smbd.native import Core
-from smbd.plain import Looked
 from smbd.request import Request
 from smbd.session import Channel
 from smbd.state import Open, modified

@@ -1,112 +1,47 @@
-"""Which frames of one connection C may answer, and what they change.
+"""The plain frames of one connection, which C answers in bursts, and what they change.
 
-An open is known once a command has answered a plain READ or WRITE of it, or its CREATE, where the
-files before it were read or written too: most files are small, and one READ is all.  Before each
-burst `_look` asks whether all still holds that the command would ask.  So nothing has to tell C of
-a lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
+What C may answer of each open `smbd.known_opens` says.  What it has done is taken over here, behind
+each call: message ids, positions, counts, and what the engine has to know.
 """
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
-from struct import Struct
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, Protocol
 
-from aio.jobs import Owner
-from aio.plain_calls import PLAIN_MISSES, PLAIN_READS, PLAIN_WRITES
 from aio.probe import Probe
-from smbd import guarding, turns
+from smbd import turns
+from smbd.burst import (
+    ASK,
+    CALL,
+    CLOSED,
+    DONE,
+    FULL,
+    GOES_ON,
+    KIND_MISSED,
+    KIND_WRITTEN,
+    LOOP,
+    NO_ANSWER,
+    NOTHING,
+    STATE,
+    STATE_AT,
+    WAITED,
+    Answered,
+    Call,
+    Calls,
+    Talked,
+)
 from smbd.connection import Connection
 from smbd.guarding import Guard
-from smbd.memory import REQUEST
+from smbd.known_opens import KnownOpens, Looked
 from smbd.native import MOST_OPENS, Core
-from smbd.request import Request
 from smbd.rows import ROWS
 from smbd.session import Channel, Tree
-from smbd.state import UNUSED, WRITTEN, Open
-from smbd.vfs import File
-from smbd.wire.access import Access
-from smbd.wire.create import CreateOptions
-from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command, Flags
+from smbd.state import WRITTEN, Open
+from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command
 
-OTHER, ASK, _FULL, _WAITED, _NOTHING, AWAITS, REFUSED, VERIFY, _LOOP, _CLOSED = range(
-    1, 11
-)  # state.c
-_MAY_READ, _MAY_WRITE, _MAY_MISS, _MAY_FLUSH, _MAY_PASS = 1, 2, 32, 64, 128  # others: guarding
-MAY_TELL, MAY_CLOSE = 256, 512
-_WRITTEN, _MISSED = 1, 2
-_CALL = Struct(
-    "<"
-    "QQ"    # in, size
-    "QQ"    # room, most
-    "QQ"    # maximum, used
-    "QQ"    # flight, left
-    "dd"    # over, again
-    "iI"    # sock, ready
-    "Q"     # company
-    "QQQQ"  # at, have, low, high
-    "II"    # which, multi_credit
-)  # fmt: skip
-_STATE = Struct(
-    "<"
-    "QQQQ"  # at, have, low, high
-    "I4x"   # which
-    "QQ"    # made, sent
-    "dd"    # took, ended
-    "II"    # length, kind
-)  # fmt: skip
-_STATE_AT = 96
-_DONE = Struct(
-    "<"
-    "QQQQQ"  # position, reads, bytes_read, writes, bytes_written
-    "QQQ8x"  # missed, missed_size, begun.first
-    "QQ"     # flush_size, flush.first
-)  # fmt: skip
-
-LONGEST_PLAIN = 65536  # bytes of a READ or WRITE: what it may move for one credit
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
+# Looked up once: of a name that is imported Python 3.11 binds a method anew for each call.
+_pack_call, _unpack_state, _unpack_done = CALL.pack_into, STATE.unpack_from, DONE.unpack_from
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
-_READS = Access.FILE_READ_DATA | Access.FILE_EXECUTE
-_WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
-# So many CREATEs in a row make an open known that nobody reads or writes: then the next do not.
-_MOST_IDLE = 4
-
-
-# Calls C with a `struct burst *`, and says why it has returned.
-Call: TypeAlias = Callable[[Any], int]
-Calls: TypeAlias = tuple[Call, Call]  # to begin with, and behind ASK
-
-
-class Answered(NamedTuple):
-    """What C has done with a burst."""
-
-    at: int  # bytes answered ...
-    have: int  # ... of those that came; 0: nothing came, or the connection has ended
-    replies: memoryview  # those that have not left; their memory is used again
-    goes_on: bool  # the next frame is for the commands: theirs leave with these
-    full: bool  # the turn is over
-
-
-class Talked(NamedTuple):
-    """What C has done in a conversation: of its last burst what `Answered` says."""
-
-    at: int
-    have: int
-    replies: memoryview
-    bursts: int  # so many were answered
-    loops: bool  # the loop has something to do
-    goes_on: bool  # the next frame is for the commands
-
-
-class Looked(NamedTuple):
-    """An open that C may use in a call, and what belongs to it."""
-
-    number: int
-    open: Open
-    engine: Probe
-    channel: Channel
-    tree: Tree
-    guard: Guard | None
 
 
 class Looks(Protocol):
@@ -121,253 +56,24 @@ class Looks(Protocol):
         """C has returned, and `ready` was asked; the last look took so many seconds."""
 
 
-class Misses(Owner, Protocol):
-    """The READs and FLUSHes that C goes on with behind the burst."""
-
-    @property
-    def room(self) -> int:
-        """How many more may begin."""
-
-    @property
-    def held(self) -> Container[int]:
-        """The numbers of C's opens of which some are in flight: these are to stay what they are."""
-
-    def may_begin(self, number: int, open_: Open, channel: Channel, guard: Guard | None) -> bool:
-        """Whether one more may beside those that are in flight."""
-
-    def began(self, looked: Looked, count: int, size: int) -> None:
-        """So many have begun in a burst, for which so many bytes are held."""
-
-    def flush_began(self, looked: Looked, size: int) -> None:
-        """The same of a FLUSH."""
-
-    def take_all(self) -> None:
-        """Python answers those that are in flight."""
-
-
-class Foretold(Protocol):
-    """The open whose client may be told more than its data, and may close it."""
-
-    number: int  # by which C knows it
-
-    def ways(self, open_: Open) -> int:
-        """What C may answer of an open now: MAY_TELL, MAY_CLOSE."""
-
-    def closed(self, open_: Open) -> None:
-        """C has answered its CLOSE."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """An open by the numbers that a request has for it: a reference would keep it."""
-
-    session_id: int
-    tree_id: int
-    volatile_id: int
-    persistent_id: int
-    sequence: int = 0
-    fd: int = -1
-    writes: bool = False  # a WRITE came, or may: else nobody looks whether one may be made
-    longest_read: int = -1  # bytes that a READ by the pipe may have; -1: none that long has come
-    idle: bool = False  # its CREATE alone came
-    guard: Guard | None = None  # once a request came that was signed or sealed
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """What it is found by."""
-        return self.session_id, self.tree_id, self.volatile_id
-
-
-def is_plain(request: Request) -> bool:
-    """Whether C could have answered a READ or WRITE that a command has answered at once.
-
-    Of a CREATE: whether it could answer those that follow.
-    """
-    open_ = request.open
-    return (
-        open_ is not None
-        and not request.flags & ~(Flags.PRIORITY_MASK | Flags.SIGNED)
-        and type(open_.file) is File  # the descriptor of a stream may become another one
-        and isinstance(open_.share.engine, Probe)
-        and guarding.is_known(request)
-    )
-
-
-class Plain:
+class Plain(KnownOpens):
     """The plain frames of one connection that has logged in."""
 
     def __init__(self, core: Core, connection: Connection) -> None:
-        self._connection = connection
-        self._core = core
-        self._channels = connection.channels
+        super().__init__(core, connection)
         self._window = connection.window
         self._multi_credit = connection.negotiated.multi_credit
-        self._known: list[_Known] = []
-        self._numbers: dict[tuple[int, int, int], int] = {}
-        self._next = 0  # which one goes for the next that comes
-        self._last = 0  # which one was used last
         self.why = 0  # the last call has returned
-        self._writes = False  # there is a WRITE for sure
-        self._idle = _MOST_IDLE  # CREATEs since an open was read or written
-        # Those that C may use in this call, as Looked, whose call takes longer.
-        self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
-        self.misses: Misses | None = None
         self.looks: Looks | None = None
-        self.foretold: Foretold | None = None
         self.foretells = False  # what comes next, up to a CLOSE, is likely to be for C
         self._replies, self._room = core.replies, core.room
-        self._ffi, self._begin, self._answer = core.ffi, core.begin, core.answer
+        self._begin, self._answer = core.begin, core.answer
         self._talk = core.converse
-        slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
-        self.burst: Any = core.new(slow, REQUEST)
         self._turns = connection.service.turns
         self.burst.pipe = core.pipe()
         self.burst.patience, self.burst.loop = turns.ASKED, self._turns.loop
         self._memory: Any = core.ffi.buffer(self.burst)
         self._done_at = core.offsets_of("position")
-
-    # --- what is known ---
-
-    def learn(self, request: Request) -> None:
-        """A command has answered this plain READ or WRITE: the next of its open may be plain."""
-        self._idle = 0
-        self._learn(request, writes=request.row.changes)
-
-    def learn_long(self, request: Request) -> None:
-        """The READ that was learned last is longer than those of a burst: it may go by the pipe."""
-        known, fast = self._known[self._last], self.burst.opens[self._last]
-        if known.longest_read < 0 and request.open is not None:
-            engine = cast("Probe", request.open.share.engine)
-            most = min(self._connection.negotiated.max_read, self._core.longest_read)
-            known.longest_read = min(engine.plain_longest_read(known.fd), most)
-            fast.longest_read = known.longest_read
-
-    def foresee(self, request: Request) -> int | None:
-        """A CREATE has been answered at once: the first READ or WRITE of its open may be plain.
-
-        The number of that; None if it is not foreseen.
-        """
-        open_ = request.open
-        assert open_ is not None, "is_plain"
-        file = open_.file
-        if self._idle >= _MOST_IDLE or not file.has_data or file.is_directory:
-            return None
-        engine = cast("Probe", open_.share.engine)
-        if open_.channel_sequence == UNUSED or not engine.plain_opened(file.fd, file.look):
-            return None
-        self._idle += 1
-        known = self._learn(request, writes=bool(open_.granted_access & Access.FILE_WRITE_DATA))
-        if known is None:
-            return None
-        known.idle = True
-        return self._last
-
-    def _learn(self, request: Request, *, writes: bool) -> _Known | None:
-        open_ = request.open
-        assert open_ is not None, "is_plain"
-        key = request.session_id, request.tree_id, open_.volatile_id
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._enter(_Known(*key, open_.persistent_id))
-            if number is None:
-                return None
-        known, fast = self._known[number], self.burst.opens[number]
-        if request.sealed or request.flags & Flags.SIGNED:
-            others = (other.guard for other in self._known)
-            guard = known.guard = guarding.guard_for(request, others, self._core)
-            fast.guard = self._ffi.NULL if guard is None else guard.keys
-        fast.sequence = known.sequence = open_.channel_sequence
-        fast.fd = known.fd = open_.file.fd
-        if writes:
-            known.writes = True
-            engine = cast("Probe", open_.share.engine)
-            fast.working = self._ffi.cast("int32_t *", engine.plain_waits(known.fd))
-            fast.longest = min(engine.plain_longest, self._connection.negotiated.max_write)
-        self._last = number
-        return known
-
-    def _enter(self, known: _Known) -> int | None:
-        """Its number; None if there is none: READs of all others are in flight."""
-        number = len(self._known)
-        if number < MOST_OPENS:
-            self._known.append(known)
-            self.burst.count = number + 1
-        else:
-            number = self._next
-            while self._is_held(number):
-                number = (number + 1) % MOST_OPENS
-                if number == self._next:
-                    return None
-            self._next = (number + 1) % MOST_OPENS
-            del self._numbers[self._known[number].key]
-            self._known[number] = known
-        self._numbers[known.key] = number
-        fast = self.burst.opens[number]
-        fast.session_id, fast.tree_id, fast.volatile_id = known.key
-        fast.persistent_id = known.persistent_id
-        fast.longest_read = 0
-        fast.guard = self._ffi.NULL
-        return number
-
-    def _is_held(self, number: int) -> bool:
-        return self.misses is not None and number in self.misses.held
-
-    def channel_of(self, number: int) -> Channel:
-        """That of an open, in the step of the loop in which C has used it."""
-        return self._channels[self._known[number].session_id]
-
-    def _look(self, number: int) -> int:
-        """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE ..."""
-        if number >= len(self._known):
-            return 0  # there is none yet
-        known = self._known[number]
-        channel = self._channels.get(known.session_id)
-        if channel is None:
-            known.guard, self.burst.opens[number].guard = None, self._ffi.NULL
-            return 0
-        session = channel.session
-        tree = session.trees.get(known.tree_id)
-        open_ = session.opens.get(known.volatile_id)
-        if (
-            tree is None
-            or open_ is None
-            or open_.holder is not tree
-            or open_.persistent_id != known.persistent_id
-            or open_.channel_sequence != known.sequence
-            or open_.file.fd != known.fd
-            or open_.locks.held
-            # checking.check_session and check_tree, protection.check_signature
-            or session.suspended
-            or session.identity is None
-        ):
-            return 0
-        engine = cast("Probe", open_.share.engine)
-        ways = engine.plain_ways(known.fd, LONGEST_PLAIN)
-        ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
-        # By the pipe it could show half of another's WRITE: the pages are the file's own.
-        if ready and known.longest_read > 0 and open_.link is not None:
-            ready |= 0 if open_.link.state.has_other_writer(open_) else _MAY_PASS
-        if known.writes and ways & PLAIN_WRITES and _may_write(open_):
-            until = engine.plain_until_asked if self._writes else engine.plain_until
-            self.burst.opens[number].writes_until = until(known.fd)
-            ready |= _MAY_WRITE
-        if self.foretold is not None and self.foretold.number == number:
-            ready |= self.foretold.ways(open_)
-        flushes = known.writes and open_.granted_access & _WRITES and engine.plain_flushes
-        if ready or flushes:
-            guard, misses = known.guard, self.misses
-            self._looked.append((number, open_, engine, channel, tree, guard))
-            ready |= guarding.ways(guard, channel, tree)
-            if (
-                misses is not None
-                and (ways & PLAIN_MISSES or flushes)
-                and (number not in misses.held or misses.may_begin(number, open_, channel, guard))
-            ):
-                ready |= _MAY_MISS if ways & PLAIN_MISSES else 0
-                ready |= _MAY_FLUSH if flushes else 0
-        return ready
-
-    # --- a burst ---
 
     def takes(self, view: memoryview, at: int) -> bool:
         """Whether the frame at `at` may be plain."""
@@ -433,7 +139,7 @@ class Plain:
             lambda burst: talk(burst, loop, until, turn, 0),
             lambda burst: talk(burst, loop, until, turn, 1),
         )
-        return Talked(*done[:3], self.burst.bursts, self.why == _LOOP, done.goes_on)
+        return Talked(*done[:3], self.burst.bursts, self.why == LOOP, done.goes_on)
 
     def answer(
         self,
@@ -487,7 +193,7 @@ class Plain:
     ) -> Answered:
         window, burst, last = self._window, self.burst, self._last
         before, asked = window.low, False
-        _CALL.pack_into(
+        _pack_call(
             self._memory,
             0,
             *call,
@@ -513,18 +219,18 @@ class Plain:
             burst.ready = ready
             why = again(burst)
         self.why = why
-        state = _STATE.unpack_from(self._memory, _STATE_AT)
+        state = _unpack_state(self._memory, STATE_AT)
         at, have, low, high, which, made, sent, took, ended, length, kind = state
         if low != before:
             window.low, window.high = low, high
             self._connection.now = now
-            waited = why == _WAITED
-            slow_miss = took if waited and kind == _MISSED else 0.0
+            waited = why == WAITED
+            slow_miss = took if waited and kind == KIND_MISSED else 0.0
             for looked in self._looked:
                 self._settle(looked, ended, slow_miss if looked[0] == which else 0.0)
-            if waited and kind < _MISSED:
-                self._tell_waited(which, length if kind == _WRITTEN else 0, took, ended)
-            if why == _CLOSED:
+            if waited and kind < KIND_MISSED:
+                self._tell_waited(which, length if kind == KIND_WRITTEN else 0, took, ended)
+            if why == CLOSED:
                 assert self.foretold is not None, "MAY_CLOSE"
                 self.foretells = False
                 self.foretold.closed(
@@ -533,9 +239,9 @@ class Plain:
         self._looked.clear()
         if asked and self.looks is not None:
             self.looks.settle(which - MOST_OPENS, took, ended)
-        if why == _NOTHING:
+        if why == NOTHING:
             return NO_ANSWER
-        return Answered(at, have, self._replies[sent:made], why in _GOES_ON, why == _FULL)
+        return Answered(at, have, self._replies[sent:made], why in GOES_ON, why == FULL)
 
     def _settle(
         self,
@@ -546,7 +252,7 @@ class Plain:
         """What C has done for an open, where Python has it."""
         number, open_, engine, _, _, _ = looked
         known = self._known[number]
-        done = _DONE.unpack_from(self._memory, self._done_at[number])
+        done = _unpack_done(self._memory, self._done_at[number])
         position, reads, bytes_read, writes, bytes_written, missed, size, first, held, flush = done
         if known.idle and (reads or writes or missed or flush):
             self._idle, known.idle = 0, False
@@ -573,16 +279,3 @@ class Plain:
             engine.plain_write_waited(self._known[which].fd, written, took, ended)
         else:
             engine.plain_read_waited(took, ended)
-
-
-def _may_write(open_: Open) -> bool:
-    """Whether a WRITE asks nobody, and needs not be on the disk."""
-    return bool(
-        open_.granted_access & Access.FILE_WRITE_DATA
-        and open_.changes_alone
-        and not open_.create_options & CreateOptions.WRITE_THROUGH
-    )
-
-
-_GOES_ON = (OTHER, ASK, _CLOSED)
-NO_ANSWER = Answered(0, 0, memoryview(b""), goes_on=False, full=False)

@@ -16,10 +16,11 @@ import trio
 
 from smbd.beside import TURN_BYTES, Beside, Handled
 from smbd.buffers import SpareBuffers
+from smbd.burst import Answered
 from smbd.large import NOT_PASSED, Large
 from smbd.memory import MemoryAccount
 from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
-from smbd.plain import Answered, Plain
+from smbd.plain import Plain
 from smbd.receiving import USUAL
 from smbd.sending import Line
 from smbd.turns import Turns

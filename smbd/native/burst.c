@@ -1,8 +1,8 @@
 /* The plain READs and WRITEs of a burst, and looks at files, answered without Python.
 
    Python owns every rule.  It names in `opens` what it has answered itself, and says at each call
-   which of them may still be answered as before (smbd/plain.py).  A frame that is not exactly of
-   the plain kind is left alone, whatever is right or wrong with it, and so are all behind it:
+   which of them may still be answered as before (smbd/known_opens.py).  A frame that is not exactly
+   of the plain kind is left alone, whatever is right or wrong with it, and so are all behind it:
    Python goes on from there.  Nothing of the state moves before a frame is answered. */
 
 enum { NO_HIT = -1, NOT_PLAIN = -2 };

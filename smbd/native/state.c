@@ -60,7 +60,7 @@ struct told {
 };
 
 struct fast_open {
-    /* Python reads what was done since it was made ready (_DONE). */
+    /* Python reads what was done since it was made ready (DONE). */
     uint64_t position, reads, bytes_read, writes, bytes_written;
     uint64_t missed, missed_size;  /* READs that threads shall carry out, the bytes they hold, ... */
     struct jobs begun;             /* ... and their jobs */
@@ -87,7 +87,7 @@ struct looks;
 struct look_form;
 
 struct burst {
-    /* Python writes before each call (_CALL). */
+    /* Python writes before each call (CALL). */
     uint64_t in, size;         /* where received bytes lie, and the room there */
     uint64_t room, most;       /* bytes of replies; bytes of the turn, in and out */
     uint64_t maximum, used;    /* CommandSequenceWindow's, as low and high below */
@@ -96,7 +96,7 @@ struct burst {
     int32_t sock;              /* -1: Python has received, and sends */
     uint32_t ready;            /* what `which` of `opens` may be used for */
     uint64_t company;          /* others can go on of whom the kernel knows nothing any more */
-    /* Python writes before each call, and reads behind it (_STATE). */
+    /* Python writes before each call, and reads behind it (STATE). */
     uint64_t at, have;         /* bytes answered, and received */
     uint64_t low, high;
     uint32_t which, multi_credit;  /* of `opens`, and behind them of `forms`; ... */

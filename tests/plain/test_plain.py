@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
-from smbd import misses, plain
+from smbd import burst, known_opens, misses
 from smbd.native import BURST, MOST_OPENS, Native
 from smbd.ntstatus import NtStatus
 from smbd.turns import Turn
@@ -155,7 +155,7 @@ async def test_a_closed_file_is_not_read(of_files):
 async def test_files_that_nobody_reads_are_soon_not_looked_at_in_advance(of_files, asked):
     rig = of_files
     opened = [await created(rig, f"{number}") for number in range(1, 10)]
-    assert rig.answers_plainly == 1 + plain._MOST_IDLE
+    assert rig.answers_plainly == 1 + known_opens._MOST_IDLE
     asked.clear()
     await rig.ask(reading(rig, opened[-1]))
     assert len(asked) == 1
@@ -349,10 +349,10 @@ async def test_who_alone_may_cache_a_file_writes_without_the_commands(rig, asked
 def test_both_languages_lay_the_state_out_alike():
     core = the_core()
     at = core.ffi.offsetof
-    assert at("struct burst", "at") == plain._STATE_AT
-    assert at("struct burst", "made") == plain._CALL.size
-    assert at("struct burst", "out") == plain._STATE_AT + plain._STATE.size
-    assert at("struct fast_open", "flush") == plain._DONE.size - 8  # its first
+    assert at("struct burst", "at") == burst.STATE_AT
+    assert at("struct burst", "made") == burst.CALL.size
+    assert at("struct burst", "out") == burst.STATE_AT + burst.STATE.size
+    assert at("struct fast_open", "flush") == burst.DONE.size - 8  # its first
     last, following = at("struct fast_open", "last_position"), at("struct fast_open", "session_id")
     assert following - last == misses._FINISHED.size
 
