@@ -107,7 +107,7 @@ class Transport(Beside):
                     raise
             turn.begin()
             if turn.is_last:
-                await turn.give_way()
+                await turn.come_last()
             if self.large is None or not self._passes(self.large):
                 found = self._hear()
                 if found[0] != _NOTHING:
