@@ -10,7 +10,6 @@ import pytest
 
 import aio
 from aio.dontcache import try_dontcache
-from aio.residency import Residency
 
 
 def test_the_engines_and_features_are_offered_with_reasons() -> None:
@@ -43,7 +42,7 @@ def test_a_feature_that_is_missing_says_why(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delattr(os, "RWF_NOWAIT")
     monkeypatch.setattr("aio.survey.openat2", missing)
     monkeypatch.setattr("aio.survey.cachestat", missing)
-    monkeypatch.setattr(Residency, "_tells_the_truth", lambda _: False)
+    monkeypatch.setattr("aio.residency.tells_the_truth", lambda _fd, _vector: False)
     offers = {offer.name: offer for offer in aio.offers()}
     assert not offers["RWF_NOWAIT"].available
     assert "where aio is installed" in offers["RWF_NOWAIT"].reason

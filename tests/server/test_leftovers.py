@@ -15,7 +15,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import smbd.testing
-from smbd.commands.visit import _Known
+from smbd.commands.visit import Known
 from smbd.vfs.name_set import NameSet
 from smbd.vfs.names import comparison_key
 from smbd.wire.fscc import FileInformation
@@ -126,7 +126,7 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-_REMEMBERED = {NameSet, FileInformation, _Known}
+_REMEMBERED = {NameSet, FileInformation, Known}
 
 
 def objects_of_ours():
