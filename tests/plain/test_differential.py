@@ -288,18 +288,27 @@ def both(core, told, script_of=Script):
     """Play a story to both, and to C in conversations: they differ in nothing.
 
     Once more where the page cache has lost a page for one of them: that is this machine's doing.
+    So is the order of WRITEs that came together: one that goes to a worker may come second.
     """
     for _ in range(20):
         without = trio.run(_play, told, script_of)
         with_c = [
             trio.run(partial(_play, talks=talks), told, script_of, core) for talks in (False, True)
         ]
-        if all(_missed(one) == _missed(without) for one in with_c):
+        same_files = all(one[-1] == without[-1] for one in with_c)
+        if all(_missed(one) == _missed(without) for one in with_c) and (
+            same_files or not _writes_come_together(told)
+        ):
             break
     for one in with_c:
         for step, mine, other in zip(told, one, without, strict=False):
             assert mine == other, step
         assert one == without
+
+
+def _writes_come_together(told):
+    bursts = [step[0] for step in told if not isinstance(step, Change)]
+    return any([ask.command for ask in burst].count(WRITE) > 1 for burst in bursts)
 
 
 def _missed(found):
