@@ -77,8 +77,8 @@ def make_file(folder: Path, mode: int, owner: int = 0) -> Path:
 
 def test_on_disk_the_kernel_tells_everybody(disk: Path) -> None:
     path = make_file(disk, 0o644)
-    # Hardly ever, but then it is a hit, the disk is faster (tests.aio.page_cache.slow_disk).
-    assert any(read_as_nobody(path, "cold") == MISS for _ in range(3))
+    # A quick disk makes a hit of it, now and then of several (tests.aio.page_cache.slow_disk).
+    assert any(read_as_nobody(path, "cold") == MISS for _ in range(20))
     assert read_as_nobody(path, "warm") == HIT
 
 
