@@ -1,9 +1,11 @@
 """A transport, dispatch and commands over a socket, with C and without: the client is a test."""
 
 import socket
-from contextlib import asynccontextmanager
+import tempfile
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -15,9 +17,12 @@ from smbd.dispatch import Dispatch
 from smbd.native import Core
 from smbd.ntstatus import ProtocolError
 from smbd.transport import Transport
+from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import Stage, on_stage
 from tests.core.messages import HEADER
 from tests.scripted.framing import FrameReader, framed
+
+DISK = Path("/var/tmp")
 
 
 def the_core():
@@ -46,6 +51,23 @@ def settle_time(monkeypatch):
     monkeypatch.setattr("aio.gate.QUIET", inf)
     monkeypatch.setattr("aio.gate._LOOK_AGAIN", inf)
     monkeypatch.setattr("aio.gate.Gate.slow", lambda *_: False)
+
+
+def need_nowait():
+    """Skip the test where the page cache cannot be asked by a READ."""
+    if not takes_nowait(DISK):
+        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
+
+
+@contextmanager
+def a_folder(monkeypatch, **files):
+    """A folder with these files, where no call takes long; or a skip."""
+    settle_time(monkeypatch)
+    need_nowait()
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        yield Path(folder)
 
 
 @dataclass

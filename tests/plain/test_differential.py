@@ -18,14 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aio._readers import READERS
-from tests.aio.page_cache import takes_nowait
 from tests.core import messages
 from tests.core.messages import CLOSE, ECHO, FLUSH, LOCK, READ, WRITE
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin, settle_time, the_core
+from .rig import DISK, a_rig, begin, need_nowait, settle_time, the_core
 
-DISK = Path("/var/tmp")
 SIZES = {"a": 3 * 4096 + 100, "b": 70000}
 APPENDING = 3
 READY = os.eventfd(1)
@@ -279,8 +277,7 @@ async def _play(told, script_of, core=None, *, talks=False):
 
 @pytest.fixture(scope="module")
 def core():
-    if not takes_nowait(DISK):
-        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
+    need_nowait()
     return the_core()
 
 

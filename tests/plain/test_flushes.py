@@ -388,7 +388,7 @@ async def test_all_are_the_commands_as_soon_as_somebody_looks_on(rig, held):
             told.append((request.command, reply.status))
 
     rig.stage.dispatch.observe((Listener(),))
-    assert await send(rig, flushing(rig, file_id)) != [None]
+    assert await send(rig, flushing(rig, file_id)) == []
     assert not held.calls[1:]
     await the_rest(rig, held)
     assert told == [(FLUSH, 0)] * 2

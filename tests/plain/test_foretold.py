@@ -1,7 +1,6 @@
 """Small files that are opened, looked at, read and closed, one after the other."""
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack_from
@@ -13,13 +12,12 @@ from hypothesis import strategies as st
 from smbd import foretold
 from smbd.commands import query_info
 from smbd.ntstatus import NtStatus
-from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, QUERY_INFO, READ, SET_INFO, WRITE, answers
 
-from .rig import a_rig, begin, settle_time
-from .test_differential import DISK, Change, Script, both, core, story
+from .rig import a_folder, a_rig, begin, settle_time
+from .test_differential import Change, Script, both, core, story
 
 __all__ = ["asked", "core"]
 
@@ -31,13 +29,9 @@ LAST_WRITE_AT, SIZE_AT, LINKS_AT = 72 + 16, 72 + 48, 72 + 56
 
 @pytest.fixture
 def disk(monkeypatch):
-    settle_time(monkeypatch)
-    if not takes_nowait(DISK):
-        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
-    with tempfile.TemporaryDirectory(dir=DISK) as folder:
-        for number in range(12):
-            Path(folder, f"{number}").write_bytes(bytes([number]) * 100)
-        yield Path(folder)
+    files = {f"{number}": bytes([number]) * 100 for number in range(12)}
+    with a_folder(monkeypatch, **files) as folder:
+        yield folder
 
 
 @pytest.fixture

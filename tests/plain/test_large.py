@@ -4,9 +4,7 @@ import fcntl
 import os
 import resource
 import socket
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import trio
@@ -19,19 +17,17 @@ from smbd.large import Large
 from smbd.native import Core
 from smbd.observing import Observer
 from smbd.state.lock_sets import ByteRange
-from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import ECHO, LOCK, WRITE, answers
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin, settle_time
+from .rig import a_folder, a_rig, begin, settle_time
 from .test_differential import ODD, Ask, both, core, cuts, story
 from .test_protected import Guarded, GuardedScript
 
 __all__ = ["asked", "core"]
 
-DISK = Path("/var/tmp")
 KIB, MIB = 1024, 1 << 20
 AES_GMAC = 2
 LENGTH = 256 * KIB
@@ -40,12 +36,8 @@ BEFORE = b"-" * LENGTH
 
 @pytest.fixture
 def disk(monkeypatch):
-    settle_time(monkeypatch)
-    if not takes_nowait(DISK):
-        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
-    with tempfile.TemporaryDirectory(dir=DISK) as folder:
-        Path(folder, "a").write_bytes(BEFORE * 16)
-        yield Path(folder)
+    with a_folder(monkeypatch, a=BEFORE * 16) as folder:
+        yield folder
 
 
 @pytest.fixture(params=["tcp", "unix"])

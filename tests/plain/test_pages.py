@@ -2,34 +2,26 @@
 
 import os
 import socket
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from smbd.transport import Transport
-from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import READ
 
-from .rig import a_rig, begin, settle_time
+from .rig import a_folder, a_rig, begin
 from .test_large import LENGTH, ask, ask_each, content, writing
 
 __all__ = ["asked"]
 
-DISK = Path("/var/tmp")
 KIB = 1024
 
 
 @pytest.fixture
 def disk(monkeypatch):
-    settle_time(monkeypatch)
-    if not takes_nowait(DISK):
-        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
-    with tempfile.TemporaryDirectory(dir=DISK) as folder:
-        Path(folder, "a").write_bytes(b"".join(map(content, range(16))))
-        yield Path(folder)
+    with a_folder(monkeypatch, a=b"".join(map(content, range(16)))) as folder:
+        yield folder
 
 
 @pytest.fixture(params=["tcp", "unix"])

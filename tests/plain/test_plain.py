@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,28 +12,22 @@ from smbd import burst, known_opens, misses
 from smbd.native import BURST, MOST_OPENS, Native
 from smbd.ntstatus import NtStatus
 from smbd.turns import Turn
-from tests.aio.page_cache import takes_nowait
 from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, ECHO, LOCK, READ, WRITE, answers
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin, settle_time, the_core
+from .rig import a_folder, a_rig, begin, the_core
 
 __all__ = ["asked"]
 
-DISK = Path("/var/tmp")
 KIB = 1024
 
 
 @pytest.fixture
 def disk(monkeypatch):
-    settle_time(monkeypatch)
-    if not takes_nowait(DISK):
-        pytest.skip(f"{DISK} has no RWF_NOWAIT reads")
-    with tempfile.TemporaryDirectory(dir=DISK) as folder:
-        Path(folder, "a").write_bytes(bytes(range(256)) * 4096)
-        yield Path(folder)
+    with a_folder(monkeypatch, a=bytes(range(256)) * 4096) as folder:
+        yield folder
 
 
 @pytest.fixture
