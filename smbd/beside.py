@@ -166,7 +166,7 @@ class Beside(Sending):
             return False
         if count < _PROMPT_LEAST:
             return False
-        length, protocol, command, following = _START.unpack_from(view)
+        length, protocol, command, following = start = _START.unpack_from(view)
         if length != (count - 4).to_bytes(4, "big"):
             return False
         turn.begin()
@@ -178,7 +178,7 @@ class Beside(Sending):
             self._habit.burst(plain=False)
         if done:
             self._sock.recv_into(view, done)
-        elif protocol == _PROTOCOL and command in _PROMPT and (alone or _has_few(view, count)):
+        elif _is_for_commands(start, view, count):
             turn.over = inf  # so few need no second turn, which only a task can wait for
             done = self._handle_promptly(view[:count], count, now)
         if done:
@@ -267,13 +267,14 @@ def _is_for_now(view: memoryview) -> bool:
     count = len(view)
     if not _PROMPT_LEAST <= count <= _PEEKED:
         return False
-    length, protocol, command, following = _START.unpack_from(view)
-    return (
-        length == (count - 4).to_bytes(4, "big")
-        and protocol == _PROTOCOL
-        and command in _PROMPT
-        and (not following or _has_few(view, count))
-    )
+    start = _START.unpack_from(view)
+    return start[0] == (count - 4).to_bytes(4, "big") and _is_for_commands(start, view, count)
+
+
+def _is_for_commands(start: tuple[bytes, int, int, int], view: memoryview, count: int) -> bool:
+    """Whether a frame that begins so has few requests, which commands mostly answer at once."""
+    _, protocol, command, following = start
+    return protocol == _PROTOCOL and command in _PROMPT and (not following or _has_few(view, count))
 
 
 def _is_prompt(view: memoryview) -> bool:

@@ -21,7 +21,7 @@ from smbd.native import MOST_OPENS, Core
 from smbd.request import Request
 from smbd.session import Channel, Tree
 from smbd.state import UNUSED, Open
-from smbd.vfs import File
+from smbd.vfs import File, Root
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
 from smbd.wire.header import Flags
@@ -138,7 +138,7 @@ class KnownOpens:
         self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
         self.foretold: Foretold | None = None
-        slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS
+        slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS, Root.SLOW_OPEN
         self.burst: Any = core.new(slow, REQUEST)
 
     def learn(self, request: Request) -> None:

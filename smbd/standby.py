@@ -104,7 +104,7 @@ class Standby(trio.abc.Instrument):
         CHANGE_NOTIFY that came ahead of a client's six requests was registered behind all of them,
         and told nothing of their changes (smb2.notify.basedir, one run in seven).
         """
-        self._others_wait, self._looked = bool(self._others.poll(0)), True
+        self._others_wait, self._looked = self.others_wait, True
 
     @property
     def others_wait(self) -> bool:

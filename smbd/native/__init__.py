@@ -36,7 +36,6 @@ _PIECE = 6
 LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
 MOST_FORMS = 16  # of looks at files, of one connection
-_SLOW_LOOK = 0.002  # seconds; as smbd.vfs.root
 LONGEST_TOLD = 1024  # bytes of an answer that is made beforehand
 
 
@@ -219,11 +218,11 @@ class Core:
     def new(self, slow: Sequence[float], held: int) -> Any:
         """A connection's `struct burst`.
 
-        `slow`: seconds from which on a hit, a write and a miss take long.  `held`: the bytes that a
+        `slow`: seconds from which on a hit, a write, a miss and a look take long.  `held`: what a
         miss counts for, beside its message and its data.
         """
         burst = self.ffi.new("struct burst *")
-        burst.out, burst.slow, burst.held = self._out, (*slow, _SLOW_LOOK), held
+        burst.out, burst.slow, burst.held = self._out, slow, held
         burst.opened = self._opened
         burst.piece = _PIECE
         return burst

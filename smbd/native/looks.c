@@ -140,11 +140,16 @@ static struct look_form *form_of(struct burst *b, const uint8_t *message, size_t
     return NULL;
 }
 
+/* Whether statx says of an open file what it has said before. */
+static int has_status(int fd, uint32_t flags, uint32_t mask, const uint8_t *before) {
+    uint8_t status[STATUS];
+    return !syscall(SYS_statx, fd, "", flags, mask, status) && !memcmp(status, before, STATUS);
+}
+
 /* Whether the file is as it was. */
 static int is_same(struct burst *b, const struct look_form *form, const struct look *look) {
     const struct looks *looks = b->looks;
     struct open_how_ how = {O_PATH | O_CLOEXEC, 0, looks->resolve};
-    uint8_t status[STATUS];
     double started = now();
     if (started >= form->until || looks->inodes[u64(look->status + INODE_AT) % looks->numbers])
         return 0;
@@ -152,11 +157,11 @@ static int is_same(struct burst *b, const struct look_form *form, const struct l
     int fd = (int)syscall(SYS_openat2, form->fd, path, &how, sizeof how);
     if (fd < 0)
         return 0;
-    int refused = syscall(SYS_statx, fd, "", looks->flags, looks->mask, status) != 0;
+    int same = has_status(fd, looks->flags, looks->mask, look->status);
     close(fd);
     b->ended = now();
     b->took = b->ended - started;
-    return !refused && !memcmp(status, look->status, STATUS);
+    return same;
 }
 
 /* CommandSequenceWindow.grant_each. */

@@ -8,11 +8,8 @@ static const uint8_t CLOSE_RESPONSE[60] = {60};
 
 /* Whether an open's file is what Python has made the answer of. */
 static int is_as_told(const struct told *told, int fd) {
-    uint8_t status[STATUS] = {0};
-    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, told->mask, status)
-        || memcmp(status, told->status, STATUS))
-        return 0;
-    return !told->young || !flistxattr(fd, NULL, 0);
+    return has_status(fd, AT_EMPTY_PATH, told->mask, told->status)
+           && (!told->young || !flistxattr(fd, NULL, 0));
 }
 
 /* Whether its descriptor's end frees no blocks. */

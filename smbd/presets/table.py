@@ -1,5 +1,6 @@
 """All presets: a row each."""
 
+from smbd.config import schema
 from smbd.presets import trees
 from smbd.presets.preset import Preset
 
@@ -110,8 +111,5 @@ def find(name: str) -> Preset:
     try:
         return PRESETS[name]
     except KeyError:
-        import difflib  # noqa: PLC0415 -- for mistakes alone
-
-        near = difflib.get_close_matches(str(name).lower(), PRESETS, n=1)
-        advice = f'; did you mean "{near[0]}"?' if near else f"; known: {', '.join(PRESETS)}"
+        advice = schema.nearest(str(name), PRESETS) or f"; known: {', '.join(PRESETS)}"
         raise ValueError(f'preset: there is no "{name}"{advice}') from None

@@ -34,11 +34,6 @@ from smbd.vfs.rules import NO_RULES, Rules
 from smbd.vfs.volume import describe_volume
 from smbd.wire.fscc import Volume
 
-# An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes a
-# round trip, and the event loop would stand still for each.  On a busy machine a quick one may take
-# long as well, when others get the processor: that is not counted where the kernel tells it, and
-# the pause after a slow one is short, and doubles only as long as the next one is slow again.
-_SLOW = 0.002
 # So often at most the loop looks whether something was mounted over a share.
 _SIGHT = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
@@ -61,6 +56,13 @@ class Root(Naming):
     streams, `rules` what else it does with names and deletions.
     openat2=False forces the walk that stands in for openat2 where the kernel lacks it.
     """
+
+    # An open of a cached name takes 15 us (measured); one on a network file system or FUSE takes
+    # a round trip, and the event loop would stand still for each.  On a busy machine a quick one
+    # may take long as well, when others get the processor: that is not counted where the kernel
+    # tells it, and the pause after a slow one is short, and doubles only as long as the next one
+    # is slow again.
+    SLOW_OPEN = 0.002  # seconds
 
     def __init__(
         self,
@@ -234,10 +236,10 @@ class Root(Naming):
     def waited(self, began: float) -> None:
         """An open that the loop has begun then has ended: if it was slow, a pause follows."""
         ended = monotonic()
-        if ended - began < _SLOW:
+        if ended - began < self.SLOW_OPEN:
             self._waited.look(ended)
             self._pause = _FIRST_PAUSE
-        elif self._waited.add(ended - began, ended) >= _SLOW:
+        elif self._waited.add(ended - began, ended) >= self.SLOW_OPEN:
             self._waited.clear()
             self._cached_again_at = began + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)

@@ -19,7 +19,7 @@ from time import thread_time
 import trio
 
 from smbd.commands import visit
-from smbd.vfs import root
+from smbd.vfs import Root
 from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, DELETE_ON_CLOSE, PREVIOUS_FILE, QUERY_INFO
@@ -136,7 +136,7 @@ def main():
     parser.add_argument("kinds", nargs="*", choices=[*COMPOUNDS, []], help="(default: all)")
     parser.add_argument("--list", type=int, default=0, help="the so many functions that have most")
     asked = parser.parse_args()
-    root._SLOW = inf  # to be traced makes opens slow, which would have them go to workers
+    Root.SLOW_OPEN = inf  # to be traced makes opens slow, which would have them go to workers
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder, NAME).write_bytes(b"data")
         trio.run(measure, folder, asked.kinds or list(COMPOUNDS), asked.list)

@@ -31,7 +31,7 @@ MANY = [f"file {number}" for number in range(40)]
 
 @pytest.fixture
 def disk(monkeypatch):
-    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)  # whatever this machine does
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)  # whatever this machine does
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         for one in ("known", "first", *MANY):

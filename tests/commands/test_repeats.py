@@ -38,7 +38,7 @@ DFS_OPERATIONS, REPLAY, RELATED, PRIORITY = 0x10000000, 0x20000000, 4, 0x20
 @pytest.fixture
 def disk(monkeypatch):
     """Where the kernel can say that it need not wait."""
-    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)  # whatever this machine does
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)  # whatever this machine does
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         Path(name, "file").write_bytes(b"data")
         yield Path(name)

@@ -67,7 +67,7 @@ ON_DISK_ID = [(b"QFid", b"")]
 @pytest.fixture(params=[True, False], ids=["remembered", "anew"])
 def disk(request, monkeypatch):
     """Where the kernel can say that it need not wait."""
-    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)  # whatever this machine does
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)  # whatever this machine does
     settled = 0 if request.param else 1 << 62
     monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", settled)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:

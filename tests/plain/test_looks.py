@@ -35,9 +35,8 @@ FORMS = {
 @pytest.fixture
 def disk(monkeypatch):
     settle_time(monkeypatch)
-    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)
     monkeypatch.setattr("smbd.vfs.root._SIGHT", inf)  # or the next look is Python's
-    monkeypatch.setattr("smbd.native._SLOW_LOOK", inf)
     monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", 0)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)

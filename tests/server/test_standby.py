@@ -307,7 +307,7 @@ async def test_a_bell_is_heard_without_its_task_waking():
 
 @pytest.fixture
 def disk(monkeypatch):
-    monkeypatch.setattr("smbd.vfs.root._SLOW", inf)
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         Path(name, "a").write_bytes(b"data")
         yield Path(name)
