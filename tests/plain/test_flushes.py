@@ -15,7 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from aio._readers import READERS
 from aio.completion import tell
 from aio.probe import Probe
-from smbd.crypto import AES_128_GCM, Sealer, make_signer
+from smbd.crypto import make_signer
 from smbd.ntstatus import NtStatus
 from smbd.observing import Observer
 from smbd.state import Tables
@@ -25,20 +25,22 @@ from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, CLOSE, ECHO, FLUSH, READ, WRITE, answers
 from tests.scripted.framing import framed
 
+from . import threads
 from .rig import a_rig, begin
 from .test_plain import created, disk, reading, writing
+from .threads import (
+    Listener,
+    Protection,
+    let_go_into_a_full_socket,
+    received,
+    the_rest,
+    threads_in_c,
+)
 
 __all__ = ["asked", "disk"]
 
 PAGE = bytes(range(256)) * 16
 NEXT, COUNT = 0, 64  # where they are in a struct job
-
-
-def threads_in_c():
-    try:
-        READERS.load()
-    except OSError as error:
-        pytest.skip(f"there are no threads in C here: {error.strerror}")
 
 
 @pytest.fixture
@@ -98,18 +100,9 @@ def the_open(rig):
     return one
 
 
-def received(rig):
-    try:
-        return rig._reader.frames(rig.client.recv(1 << 20))
-    except BlockingIOError:
-        return []
-
-
 async def send(rig, *frames):
-    """Send one burst; what comes back before any thread has flushed."""
-    rig.client.sendall(framed(*frames))
-    await wait_all_tasks_blocked()
-    return [answers(frame)[0] for frame in received(rig)]
+    """Send one burst; the answers that come back before any thread has flushed."""
+    return [answers(frame)[0] for frame in await threads.send(rig, *frames)]
 
 
 async def begun(rig, held, file_id, **fields):
@@ -118,12 +111,6 @@ async def begun(rig, held, file_id, **fields):
     assert await send(rig, frame) == []
     assert len(held.calls) == count + 1
     return messages.HEADER.unpack_from(frame)[8]
-
-
-async def the_rest(rig, held):
-    """The answers when threads have flushed."""
-    held.let_go()
-    return [answers(frame)[0] for frame in await rig.exchange()]
 
 
 def left(rig):
@@ -176,34 +163,16 @@ async def test_a_file_that_a_create_has_made_known_is_flushed_so_too(rig, held):
 @pytest.mark.parametrize("kind", ["signed", "sealed"])
 async def test_what_protects_the_request_protects_the_answer(rig, held, asked, kind):
     file_id = await learnt(rig)
-    session, channel = rig.stage.session, rig.stage.connection.channels[7]
-    session.signer = channel.signer = signer = make_signer(2, b"s" * 16)
-    session.sealer, sealer = (
-        Sealer(AES_128_GCM, b"d" * 16, b"u" * 16),
-        Sealer(AES_128_GCM, b"u" * 16, b"d" * 16),
-    )
-
-    def protected(frame):
-        frame = bytearray(frame)
-        if kind == "sealed":
-            return b"".join(sealer.seal(7, [frame]))
-        frame[16] |= Flags.SIGNED
-        signer.sign_into(frame)
-        return bytes(frame)
-
-    await rig.exchange(framed(protected(reading(rig, file_id))))
+    protection = Protection(rig, kind)
+    await rig.exchange(framed(protection.protected(reading(rig, file_id))))
     asked.clear()
-    assert await send(rig, protected(flushing(rig, file_id))) == []
+    assert await send(rig, protection.protected(flushing(rig, file_id))) == []
     assert not asked
-    channel.end()  # the session may leave meanwhile: its keys are kept as long
-    session.sealer = channel.signer = session.signer = None
+    protection.leave()
     held.let_go()
     (frame,) = await rig.exchange()
-    if kind == "sealed":
-        frame = sealer.open(memoryview(frame))
-    else:
-        assert signer.verify(memoryview(bytearray(frame)))
-    assert (answers(bytes(frame))[0].command, answers(bytes(frame))[0].status) == (FLUSH, 0)
+    answer = protection.answer(frame)
+    assert (answer.command, answer.status) == (FLUSH, 0)
 
 
 async def test_a_wrong_signature_flushes_nothing(rig, held):
@@ -366,12 +335,7 @@ async def test_those_of_an_old_channel_sequence_are_counted_as_such(rig, held):
 async def test_a_socket_that_is_full_gets_the_answer_later(rig, held):
     file_id = await learnt(rig)
     await begun(rig, held, file_id)
-    rig.transport._blocked = True
-    held.let_go()
-    while rig.stage.dispatch.in_work:
-        rig.stage.dispatch._idle = trio.Event()
-        await rig.stage.dispatch._idle.wait()
-    assert received(rig) == []
+    await let_go_into_a_full_socket(rig, held)
     rig.transport._blocked = False
     rig.transport.flush()
     (frame,) = await rig.exchange()
@@ -381,18 +345,13 @@ async def test_a_socket_that_is_full_gets_the_answer_later(rig, held):
 async def test_all_are_the_commands_as_soon_as_somebody_looks_on(rig, held):
     file_id = await learnt(rig)
     await begun(rig, held, file_id)
-    told = []
-
-    class Listener(Observer):
-        def replied(self, request, reply):
-            told.append((request.command, reply.status))
-
-    rig.stage.dispatch.observe((Listener(),))
+    listener = Listener()
+    rig.stage.dispatch.observe((listener,))
     found = await send(rig, flushing(rig, file_id))
     assert not held.calls[1:]
     found += await the_rest(rig, held)
     assert [(one.command, one.status) for one in found] == [(FLUSH, 0)] * 2
-    assert told == [(FLUSH, 0)] * 2
+    assert listener.told == [(FLUSH, 0)] * 2
 
 
 async def test_a_connection_that_is_lost_waits_for_its_threads(rig, held):

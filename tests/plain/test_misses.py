@@ -8,13 +8,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from aio._readers import READERS
 from aio.probe import Probe
-from smbd.crypto import AES_128_GCM, Sealer, make_signer
 from smbd.native import MOST_OPENS
 from smbd.ntstatus import NtStatus
-from smbd.observing import Observer
-from smbd.wire.header import Flags
 from tests.commands.stage import asked
 from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, CLOSE, ECHO, READ, answers
@@ -22,6 +18,14 @@ from tests.scripted.framing import framed
 
 from .rig import a_rig, begin
 from .test_plain import KIB, disk, reading
+from .threads import (
+    Listener,
+    Protection,
+    let_go_into_a_full_socket,
+    send,
+    the_rest,
+    threads_in_c,
+)
 
 __all__ = ["asked", "disk"]
 
@@ -30,10 +34,7 @@ PAGE = bytes(range(256)) * 16
 
 @pytest.fixture
 async def rig(disk):
-    try:
-        READERS.load()
-    except OSError as error:
-        pytest.skip(f"there are no threads in C here: {error.strerror}")
+    threads_in_c()
     async with a_rig(disk, native=True) as found:
         yield found
 
@@ -87,20 +88,6 @@ def the_open(rig):
     return one
 
 
-async def send(rig, *frames):
-    """Send one burst; the frames that come back before any thread has read."""
-    rig.client.sendall(framed(*frames))
-    await wait_all_tasks_blocked()
-    return received(rig)
-
-
-def received(rig):
-    try:
-        return rig._reader.frames(rig.client.recv(1 << 20))
-    except BlockingIOError:
-        return []
-
-
 async def missed(rig, held, file_id, **fields):
     """Send a READ that misses: its MessageId.  A fast disk may have it at once: then once more."""
     for _ in range(50):
@@ -110,12 +97,6 @@ async def missed(rig, held, file_id, **fields):
             assert held.calls
             return messages.HEADER.unpack_from(frame)[8]
     raise AssertionError("no READ has missed")
-
-
-async def the_rest(rig, held):
-    """The answers when threads have read."""
-    held.let_go()
-    return [answers(frame)[0] for frame in await rig.exchange()]
 
 
 async def test_one_is_answered_without_the_commands(rig, held, asked):
@@ -172,20 +153,10 @@ async def test_those_that_have_ended_together_leave_together(rig, held):
 @pytest.mark.parametrize("kind", ["signed", "sealed"])
 async def test_what_protects_the_request_protects_the_answer(rig, held, asked, kind):
     file_id = await rig.stage.open("a")
-    session, channel = rig.stage.session, rig.stage.connection.channels[7]
-    session.signer = channel.signer = signer = make_signer(2, b"s" * 16)
-    session.sealer, sealer = (
-        Sealer(AES_128_GCM, b"d" * 16, b"u" * 16),
-        Sealer(AES_128_GCM, b"u" * 16, b"d" * 16),
-    )
+    protection = Protection(rig, kind)
 
     def protected(offset):
-        frame = bytearray(reading(rig, file_id, offset))
-        if kind == "sealed":
-            return b"".join(sealer.seal(7, [frame]))
-        frame[16] |= Flags.SIGNED
-        signer.sign_into(frame)
-        return bytes(frame)
+        return protection.protected(reading(rig, file_id, offset))
 
     await begin(rig)
     await rig.exchange(framed(protected(0)))
@@ -195,15 +166,10 @@ async def test_what_protects_the_request_protects_the_answer(rig, held, asked, k
         evict(rig)
         await send(rig, protected(512 * KIB))
     assert not asked
-    channel.end()  # the session may leave meanwhile: its keys are kept as long
-    session.sealer = channel.signer = session.signer = None
+    protection.leave()
     held.let_go()
     (frame,) = await rig.exchange()
-    if kind == "sealed":
-        frame = sealer.open(memoryview(frame))
-    else:
-        assert signer.verify(memoryview(bytearray(frame)))
-    assert answers(bytes(frame))[0].data == PAGE
+    assert protection.answer(frame).data == PAGE
 
 
 async def test_a_close_behind_it_leaves_it_the_file(rig, held):
@@ -299,12 +265,7 @@ async def test_a_disk_that_fails_is_an_error(rig, held):
 async def test_a_socket_that_is_full_gets_the_answers_later(rig, held):
     file_id = await learnt(rig)
     await missed(rig, held, file_id)
-    rig.transport._blocked = True
-    held.let_go()
-    while rig.stage.dispatch.in_work:
-        rig.stage.dispatch._idle = trio.Event()
-        await rig.stage.dispatch._idle.wait()
-    assert received(rig) == []
+    await let_go_into_a_full_socket(rig, held)
     assert rig.transport._unsent > 4096
     rig.transport._blocked = False
     rig.transport.flush()
@@ -365,16 +326,11 @@ async def test_all_are_the_commands_as_soon_as_somebody_looks_on(rig, held):
     file_id = await learnt(rig)
     for _ in range(2):
         await missed(rig, held, file_id)
-    told = []
-
-    class Listener(Observer):
-        def replied(self, request, reply):
-            told.append((request.command, reply.status))
-
-    rig.stage.dispatch.observe((Listener(),))
+    listener = Listener()
+    rig.stage.dispatch.observe((listener,))
     found = await the_rest(rig, held)
     assert [answer.data for answer in found] == [PAGE, PAGE]
-    assert told == [(READ, 0)] * 2
+    assert listener.told == [(READ, 0)] * 2
 
 
 async def test_a_connection_that_is_lost_waits_for_its_threads(rig, held):
