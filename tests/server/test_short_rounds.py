@@ -1,6 +1,6 @@
 """Who waits for a short round of the loop stands in line, which costs as much among any number."""
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -10,16 +10,9 @@ import trio.lowlevel
 from smbd import turns
 from smbd.turns import Turn, Turns
 
+from .rounds import Clock, counted
+
 LOOKING = 8  # as many look each round
-
-
-class Clock:
-    """Time that passes only where a test says so."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -27,28 +20,6 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(turns, "perf_counter", clock)
     return clock
-
-
-class Counts(trio.abc.Instrument):
-    """Counts the steps of tasks, and the rounds of the loop."""
-
-    steps = rounds = 0
-
-    def before_task_step(self, _task):
-        self.steps += 1
-
-    def before_io_wait(self, _timeout):
-        self.rounds += 1
-
-
-@contextmanager
-def counted():
-    counts = Counts()
-    trio.lowlevel.add_instrument(counts)
-    try:
-        yield counts
-    finally:
-        trio.lowlevel.remove_instrument(counts)
 
 
 @pytest.fixture
@@ -59,12 +30,23 @@ def shared():
     assert (shared.waiting, shared.looking, len(shared.line)) == (0, 0, 0)
 
 
-async def hold_the_loop(shared, clock, seconds):
-    turn = Turn(shared)
-    while True:
-        turn.begin()
-        clock.now += seconds
+@asynccontextmanager
+async def long_rounds(shared, clock, seconds, tasks=3):
+    """Each of so many tasks holds the loop for so long, in every round."""
+
+    async def hold_the_loop():
+        turn = Turn(shared)
+        while True:
+            turn.begin()
+            clock.now += seconds
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(tasks):
+            nursery.start_soon(hold_the_loop)
         await trio.lowlevel.checkpoint()
+        yield
+        nursery.cancel_scope.cancel()
 
 
 async def until_some_stand_in_line(shared):
@@ -119,29 +101,21 @@ async def test_nobody_stands_in_line_for_ever_though_all_rounds_are_long(shared,
         await turn.await_round()
         done.append(clock.now)
 
-    async with trio.open_nursery() as hogs:
-        for _ in range(3):
-            hogs.start_soon(hold_the_loop, shared, clock, 0.006)
-        await trio.lowlevel.checkpoint()
+    async with long_rounds(shared, clock, 0.006):
         with counted() as counts:
             async with trio.open_nursery() as nursery:
                 for _ in range(50):
                     nursery.start_soon(take_turn, Turn(shared).another())
-        hogs.cancel_scope.cancel()
     assert len(done) == 50
     assert counts.rounds <= 24  # one to start, one to look, one to wake, one to end
 
 
 async def test_where_rounds_are_very_long_nobody_waits_for_twenty(shared, clock):
-    async with trio.open_nursery() as hogs:
-        for _ in range(3):
-            hogs.start_soon(hold_the_loop, shared, clock, 0.05)
-        await trio.lowlevel.checkpoint()
+    async with long_rounds(shared, clock, 0.05):
         with counted() as counts:
             async with trio.open_nursery() as nursery:
                 for _ in range(50):
                     nursery.start_soon(Turn(shared).another().await_round)
-        hogs.cancel_scope.cancel()
     assert counts.rounds <= 7
 
 
@@ -188,12 +162,9 @@ async def test_who_has_waited_for_long_is_not_taken_for_one_that_asks_much(share
     clock.now += 0.001
     turn.end()
     assert turn.long
-    async with trio.open_nursery() as hogs:
-        hogs.start_soon(hold_the_loop, shared, clock, 0.001)
-        await trio.lowlevel.checkpoint()
+    async with long_rounds(shared, clock, 0.001, tasks=1):
         turn.begin()
         await turn.come_last()
         clock.now += 0.0001
         turn.end()
-        hogs.cancel_scope.cancel()
     assert not turn.long

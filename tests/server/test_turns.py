@@ -22,6 +22,8 @@ from tests.commands.stage import on_stage
 from tests.core import messages
 from tests.core.messages import ECHO, WRITE
 
+from .rounds import Clock, Counts
+
 FRAME = bytes(64)
 MIB = 1 << 20
 
@@ -181,15 +183,6 @@ async def test_connections_that_wait_to_go_on_share_the_time_of_a_turn():
     assert shared.length == alone
 
 
-class Clock:
-    """Time that passes only where a test says so."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
@@ -198,28 +191,19 @@ def clock(monkeypatch):
     return clock
 
 
-class Rounds(trio.abc.Instrument):
-    """Counts the rounds of the loop."""
-
-    count = 0
-
-    def before_io_wait(self, timeout):  # noqa: ARG002
-        self.count += 1
-
-
 async def test_what_takes_long_is_done_once_in_a_round_of_the_loop(clock):
-    shared, rounds = Turns(), Rounds()
+    shared, rounds = Turns(), Counts()
     long_in, short_in = [], []
 
     async def sign_much(turn):
         await turn.await_round()
         clock.now += 0.015
-        long_in.append(rounds.count)
+        long_in.append(rounds.rounds)
 
     async def read_a_little(turn):
         turn.begin()
         clock.now += 0.0001
-        short_in.append(rounds.count)
+        short_in.append(rounds.rounds)
 
     trio.lowlevel.add_instrument(rounds)
     try:
@@ -240,12 +224,12 @@ async def test_of_chains_that_end_at_once_hardly_two_are_signed_in_one_round(
 
     A task that has run in no round of late does not know that this is a new one: so two may be.
     """
-    rounds, signed_in = Rounds(), []
+    rounds, signed_in = Counts(), []
     sign = Connection.finish_compound
 
     def finish_compound(connection, answers):
         clock.now += 0.015
-        signed_in.append(rounds.count)
+        signed_in.append(rounds.rounds)
         return sign(connection, answers)
 
     async with on_stage(tmp_path) as stage:
@@ -263,12 +247,12 @@ async def test_of_chains_that_end_at_once_hardly_two_are_signed_in_one_round(
 
 
 async def test_busy_connections_take_several_rounds_and_one_that_asks_little_does_not_wait(clock):
-    shared, rounds = Turns(), Rounds()
+    shared, rounds = Turns(), Counts()
     done = []
 
     def handle(name, _frame, _now):
         clock.now += 0.0001 if name == "little" else 0.0019
-        done.append((rounds.count, name))
+        done.append((rounds.rounds, name))
         return False
 
     names = ["little", *"0123456789"]
@@ -312,12 +296,12 @@ class Waiting:
 @pytest.mark.parametrize(("others_wait", "at_once"), [(False, 6), (True, 2)])
 async def test_a_turn_ends_before_its_time_where_others_wait(clock, others_wait, at_once):
     """Each frame takes 0.3 ms, and it is asked each 0.5 ms; alone, they have 2 ms."""
-    shared, rounds, done = Turns(), Rounds(), Counter()
+    shared, rounds, done = Turns(), Counts(), Counter()
     shared.standby = Waiting(others_wait=others_wait)
 
     def handle(_frame, _now):
         clock.now += 0.0003
-        done[rounds.count] += 1
+        done[rounds.rounds] += 1
         return False
 
     client, server = sockets()
