@@ -1,6 +1,7 @@
 """What the document says of the machine, from what /proc and /sys say, or do not."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_a_machine_is_described_in_an_order_that_is_the_same_everywhere(tmp_path
     assert list(here)[:4] == ["kernel", "machine", "CPU", "memory"]
     assert here["kernel"].startswith("Linux ")
     assert all(here.values())
+    assert re.fullmatch(r"\w+ 3\.\d+\.\d+\w* \(\d+ ns a call of a method\)", here["Python"])
     for engine in ("sync", "threads", "libaio", "uring", "RWF_NOWAIT", "mincore"):
         assert here[engine].startswith(("yes: ", "no: "))
 
