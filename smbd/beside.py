@@ -96,7 +96,7 @@ class Beside(Sending):
         None: neither was done, as the client does not send plain frames alone.
         """
         quick = self.quick
-        if quick is None or not (self._habit.is_plain or quick.foretells):
+        if quick is None or not (self._habit.is_plain or quick.predicts):
             return None
         flight = self._memory.flight - self._in_work
         if self._incoming.have or self._line or self._awaits or self.free_socket < 0 or flight <= 0:
@@ -126,7 +126,7 @@ class Beside(Sending):
                 self._handed = done.at
                 trio.lowlevel.notify_closing(self._fd)  # which wakes the task
                 return True
-            quick.foretells = False
+            quick.predicts = False
             used = self._handle_now(view)
         if self._out or self._kicks:
             self.flush()

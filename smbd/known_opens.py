@@ -2,7 +2,7 @@
 
 An open is known once a command has answered a plain READ or WRITE of it, or its CREATE, where the
 files before it were read or written too: most files are small, and one READ is all.  Before each
-burst `_look` asks whether all still holds that the command would ask.  So nothing has to tell C of
+burst `_ways` asks whether all still holds that the command would ask.  So nothing has to tell C of
 a lock, a lease, a CLOSE or a LOGOFF, and nothing that has ended is kept.
 """
 
@@ -35,7 +35,7 @@ _WRITES = Access.FILE_WRITE_DATA | Access.FILE_APPEND_DATA
 _MOST_IDLE = 4
 
 
-class Looked(NamedTuple):
+class InCall(NamedTuple):
     """An open that C may use in a call, and what belongs to it."""
 
     number: int
@@ -60,17 +60,17 @@ class Misses(Owner, Protocol):
     def may_begin(self, number: int, open_: Open, channel: Channel, guard: Guard | None) -> bool:
         """Whether one more may beside those that are in flight."""
 
-    def began(self, looked: Looked, count: int, size: int) -> None:
+    def began(self, used: InCall, count: int, size: int) -> None:
         """So many have begun in a burst, for which so many bytes are held."""
 
-    def flush_began(self, looked: Looked, size: int) -> None:
+    def flush_began(self, used: InCall, size: int) -> None:
         """The same of a FLUSH."""
 
     def take_all(self) -> None:
         """Python answers those that are in flight."""
 
 
-class Foretold(Protocol):
+class Predicted(Protocol):
     """The open whose client may be told more than its data, and may close it."""
 
     number: int  # by which C knows it
@@ -134,10 +134,10 @@ class KnownOpens:
         self._last = 0  # which one was used last
         self._writes = False  # there is a WRITE for sure
         self._idle = _MOST_IDLE  # CREATEs since an open was read or written
-        # Those that C may use in this call, as Looked, whose call takes longer.
-        self._looked: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
+        # Those that C may use in this call, as InCall, whose call takes longer.
+        self._in_call: list[tuple[int, Open, Probe, Channel, Tree, Guard | None]] = []
         self.misses: Misses | None = None
-        self.foretold: Foretold | None = None
+        self.predicted: Predicted | None = None
         slow = Probe.SLOW_READ, Probe.SLOW_WRITE, Probe.SLOW_MISS, Root.SLOW_OPEN
         self.burst: Any = core.new(slow, REQUEST)
 
@@ -229,7 +229,7 @@ class KnownOpens:
         """That of an open, in the step of the loop in which C has used it."""
         return self._channels[self._known[number].session_id]
 
-    def _look(self, number: int) -> int:
+    def _ways(self, number: int) -> int:
         """What the commands would do now without asking anybody: _MAY_READ, _MAY_WRITE ..."""
         if number >= len(self._known):
             return 0  # there is none yet
@@ -264,12 +264,12 @@ class KnownOpens:
             until = engine.plain_until_asked if self._writes else engine.plain_until
             self.burst.opens[number].writes_until = until(known.fd)
             ready |= _MAY_WRITE
-        if self.foretold is not None and self.foretold.number == number:
-            ready |= self.foretold.ways(open_)
+        if self.predicted is not None and self.predicted.number == number:
+            ready |= self.predicted.ways(open_)
         flushes = known.writes and open_.granted_access & _WRITES and engine.plain_flushes
         if ready or flushes:
             guard, misses = known.guard, self.misses
-            self._looked.append((number, open_, engine, channel, tree, guard))
+            self._in_call.append((number, open_, engine, channel, tree, guard))
             ready |= guarding.ways(guard, channel, tree)
             if (
                 misses is not None

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from smbd import large, misses
 from smbd.connection import Connection
-from smbd.foretold import Foretold
 from smbd.interims import Interims
 from smbd.known_opens import is_plain
+from smbd.known_visits import KnownVisits
 from smbd.large import Large, is_large, is_long_read
-from smbd.looks import Looks
 from smbd.misses import Misses
 from smbd.plain import Plain
+from smbd.predicted import Predicted
 from smbd.repeats import Repeats
 from smbd.request import Request
 from smbd.transport import Transport
@@ -33,10 +33,10 @@ class Learned:
 
     __slots__ = (
         "_connection",
-        "_foretold",
         "_interims",
         "_large",
         "_plain",
+        "_predicted",
         "_transport",
         "is_observed",
         "repeats",
@@ -47,7 +47,7 @@ class Learned:
         self._connection, self._transport, self._interims = connection, transport, interims
         self._plain: Plain | None = None
         self._large: Large | None = None
-        self._foretold: Foretold | None = None
+        self._predicted: Predicted | None = None
         self.visits: Visits | None = None
         self.repeats: Repeats | None = None
         self.is_observed = False  # all goes through the commands, and nothing is learned
@@ -78,11 +78,11 @@ class Learned:
         elif row.opens and self._plain is not None and is_plain(request):
             self._transport.flush_prompt()  # the client need not wait for this
             number, open_ = self._plain.foresee(request), request.open
-            if number is not None and open_ is not None and self._foretold is not None:
-                self._foretold.opened(open_, number)
-                self._plain.foretells = True
-        elif row.tells and self._foretold is not None:
-            self._foretold.learn(request)
+            if number is not None and open_ is not None and self._predicted is not None:
+                self._predicted.opened(open_, number)
+                self._plain.predicts = True
+        elif row.tells and self._predicted is not None:
+            self._predicted.learn(request)
 
     def plain(self, request: Request, pipeline: Pipeline) -> None:
         """A READ or a WRITE was answered: the next ones of the same file may be C's."""
@@ -107,7 +107,7 @@ class Learned:
                 core, plain.burst, self._connection, pipeline, self._transport, self._interims
             )
             self._connection.find_begun = plain.misses.find
-            self._foretold = plain.foretold = Foretold(core, plain.burst, self._connection)
+            self._predicted = plain.predicted = Predicted(core, plain.burst, self._connection)
         return self._plain
 
     def _long(self, plain: Plain, pipeline: Pipeline) -> None:
@@ -127,12 +127,12 @@ class Learned:
         if self.visits is None:
             self.visits = Visits(self._connection)
             self._transport.prompt = self.visits.answer
-        self.visits.learn(requests, lambda: self._looks(pipeline))
+        self.visits.learn(requests, lambda: self._known_visits(pipeline))
 
-    def _looks(self, pipeline: Pipeline) -> Looks | None:
-        """The looks at files that C answers; None where there is no C."""
+    def _known_visits(self, pipeline: Pipeline) -> KnownVisits | None:
+        """The visits that C knows; None where there is no C."""
         core, plain = self._connection.service.native.core, self._ours(pipeline)
         if core is None or plain is None:
             return None
         self._transport.quick = plain
-        return Looks(core, plain, self._connection)
+        return KnownVisits(core, plain, self._connection)

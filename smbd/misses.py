@@ -23,7 +23,7 @@ from smbd.commands.read import Fetched
 from smbd.connection import Connection
 from smbd.guarding import Guard
 from smbd.interims import FOR_FILES_AFTER, Interims
-from smbd.known_opens import Looked
+from smbd.known_opens import InCall
 from smbd.native import Core
 from smbd.request import Request
 from smbd.session import Channel
@@ -60,7 +60,7 @@ class Pipeline(alone.Pipeline, Protocol):
 class _Held:
     """What those of one of C's opens have in common, until the last one is answered."""
 
-    looked: Looked
+    used: InCall
     sequence: int
     count: int = 0
 
@@ -109,20 +109,20 @@ class Misses:
     def may_begin(self, number: int, open_: Open, channel: Channel, guard: Guard | None) -> bool:
         """Whether one more may: those of one of C's opens differ in nothing that Python knows."""
         held = self.held[number]
-        looked = held.looked
+        used = held.used
         return (
             held.sequence == open_.channel_sequence
-            and looked.open is open_
-            and looked.channel is channel
-            and looked.guard is guard
+            and used.open is open_
+            and used.channel is channel
+            and used.guard is guard
         )
 
-    def began(self, looked: Looked, count: int, size: int) -> None:
+    def began(self, used: InCall, count: int, size: int) -> None:
         """So many have begun in a burst, for which so many bytes are held."""
-        open_ = looked.open
-        held = self.held.get(looked.number)
+        open_ = used.open
+        held = self.held.get(used.number)
         if held is None:
-            held = self.held[looked.number] = _Held(looked, open_.channel_sequence)
+            held = self.held[used.number] = _Held(used, open_.channel_sequence)
         held.count += count
         open_.users += count
         open_.requests += count
@@ -130,10 +130,10 @@ class Misses:
         if held.count == count:
             self._expect()
 
-    def flush_began(self, looked: Looked, size: int) -> None:
+    def flush_began(self, used: InCall, size: int) -> None:
         """The same of a FLUSH; what was written is told of now, while the disk works."""
-        self.began(looked, 1, size)
-        open_ = looked.open
+        self.began(used, 1, size)
+        open_ = used.open
         if open_.unreported:
             changed, open_.unreported = open_.unreported, 0
             service = self._connection.service
@@ -182,7 +182,7 @@ class Misses:
         if not count:
             return
         held = self.held[number]
-        open_, engine = held.looked.open, held.looked.engine
+        open_, engine = held.used.open, held.used.engine
         if ended:
             engine.plain_fetched(ended, read, seconds, longest)
             open_.position = position
@@ -240,19 +240,19 @@ class Misses:
         """Make a request of one, which goes on."""
         number, size = miss.which, miss.held
         held = self.held[number]
-        looked = held.looked
+        used = held.used
         message = memoryview(bytes(self._ffi.buffer(miss.message, miss.size)))
-        request = self._connection.begun(message, looked.channel, sealed=miss.before != _BARE)
-        request.tree = looked.tree
-        request.open = request.used = looked.open  # it is counted there
-        open_ = looked.open
+        request = self._connection.begun(message, used.channel, sealed=miss.before != _BARE)
+        request.tree = used.tree
+        request.open = request.used = used.open  # it is counted there
+        open_ = used.open
         transfer = Flushing(open_) if self._lib.miss_flushes(miss) else Fetched(open_)
         one = Alone(self._pipeline, request, transfer, size)
         request.work = one
         self._connection.started(request)
         self._lib.miss_give(self._burst, miss)
         self._release(number, held, 1)
-        taken = self._taken[self._address(miss)] = _Taken(one, open_, looked.engine)
+        taken = self._taken[self._address(miss)] = _Taken(one, open_, used.engine)
         return taken
 
     def _address(self, miss: Any) -> int:

@@ -30,7 +30,7 @@ from smbd.burst import (
 )
 from smbd.connection import Connection
 from smbd.guarding import Guard
-from smbd.known_opens import KnownOpens, Looked
+from smbd.known_opens import InCall, KnownOpens
 from smbd.native import MOST_OPENS, Core
 from smbd.rows import ROWS
 from smbd.session import Channel, Tree
@@ -39,13 +39,13 @@ from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command
 
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
-# Looked up once: of a name that is imported Python 3.11 binds a method anew for each call.
+# InCall up once: of a name that is imported Python 3.11 binds a method anew for each call.
 _pack_call, _unpack_state, _unpack_done = CALL.pack_into, STATE.unpack_from, DONE.unpack_from
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
 
 
-class Looks(Protocol):
-    """The looks at files that C answers."""
+class KnownVisits(Protocol):
+    """The visits that C knows."""
 
     hopeful: bool  # the next one may be C's
 
@@ -53,7 +53,7 @@ class Looks(Protocol):
         """Whether C may answer those of this number now."""
 
     def settle(self, number: int, took: float, ended: float) -> None:
-        """C has returned, and `ready` was asked; the last look took so many seconds."""
+        """C has returned, and `ready` was asked; the last visit took so many seconds."""
 
 
 class Plain(KnownOpens):
@@ -64,8 +64,8 @@ class Plain(KnownOpens):
         self._window = connection.window
         self._multi_credit = connection.negotiated.multi_credit
         self.why = 0  # the last call has returned
-        self.looks: Looks | None = None
-        self.foretells = False  # what comes next, up to a CLOSE, is likely to be for C
+        self.known_visits: KnownVisits | None = None
+        self.predicts = False  # what comes next, up to a CLOSE, is likely to be for C
         self._replies, self._room = core.replies, core.room
         self._begin, self._answer = core.begin, core.answer
         self._talk = core.converse
@@ -82,15 +82,15 @@ class Plain(KnownOpens):
             and (
                 view[at + _COMMAND_AT] in PLAIN_COMMANDS
                 or view[at + 4] == _SEALED
-                or self._may_be_look(view, at)
+                or self._may_be_visit(view, at)
             )
             and self._window.is_in_order
         )
 
-    def _may_be_look(self, view: memoryview, at: int) -> bool:
+    def _may_be_visit(self, view: memoryview, at: int) -> bool:
         return (
-            self.looks is not None
-            and self.looks.hopeful
+            self.known_visits is not None
+            and self.known_visits.hopeful
             and view[at + _COMMAND_AT] == Command.CREATE
             and any(view[at + _NEXT_AT : at + _NEXT_AT + 2])
         )
@@ -158,8 +158,8 @@ class Plain(KnownOpens):
         address, sock = memory
         call = (address, 0, self._room_for(room), max(most, 0), *limits, over, 0.0, sock)
         done = self._call(call, part, now, self._begin, self._answer)
-        if done.at == part[0] and self.looks is not None:
-            self.looks.hopeful = False
+        if done.at == part[0] and self.known_visits is not None:
+            self.known_visits.hopeful = False
         return done
 
     def pass_on(
@@ -197,7 +197,7 @@ class Plain(KnownOpens):
             self._memory,
             0,
             *call,
-            self._look(last),
+            self._ways(last),
             self._turns.others_can_go_on,
             *part,
             before,
@@ -207,13 +207,13 @@ class Plain(KnownOpens):
         )
         why = begin(burst)
         while why == ASK:
-            which, looks = burst.which, self.looks
+            which, visits = burst.which, self.known_visits
             if which < MOST_OPENS:
-                ready = self._look(which)
+                ready = self._ways(which)
                 self._last = which if ready else self._last
             else:
-                assert looks is not None, "it knows the form"
-                ready, asked = looks.ready(which - MOST_OPENS), True
+                assert visits is not None, "it knows the form"
+                ready, asked = visits.ready(which - MOST_OPENS), True
             if not ready:
                 break
             burst.ready = ready
@@ -226,31 +226,31 @@ class Plain(KnownOpens):
             self._connection.now = now
             waited = why == WAITED
             slow_miss = took if waited and kind == KIND_MISSED else 0.0
-            for looked in self._looked:
-                self._settle(looked, ended, slow_miss if looked[0] == which else 0.0)
+            for used in self._in_call:
+                self._settle(used, ended, slow_miss if used[0] == which else 0.0)
             if waited and kind < KIND_MISSED:
                 self._tell_waited(which, length if kind == KIND_WRITTEN else 0, took, ended)
             if why == CLOSED:
-                assert self.foretold is not None, "MAY_CLOSE"
-                self.foretells = False
-                self.foretold.closed(
-                    next(one for number, one, *_ in self._looked if number == which)
+                assert self.predicted is not None, "MAY_CLOSE"
+                self.predicts = False
+                self.predicted.closed(
+                    next(one for number, one, *_ in self._in_call if number == which)
                 )
-        self._looked.clear()
-        if asked and self.looks is not None:
-            self.looks.settle(which - MOST_OPENS, took, ended)
+        self._in_call.clear()
+        if asked and self.known_visits is not None:
+            self.known_visits.settle(which - MOST_OPENS, took, ended)
         if why == NOTHING:
             return NO_ANSWER
         return Answered(at, have, self._replies[sent:made], why in GOES_ON, why == FULL)
 
     def _settle(
         self,
-        looked: tuple[int, Open, Probe, Channel, Tree, Guard | None],
+        used: tuple[int, Open, Probe, Channel, Tree, Guard | None],
         ended: float,
         slow_miss: float,
     ) -> None:
         """What C has done for an open, where Python has it."""
-        number, open_, engine, _, _, _ = looked
+        number, open_, engine, _, _, _ = used
         known = self._known[number]
         done = _unpack_done(self._memory, self._done_at[number])
         position, reads, bytes_read, writes, bytes_written, missed, size, first, held, flush = done
@@ -266,15 +266,15 @@ class Plain(KnownOpens):
         if missed:
             assert self.misses is not None, "_MAY_MISS"
             engine.plain_begun(self.misses, first, missed, slow_miss, ended)
-            self.misses.began(Looked(*looked), missed, size)
+            self.misses.began(InCall(*used), missed, size)
         if flush:
             assert self.misses is not None, "_MAY_FLUSH"
             engine.plain_flush_begun(self.misses, known.fd, flush)
-            self.misses.flush_began(Looked(*looked), held)
+            self.misses.flush_began(InCall(*used), held)
 
     def _tell_waited(self, which: int, written: int, took: float, ended: float) -> None:
         """The last READ, or WRITE of so many bytes, took so long that the engine must know."""
-        engine = next(engine for number, _, engine, *_ in self._looked if number == which)
+        engine = next(engine for number, _, engine, *_ in self._in_call if number == which)
         if written:
             engine.plain_write_waited(self._known[which].fd, written, took, ended)
         else:

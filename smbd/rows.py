@@ -32,7 +32,7 @@ class Row:
     plain: bool = False  # most of them may be answered by smbd.plain
     flushes: bool = False  # a thread may do it that C has told
     opens: bool = False  # a file that READs and WRITEs may follow
-    tells: bool = False  # what may be foretold of a file (smbd.foretold)
+    tells: bool = False  # what may be predicted of a file (smbd.predicted)
     prompt: bool = (
         False  # mostly answered at once: alone in a frame it may be, before the loop waits
     )

@@ -14,7 +14,7 @@ from smbd.auth import Identity
 from smbd.checking import check_session, check_tree
 from smbd.commands.visit import Visit, pay, visit_of
 from smbd.connection import Connection
-from smbd.looks import Looks, Shape
+from smbd.known_visits import KnownVisits, Shape
 from smbd.ntstatus import NtError
 from smbd.protection import Buffer, check_signature, seal
 from smbd.request import NO_FRAME, Request, like
@@ -92,16 +92,18 @@ class Visits:
         self._connection = connection
         self._forms: dict[tuple[bytes, bytes, bytes, int, int, bool], _Form] = {}
         self._useful = True  # one of those that were learnt lately has come again
-        self.looks: Looks | None = None  # C's
+        self.known_visits: KnownVisits | None = None  # where there is C
 
     # --- what is known ---
 
     def learn(
-        self, requests: Sequence[Request], looks: Callable[[], Looks | None] = lambda: None
+        self,
+        requests: Sequence[Request],
+        knowing: Callable[[], KnownVisits | None] = lambda: None,
     ) -> None:
         """The commands have answered a compound at once, and with success.
 
-        `looks` are made for a form that C may know.
+        `knowing` makes C's part for a form that C may know.
         """
         visit = visit_of(requests)
         if visit is None:
@@ -139,9 +141,9 @@ class Visits:
             Struct(ids),
         )
         if visit.remembered and not (first.flags & Flags.SIGNED or first.sealed):
-            self.looks = self.looks or looks()
-            if self.looks is not None:
-                self.looks.add(_shape_of(form, requests))
+            self.known_visits = self.known_visits or knowing()
+            if self.known_visits is not None:
+                self.known_visits.add(_shape_of(form, requests))
 
     # --- one more ---
 
@@ -209,8 +211,8 @@ class Visits:
         if paid is None:
             return None
         bodies, known = paid
-        if known is not None and self.looks is not None and not (signed or request.sealed):
-            self.looks.learn(form.visit.what, known, bytes(frame[_NAME_AT:stop]), path)
+        if known is not None and self.known_visits is not None and not (signed or request.sealed):
+            self.known_visits.learn(form.visit.what, known, bytes(frame[_NAME_AT:stop]), path)
         window, message_id, third = self._connection.window, request.message_id, form.third
         window.take(message_id, len(bodies))
         layout = form.layouts.get(tuple(map(len, bodies))) or _lay_out(form, bodies)

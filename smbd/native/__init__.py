@@ -1,4 +1,4 @@
-"""C for plain READs and WRITEs, looks at files (`burst.c`), and the memory of their replies.
+"""C for plain READs and WRITEs, visits (`burst.c`), and the memory of their replies.
 
 What is signed by AES-GMAC or sealed by AES-GCM is plain too, where the system has an OpenSSL
 (`gcm.c`, `guard.c`): it takes a 4 KiB message 1 to 3 us, and the commands 4 to 7 us more.
@@ -35,8 +35,8 @@ _ROOM = (1 << 20) + 4096
 _PIECE = 6
 LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
-MOST_FORMS = 16  # of looks at files, of one connection
-LONGEST_TOLD = 1024  # bytes of an answer that is made beforehand
+MOST_FORMS = 16  # of visits, of one connection
+LONGEST_PREDICTED = 1024  # bytes of an answer that is made beforehand
 
 
 class GcmKeys(NamedTuple):
@@ -49,8 +49,8 @@ class GcmKeys(NamedTuple):
 
 
 _PARTS = (
-    "wire", "gcm", "guard", "state", "reply", "looks", "opens", "told", "misses", "large", "pages",
-    "burst",
+    "wire", "gcm", "guard", "state", "reply", "visits", "opens", "predicted", "misses", "large",
+    "pages", "burst",
 )  # fmt: skip
 BURST = Extension(
     "smbd.native.burst",
@@ -99,7 +99,7 @@ BURST = Extension(
         const int32_t *working;
         const struct guard *guard;
     };
-    struct told {
+    struct predicted {
         uint8_t status[256];
         uint8_t asked[24];
         uint32_t asked_size, mask, young, size, times;
@@ -127,7 +127,7 @@ BURST = Extension(
         struct fast_open opens[16];
         uint32_t piece, whole;
         uint64_t bursts;
-        struct told *told;
+        struct predicted *predicted;
         uint8_t *opened;
         size_t before;
         uint64_t held;
@@ -140,27 +140,27 @@ BURST = Extension(
         uint8_t head[116];
         uint32_t lowat, grown;
         uint32_t others;
-        struct looks *looks;
-        struct look_form *forms[16];
-        uint32_t form_count, looked;
+        struct visits *visits;
+        struct visit_form *forms[16];
+        uint32_t form_count, visited;
         double patience;
         int32_t loop, talks;
         double asked;
     };
-    struct look_id {
+    struct visit_id {
         uint64_t persistent, volatile_id;
     };
-    struct look;
-    struct looks {
-        struct look *slots[4096];
+    struct visit;
+    struct visits {
+        struct visit *slots[4096];
         const uint32_t *inodes;
         uint64_t numbers;
         uint64_t resolve;
         uint32_t mask, flags;
         uint32_t left;
-        struct look_id ids[64];
+        struct visit_id ids[64];
     };
-    struct look_form {
+    struct visit_form {
         uint8_t head[16], holder[16], body[46];
         uint16_t credits[6];
         uint32_t count, what, contexts_size, rest_size;
@@ -171,9 +171,9 @@ BURST = Extension(
         int32_t fd;
         double until;
     };
-    int look_learn(struct looks *looks, const uint32_t *numbers, const uint32_t *sizes,
+    int visit_learn(struct visits *visits, const uint32_t *numbers, const uint32_t *sizes,
                    const uint8_t *status, const uint8_t *bytes, size_t size);
-    void look_forget_all(struct looks *looks);
+    void visit_forget_all(struct visits *visits);
     int burst_begin(struct burst *b);
     int burst_answer(struct burst *b);
     int burst_finish(struct burst *b);
@@ -213,12 +213,12 @@ class Core:
         self.lib: Any = module.lib
         self.protects = bool(module.lib.gcm_find())  # there is an OpenSSL
         self._pipe: tuple[int, int] | None = None
-        self.looks: Any = None  # smbd.looks'
+        self.visits: Any = None  # smbd.known_visits'
 
     def new(self, slow: Sequence[float], held: int) -> Any:
         """A connection's `struct burst`.
 
-        `slow`: seconds from which on a hit, a write, a miss and a look take long.  `held`: what a
+        `slow`: seconds from which on a hit, a write, a miss and a visit take long.  `held`: what a
         miss counts for, beside its message and its data.
         """
         burst = self.ffi.new("struct burst *")

@@ -1,4 +1,4 @@
-/* The plain READs and WRITEs of a burst, and looks at files, answered without Python.
+/* The plain READs and WRITEs of a burst, and visits, answered without Python.
 
    Python owns every rule.  It names in `opens` what it has answered itself, and says at each call
    which of them may still be answered as before (smbd/known_opens.py).  A frame that is not exactly
@@ -77,9 +77,9 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     uint32_t command = u16(message + 12), length;
     struct fast_open *open;
     if (command == CREATE && b->form_count && u32(message + NEXT_AT) && b->before == PREFIX)
-        return answer_look(b, message, size);
+        return answer_visit(b, message, size);
     if (command == QUERY_INFO || command == CLOSE)
-        return tell(b, message, size);
+        return answer_predicted(b, message, size);
     if ((command != READ && command != WRITE && command != FLUSH)
         || (command != FLUSH && size < REQUEST_END) || !(open = find(b, message)))
         return OTHER;

@@ -11,12 +11,12 @@ static uint32_t charge_of(const struct burst *b, const uint8_t *message) {
 
 /* The open that a plain message names; NULL if it is not plain, or names none of `opens`. */
 static struct fast_open *find(struct burst *b, const uint8_t *message) {
-    int command = u16(message + 12), looks = command == QUERY_INFO;
+    int command = u16(message + 12), asks = command == QUERY_INFO;
     int is_short = command == FLUSH || command == CLOSE;
-    const uint8_t *file_id = message + (is_short ? 72 : looks ? 88 : 80);
+    const uint8_t *file_id = message + (is_short ? 72 : asks ? 88 : 80);
     if (memcmp(message, "\xfeSMB", 4) || u16(message + 4) != HEADER
         || (u32(message + FLAGS_AT) & ~(uint32_t)(PRIORITY_MASK | SIGNED)) || u32(message + 20)
-        || u16(message + HEADER) != (is_short ? 24 : looks ? 41 : 49))
+        || u16(message + HEADER) != (is_short ? 24 : asks ? 41 : 49))
         return NULL;
     for (uint32_t i = 0; i < b->count; i++) {
         struct fast_open *open = &b->opens[i];
@@ -36,7 +36,7 @@ static void begin(struct burst *b) {
         b->opens[i].ready = 0;
     for (uint32_t i = 0; i < b->form_count; i++)
         b->forms[i]->ready = 0;
-    b->looked = 0;
+    b->visited = 0;
     b->made = b->sent = b->frames = b->whole = b->missed = 0;
     b->before = PREFIX;
     b->asked = now();

@@ -26,7 +26,7 @@ enum {
     CLOSE = 6, FLUSH = 7, READ = 8, WRITE = 9, QUERY_INFO = 16,
     PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
-    MOST_PARTS = 6, MOST_FORMS = 16, MOST_LOOKS = 4096, LOOK_IDS = 64,
+    MOST_PARTS = 6, MOST_FORMS = 16, MOST_VISITS = 4096, VISIT_IDS = 64,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
     MAY_FLUSH = 64, MAY_PASS = 128, MAY_TELL = 256, MAY_CLOSE = 512,
 };
@@ -41,14 +41,13 @@ enum {
 enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP, CLOSED };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, a READ that was not, or a
-   look at a file.  Or that it was an answer about an open, or its end, which take no time to speak
-   of. */
-enum { HIT, WRITTEN, MISSED, LOOKED, TOLD, GONE };
+   visit.  Or that it was an answer about an open, or its end, which take no time to speak of. */
+enum { HIT, WRITTEN, MISSED, VISITED, TOLD, GONE };
 
-enum { STATUS = 256  /* struct statx */, LONGEST_ASKED = QUERY_INFO_END - HEADER - 16, LONGEST_TOLD = 1024 };
+enum { STATUS = 256  /* struct statx */, LONGEST_ASKED = QUERY_INFO_END - HEADER - 16, LONGEST_PREDICTED = 1024 };
 
 /* What a QUERY_INFO of one open is answered, for as long as statx says the same of its file. */
-struct told {
+struct predicted {
     uint8_t status[STATUS];    /* what it has said */
     uint8_t asked[LONGEST_ASKED];  /* the request's body, up to the FileId ... */
     uint32_t asked_size;       /* ... and the bytes of the message */
@@ -56,7 +55,7 @@ struct told {
     uint32_t young;            /* a record that comes may not show there: there must be none */
     uint32_t size;             /* of the answer's body */
     uint32_t times;            /* it was asked for since Python has looked */
-    uint8_t answer[LONGEST_TOLD];
+    uint8_t answer[LONGEST_PREDICTED];
 };
 
 struct fast_open {
@@ -83,8 +82,8 @@ struct fast_open {
     const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */
 };
 
-struct looks;
-struct look_form;
+struct visits;
+struct visit_form;
 
 struct burst {
     /* Python writes before each call (CALL). */
@@ -111,7 +110,7 @@ struct burst {
     struct fast_open opens[MOST_OPENS];
     uint32_t piece, whole;     /* so many frames' replies leave at once; of this burst, that have */
     uint64_t bursts;           /* of a conversation, that were answered */
-    struct told *told;         /* of the open that MAY_TELL */
+    struct predicted *predicted;         /* of the open that MAY_TELL */
     uint8_t *opened;           /* room for a sealed request, which stays as it came */
     size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
     uint64_t held;             /* by a READ that threads carry out, beside its message and data */
@@ -126,10 +125,10 @@ struct burst {
     uint8_t head[PREFIX + REQUEST_END];  /* of the last one */
     uint32_t lowat, grown;     /* the socket's SO_RCVLOWAT, if not the usual one; the most so far */
     uint32_t others;           /* the loop had something else to do, as the last answer left */
-    /* Of looks at files (looks.c). */
-    struct looks *looks;
-    struct look_form *forms[MOST_FORMS];
-    uint32_t form_count, looked;  /* ... in this call */
+    /* Of visits (visits.c). */
+    struct visits *visits;
+    struct visit_form *forms[MOST_FORMS];
+    uint32_t form_count, visited;  /* ... in this call */
     /* Of a burst. */
     double patience;           /* seconds after which others are asked for; Python writes it ... */
     int32_t loop;              /* ... and this: readable if they wait; -1: it is not known */

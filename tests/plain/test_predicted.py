@@ -1,4 +1,4 @@
-"""Small files that are opened, looked at, read and closed, one after the other."""
+"""Small files that are opened, queried, read and closed, one after the other."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbd import foretold
+from smbd import predicted
 from smbd.commands import query_info
 from smbd.ntstatus import NtStatus
 from tests.commands.stage import asked
@@ -58,7 +58,7 @@ async def created(rig, name, **how):
     return answer.file_id
 
 
-async def look(rig, file_id, **how):
+async def query(rig, file_id, **how):
     return await ask(rig, QUERY_INFO, messages.query_info(file_id, how.pop("kind", ALL), **how))
 
 
@@ -68,7 +68,7 @@ async def close(rig, file_id, flags=0):
 
 async def fetch(rig, name):
     file_id = await created(rig, name)
-    found = await look(rig, file_id), await ask(rig, READ, messages.read(file_id))
+    found = await query(rig, file_id), await ask(rig, READ, messages.read(file_id))
     assert (await close(rig, file_id)).status == 0
     return found
 
@@ -133,12 +133,12 @@ async def test_what_another_program_does_to_the_file_is_told(rig, asked, change)
     file_id = await created(rig, "1")
     change(path_of(rig, "1"))
     asked.clear()
-    told = await look(rig, file_id)
+    told = await query(rig, file_id)
     assert commands(asked) == [QUERY_INFO]
-    again = await look(rig, file_id)
+    again = await query(rig, file_id)
     assert told.raw[64:] == again.raw[64:]
-    await created(rig, "2")  # nothing is foretold of the first any more
-    assert (await look(rig, file_id)).raw[64:] == told.raw[64:]
+    await created(rig, "2")  # nothing is predicted of the first any more
+    assert (await query(rig, file_id)).raw[64:] == told.raw[64:]
 
 
 async def test_a_file_that_lost_its_name_is_closed_by_the_command(rig, asked):
@@ -156,7 +156,7 @@ async def test_a_deletion_that_waits_for_the_close_is_carried_out_and_told_befor
     assert (await ask(rig, SET_INFO, messages.set_info(other, DISPOSITION, b"\1"))).status == 0
     await close(rig, other)
     asked.clear()
-    assert unpack_from("<I?", (await look(rig, file_id)).raw, LINKS_AT) == (0, True)
+    assert unpack_from("<I?", (await query(rig, file_id)).raw, LINKS_AT) == (0, True)
     await close(rig, file_id)
     assert commands(asked) == [QUERY_INFO, CLOSE]
     assert not path_of(rig, "1").exists()
@@ -166,26 +166,26 @@ async def test_a_file_that_moved_is_told_by_its_new_name(rig):
     file_id = await created(rig, "1", access=EVERYTHING)
     path_of(rig, "1").rename(path_of(rig, "moved"))
     rig.stage.session.opens[int.from_bytes(file_id[8:], "little")].file.path = "moved"
-    assert (await look(rig, file_id)).raw.endswith("\\moved".encode("utf-16-le"))
+    assert (await query(rig, file_id)).raw.endswith("\\moved".encode("utf-16-le"))
 
 
 async def test_what_is_written_or_read_meanwhile_is_told(rig):
     file_id = await created(rig, "1", access=EVERYTHING)
     assert (await ask(rig, WRITE, messages.write(file_id, bytes(300)))).status == 0
-    assert unpack_from("<Q", (await look(rig, file_id)).raw, SIZE_AT) == (300,)
+    assert unpack_from("<Q", (await query(rig, file_id)).raw, SIZE_AT) == (300,)
     file_id = await created(rig, "2")
     await ask(rig, READ, messages.read(file_id))
-    assert unpack_from("<Q", (await look(rig, file_id)).raw, 72 + 80) == (100,)
+    assert unpack_from("<Q", (await query(rig, file_id)).raw, 72 + 80) == (100,)
 
 
 async def test_other_questions_are_for_the_command_and_then_they_are_known(rig, asked):
     for _ in range(2):
         file_id = await created(rig, "1")
         asked.clear()
-        assert (await look(rig, file_id, kind=STANDARD)).status == 0
+        assert (await query(rig, file_id, kind=STANDARD)).status == 0
         found = commands(asked)
     assert not found
-    assert (await look(rig, file_id, kind=STANDARD, length=8)).status != 0
+    assert (await query(rig, file_id, kind=STANDARD, length=8)).status != 0
     assert commands(asked) == [QUERY_INFO]
 
 
@@ -212,15 +212,15 @@ async def test_answers_that_nobody_asks_for_are_soon_not_made(rig, monkeypatch):
     monkeypatch.setattr(query_info, "answer_of", counted)
     for _ in range(10):
         await read_alone()
-    assert len(made) == foretold._MOST_UNASKED
+    assert len(made) == predicted._MOST_UNASKED
     await fetch(rig, "2")  # from the next on they are again
     await fetch(rig, "3")
-    assert len(made) == foretold._MOST_UNASKED + 1
+    assert len(made) == predicted._MOST_UNASKED + 1
 
 
 async def test_what_has_no_rights_for_the_question_is_refused(rig):
     file_id = await created(rig, "1", access=1)
-    assert (await look(rig, file_id)).status == NtStatus.ACCESS_DENIED
+    assert (await query(rig, file_id)).status == NtStatus.ACCESS_DENIED
 
 
 # --- with C and without it: the same, but for ids, inode numbers and times ---
@@ -271,7 +271,7 @@ class Fetching(Script):
             options = messages.DELETE_ON_CLOSE if number > 5 and access == EVERYTHING else 0
             how = {"access": access, "share": (7, 7, 1)[size % 3], "options": options}
             return CREATE, messages.create("cd"[number % 2], **how)
-        if step.what == "look":
+        if step.what == "query":
             kind = (ALL, ALL, BASIC, STANDARD, POSITION, 22)[number % 6]
             return QUERY_INFO, messages.query_info(file_id, kind, length=size)
         if step.what == "read":
@@ -312,16 +312,16 @@ _ELSEWHERE = [
 ]
 few = st.integers(0, 9)
 sizes = st.sampled_from([4096, 4096, 4097, 65535, 65536, 0, 24, 101])
-steps = st.builds(Step, st.sampled_from(["create", "look", "read", "close"]), few, sizes)
+steps = st.builds(Step, st.sampled_from(["create", "query", "read", "close"]), few, sizes)
 others = st.builds(
     Step,
-    st.sampled_from(["write", "delete", "elsewhere", "look", "close"]),
+    st.sampled_from(["write", "delete", "elsewhere", "query", "close"]),
     few,
     sizes,
     st.sampled_from([0, 0, 0, 0x20, 0x20000000]),
 )
 changes = st.builds(Change, st.sampled_from(["suspended", "signed", "tree", "sequence"]))
-FETCHED = [Step("read"), *(Step(what) for what in ("create", "look", "read", "close") * 2)]
+FETCHED = [Step("read"), *(Step(what) for what in ("create", "query", "read", "close") * 2)]
 
 
 @story

@@ -1,10 +1,10 @@
-/* Looks at files: compounds from CREATE to CLOSE, whose answers smbd/commands/visit.py remembers.
+/* Visits: compounds from CREATE to CLOSE, whose answers smbd/commands/visit.py remembers.
 
    Python gives a form, all of such a frame but its name and ids, and the answers for each name,
    beside the status of its file.  Where openat2 and statx find the same status again, and nobody
    has the file open, so are the answers, but for the FileId.  All else that CREATE asks about the
    session, the tree connect and the share cannot change while C runs; Python says it of a form
-   before its first look in a call. */
+   before its first visit in a call. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,30 +21,30 @@ struct open_how_ {  /* linux/openat2.h, which older systems lack */
 };
 
 /* The answers to one name, by the ids that a server's Python has given root and form. */
-struct look {
+struct visit {
     uint32_t root, what, maximum, name_size, path_size, count;
     uint32_t sizes[MOST_PARTS];
     uint8_t status[STATUS];
     uint8_t bytes[];  /* the name as in a CREATE, the path with its 0, and the bodies */
 };
 
-struct look_id {
+struct visit_id {
     uint64_t persistent, volatile_id;
 };
 
-/* All looks of one server, and what they need of it. */
-struct looks {
-    struct look *slots[MOST_LOOKS];  /* in pairs, the one that was learnt last in front */
+/* All visits of one server, and what they need of it. */
+struct visits {
+    struct visit *slots[MOST_VISITS];  /* in pairs, the one that was learnt last in front */
     const uint32_t *inodes;          /* open files, by their inode's number; so many numbers */
     uint64_t numbers;
     uint64_t resolve;                /* as smbd/vfs/confine.py finds what is cached */
     uint32_t mask, flags;            /* as smbd/vfs/information.py asks for a status */
     uint32_t left;                   /* of these, which no Open has */
-    struct look_id ids[LOOK_IDS];
+    struct visit_id ids[VISIT_IDS];
 };
 
-/* All of a look but its name and ids. */
-struct look_form {
+/* All of a visit but its name and ids. */
+struct visit_form {
     uint8_t head[16], holder[16], body[46];
     uint16_t credits[MOST_PARTS];
     uint32_t count, what, contexts_size, rest_size;
@@ -58,56 +58,56 @@ struct look_form {
 };
 
 /* The pair of slots that a name has (FNV-1a). */
-static struct look **pair_of(struct looks *looks, uint32_t root, uint32_t what, const uint8_t *name,
+static struct visit **pair_of(struct visits *visits, uint32_t root, uint32_t what, const uint8_t *name,
                              uint32_t size) {
     uint64_t hash = 0xcbf29ce484222325u ^ root ^ ((uint64_t)what << 32);
     for (uint32_t i = 0; i < size; i++)
         hash = (hash ^ name[i]) * 0x100000001b3u;
-    return &looks->slots[(hash ^ hash >> 32) % (MOST_LOOKS / 2) * 2];
+    return &visits->slots[(hash ^ hash >> 32) % (MOST_VISITS / 2) * 2];
 }
 
 /* What is known of a name; NULL: nothing. */
-static struct look *find_look(struct looks *looks, const struct look_form *form,
+static struct visit *find_visit(struct visits *visits, const struct visit_form *form,
                               const uint8_t *name, uint32_t size) {
-    struct look **pair = pair_of(looks, form->root, form->what, name, size);
+    struct visit **pair = pair_of(visits, form->root, form->what, name, size);
     for (int i = 0; i < 2; i++) {
-        struct look *look = pair[i];
-        if (look && look->root == form->root && look->what == form->what
-            && look->maximum == form->maximum && look->count == form->count
-            && look->name_size == size && !memcmp(look->bytes, name, size))
-            return look;
+        struct visit *visit = pair[i];
+        if (visit && visit->root == form->root && visit->what == form->what
+            && visit->maximum == form->maximum && visit->count == form->count
+            && visit->name_size == size && !memcmp(visit->bytes, name, size))
+            return visit;
     }
     return NULL;
 }
 
-/* Keeps the answers to a name: `bytes` as in struct look; 0 without memory. */
-int look_learn(struct looks *looks, const uint32_t *numbers, const uint32_t *sizes,
+/* Keeps the answers to a name: `bytes` as in struct visit; 0 without memory. */
+int visit_learn(struct visits *visits, const uint32_t *numbers, const uint32_t *sizes,
                const uint8_t *status, const uint8_t *bytes, size_t size) {
-    struct look *look = malloc(sizeof *look + size);
-    if (!look)
+    struct visit *visit = malloc(sizeof *visit + size);
+    if (!visit)
         return 0;
-    memset(look, 0, sizeof *look);
-    memcpy(&look->root, numbers, 6 * sizeof *numbers);
-    memcpy(look->sizes, sizes, look->count * sizeof *sizes);
-    memcpy(look->status, status, STATUS);
-    memcpy(look->bytes, bytes, size);
-    struct look **pair = pair_of(looks, look->root, look->what, look->bytes, look->name_size);
-    int same = pair[0] && pair[0]->root == look->root && pair[0]->what == look->what
-               && pair[0]->name_size == look->name_size
-               && !memcmp(pair[0]->bytes, look->bytes, look->name_size);
+    memset(visit, 0, sizeof *visit);
+    memcpy(&visit->root, numbers, 6 * sizeof *numbers);
+    memcpy(visit->sizes, sizes, visit->count * sizeof *sizes);
+    memcpy(visit->status, status, STATUS);
+    memcpy(visit->bytes, bytes, size);
+    struct visit **pair = pair_of(visits, visit->root, visit->what, visit->bytes, visit->name_size);
+    int same = pair[0] && pair[0]->root == visit->root && pair[0]->what == visit->what
+               && pair[0]->name_size == visit->name_size
+               && !memcmp(pair[0]->bytes, visit->bytes, visit->name_size);
     free(pair[!same]);
     pair[1] = same ? pair[1] : pair[0];
-    pair[0] = look;
+    pair[0] = visit;
     return 1;
 }
 
-void look_forget_all(struct looks *looks) {
-    for (int i = 0; i < MOST_LOOKS; i++)
-        free(looks->slots[i]);
+void visit_forget_all(struct visits *visits) {
+    for (int i = 0; i < MOST_VISITS; i++)
+        free(visits->slots[i]);
 }
 
 /* Whether what is behind the CREATE is the form's, with the ids that follow. */
-static int is_rest(const struct look_form *form, const uint8_t *rest, uint64_t message_id) {
+static int is_rest(const struct visit_form *form, const uint8_t *rest, uint64_t message_id) {
     for (uint32_t i = 1; i < form->count; i++) {
         uint32_t from = form->starts[i], to = i + 1 < form->count ? form->starts[i + 1] : form->rest_size;
         const uint8_t *mine = form->rest + from, *its = rest + from;
@@ -118,15 +118,15 @@ static int is_rest(const struct look_form *form, const uint8_t *rest, uint64_t m
     return 1;
 }
 
-/* The form of a frame that may be a look; NULL if it has none that is known. */
-static struct look_form *form_of(struct burst *b, const uint8_t *message, size_t size) {
+/* The form of a frame that may be a visit; NULL if it has none that is known. */
+static struct visit_form *form_of(struct burst *b, const uint8_t *message, size_t size) {
     uint64_t end = u32(message + NEXT_AT), stop = NAME_AT + (uint64_t)u16(message + NAME_SIZE_AT);
     uint64_t start = u32(message + CONTEXTS_AT), length = u32(message + CONTEXTS_AT + 4);
     if (memcmp(message, "\xfeSMB", 4) || size <= NAME_AT || end > size || end % 8 || stop > end
         || start + length > end || (length ? start < stop || start % 8 : start))
         return NULL;
     for (uint32_t i = 0; i < b->form_count; i++) {
-        struct look_form *form = b->forms[i];
+        struct visit_form *form = b->forms[i];
         if (form->rest_size == size - end && form->contexts_size == length
             && !memcmp(message + 4, form->head, sizeof form->head)
             && !memcmp(message + 32, form->holder, sizeof form->holder)
@@ -147,17 +147,17 @@ static int has_status(int fd, uint32_t flags, uint32_t mask, const uint8_t *befo
 }
 
 /* Whether the file is as it was. */
-static int is_same(struct burst *b, const struct look_form *form, const struct look *look) {
-    const struct looks *looks = b->looks;
-    struct open_how_ how = {O_PATH | O_CLOEXEC, 0, looks->resolve};
+static int is_same(struct burst *b, const struct visit_form *form, const struct visit *visit) {
+    const struct visits *visits = b->visits;
+    struct open_how_ how = {O_PATH | O_CLOEXEC, 0, visits->resolve};
     double started = now();
-    if (started >= form->until || looks->inodes[u64(look->status + INODE_AT) % looks->numbers])
+    if (started >= form->until || visits->inodes[u64(visit->status + INODE_AT) % visits->numbers])
         return 0;
-    const char *path = (const char *)look->bytes + look->name_size;
+    const char *path = (const char *)visit->bytes + visit->name_size;
     int fd = (int)syscall(SYS_openat2, form->fd, path, &how, sizeof how);
     if (fd < 0)
         return 0;
-    int same = has_status(fd, looks->flags, looks->mask, look->status);
+    int same = has_status(fd, visits->flags, visits->mask, visit->status);
     close(fd);
     b->ended = now();
     b->took = b->ended - started;
@@ -165,7 +165,7 @@ static int is_same(struct burst *b, const struct look_form *form, const struct l
 }
 
 /* CommandSequenceWindow.grant_each. */
-static void grant_each(struct burst *b, const struct look_form *form, uint16_t *granted) {
+static void grant_each(struct burst *b, const struct visit_form *form, uint16_t *granted) {
     uint64_t total = 0, span = b->high - b->low;
     for (uint32_t i = 0; i < form->count; i++)
         total += form->credits[i];
@@ -176,43 +176,43 @@ static void grant_each(struct burst *b, const struct look_form *form, uint16_t *
         b->high += total;
 }
 
-/* Answers a frame that may be a look: -1 if it did, or why not. */
-static int answer_look(struct burst *b, const uint8_t *message, size_t size) {
-    struct look_form *form = form_of(b, message, size);
+/* Answers a frame that may be a visit: -1 if it did, or why not. */
+static int answer_visit(struct burst *b, const uint8_t *message, size_t size) {
+    struct visit_form *form = form_of(b, message, size);
     if (!form)
         return OTHER;
-    if (!form->ready || !b->looks->left)
+    if (!form->ready || !b->visits->left)
         return ASK;
     uint32_t name_size = u16(message + NAME_SIZE_AT);
     const uint8_t *name = message + NAME_AT;
-    const struct look *look = find_look(b->looks, form, name, name_size);
-    if (!look || u64(message + MESSAGE_ID_AT) != b->low || form->count > b->high - b->low)
+    const struct visit *visit = find_visit(b->visits, form, name, name_size);
+    if (!visit || u64(message + MESSAGE_ID_AT) != b->low || form->count > b->high - b->low)
         return OTHER;
     uint64_t made = PREFIX;
-    for (uint32_t i = 0; i < look->count; i++)
-        made += HEADER + (look->sizes[i] + 7) / 8 * 8;
+    for (uint32_t i = 0; i < visit->count; i++)
+        made += HEADER + (visit->sizes[i] + 7) / 8 * 8;
     if (made > b->room - b->made)
         return b->made ? FULL : OTHER;
-    if (!is_same(b, form, look))
+    if (!is_same(b, form, visit))
         return OTHER;
     uint16_t granted[MOST_PARTS];
     uint64_t message_id = b->low;
     b->low += form->count;
     grant_each(b, form, granted);
     uint8_t *out = b->out + b->made;
-    const uint8_t *body = look->bytes + look->name_size + look->path_size;
+    const uint8_t *body = visit->bytes + visit->name_size + visit->path_size;
     put32(out, __builtin_bswap32((uint32_t)(made - PREFIX)));
     out += PREFIX;
-    for (uint32_t i = 0; i < look->count; i++) {
-        uint32_t length = look->sizes[i], whole = HEADER + (length + 7) / 8 * 8;
+    for (uint32_t i = 0; i < visit->count; i++) {
+        uint32_t length = visit->sizes[i], whole = HEADER + (length + 7) / 8 * 8;
         memcpy(out, form->headers[i], HEADER);
         put16(out + 14, granted[i]);
-        put32(out + NEXT_AT, i + 1 < look->count ? whole : 0);
+        put32(out + NEXT_AT, i + 1 < visit->count ? whole : 0);
         put64(out + MESSAGE_ID_AT, message_id + i);
         memcpy(out + HEADER, body, length);
         memset(out + HEADER + length, 0, whole - HEADER - length);
         if (!i) {
-            const struct look_id *id = &b->looks->ids[--b->looks->left];
+            const struct visit_id *id = &b->visits->ids[--b->visits->left];
             put64(out + HEADER + FILE_ID_AT, id->persistent);
             put64(out + HEADER + FILE_ID_AT + 8, id->volatile_id);
         }
@@ -221,7 +221,7 @@ static int answer_look(struct burst *b, const uint8_t *message, size_t size) {
     }
     b->made += made;
     b->length = 0;
-    b->kind = LOOKED;
-    b->looked++;
+    b->kind = VISITED;
+    b->visited++;
     return -1;
 }

@@ -1,9 +1,9 @@
 """What a client will ask of a file that it has opened: C answers it, as READs (smbd.plain).
 
-Who fetches small files opens each, looks at it, reads it and closes it, one after the other.  The
-answer to the look is made while the client still has that to its CREATE, and C gives it if statx
-says then what it said here.  A CLOSE with which nothing goes but a descriptor is answered by C, and
-carried out behind that: no request can come between.
+A client that fetches small files opens each, queries it, reads it and closes it, one after the
+other.  The answer to the QUERY_INFO is made while the client still has that to its CREATE, and C
+gives it if statx says then what it said here.  A CLOSE with which nothing goes but a descriptor is
+answered by C, and carried out behind that: no request can come between.
 
 Only the last open is so, and only READs, QUERY_INFOs and CLOSEs that commands could have answered
 at once.
@@ -19,7 +19,7 @@ from smbd.commands import query_info
 from smbd.connection import Connection
 from smbd.events import about
 from smbd.known_opens import MAY_CLOSE, MAY_TELL
-from smbd.native import LONGEST_TOLD, Core
+from smbd.native import LONGEST_PREDICTED, Core
 from smbd.request import Request
 from smbd.state import Open
 from smbd.wire.fscc import FileQuery
@@ -28,7 +28,7 @@ from smbd.wire.query_info import QueryInfoRequest
 
 _log = logging.getLogger("smbd")
 
-_TOLD = Struct(
+_PREDICTED = Struct(
     "<"
     "256s"  # status
     "24s"   # asked
@@ -42,18 +42,18 @@ _LONGEST = 65536  # bytes that it may ask for, for one credit
 _MOST_UNASKED = 4
 
 
-class Foretold:
+class Predicted:
     """The last open of one connection, and what its client may be told of it."""
 
     __slots__ = (
-        "_asked", "_asked_size", "_made", "_memory", "_message", "_path", "_query", "_service",
-        "_told", "_unasked", "_volatile_id", "number",
+        "_asked", "_asked_size", "_made", "_memory", "_message", "_path", "_predicted", "_query",
+        "_service", "_unasked", "_volatile_id", "number",
     )  # fmt: skip
 
     def __init__(self, core: Core, burst: Any, connection: Connection) -> None:
         self._service = connection.service
-        self._told = burst.told = core.ffi.new("struct told *")
-        self._memory = core.ffi.buffer(self._told)
+        self._predicted = burst.predicted = core.ffi.new("struct predicted *")
+        self._memory = core.ffi.buffer(self._predicted)
         self._query: FileQuery | None = None  # what clients ask; None: nothing that is known
         self._message: QueryInfoRequest | None = None
         self._asked, self._asked_size = b"", 0
@@ -79,7 +79,7 @@ class Foretold:
         """Its client has the answer to a CREATE: of a file that C knows by this number."""
         self.number, self._volatile_id = number, open_.volatile_id
         if self._made:
-            self._unasked = 0 if self._told.times else self._unasked + 1
+            self._unasked = 0 if self._predicted.times else self._unasked + 1
             self._made = False
             if self._unasked >= _MOST_UNASKED:
                 self._query = None
@@ -90,12 +90,12 @@ class Foretold:
         if known is not None:
             raw, information, young = known
             status, body = query_info.answer_of(open_, information, query, message)
-            if not status and len(body) <= LONGEST_TOLD:
-                _TOLD.pack_into(
+            if not status and len(body) <= LONGEST_PREDICTED:
+                _PREDICTED.pack_into(
                     self._memory, 0,
                     raw, self._asked, self._asked_size, vfs.WANTED, young, len(body), 0,
                 )  # fmt: skip
-                self._memory[_TOLD.size : _TOLD.size + len(body)] = body
+                self._memory[_PREDICTED.size : _PREDICTED.size + len(body)] = body
                 self._made, self._path = True, open_.file.path
 
     def ways(self, open_: Open) -> int:

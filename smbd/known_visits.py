@@ -1,4 +1,4 @@
-"""Visits (smbd.visits) that C answers: of files that are as they were, and that nobody has open.
+"""The visits (smbd.visits) that C knows: of files that are as they were, and that nobody has open.
 
 C knows the forms of a connection, and for all connections of a server the answers that
 commands.visit remembers, by name.  It looks at the file itself.  What a CREATE asks beside that is
@@ -63,21 +63,21 @@ class Table:
     def __init__(self, core: Core, service: Service) -> None:
         ffi = core.ffi
         self._service = service
-        self.looks: Any = ffi.gc(ffi.new("struct looks *"), core.lib.look_forget_all)
+        self.visits: Any = ffi.gc(ffi.new("struct visits *"), core.lib.visit_forget_all)
         self._inodes = ffi.from_buffer("uint32_t[]", service.tables.files.inodes)
-        self.looks.inodes, self.looks.numbers = self._inodes, len(self._inodes)
-        self.looks.resolve, self.looks.mask = CACHED, WANTED
-        self.looks.flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
-        self._ids: Any = ffi.buffer(self.looks.ids)
+        self.visits.inodes, self.visits.numbers = self._inodes, len(self._inodes)
+        self.visits.resolve, self.visits.mask = CACHED, WANTED
+        self.visits.flags = kernel.AT_EMPTY_PATH | kernel.AT_STATX_DONT_SYNC
+        self._ids: Any = ffi.buffer(self.visits.ids)
         self._kinds: dict[Hashable, int] = {}
         self._numbers = count()
 
     @classmethod
     def of(cls, core: Core, service: Service) -> "Table":
         """The one of a server."""
-        if core.looks is None:
-            core.looks = cls(core, service)
-        table: Table = core.looks
+        if core.visits is None:
+            core.visits = cls(core, service)
+        table: Table = core.visits
         return table
 
     def kind(self, what: Hashable) -> int:
@@ -91,29 +91,29 @@ class Table:
 
     def draw(self) -> None:
         """Have FileIds for C, which no Open has: 64 bits at random, as whoever opens gets them."""
-        left, opens = self.looks.left, self._service.tables.opens
+        left, opens = self.visits.left, self._service.tables.opens
         if left >= _IDS // 2:
             return
         for number in range(left, _IDS):
             ids = opens.new_persistent_id(), opens.new_volatile_id()
             _ID.pack_into(self._ids, number * _ID.size, *ids)
-        self.looks.left = _IDS
+        self.visits.left = _IDS
 
 
-class Looks:
+class KnownVisits:
     """The forms of one connection that C knows."""
 
     def __init__(self, core: Core, plain: Plain, connection: Connection) -> None:
         self._core, self._connection, self._burst = core, connection, plain.burst
         self._table = Table.of(core, connection.service)
-        self._burst.looks, self._burst.form_count = self._table.looks, 0
+        self._burst.visits, self._burst.form_count = self._table.visits, 0
         self._shapes: list[Shape] = []
         self._numbers: dict[tuple[bytes, ...], int] = {}
         self._kept: list[tuple[Any, ...]] = []  # C's memory
         self._next = 0  # the number of the next one
         self._roots: dict[int, Root] = {}  # of the forms that were asked for in this call of C
         self.hopeful = False  # the next one may be C's
-        plain.looks = self
+        plain.known_visits = self
 
     def add(self, shape: Shape) -> None:
         """Let C know a form: of as many as there may be, in the place of the oldest one."""
@@ -130,9 +130,9 @@ class Looks:
         self._burst.form_count = len(self._shapes)
 
     def _form_of(self, shape: Shape) -> tuple[Any, ...]:
-        """A `struct look_form *`, and the memory that it needs."""
+        """A `struct visit_form *`, and the memory that it needs."""
         ffi, frame, rest = self._core.ffi, shape.request.frame, b"".join(shape.rest)
-        form = ffi.new("struct look_form *")
+        form = ffi.new("struct visit_form *")
         form.head, form.holder, form.body = map(bytes, (frame[4:20], frame[32:48], frame[64:110]))
         form.count, form.what = len(shape.headers), self._table.kind(shape.what)
         form.contexts_size, form.rest_size = len(shape.contexts), len(rest)
@@ -154,8 +154,8 @@ class Looks:
         data = name + where + b"\0" + b"".join(known.answers)
         sizes = [len(answer) for answer in known.answers]
         numbers = known.root, kind, known.share_maximum, len(name), len(where) + 1, len(sizes)
-        self._core.lib.look_learn(
-            self._table.looks,
+        self._core.lib.visit_learn(
+            self._table.visits,
             ffi.new("uint32_t[]", numbers),
             ffi.new("uint32_t[]", sizes),
             known.raw,
@@ -203,9 +203,9 @@ class Looks:
         return root
 
     def settle(self, number: int, took: float, ended: float) -> None:
-        """C has returned; its last look was of this form, and took so many seconds."""
-        looked, root = self._burst.looked, self._roots.get(number)
-        self.hopeful = looked > 0
+        """C has returned; its last visit was of this form, and took so many seconds."""
+        visited, root = self._burst.visited, self._roots.get(number)
+        self.hopeful = visited > 0
         self._roots.clear()
-        if looked and root is not None:
+        if visited and root is not None:
             root.waited(ended - took)

@@ -1,4 +1,4 @@
-"""Looks at files that C answers: as without C, and only of what is as it was."""
+"""Visits that C answers: as without C, and only of what is as it was."""
 
 import os
 import tempfile
@@ -36,7 +36,7 @@ FORMS = {
 def disk(monkeypatch):
     settle_time(monkeypatch)
     monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)
-    monkeypatch.setattr("smbd.vfs.root._SIGHT", inf)  # or the next look is Python's
+    monkeypatch.setattr("smbd.vfs.root._SIGHT", inf)  # or the next visit is Python's
     monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", 0)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
@@ -77,7 +77,7 @@ async def look(rig, *commands):
 
 
 async def known(rig, by_python, asked, *commands):
-    """Have C answer such a look from now on.
+    """Have C answer such a visit from now on.
 
     A rename anywhere on this machine may send one to Python.
     """
@@ -114,7 +114,7 @@ async def test_c_says_what_the_commands_say(rig, by_python, asked, form):
         assert ids == list(range(ids[0], ids[0] + len(mine)))
 
 
-async def test_a_burst_of_looks_and_other_requests_is_answered_as_without_c(disk, by_python, asked):
+async def test_a_burst_of_visits_and_others_is_answered_as_without_c(disk, by_python, asked):
     peers = []
     for native in (True, False):
         async with served(disk, native=native) as rig:
@@ -284,13 +284,13 @@ async def test_what_changes_in_the_server_is_asked_for_each_time(rig, by_python,
     await known(rig, by_python, asked, *STAT)
     burst = rig.quick.burst
     rule(rig)
-    burst.looked = 0
+    burst.visited = 0
     await rig.exchange(framed(rig.stage.peer.related(*STAT)))
-    assert not burst.looked
+    assert not burst.visited
 
 
 @pytest.mark.parametrize("command", [LOGOFF, TREE_DISCONNECT])
-async def test_behind_the_end_of_a_session_there_are_no_looks(rig, by_python, asked, command):
+async def test_behind_the_end_of_a_session_there_are_no_visits(rig, by_python, asked, command):
     await known(rig, by_python, asked, *STAT)
     request = rig.stage.peer.request
     end, last = request(command, messages.EMPTY), rig.stage.peer.related(*STAT)
@@ -301,7 +301,7 @@ async def test_behind_the_end_of_a_session_there_are_no_looks(rig, by_python, as
     }  # fmt: skip
 
 
-async def test_no_byte_of_a_look_goes_unseen(disk, by_python, asked):
+async def test_no_byte_of_a_visit_goes_unseen(disk, by_python, asked):
     """What differs from the form in any bit is answered as without C."""
     core = the_core()
     async with served(disk) as pattern:
@@ -335,7 +335,7 @@ async def test_what_has_no_room_or_comes_out_of_order_is_as_without_c(rig, by_py
     assert rig.hung_up
 
 
-async def test_a_look_that_took_long_is_told_to_the_share(rig, by_python, asked, monkeypatch):
+async def test_a_visit_that_took_long_is_told_to_the_share(rig, by_python, asked, monkeypatch):
     await known(rig, by_python, asked, *STAT)
     waited = []
     monkeypatch.setattr(type(rig.stage.root), "waited", lambda _, began: waited.append(began))
