@@ -149,7 +149,7 @@ class Beside(Sending):
 
     def _end(self, error: Exception) -> None:
         assert self.nursery is not None, "its task waits"
-        self.nursery.start_soon(_fail, error)
+        self.nursery.start_soon(end_by, error)
 
     def answer_promptly(self) -> bool:
         """Answer one frame, or begin what its requests need; False: nothing was done, or not all.
@@ -248,7 +248,7 @@ class Beside(Sending):
         return -1 if self._out or self._blocked else self._fd
 
 
-async def _fail(error: Exception) -> None:
+async def end_by(error: Exception) -> None:
     """End the connection, whose nursery runs this."""
     raise error
 
