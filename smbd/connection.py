@@ -19,7 +19,9 @@ from smbd.negotiated import Negotiated
 from smbd.network import network_of
 from smbd.ntstatus import NtStatus, ProtocolError
 from smbd.protection import Buffer, check_signature, protect, seal, seal_frame
-from smbd.request import HEADROOM, Reply, Request
+from smbd.request import Reply, Request
+from smbd.request_list import RequestList
+from smbd.responses import fill_header, notification
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
 from smbd.session import Channel, Session
@@ -39,15 +41,11 @@ from smbd.wire.header import (
 
 _log = logging.getLogger("smbd")
 
-_NO_SIGNATURE = bytes(16)
 # Asked for each message: a class's name would be looked up each time.
 _RESPONSE, _RELATED, _REPLAY = (
     Flags.SERVER_TO_REDIR, Flags.RELATED_OPERATIONS, Flags.REPLAY_OPERATION
 )  # fmt: skip
 _CANCEL = Command.CANCEL
-NOTIFICATION_ID = (
-    0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 2.2.1.2: the MessageId of what no request asked for
-)
 # cifs.ko sends up to ten, others fewer; neither Windows nor Samba says where it stops.  Each one
 # costs some 4 us before the first of them is carried out (measured), which nothing interrupts.
 MOST_IN_COMPOUND = 1024
@@ -93,12 +91,8 @@ class Connection:
     lease_client: Client | None = None  # whose leases are told of here, once somebody has logged in
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
-    pending: dict[int, Request] = field(default_factory=dict)  # by AsyncId
-    # Finds a request that C has begun by its MessageId, and makes it one that Python goes on with.
-    find_begun: Callable[[int], Request | None] | None = None
+    request_list: RequestList = field(default_factory=RequestList)  # those that are worked on
     is_health_check: bool = False  # all that goes well in it is for nobody's log
-    _running: dict[int, Request] = field(default_factory=dict)  # by MessageId
-    _last_async_id: int = 0
     network: str = field(init=False)  # of the client, for limits
 
     def __post_init__(self) -> None:
@@ -317,6 +311,18 @@ class Connection:
         channel.session.listeners.join(channel)
         self.channels[channel.session.session_id] = channel
 
+    @property
+    def handles(self) -> int:
+        """The files and pipes that the client has open here."""
+        handles = 0
+        for channel in self.channels.values():
+            handles += len(channel.session.opens) + len(channel.session.pipes)
+        return handles
+
+    def find_running(self, request: Request) -> Request | None:
+        """The request that a CANCEL means."""
+        return self.request_list.meant_by(request)
+
     # --- out ---
 
     def notify(self, body: bytes, session_id: int, sealed_for: Session | None) -> None:
@@ -327,24 +333,7 @@ class Connection:
         never signed (3.3.4.1.1): its MessageId is always the same, and under GMAC, whose nonce
         that is, a second signature would give the key away.
         """
-        frame = bytearray(HEADROOM) + body
-        HEADER.pack_into(
-            frame,
-            4,
-            PROTOCOL_ID,
-            HEADER_SIZE,
-            0,  # CreditCharge
-            NtStatus.SUCCESS,
-            Command.OPLOCK_BREAK,
-            0,  # credits: it answers nothing
-            Flags.SERVER_TO_REDIR,
-            0,
-            NOTIFICATION_ID,
-            0,
-            0,  # TreeId
-            session_id,
-            _NO_SIGNATURE,
-        )
+        frame = notification(body, session_id)
         if sealed_for is not None:
             self.emit(seal_frame(sealed_for, frame))
         else:
@@ -357,7 +346,7 @@ class Connection:
 
     def finish(self, request: Request, reply: Reply) -> list[Buffer]:
         """The buffers of one whole frame that holds one response."""
-        self._fill_header(request, reply, 0)
+        fill_header(self.window, request, reply, 0)
         self.protect(request, reply)
         frame = reply.frame
         if request.sealed and request.session is not None:
@@ -379,7 +368,7 @@ class Connection:
             if size % 8:
                 frame += _PADDING[size % 8 :]
                 size = len(frame) - 4
-            self._fill_header(request, reply, size if len(frames) < last else 0)
+            fill_header(self.window, request, reply, size if len(frames) < last else 0)
             self.protect(request, reply)
             frames.append(frame)
             total += size
@@ -394,85 +383,3 @@ class Connection:
             whole += frame[4:]
         whole[0:4] = total.to_bytes(4, "big")
         return [whole]
-
-    def _fill_header(self, request: Request, reply: Reply, next_command: int) -> None:
-        """[MS-SMB2] 3.3.4.1; the credits go with the first response, interim or not."""
-        flags = _RESPONSE | (request.flags & _ECHOED)
-        if request.async_id:
-            flags |= Flags.ASYNC_COMMAND
-            low, tree_id = request.async_id & 0xFFFFFFFF, request.async_id >> 32
-            credits_granted = 0
-            if reply.status == NtStatus.PENDING:
-                credits_granted = self.window.grant(request.credit_request)
-        else:
-            low, tree_id = 0xFEFF, request.tree_id
-            credits_granted = self.window.grant(request.credit_request)
-        command = request.command
-        if command == SMB1_NEGOTIATE:
-            command = Command.NEGOTIATE
-        request.status = reply.status
-        HEADER.pack_into(
-            reply.frame,
-            4,
-            PROTOCOL_ID,
-            HEADER_SIZE,
-            request.credit_charge,
-            reply.status,
-            command,
-            credits_granted,
-            flags,
-            next_command,
-            request.message_id,
-            low,
-            tree_id,
-            request.session_id,
-            _NO_SIGNATURE,
-        )
-
-    # --- asynchronous requests ---
-
-    def started(self, request: Request) -> None:
-        """A request is being worked on: CANCEL can find it by its MessageId."""
-        self._running[request.message_id] = request
-
-    def interim(self, request: Request) -> Reply:
-        """The interim response STATUS_PENDING ([MS-SMB2] 3.3.4.2), which gives an AsyncId."""
-        self._last_async_id += 1
-        request.async_id = self._last_async_id
-        self.pending[request.async_id] = request
-        return Reply.of_error(NtStatus.PENDING)
-
-    def ended(self, request: Request) -> None:
-        """A request is answered, or never will be."""
-        request.work = None
-        self._running.pop(request.message_id, None)
-        self.pending.pop(request.async_id, None)
-
-    @property
-    def handles(self) -> int:
-        """The files and pipes that the client has open here."""
-        handles = 0
-        for channel in self.channels.values():
-            handles += len(channel.session.opens) + len(channel.session.pipes)
-        return handles
-
-    def running(self) -> list[Request]:
-        """The requests that a task works on."""
-        return list(self._running.values())
-
-    def find_running(self, request: Request) -> Request | None:
-        """The request that a CANCEL means ([MS-SMB2] 3.3.5.16).
-
-        Never a SESSION_SETUP: its answer may be held back, to slow down the guessing of passwords.
-        """
-        if request.flags & Flags.ASYNC_COMMAND:
-            *_, low, high, _, _ = HEADER.unpack_from(request.frame)
-            found = self.pending.get(low | high << 32)
-        else:
-            found = self._running.get(request.message_id)
-            if found is None and self.find_begun is not None:
-                found = self.find_begun(request.message_id)
-        return None if found is None or found.row.never_async else found
-
-
-_ECHOED = Flags.RELATED_OPERATIONS | Flags.PRIORITY_MASK

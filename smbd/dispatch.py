@@ -178,7 +178,7 @@ class Dispatch(InWork):
         A request that waits for other clients, maybe for ever, is cancelled as if by its client.
         """
         self._ending = True
-        for request in self._connection.running():
+        for request in self._connection.request_list.all():
             if request.waits_for_others:
                 request.cancel()
         await self._until_idle()
@@ -192,7 +192,7 @@ class Dispatch(InWork):
             await self._until_idle()
         finally:
             self._over = True
-            for request in self._connection.running():
+            for request in self._connection.request_list.all():
                 if request.transfer is not None:
                     request.cancel()
             self._transport.flush()
@@ -202,4 +202,4 @@ class Dispatch(InWork):
                 self._observed.lost()
                 self.observe(())
                 self._observed = None  # it leads back to here
-            self._connection.find_begun = None  # which leads back to the connection
+            self._connection.request_list.find_begun = None  # which leads back to the connection

@@ -82,7 +82,7 @@ class InWork:
     def _started(self, chain: Chain, request: Request) -> ChainWork:
         """What a task does from now on: a CANCEL may come before it begins."""
         work = request.work = ChainWork(self, chain, request)
-        self._connection.started(request)
+        self._connection.request_list.started(request)
         if request.waiting is not None and request.waits_for_others:
             self.wait(chain, request, request.waiting)
         elif chain.may_tell(request):
@@ -160,7 +160,7 @@ class InWork:
                 return self.settle(request, (await outcome.acapture(run, request)).unwrap)
             finally:
                 self.interims.end(request)
-                self._connection.ended(request)
+                self._connection.request_list.ended(request)
                 unused = request.let_go()
                 if unused is not None:
                     await close_unused(unused)
@@ -176,7 +176,7 @@ class InWork:
         self.settle(request, request.use_open)
         self._transport.work_began(size)
         self.in_work += 1
-        self._connection.started(request)
+        self._connection.request_list.started(request)
         self.interims.begin(request, [], for_others=False)
         begun = self.settle(request, transfer.begin, alone.done)
         if isinstance(begun, Reply):
@@ -190,7 +190,7 @@ class InWork:
         """An engine has done its part; the reply leaves with the others of this burst."""
         request = alone.request
         self.interims.end(request)
-        self._connection.ended(request)
+        self._connection.request_list.ended(request)
         request.transfer = None
         if request.row.plain and not reply.status and not self._over:
             self._learned.plain(request, self)
@@ -265,7 +265,7 @@ class InWork:
         for ever.  Windows splits there as well.
         """
         self._send(answers)
-        self._send([(request, self._connection.interim(request))])
+        self._send([(request, self._connection.request_list.interim(request))])
 
     def _send(self, answers: Answers) -> None:
         """Send a late frame."""

@@ -106,7 +106,7 @@ class Learned:
             plain.misses = self._interims.unseen = Misses(
                 core, plain.burst, self._connection, pipeline, self._transport, self._interims
             )
-            self._connection.find_begun = plain.misses.find
+            self._connection.request_list.find_begun = plain.misses.find
             self._predicted = plain.predicted = Predicted(core, plain.burst, self._connection)
         return self._plain
 

@@ -249,7 +249,7 @@ class Misses:
         transfer = Flushing(open_) if self._lib.miss_flushes(miss) else Fetched(open_)
         one = Alone(self._pipeline, request, transfer, size)
         request.work = one
-        self._connection.started(request)
+        self._connection.request_list.started(request)
         self._lib.miss_give(self._burst, miss)
         self._release(number, held, 1)
         taken = self._taken[self._address(miss)] = _Taken(one, open_, used.engine)

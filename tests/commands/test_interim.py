@@ -144,7 +144,7 @@ async def test_cancel_finds_a_request_by_its_async_id(tmp_path, mock_clock):
         final = await stage.answer()
         assert final.status == NtStatus.CANCELLED
         assert final.async_id == interim.async_id
-        assert not stage.connection.pending
+        assert not stage.connection.request_list.pending
 
 
 async def test_cancel_finds_a_request_by_its_message_id(tmp_path, mock_clock):

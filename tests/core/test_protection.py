@@ -154,7 +154,7 @@ def test_an_interim_response_is_not_signed_and_the_final_one_is():
     a_session(connection, required=True)
     peer = a_peer()
     (request,) = received(connection, peer.request(READ))
-    interim_reply = connection.interim(request)
+    interim_reply = connection.request_list.interim(request)
     (interim,) = answers(payload(connection.finish(request, interim_reply)))
     assert interim.status == PENDING
     assert not interim.flags & SIGNED

@@ -57,12 +57,12 @@ def test_a_compound_of_any_bodies_is_aligned_and_comes_apart_again(bodies):
 def test_an_interim_response_takes_the_credits_and_gives_an_async_id():
     connection = a_connection(held=0)
     (request,) = received(connection, message(READ, asked=4, tree_id=5))
-    reply = connection.interim(request)
+    reply = connection.request_list.interim(request)
     (interim,) = answers(payload(connection.finish(request, reply)))
     assert interim.status == NtStatus.PENDING
     assert interim.flags & ASYNC
     assert interim.granted == 4
-    assert interim.async_id in connection.pending
+    assert interim.async_id in connection.request_list.pending
     (final,) = answered(connection, request)
     assert (final.async_id, final.granted) == (interim.async_id, 0)
     assert connection.window.available == 4
@@ -72,10 +72,10 @@ def test_async_ids_are_never_used_again():
     connection = a_connection()
     requests = [received(connection, message(READ, message_id=place))[0] for place in range(5)]
     for request in requests:
-        connection.interim(request)
-        connection.ended(request)
+        connection.request_list.interim(request)
+        connection.request_list.ended(request)
     assert len({one.async_id for one in requests}) == 5
-    assert not connection.pending
+    assert not connection.request_list.pending
 
 
 def cancel(connection, **fields):
@@ -87,14 +87,14 @@ def test_cancel_finds_what_runs_and_nothing_else():
     connection = a_connection()
     (request,) = received(connection, message(READ, message_id=3))
     assert cancel(connection, message_id=3) is None
-    connection.started(request)
+    connection.request_list.started(request)
     assert cancel(connection, message_id=3) is request
     assert cancel(connection, message_id=4) is None
     assert cancel(connection, message_id=0, flags=ASYNC, async_id=3) is None
-    connection.interim(request)
+    connection.request_list.interim(request)
     assert cancel(connection, flags=ASYNC, async_id=request.async_id) is request
     assert cancel(connection, flags=ASYNC, async_id=request.async_id | 1 << 32) is None
     assert cancel(connection, message_id=3) is request, "clients may have missed the AsyncId"
-    connection.ended(request)
+    connection.request_list.ended(request)
     assert cancel(connection, message_id=3) is None
     assert cancel(connection, flags=ASYNC, async_id=request.async_id) is None
