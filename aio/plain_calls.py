@@ -146,10 +146,10 @@ class PlainCalls:
 
     @property
     def plain_longest(self) -> int:
-        """How many bytes a plain write may have, where `plain_ways` allows any."""
+        """How many bytes a plain read or write may have, where `plain_ways` allows any."""
         return self._plain_limit
 
-    def plain_longest_read(self, fd: int) -> int:
+    def plain_longest_passed(self, fd: int) -> int:
         """How many bytes a read may have that goes from the page cache to a socket; 0: none does.
 
         mincore says whether it would wait, and is not believed of every file.

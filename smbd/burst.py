@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
 # state.c: why a call has returned.
-OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP, CLOSED = range(1, 11)
+OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, LOOP, CLOSED = range(1, 10)
 GOES_ON = (OTHER, ASK, CLOSED)  # then the next frame is for the commands
 KIND_WRITTEN, KIND_MISSED = 1, 2  # of the last READ or WRITE
 # The head of `struct burst`: written before each call.

@@ -93,7 +93,7 @@ class _Known:
     sequence: int = 0
     fd: int = -1
     writes: bool = False  # a WRITE came, or may: else nobody looks whether one may be made
-    longest_read: int = -1  # bytes that a READ by the pipe may have; -1: none that long has come
+    longest_passed: int = -1  # bytes that a READ by the pipe may have; -1: none that long has come
     idle: bool = False  # its CREATE alone came
     guard: Guard | None = None  # once a request came that was signed or sealed
 
@@ -147,13 +147,16 @@ class KnownOpens:
         self._learn(request, writes=request.row.changes)
 
     def learn_long(self, request: Request) -> None:
-        """The READ that was learned last is longer than those of a burst: it may go by the pipe."""
+        """The READ that was learned last is longer than those of a burst: the next may be plain."""
         known, fast = self._known[self._last], self.burst.opens[self._last]
-        if known.longest_read < 0 and request.open is not None:
-            engine = cast("Probe", request.open.share.engine)
-            most = min(self._connection.negotiated.max_read, self._core.longest_read)
-            known.longest_read = min(engine.plain_longest_read(known.fd), most)
-            fast.longest_read = known.longest_read
+        if known.longest_passed < 0 and request.open is not None:
+            engine, most = (
+                cast("Probe", request.open.share.engine),
+                self._connection.negotiated.max_read,
+            )
+            passed = min(engine.plain_longest_passed(known.fd), self._core.longest_passed, most)
+            known.longest_passed = fast.longest_passed = passed
+            fast.longest_read = min(engine.plain_longest, most)
 
     def foresee(self, request: Request) -> int | None:
         """A CREATE has been answered at once: the first READ or WRITE of its open may be plain.
@@ -218,7 +221,7 @@ class KnownOpens:
         fast = self.burst.opens[number]
         fast.session_id, fast.tree_id, fast.volatile_id = known.key
         fast.persistent_id = known.persistent_id
-        fast.longest_read = 0
+        fast.longest_read = fast.longest_passed = 0
         fast.guard = self._ffi.NULL
         return number
 
@@ -258,7 +261,7 @@ class KnownOpens:
         ways = engine.plain_ways(known.fd, LONGEST_PLAIN)
         ready = _MAY_READ if ways & PLAIN_READS and open_.granted_access & _READS else 0
         # By the pipe it could show half of another's WRITE: the pages are the file's own.
-        if ready and known.longest_read > 0 and open_.link is not None:
+        if ready and known.longest_passed > 0 and open_.link is not None:
             ready |= 0 if open_.link.state.has_other_writer(open_) else _MAY_PASS
         if known.writes and ways & PLAIN_WRITES and _may_write(open_):
             until = engine.plain_until_asked if self._writes else engine.plain_until

@@ -1,6 +1,7 @@
 """The long plain WRITEs of one connection: C passes them from the socket to the file.
 
-They go past the receive buffer, by native/large.c; but those that are signed are verified in it.
+They go past the receive buffer, by native/large.c; but those that are signed or sealed are verified
+in it.
 What is asked before is what `smbd.known_opens` asks; what is not such a WRITE, or does not come
 whole, is left in the socket.
 """
@@ -9,7 +10,7 @@ import os
 from typing import Any, NamedTuple, Protocol
 from weakref import proxy
 
-from smbd.burst import ASK, AWAITS, OTHER, REFUSED, VERIFY
+from smbd.burst import ASK, AWAITS, REFUSED
 from smbd.connection import Connection
 from smbd.known_opens import LONGEST_PLAIN
 from smbd.native import LONGEST, Core
@@ -56,7 +57,6 @@ class Large:
         self._plain, self._connection = plain, connection
         self._pipeline: Pipeline = proxy(pipeline)  # which leads here
         self._lib, self._ffi = core.lib, core.ffi
-        self._view = memoryview(b"")  # the receive buffer
         self._burst: Any = plain.burst
         self.expected = _PATIENCE  # frames that may be no such WRITE; 0: none is looked for
         self._awaited = False
@@ -71,22 +71,18 @@ class Large:
             self.expected = _PATIENCE
 
     def serve(
-        self, sock: int, view: memoryview, address: int, when: tuple[float, Turn], room: int
+        self, sock: int, memory: tuple[int, int], when: tuple[float, Turn], room: int
     ) -> Passed:
         """Have those answered that have come.
 
-        `view` is the receive buffer, which is empty, and `address` where it is.  `when`: what time
-        it is, and whose turn.  `room` are bytes of replies.
+        `memory` is the receive buffer, which is empty: its address and size.  `when`: what time it
+        is, and whose turn.  `room` are bytes of replies.
         """
         plain, burst, (now, turn) = self._plain, self._burst, when
         over = turn.ends if burst.loop >= 0 else 0.0  # nobody knows who waits
         burst.past = burst.have = 0
-        self._view = view
-        calls = self._begin, self._again
-        try:
-            done = plain.pass_on(sock, (address, len(view)), now, over, room, calls)
-        finally:
-            self._view = memoryview(b"")
+        calls = self._lib.large_begin, self._lib.large_answer
+        done = plain.pass_on(sock, memory, now, over, room, calls)
         why, size, awaited = plain.why, burst.past, self._awaited
         self._awaited = why == AWAITS
         if why == ASK:  # which may not be used
@@ -105,22 +101,6 @@ class Large:
             self._answer_refused()
         return Passed(size, burst.have, done.replies, awaits=self._awaited)
 
-    def _begin(self, burst: Any) -> int:
-        return self._verified(burst, self._lib.large_begin(burst))
-
-    def _again(self, burst: Any) -> int:
-        return self._verified(burst, self._lib.large_answer(burst))
-
-    def _verified(self, burst: Any, why: int) -> int:
-        """Go on as long as what comes is signed as it should be."""
-        while why == VERIFY:
-            signer = self._plain.channel_of(burst.which).signer
-            if signer is None or not signer.verify(self._view[4 : burst.have]):
-                self._lib.large_end(burst)
-                return OTHER
-            why = self._lib.large_verified(burst)
-        return why
-
     def end(self) -> None:
         """Nothing is awaited in the socket any more."""
         self._awaited = False
@@ -137,7 +117,7 @@ class Large:
 
 def is_large(request: Request) -> bool:
     """Whether C could have passed on a plain WRITE that a command has answered."""
-    return len(request.frame) > LONGEST and request.row.changes and not request.sealed
+    return len(request.frame) > LONGEST and request.row.changes
 
 
 def is_long_read(request: Request) -> bool:

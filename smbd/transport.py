@@ -179,8 +179,8 @@ class Transport(Beside):
             large.end()
         else:
             incoming, room = self._incoming, self._memory.flight - self._in_work
-            when = now, self.turn
-            done = large.serve(self._fd, incoming.free, incoming.address, when, room)
+            memory, when = (incoming.address, incoming.most), (now, self.turn)
+            done = large.serve(self._fd, memory, when, room)
         self._awaits = done.awaits
         if done.size:
             self.last_frame = self._whole = now

@@ -68,6 +68,8 @@ BURST = Extension(
     int guard_verify(const struct guard *g, const uint8_t *message, size_t size);
     int guard_sign(const struct guard *g, uint8_t *message, size_t size);
     int guard_open(const struct guard *g, const uint8_t *sealed, size_t size, uint8_t *opened);
+    int guard_stream(const struct guard *g, const uint8_t *sealed, const uint8_t *from,
+                     size_t size, uint8_t *to);
     int guard_seal(const struct guard *g, uint64_t session_id, uint8_t *transform, size_t size);
     struct job;
     struct jobs {
@@ -94,7 +96,7 @@ BURST = Extension(
         uint32_t tree_id, sequence;
         int32_t fd;
         uint32_t ready;
-        uint32_t longest, longest_read;
+        uint32_t longest, longest_read, longest_passed;
         double writes_until;
         const int32_t *working;
         const struct guard *guard;
@@ -179,7 +181,6 @@ BURST = Extension(
     int burst_finish(struct burst *b);
     int large_begin(struct burst *b);
     int large_answer(struct burst *b);
-    int large_verified(struct burst *b);
     void large_end(struct burst *b);
     int burst_converse(struct burst *b, int loop, double until, double turn, int asked);
     void miss_give(struct burst *b, struct miss *miss);
@@ -264,7 +265,7 @@ class Core:
         return self._pipe
 
     @property
-    def longest_read(self) -> int:
+    def longest_passed(self) -> int:
         """Bytes that a READ may have to go by the pipe: all of it is in there at once."""
         return _size_of(self.pipe()[0])
 

@@ -61,6 +61,34 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
     return 0;
 }
 
+/* Puts the reply to a READ or WRITE of `count` bytes behind those that were made; whether it did. */
+static int put_reply(struct burst *b, struct fast_open *open, const uint8_t *message,
+                     uint32_t charge, uint32_t count) {
+    b->low += charge;
+    uint32_t made = reply(b, open->guard, message, b->out + b->made, b->before, count);
+    if (!made)
+        b->low -= charge;
+    b->made += made;
+    return made != 0;
+}
+
+/* Answers a READ that is longer than those of a burst, by a copy: -1, or why not. */
+static int read_long(struct burst *b, struct fast_open *open, const uint8_t *message, size_t size,
+                     uint32_t charge) {
+    uint32_t length = u32(message + 68);
+    if (b->sock < 0 || length > open->longest_read || length > (uint64_t)charge * ONE_CREDIT)
+        return OTHER;
+    if (!make_room(b, b->before + BODY + (uint64_t)length))
+        return b->made ? FULL : OTHER;
+    if (!is_protected(b, open, message, size))
+        return OTHER;
+    ssize_t count = read_data(b, open, message);
+    if (count < 0 || !put_reply(b, open, message, charge, (uint32_t)count))
+        return OTHER;
+    send_made(b);
+    return answered_long(b, (uint32_t)count);
+}
+
 /* Begins a FLUSH that is the last frame of the burst: what came behind it would have to know that
    the file is in work, and Python says so. */
 static int answer_flush(struct burst *b, struct fast_open *open, const uint8_t *message,
@@ -91,8 +119,12 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     uint32_t charge = charge_of(b, message);
     if (!charge || !(open->ready & (command == READ ? MAY_READ : MAY_WRITE)))
         return OTHER;
+    if (length > ONE_CREDIT && command == READ) {
+        int why = pass_pages(b, open, message, charge);
+        return why == OTHER ? read_long(b, open, message, size, charge) : why;
+    }
     if (length > ONE_CREDIT)
-        return command == READ ? pass_pages(b, open, message, charge) : OTHER;
+        return OTHER;
     if (b->before + BODY + (command == READ ? (uint64_t)length : 0) > b->room - b->made)
         return b->made ? FULL : OTHER;
     if (!is_protected(b, open, message, size))
@@ -107,13 +139,8 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     } else if (write_data(b, open, message, size)) {
         return OTHER;
     }
-    b->low += charge;
-    uint32_t made = reply(b, open->guard, message, b->out + b->made, b->before, length);
-    if (!made) {
-        b->low -= charge;
+    if (!put_reply(b, open, message, charge, length))
         return OTHER;
-    }
-    b->made += made;
     b->length = length;
     b->kind = command == WRITE ? WRITTEN : HIT;
     return -1;
@@ -121,12 +148,9 @@ static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
 
 /* The same for a frame that is sealed. */
 static int answer_sealed(struct burst *b, const uint8_t *sealed, size_t size) {
-    const struct guard *guard = NULL;
     uint64_t session_id = u64(sealed + SEALED_FOR_AT);
-    for (uint32_t i = 0; i < b->count && !guard; i++)
-        if (b->opens[i].session_id == session_id)
-            guard = b->opens[i].guard;
-    if (!guard || !guard->opening || !guard_open(guard, sealed, size, b->opened)
+    const struct guard *guard = guard_of(b, session_id);
+    if (!guard || !guard_open(guard, sealed, size, b->opened)
         || u64(b->opened + SESSION_ID_AT) != session_id)
         return OTHER;
     b->before = PREFIX + TRANSFORM;

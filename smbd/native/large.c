@@ -1,7 +1,7 @@
 /* Plain WRITEs that are longer than those of a burst: from the socket to the file by a pipe, which
    takes pages of the socket's buffer as they are.  That saves one of two copies, and the receive
-   buffer.  One that is signed goes by the receive buffer, and Python verifies it there: cryptography
-   has the quicker OpenSSL.
+   buffer.  One that is signed or sealed goes by the receive buffer: nothing of it is written before
+   all of it is known to be its sender's.
 
    One is begun when all of its frame is in the socket's buffer.  So nothing of a frame that breaks
    off is written, no sender can be waited for amid one, and nobody meets a half of one. */
@@ -118,7 +118,7 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     uint32_t length = b->length;
     b->ended = now();
     b->low += charge;
-    b->made = reply(b, open->guard, message, b->out, PREFIX, length);
+    b->made = reply(b, open->guard, message, b->out, b->before, length);
     if (!b->made) {
         b->low -= charge;
         return OTHER;
@@ -126,7 +126,7 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     open->position = u64(message + 72) + length;
     open->writes++;
     open->bytes_written += length;
-    b->past += PREFIX + REQUEST_END + (uint64_t)length;
+    b->past += b->before + REQUEST_END + (uint64_t)length;
     b->kind = WRITTEN;
     b->others = others_wait(b);
     ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -134,12 +134,59 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     return -1;
 }
 
+/* Looks at the request that comes next in the socket, in plain and without its data: 0; or OTHER.
+   What is sealed is told from its ciphertext, so that it can be left: by that alone nothing is
+   done. */
+static int look(struct burst *b) {
+    uint8_t peeked[PREFIX + TRANSFORM + REQUEST_END];
+    const uint8_t *sealed = peeked + PREFIX;
+    ssize_t count = recv(b->sock, peeked, sizeof peeked, MSG_PEEK | MSG_DONTWAIT);
+    b->before = PREFIX;
+    if (count < (ssize_t)sizeof b->head)
+        return OTHER;
+    memcpy(b->head, peeked, sizeof b->head);
+    if (sealed[0] != 0xfd)
+        return 0;
+    if (count < (ssize_t)sizeof peeked)
+        return OTHER;
+    const struct guard *guard = guard_of(b, u64(sealed + SEALED_FOR_AT));
+    b->before = PREFIX + TRANSFORM;
+    return guard
+        && guard_stream(guard, sealed, peeked + b->before, REQUEST_END, b->head + PREFIX)
+        && u64(b->head + PREFIX + SESSION_ID_AT) == u64(sealed + SEALED_FOR_AT) ? 0 : OTHER;
+}
+
+/* Receives a frame of so many bytes, which is signed or sealed, and writes what is in it; the frame
+   is in the receive buffer as it came, if that is for Python. */
+static int write_checked(struct burst *b, struct fast_open *open, size_t size, uint32_t charge) {
+    uint8_t *frame = (uint8_t *)b->in + PREFIX, *message = (uint8_t *)b->in + b->before;
+    uint64_t offset = u64(b->head + PREFIX + 72);
+    int sealed = b->before != PREFIX;
+    b->have = PREFIX + size;
+    if (receive(b, (uint8_t *)b->in, b->have))
+        return lost(b);
+    int good = sealed ? guard_open(open->guard, frame, size, message)
+                      : guard_verify(open->guard, message, size);
+    double started = now();
+    if (good && started < open->writes_until && !may_wait(open, offset, b->length)
+        && pwrite(open->fd, message + REQUEST_END, b->length, (off_t)offset) == (ssize_t)b->length) {
+        b->took = now() - started;
+        if (answer_large(b, open, b->head + PREFIX, charge) < 0) {
+            b->have = 0;
+            return -1;
+        }
+    }
+    if (sealed && !guard_stream(open->guard, frame, message, size - TRANSFORM, message))
+        return lost(b);
+    return OTHER;
+}
+
 /* The WRITE that comes next in the socket: -1 if it was answered, or why not. */
 static int pass_one(struct burst *b) {
     const uint8_t *message = b->head + PREFIX;
     struct fast_open *open;
     int there;
-    if (recv(b->sock, b->head, sizeof b->head, MSG_PEEK | MSG_DONTWAIT) < (ssize_t)sizeof b->head)
+    if (look(b))
         return OTHER;
     uint32_t size = (uint32_t)message[-3] << 16 | (uint32_t)message[-2] << 8 | message[-1];
     uint32_t length = u32(message + 68);
@@ -148,14 +195,16 @@ static int pass_one(struct burst *b) {
         return OTHER;
     if (!open->ready)
         return ASK;
-    int is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
+    int sealed = b->before != PREFIX, is_signed = (u32(message + FLAGS_AT) & SIGNED) != 0;
+    uint32_t way = sealed ? MAY_SEAL * !is_signed : is_signed ? MAY_SIGN : MAY_BARE;
     uint32_t charge = charge_of(b, message);
-    if (size != REQUEST_END + (uint64_t)length || u16(message + 66) != REQUEST_END
+    if (PREFIX + size != b->before + REQUEST_END + (uint64_t)length
+        || u16(message + 66) != REQUEST_END
         || length > open->longest || length > (uint64_t)charge * ONE_CREDIT
         || (offset | length) % PAGE || offset > INT64_MAX - (uint64_t)length
         || (u32(message + 108) & WRITE_THROUGH) || !(open->ready & MAY_WRITE)
-        || !(open->ready & (is_signed ? MAY_SIGN : MAY_BARE)) || b->room < PREFIX + BODY
-        || (is_signed && b->size < PREFIX + size) || ioctl(b->sock, FIONREAD, &there))
+        || !(open->ready & way) || b->room < b->before + BODY
+        || (way != MAY_BARE && b->size < PREFIX + size) || ioctl(b->sock, FIONREAD, &there))
         return OTHER;
     if ((uint32_t)there < PREFIX + size)
         return awaits(b, PREFIX + size);
@@ -164,10 +213,8 @@ static int pass_one(struct burst *b) {
     if (may_wait(open, offset, length))
         return OTHER;
     b->length = length;
-    if (is_signed) {
-        b->have = PREFIX + size;
-        return receive(b, (uint8_t *)b->in, b->have) ? lost(b) : VERIFY;
-    }
+    if (way != MAY_BARE)
+        return write_checked(b, open, size, charge);
     if (receive(b, b->opened, sizeof b->head))
         return lost(b);
     b->error = pass(b, open->fd, offset, length);
@@ -182,25 +229,6 @@ static int pass_one(struct burst *b) {
     return answer_large(b, open, message, charge);
 }
 
-/* The same of one in the receive buffer, which is signed as it should be. */
-static int write_one(struct burst *b) {
-    const uint8_t *message = (const uint8_t *)b->in + PREFIX;
-    struct fast_open *open = &b->opens[b->which];
-    uint64_t offset = u64(message + 72);
-    double started = now();
-    /* Those were the bytes that were looked at in the socket. */
-    if (memcmp(message - PREFIX, b->head, sizeof b->head))
-        return OTHER;
-    if (started >= open->writes_until || may_wait(open, offset, b->length)
-        || pwrite(open->fd, message + REQUEST_END, b->length, (off_t)offset) != (ssize_t)b->length)
-        return OTHER;
-    b->took = now() - started;
-    int why = answer_large(b, open, message, charge_of(b, message));
-    if (why < 0)
-        b->have = 0;
-    return why;
-}
-
 /* Goes on behind one that was answered.  Each answer leaves at once: its client goes on while the
    next one is written. */
 static int go_on(struct burst *b, int why) {
@@ -213,7 +241,7 @@ static int go_on(struct burst *b, int why) {
             break;
         why = pass_one(b);
     }
-    if (why != AWAITS && why != ASK && why != VERIFY)
+    if (why != AWAITS && why != ASK)
         set_lowat(b, 0);
     return why;
 }
@@ -224,9 +252,6 @@ int large_answer(struct burst *b) {
     make_ready(b);
     return go_on(b, pass_one(b));
 }
-
-/* Once more behind VERIFY, if it is signed as it should be. */
-int large_verified(struct burst *b) { return go_on(b, write_one(b)); }
 
 /* Begins a call. */
 int large_begin(struct burst *b) {

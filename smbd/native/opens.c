@@ -30,6 +30,15 @@ static struct fast_open *find(struct burst *b, const uint8_t *message) {
     return NULL;
 }
 
+/* What opens the sealed messages of a session; NULL: none of `opens` knows it. */
+static const struct guard *guard_of(const struct burst *b, uint64_t session_id) {
+    const struct guard *guard = NULL;
+    for (uint32_t i = 0; i < b->count && !guard; i++)
+        if (b->opens[i].session_id == session_id)
+            guard = b->opens[i].guard;
+    return guard && guard->opening ? guard : NULL;
+}
+
 /* What was ready for the call before is so no more. */
 static void begin(struct burst *b) {
     for (uint32_t i = 0; i < b->count; i++)

@@ -1,8 +1,8 @@
-/* READs that are longer than those of a burst, and neither signed nor sealed: from the page cache to
-   the socket by the pipe, which takes pages of the file as they are.  That saves a copy, and the
-   buffer.
+/* READs that are longer than those of a burst: each reply leaves at once.  What is neither signed nor
+   sealed goes from the page cache to the socket by the pipe, which takes pages of the file as they
+   are.  That saves a copy, and the buffer.
 
-   All of it is in the pipe before the reply begins: so nothing is promised that a file which gets
+   All of it is in the pipe before its reply begins: so nothing is promised that a file which gets
    shorter does not hold.  What the socket does not take is copied, and is Python's to send. */
 
 #include <sys/mman.h>
@@ -65,20 +65,38 @@ static void send_pages(struct burst *b, const uint8_t *head, size_t size, uint32
     b->made += empty_pipe(b, b->out + b->made, length);
 }
 
-/* Answers such a READ: -1, or why not. */
+/* Whether there is room for a reply of so many bytes, once those before it have left. */
+static int make_room(struct burst *b, uint64_t size) {
+    if (b->made != b->sent)
+        send_made(b);
+    if (b->made == b->sent)
+        b->made = b->sent = 0;
+    return b->made == b->sent && size <= b->room;
+}
+
+/* What is the same for all of them. */
+static int answered_long(struct burst *b, uint32_t length) {
+    b->length = length;
+    b->kind = HIT;
+    b->ended = now();
+    b->asked = 0;  /* that was long enough to ask for others */
+    if (b->made == b->sent)
+        b->made = b->sent = 0;  /* there is all of the room again */
+    return -1;
+}
+
+/* Answers one by the pipe: -1, or why not. */
 static int pass_pages(struct burst *b, struct fast_open *open, const uint8_t *message,
                       uint32_t charge) {
     uint32_t length = u32(message + 68);
     uint64_t offset = u64(message + 72);
     uint8_t head[PREFIX + BODY];
     if (b->sock < 0 || b->before != PREFIX || (u32(message + FLAGS_AT) & SIGNED)
-        || !(open->ready & MAY_BARE) || !(open->ready & MAY_PASS) || length > open->longest_read
+        || !(open->ready & MAY_BARE) || !(open->ready & MAY_PASS) || length > open->longest_passed
         || length > (uint64_t)charge * ONE_CREDIT || (offset | length) % PAGE
         || offset > INT64_MAX - (uint64_t)length || u32(message + 96) > length)
         return OTHER;
-    if (b->made != b->sent)
-        send_made(b);
-    if (b->made != b->sent || sizeof head + (uint64_t)length > b->room - b->made)
+    if (!make_room(b, sizeof head + length))
         return b->made ? FULL : OTHER;
     double started = now();
     if (!is_cached(open->fd, offset, length) || fill_pipe(b, open->fd, offset, length))
@@ -86,15 +104,9 @@ static int pass_pages(struct burst *b, struct fast_open *open, const uint8_t *me
     b->took = now() - started;
     reply(b, NULL, message, head, PREFIX, length);
     send_pages(b, head, sizeof head, length);
-    if (b->made == b->sent)
-        b->made = b->sent = 0;  /* there is all of the room again */
     open->position = offset + length;
     open->reads++;
     open->bytes_read += length;
     b->low += charge;
-    b->length = length;
-    b->kind = HIT;
-    b->ended = now();
-    b->asked = 0;  /* that was long enough to ask for others */
-    return -1;
+    return answered_long(b, length);
 }

@@ -35,10 +35,9 @@ enum {
    Python.  ASK: so it is, unless this open may be used.  FULL: the turn is over, or there is no
    more room.  WAITED: the last call to the kernel took long.  NOTHING was received: Python finds
    out why.  AWAITS: the socket is readable when a frame is whole.  REFUSED: a WRITE has failed, and
-   Python answers it.  VERIFY: Python says whether the frame in the receive buffer is signed as it
-   should be.  LOOP: it has something to do, which may be this connection's.  CLOSED: the last one
-   was a CLOSE, and Python ends the open. */
-enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, VERIFY, LOOP, CLOSED };
+   Python answers it.  LOOP: it has something to do, which may be this connection's.  CLOSED: the
+   last one was a CLOSE, and Python ends the open. */
+enum { ENDED, OTHER, ASK, FULL, WAITED, NOTHING, AWAITS, REFUSED, LOOP, CLOSED };
 
 /* What the last call to the kernel was: a READ in the page cache, a WRITE, a READ that was not, or a
    visit.  Or that it was an answer about an open, or its end, which take no time to speak of. */
@@ -76,7 +75,8 @@ struct fast_open {
     int32_t fd;
     uint32_t ready;            /* MAY_READ ...: in this call; 0: ask */
     uint32_t longest;          /* bytes that a WRITE may have ... */
-    uint32_t longest_read;     /* ... and a READ that goes by the pipe */
+    uint32_t longest_read;     /* ... and a READ that is alone in its reply ... */
+    uint32_t longest_passed;   /* ... or goes by the pipe */
     double writes_until;       /* a time of CLOCK_MONOTONIC */
     const int32_t *working;    /* calls at work on the file, for which a WRITE would wait */
     const struct guard *guard; /* its session's; NULL: there is none, and no MAY_SIGN or MAY_SEAL */

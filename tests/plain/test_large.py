@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from smbd.crypto import make_signer
+from smbd.crypto import AES_128_GCM, Sealer, make_signer
 from smbd.large import Large
 from smbd.native import Core
 from smbd.observing import Observer
@@ -425,78 +425,118 @@ async def test_others_have_their_turn_between_two(tcp, served):
     os.close(writer)
 
 
-def signing(rig):
-    """The client's signer, of a session that signs by GMAC."""
-    session, channel = rig.stage.session, rig.stage.connection.channels[7]
-    session.signer = channel.signer = make_signer(AES_GMAC, b"s" * 16)
-    return make_signer(AES_GMAC, b"s" * 16)
+class Guarding:
+    """The client's keys of a session that signs by GMAC, or seals by GCM."""
+
+    def __init__(self, rig, kind):
+        session, channel = rig.stage.session, rig.stage.connection.channels[7]
+        session.signer = channel.signer = make_signer(AES_GMAC, b"s" * 16)
+        session.sealer = Sealer(AES_128_GCM, b"d" * 16, b"u" * 16)
+        self._signer = make_signer(AES_GMAC, b"s" * 16)
+        self._sealer = Sealer(AES_128_GCM, b"u" * 16, b"d" * 16)
+        self._rig, self._kind = rig, kind
+
+    def frame(self, message):
+        if self._kind == "sealed":
+            return b"".join(self._sealer.seal(7, [message]))
+        frame = bytearray(message)
+        frame[16] |= messages.SIGNED
+        self._signer.sign_into(frame)
+        return bytes(frame)
+
+    async def ask(self, message):
+        """Send a message and have its answers, which are protected as it is."""
+        await send(self._rig, framed(self.frame(message)))
+        (reply,) = await the_frames(self._rig, 1)
+        if self._kind == "sealed":
+            reply = bytes(self._sealer.open(memoryview(bytes(reply))))
+        else:
+            assert self._signer.verify(memoryview(reply))
+        return answers(reply)
 
 
-def signed(signer, frame):
-    frame = bytearray(frame)
-    frame[16] |= messages.SIGNED
-    signer.sign_into(frame)
-    return bytes(frame)
-
-
-async def learnt_signed(rig):
-    """As `learnt`, of a session that signs: the client's signer, and the open."""
-    signer = signing(rig)
+async def learnt_guarded(rig, kind, usual):
+    """As `learnt`, of a session that protects its messages: the open, and the client's keys."""
+    rig.stage.settle(max_read=1 << 20, max_write=1 << 20)
+    client = Guarding(rig, kind)
     file_id = await rig.stage.open("a")
     rig.window.high += 1000
     await begin(rig)
     for _ in range(5):
-        await ask(rig, signed(signer, writing(rig, file_id, BEFORE)))
-    return signer, file_id
+        await client.ask(usual(rig, file_id))
+    return file_id, client
 
 
-async def test_signed_ones_are_verified_and_written_without_the_commands(rig, disk, asked, served):
-    signer, file_id = await learnt_signed(rig)
+def usual(rig, file_id):
+    return writing(rig, file_id, BEFORE)
+
+
+kinds = pytest.mark.parametrize("kind", ["signed", "sealed"])
+
+
+@kinds
+async def test_protected_ones_are_written_without_the_commands(rig, disk, asked, served, kind):
+    file_id, client = await learnt_guarded(rig, kind, usual)
     asked.clear()
     served.clear()
     for turn in range(6):
-        await send(rig, framed(signed(signer, writing(rig, file_id, content(turn), turn * LENGTH))))
-        (reply,) = await the_frames(rig, 1)
-        assert signer.verify(memoryview(reply))
-        assert answers(reply)[0].status == 0
+        (reply,) = await client.ask(writing(rig, file_id, content(turn), turn * LENGTH))
+        assert reply.status == 0
     assert not asked
     assert max(served) > LENGTH
     assert (disk / "a").read_bytes() == b"".join(map(content, range(6))) + BEFORE * 10
 
 
-async def test_a_forged_one_is_refused_and_not_written(rig, disk, asked):
-    signer, file_id = await learnt_signed(rig)
+async def test_a_forged_signature_is_refused_and_nothing_written(rig, disk, asked):
+    file_id, client = await learnt_guarded(rig, "signed", usual)
     asked.clear()
-    frame = bytearray(signed(signer, writing(rig, file_id, content(1))))
+    frame = bytearray(client.frame(writing(rig, file_id, content(1))))
     frame[-1] ^= 1
     (reply,) = await ask(rig, bytes(frame))
     assert reply.status == 0xC0000022
     assert len(asked) == 1
     assert (disk / "a").read_bytes() == BEFORE * 16
-    (reply,) = await ask(rig, signed(signer, writing(rig, file_id, content(2))))
+    (reply,) = await client.ask(writing(rig, file_id, content(2)))
     assert reply.status == 0
     assert (disk / "a").read_bytes()[:LENGTH] == content(2)
 
 
-async def test_a_call_that_begins_while_one_is_verified_keeps_it_out_of_the_loop(rig, disk, asked):
-    signer, file_id = await learnt_signed(rig)
+@pytest.mark.parametrize("at", [4, 20, 60, 52 + 120, -1])
+async def test_a_forged_seal_costs_the_connection_and_nothing_is_written(rig, disk, at):
+    """Of its tag, its nonce, its header, and its data: of what it would be told by, too."""
+    file_id, client = await learnt_guarded(rig, "sealed", usual)
+    frame = bytearray(client.frame(writing(rig, file_id, content(1))))
+    frame[at] ^= 1
+    await send(rig, framed(bytes(frame)))
+    await _until_end(rig)
+    assert rig.hung_up == "sealed message does not decrypt"
+    assert (disk / "a").read_bytes() == BEFORE * 16
+
+
+@kinds
+async def test_what_the_file_takes_in_part_is_the_commands_to_answer(rig, disk, asked, kind):
+    """They get the frame as it came, though it was opened where it lay."""
+    file_id, client = await learnt_guarded(rig, kind, usual)
     asked.clear()
-    (one,) = rig.stage.service.tables.opens
-    inode = rig.stage.engine._files[one.file.fd].inode
-    verify = type(signer).verify
-
-    def slowly(own, message):
-        if not asked:
-            inode.begin(exclusive=True)
-        return verify(own, message)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(signer), "verify", slowly)
-        (reply,) = await ask(rig, signed(signer, writing(rig, file_id, content(1))))
+    size = 18 * LENGTH
+    with most_bytes(size):
+        (reply,) = await client.ask(writing(rig, file_id, content(2), size - LENGTH // 2))
+    assert reply.status == 0xC000007F  # DISK_FULL
+    assert len(asked) == 1
+    (reply,) = await client.ask(writing(rig, file_id, content(3)))
     assert reply.status == 0
     assert len(asked) == 1
-    assert (disk / "a").read_bytes()[:LENGTH] == content(1)
-    inode.end(exclusive=True)
+    assert (disk / "a").read_bytes()[:LENGTH] == content(3)
+
+
+@kinds
+async def test_nothing_is_written_of_a_protected_one_that_breaks_off(rig, disk, kind):
+    file_id, client = await learnt_guarded(rig, kind, usual)
+    frame = framed(client.frame(writing(rig, file_id, content(1))))
+    await send(rig, frame[: len(frame) - 1])
+    rig.client.shutdown(socket.SHUT_WR)
+    await _until_end(rig)
+    assert (disk / "a").read_bytes() == BEFORE * 16
 
 
 long_asks = st.builds(
@@ -507,7 +547,7 @@ long_asks = st.builds(
     st.sampled_from([69632, 69632, 131072, 262144]),
     charge=st.sampled_from([4, 4, 5, 2]),
     asked=st.integers(1, 20),
-    kind=st.sampled_from(["bare", "bare", "signed", "signed", "sealed", "signed forged"]),
+    kind=st.sampled_from(["bare", "signed", "sealed", "signed forged", "signed sealed"]),
 )
 odd_asks = st.builds(
     lambda one, oddity, kind: Guarded(
@@ -515,7 +555,7 @@ odd_asks = st.builds(
     ),
     st.sampled_from([0, 1, 2, 3, 4]),
     st.sampled_from(ODD),
-    st.sampled_from(["bare", "signed"]),
+    st.sampled_from(["bare", "signed", "sealed"]),
 )
 short_asks = st.builds(
     Ask, st.sampled_from([messages.READ, WRITE, LOCK]), st.sampled_from([0, 2]), st.just(4096)
@@ -523,7 +563,7 @@ short_asks = st.builds(
 KNOWN = [
     Guarded(WRITE, one, length=69632, charge=2, kind=kind)
     for one in (0, 2, 4)
-    for kind in ("bare", "signed")
+    for kind in ("bare", "signed", "sealed")
 ]
 some = st.one_of(long_asks, long_asks, odd_asks, short_asks)
 

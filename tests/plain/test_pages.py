@@ -8,10 +8,20 @@ import pytest
 from smbd.transport import Transport
 from tests.commands.stage import asked
 from tests.core import messages
-from tests.core.messages import READ
+from tests.core.messages import READ, answers
+from tests.scripted.framing import framed
 
 from .rig import a_folder, a_rig, begin
-from .test_large import LENGTH, ask, ask_each, content, writing
+from .test_large import (
+    LENGTH,
+    ask,
+    ask_each,
+    content,
+    learnt_guarded,
+    send,
+    the_frames,
+    writing,
+)
 
 __all__ = ["asked"]
 
@@ -82,13 +92,13 @@ async def test_short_and_long_ones_are_answered_in_their_order(rig):
 @pytest.mark.parametrize(
     ("offset", "length"), [(100, LENGTH), (0, LENGTH + 100), (15 * LENGTH + 4096, LENGTH)]
 )
-async def test_what_begins_or_ends_amid_a_page_is_the_commands(rig, asked, offset, length):
+async def test_what_begins_or_ends_amid_a_page_is_copied(rig, asked, offset, length):
     file_id = await learnt(rig)
     asked.clear()
     (reply,) = await ask(rig, reading(rig, file_id, offset, length))
     whole = b"".join(map(content, range(16)))
     assert reply.data == whole[offset : offset + length]
-    assert len(asked) == 1
+    assert not asked
 
 
 async def test_what_is_not_in_the_page_cache_is_the_commands(rig, disk, asked):
@@ -104,14 +114,17 @@ async def test_what_is_not_in_the_page_cache_is_the_commands(rig, disk, asked):
     assert reply.data == content(1)
 
 
-async def test_where_another_client_may_write_the_commands_copy(rig, asked):
+async def test_where_another_client_may_write_it_is_copied(rig, disk, asked):
     """It would see half of a WRITE, as the pages are the file's until they have arrived."""
     await rig.stage.open("a")
     file_id = await learnt(rig)
     asked.clear()
-    (reply,) = await ask(rig, reading(rig, file_id))
-    assert len(asked) == 1
-    assert reply.data == content(0)
+    await send(rig, framed(reading(rig, file_id)))
+    with (disk / "a").open("r+b") as file:
+        file.write(content(9))
+    (frame,) = await the_frames(rig, 1)
+    assert [one.data for one in answers(frame)] == [content(0)]
+    assert not asked
 
 
 async def test_its_own_writes_are_read(rig, asked):
@@ -122,12 +135,30 @@ async def test_its_own_writes_are_read(rig, asked):
         assert reply.data == content(turn)
 
 
-async def test_a_file_that_mincore_says_nothing_of_is_the_commands(rig, asked, monkeypatch):
+async def test_a_file_that_mincore_says_nothing_of_is_copied(rig, asked, monkeypatch):
     monkeypatch.setattr("aio.plain_calls.tells_the_truth", lambda _fd, _vector: False)
     file_id = await learnt(rig)
     asked.clear()
-    await ask_each(rig, *(reading(rig, file_id) for _ in range(3)))
-    assert len(asked) == 3
+    replies = await ask_each(rig, *(reading(rig, file_id, n * LENGTH) for n in range(3)))
+    assert [one.data for one in replies] == [content(n) for n in range(3)]
+    assert not asked
+
+
+@pytest.mark.parametrize("kind", ["signed", "sealed"])
+async def test_what_is_protected_is_copied(rig, asked, kind):
+    file_id, client = await learnt_guarded(rig, kind, reading)
+    asked.clear()
+    for turn in range(8):
+        (reply,) = await client.ask(reading(rig, file_id, turn * LENGTH))
+        assert reply.data == content(turn)
+    assert not asked
+
+
+async def test_more_than_the_messages_credits_pay_for_is_refused(rig):
+    file_id, client = await learnt_guarded(rig, "sealed", reading)
+    request = rig.stage.peer.request
+    (reply,) = await client.ask(request(READ, messages.read(file_id, 0, LENGTH), charge=3, asked=9))
+    assert reply.status == 0xC000000D
 
 
 async def answered(disk, oddity, *, native):
