@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from smbd.cli.parser import DEFAULT_CONFIG, PROGRAM, make_parser
+from smbd.cli.arguments import DEFAULT_CONFIG
+from smbd.cli.parser import PROGRAM, make_parser
 
 __all__ = ["DEFAULT_CONFIG", "PROGRAM", "UsageError", "complain", "main", "make_parser"]
 
