@@ -9,13 +9,7 @@ from smbd.config.first_start import (
     prepare,
     system_user,
 )
-from smbd.config.load import (
-    exposed_problem,
-    load,
-    read_password,
-    share_name_problem,
-    user_name_problem,
-)
+from smbd.config.load import load
 from smbd.config.made import check_made
 from smbd.config.model import (
     DIALECTS,
@@ -33,6 +27,8 @@ from smbd.config.model import (
     UserConfig,
     dialect_name,
 )
+from smbd.config.names import share_name_problem, user_name_problem
+from smbd.config.passwords import exposed_problem, read_password
 from smbd.config.rids import relative_id
 from smbd.config.runtime import default_status_socket, make_runtime_directory, runtime_directory
 

@@ -1,38 +1,34 @@
 """shares.toml -> Config: checks each key, then the keys against one another. Never writes."""
 
-import stat
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from smbd.config import engines, environment, homes, reading, rights, schema
-from smbd.config.document import Document, Findings
+from smbd.config import engines, environment, homes, rights, schema
+from smbd.config.document import Document
 from smbd.config.first_start import directory_problem
 from smbd.config.lines import KeyPath
 from smbd.config.model import (
     Config,
     ConfigError,
-    Encryption,
     Limits,
     ServerConfig,
     ShareConfig,
     UserConfig,
 )
+from smbd.config.names import share_name_problem, user_name_problem
+from smbd.config.passwords import exposed_problem, read_password
 from smbd.config.rids import relative_id
+from smbd.config.rules import (
+    NEEDS_SMB3,
+    check_continuous,
+    check_credits,
+    check_dialects,
+    check_encryption,
+    check_recycle,
+    largest_transfer,
+)
 from smbd.config.runtime import default_status_socket
-
-# [MS-SRVS] 2.2.4.23 and NetShareAdd: these never stand in a share's name.
-_NOT_IN_SHARE_NAMES = frozenset('"/\\[]:|<>+;,?*=')
-_LONGEST_SHARE_NAME = 80
-# IPC$ is the server's own, ADMIN$ Windows' own; [MS-SRVS] 3.1.4.7 reserves pipe and mailslot.
-_RESERVED_SHARES = frozenset({"ipc$", "admin$", "pipe", "mailslot"})
-# Windows refuses these in an account's name; "@" too, but that stands in mail addresses.
-_NOT_IN_USER_NAMES = frozenset('"/\\[]:|<>+;,?*=')
-_LONGEST_USER_NAME = 64
-
-_SECRETS = Path("/run/secrets")
-
-_STRENGTH: dict[Encryption, int] = {"off": 0, "desired": 1, "required": 2}
 
 
 def load(path: Path | str) -> Config:
@@ -68,10 +64,9 @@ def _server(document: Document) -> ServerConfig:
     if not server.listen:
         document.problem((*key_path, "listen"), "must have at least one address")
     _check_addresses(document, key_path, server)
-    if server.min_dialect > server.max_dialect:
-        document.problem((*key_path, "min_dialect"), "must not be above max_dialect")
+    check_dialects(document, server)
     if server.encryption == "required" and server.max_dialect < 0x0300:
-        document.problem((*key_path, "encryption"), _needs_smb3())
+        document.problem((*key_path, "encryption"), NEEDS_SMB3)
     if server.mdns and find_spec("zeroconf") is None:
         document.problem(
             (*key_path, "mdns"), "needs the Python package zeroconf: pip install 'smbd[mdns]'"
@@ -94,10 +89,6 @@ def _check_addresses(document: Document, key_path: KeyPath, server: ServerConfig
                 document.problem(key_paths[index], f"{address} and {before} are one port twice")
 
 
-def _needs_smb3() -> str:
-    return '"required" needs a max_dialect of "3.0" or later: older ones cannot encrypt'
-
-
 def _status_socket(document: Document, written: str | None) -> Path | None:
     if written is None:
         return default_status_socket()
@@ -109,7 +100,7 @@ def _status_socket(document: Document, written: str | None) -> Path | None:
 def _limits(document: Document) -> Limits:
     key_path = ("server", "limits")
     limits = Limits(**document.table(key_path, schema.LIMITS))
-    largest = _largest_transfer(limits)
+    largest = largest_transfer(limits)
     if limits.memory < 2 * largest:
         document.problem(
             (*key_path, "memory"),
@@ -118,22 +109,6 @@ def _limits(document: Document) -> Limits:
         )
     check_credits(document, key_path, limits)
     return limits
-
-
-def _largest_transfer(limits: Limits) -> int:
-    return max(limits.max_read, limits.max_write, limits.max_transact)
-
-
-def check_credits(document: Findings, key_path: KeyPath, limits: Limits) -> None:
-    """Note a limit of credits that does not pay for one largest request: 64 KiB each."""
-    largest = _largest_transfer(limits)
-    least = -(-largest // schema.SMALLEST_TRANSFER)
-    if limits.credits < least:
-        document.problem(
-            (*key_path, "credits"),
-            f'must be at least {least}, which pay for one transfer of "{schema.in_units(largest)}" '
-            "(max_read, max_write, max_transact)",
-        )
 
 
 def _users(document: Document) -> tuple[UserConfig, ...]:
@@ -193,21 +168,6 @@ def _user(document: Document, name: str) -> UserConfig:
     return UserConfig(name, **values)
 
 
-def user_name_problem(name: str) -> str | None:
-    """Say why nobody could log in by a name, or None."""
-    if (
-        not 0 < len(name) <= _LONGEST_USER_NAME
-        or not name.isprintable()
-        or name != name.strip()
-        or not _NOT_IN_USER_NAMES.isdisjoint(name)
-    ):
-        return (
-            f"a user's name has 1 to {_LONGEST_USER_NAME} printable characters, none of "
-            + " ".join(sorted(_NOT_IN_USER_NAMES))
-        )
-    return None
-
-
 def _with_password(document: Document, user: UserConfig) -> UserConfig:
     """Read the password from its file, unless the first start is yet to write it."""
     key_path = ("users", user.name, "password_file")
@@ -224,37 +184,12 @@ def _with_password(document: Document, user: UserConfig) -> UserConfig:
     return replace(user, password=password)
 
 
-def read_password(file: Path) -> str:
-    """Return the one line of a password file; ValueError if it is not that."""
-    try:
-        password = reading.read(file).decode()
-    except UnicodeDecodeError:
-        raise ValueError("must be UTF-8 text") from None
-    password = password.removesuffix("\n").removesuffix("\r")
-    if not password or not password.isprintable():
-        raise ValueError("must hold one line, the password, and nothing else")
-    return password
-
-
 def _warn_if_readable(document: Document, key_path: KeyPath, file: Path) -> None:
     if file == document.path and environment.stands_in(file):
         return
     exposed = exposed_problem(file)
     if exposed:
         document.warn(key_path, exposed)
-
-
-def exposed_problem(file: Path) -> str | None:
-    """Say that everybody can read a file which holds a password, or None.  OSError."""
-    if _SECRETS in file.parents:
-        return None  # 0444 is how Docker and Podman mount them, for nobody but this container
-    mode = file.stat().st_mode
-    if not mode & stat.S_IROTH:
-        return None
-    return (
-        f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o}), "
-        f"which holds a password: chmod o-r {file}"
-    )
 
 
 def _shares(
@@ -265,23 +200,6 @@ def _shares(
         document.problem(("shares",), 'there is nothing to serve: add [shares.NAME] with path = ""')
     _check_names_differ(document, "shares", names)
     return tuple(_share(document, name, server, users) for name in names)
-
-
-def share_name_problem(name: str) -> str | None:
-    """Say what is wrong with a share's name, or None."""
-    if name.casefold() in _RESERVED_SHARES:
-        return "this name is reserved; choose another"
-    if (
-        not 0 < len(name) <= _LONGEST_SHARE_NAME
-        or not name.isprintable()
-        or name != name.strip()
-        or not _NOT_IN_SHARE_NAMES.isdisjoint(name)
-    ):
-        return (
-            f"a share's name has 1 to {_LONGEST_SHARE_NAME} printable characters, none of "
-            + " ".join(sorted(_NOT_IN_SHARE_NAMES))
-        )
-    return None
 
 
 def _share(
@@ -333,39 +251,6 @@ def _spelled(
             advice = schema.nearest(name, known.values()) or f"; add [users.{name}]"
             document.problem((*key_path, index), f'there is no user "{name}"{advice}')
     return tuple(spelled)
-
-
-def check_encryption(
-    document: Findings, key_path: KeyPath, share: ShareConfig, server: ServerConfig
-) -> None:
-    """Note where a share's encryption and the server's or its guests exclude each other."""
-    where = (*key_path, "encryption")
-    if _STRENGTH[share.encryption] < _STRENGTH[server.encryption] == _STRENGTH["required"]:
-        document.problem(where, 'must be "required" too, as server.encryption is')
-    if share.encryption == "required" and server.max_dialect < 0x0300:
-        document.problem(where, _needs_smb3())
-    if share.encryption == "required" and share.guest:
-        document.problem(
-            (*key_path, "guest"), "guests have no key to encrypt with, and this share requires it"
-        )
-
-
-def check_recycle(document: Findings, key_path: KeyPath, share: ShareConfig) -> None:
-    """Note a time for what is not kept at all."""
-    if share.recycle_days and not share.recycle:
-        document.problem(
-            (*key_path, "recycle_days"), 'says for how long: it needs recycle, say ".recycle"'
-        )
-
-
-def check_continuous(
-    document: Findings, key_path: KeyPath, share: ShareConfig, server: ServerConfig
-) -> None:
-    """Note a share whose handles are to outlive a restart, and have no place for that."""
-    if share.continuous and server.state_directory is None:
-        document.problem((*key_path, "continuous"), "needs server.state_directory, a folder")
-    elif share.continuous and not share.leases:
-        document.problem((*key_path, "continuous"), "needs leases")
 
 
 def _path(document: Document, key_path: KeyPath, written: str) -> Path:

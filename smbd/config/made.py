@@ -5,15 +5,15 @@ from dataclasses import fields
 
 from smbd.config import engines, homes, rights, schema
 from smbd.config.lines import KeyPath
-from smbd.config.load import (
+from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
+from smbd.config.names import share_name_problem, user_name_problem
+from smbd.config.rules import (
     check_continuous,
     check_credits,
+    check_dialects,
     check_encryption,
     check_recycle,
-    share_name_problem,
-    user_name_problem,
 )
-from smbd.config.model import Config, Limits, ServerConfig, ShareConfig, UserConfig
 
 _BOOLEANS = ("read_only", "guest", "hidden", "streams", "create", "leases", "continuous", "watch")
 _OF_SERVER = (
@@ -63,8 +63,7 @@ def check_made(config: Config) -> None:
 def _server(found: _Findings, server: ServerConfig) -> None:
     for key in _OF_SERVER:
         _value(found, ("server", key), schema.SERVER, getattr(server, key))
-    if server.min_dialect > server.max_dialect:
-        found.problem(("server", "min_dialect"), "must not be above max_dialect")
+    check_dialects(found, server)
     limits: object = server.limits  # which no type checker may have looked at
     if not isinstance(limits, Limits):
         found.problem(("server", "limits"), "must be a smbd.config.Limits")

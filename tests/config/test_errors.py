@@ -408,7 +408,7 @@ def test_a_secret_of_a_container_may_be_readable_inside_it(
         "[users.me]\npassword_file = 'secrets/me'\n[shares.a]\npath = '/'\nguest = true\n"
     )
     assert len(config.load(file).warnings) == 1
-    monkeypatch.setattr(sys.modules["smbd.config.load"], "_SECRETS", secret.parent)
+    monkeypatch.setattr(sys.modules["smbd.config.passwords"], "_SECRETS", secret.parent)
     assert config.load(file).warnings == ()
 
 
