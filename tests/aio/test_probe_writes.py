@@ -86,6 +86,8 @@ def test_a_file_is_written_from_nothing_without_a_thread(engine: aio.Engine, fd:
         (6 * PAGE - 1, PAGE + 1),  # its first page
         (17 * PAGE, PAGE),  # behind the end, where the last page is zeroed from its end on
         (16 * PAGE + 50, 10_000),  # over the end, from within the last page
+        (16 * PAGE, 100),  # to the end, from where the last page begins
+        (15 * PAGE, PAGE + 200),  # over the end, all data of the last page
     ],
 )
 def test_part_of_a_page_that_is_not_resident_is_left_to_the_engine(
