@@ -3,7 +3,6 @@
 import tracemalloc
 from collections import Counter
 from contextlib import nullcontext
-from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from smbd.ntstatus import NtError, NtStatus
 from smbd.state import ByteRange, ByteRangeLocks, LockWait
 from smbd.state.lock_sets import FEW
 from smbd.state.locks import _MOST_HELD, _MOST_WAITS, LockBudget
+from tests.counted import instructions
 
 LAST = 2**64 - 1
 
@@ -311,16 +311,6 @@ def test_of_several_unlocks_those_before_a_wrong_one_count():
     assert locks.of("a") == [exclusive("a", 2, 1), exclusive("a", 3, 1)]
 
 
-def fastest(call):
-    """Seconds that it takes at least; what else this machine does only adds to that."""
-    took = []
-    for _ in range(7):
-        began = perf_counter()
-        call()
-        took.append(perf_counter() - began)
-    return min(took)
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -336,7 +326,7 @@ def fastest(call):
 def test_many_locks_cost_a_request_hardly_more_than_few(call):
     few = holding(*(exclusive("a", 8 * place, 1) for place in range(20)))
     many = holding(*(exclusive("a", 8 * place, 1) for place in range(7900)))
-    assert fastest(lambda: call(many)) < 10 * fastest(lambda: call(few))
+    assert instructions(lambda: call(many)) < 2 * instructions(lambda: call(few))
 
 
 # --- any locks, against the plainest model there is ---
