@@ -108,6 +108,19 @@ class Beside(Sending):
             return True
 
     def _converse(self, quick: Plain, fds: tuple[int, int], until: float, flight: int) -> bool:
+        """Have C talk, and commands answer what it leaves to them, in turns."""
+        apart = quick.apart
+        try:
+            loops = self._talk(quick, fds, until, flight)
+            while apart.open is not None and not loops:  # which C goes on with
+                loops = self._talk(quick, fds, until, flight)
+        finally:
+            if apart.open is not None:
+                apart.enter()
+        return loops
+
+    def _talk(self, quick: Plain, fds: tuple[int, int], until: float, flight: int) -> bool:
+        """Have C talk, and one frame answered by the commands; as `converse`."""
         incoming, plainly = self._incoming, self._habit.is_plain
         memory, times = (incoming.address, incoming.most), (until, self._turns.length)
         done = quick.converse(fds, memory, times, flight, TURN_BYTES)
@@ -127,7 +140,7 @@ class Beside(Sending):
                 trio.lowlevel.notify_closing(self._fd)  # which wakes the task
                 return True
             quick.predicts = False
-            used = self._handle_now(view)
+            used = self._handle_now(view, quick)
         if self._out or self._kicks:
             self.flush()
         if used or done.have == incoming.size:
@@ -137,14 +150,18 @@ class Beside(Sending):
         self.turn.end()
         return done.loops
 
-    def _handle_now(self, view: memoryview) -> bool:
+    def _handle_now(self, view: memoryview, quick: Plain) -> bool:
         """Have the commands answer a frame that was received, or go on with it and use it."""
         assert self._handle is not None, "it waits"
+        standby, apart = self._standby, quick.apart
         self.turn.over = inf  # as in `answer_promptly`
         self._is_prompt = True
+        apart.begins = standby is not None and not any(view[_NEXT_COMMAND])
         used = bool(self._handle(view[4:], self.last_frame))
         self.flush_prompt()
-        self._is_prompt = False
+        self._is_prompt = apart.begins = False
+        if apart.open is not None and not (quick.predicts and standby and standby.is_quiet):
+            apart.enter()
         return used
 
     def _end(self, error: Exception) -> None:

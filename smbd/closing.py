@@ -93,6 +93,12 @@ def close_at_once(service: Service, open_: Open) -> None:
             _close_now(open_)
 
 
+def close_apart(open_: Open) -> None:
+    """Close the descriptor of an Open that ends before a table had it.  OSError as `end_open`."""
+    _detach(open_)
+    open_.file.close()
+
+
 def _close_now(open_: Open) -> None:
     file, kept = open_.file, open_.kept_write_time
     if not file.writable and kept is None:  # that says nothing of how long a change would take

@@ -25,7 +25,7 @@ from smbd.responses import fill_header, notification
 from smbd.rows import ROWS, SMB1_NEGOTIATE, UNKNOWN
 from smbd.service import Service
 from smbd.session import Channel, Session
-from smbd.state import Break, Client
+from smbd.state import Apart, Break, Client
 from smbd.wire.header import (
     HEADER,
     HEADER_SIZE,
@@ -92,6 +92,7 @@ class Connection:
     login_due: float = 0.0  # when the last of the login answers that are held back leaves
     memory: MemoryAccount = field(default_factory=MemoryAccount)
     request_list: RequestList = field(default_factory=RequestList)  # those that are worked on
+    apart: Apart | None = None  # where there is C to go on with an Open
     is_health_check: bool = False  # all that goes well in it is for nobody's log
     network: str = field(init=False)  # of the client, for limits
 

@@ -20,7 +20,7 @@ from smbd.memory import REQUEST
 from smbd.native import MOST_OPENS, Core
 from smbd.request import Request
 from smbd.session import Channel, Tree
-from smbd.state import UNUSED, Open
+from smbd.state import UNUSED, Apart, Open
 from smbd.vfs import File, Root
 from smbd.wire.access import Access
 from smbd.wire.create import CreateOptions
@@ -127,6 +127,7 @@ class KnownOpens:
     def __init__(self, core: Core, connection: Connection) -> None:
         self._core, self._ffi = core, core.ffi
         self._connection = connection
+        self.apart = connection.apart = Apart(connection.service.tables)
         self._channels = connection.channels
         self._known: list[_Known] = []
         self._numbers: dict[tuple[int, int, int], int] = {}
@@ -243,7 +244,7 @@ class KnownOpens:
             return 0
         session = channel.session
         tree = session.trees.get(known.tree_id)
-        open_ = session.opens.get(known.volatile_id)
+        open_ = session.opens.get(known.volatile_id) or self.apart.find(known.volatile_id)
         if (
             tree is None
             or open_ is None

@@ -39,8 +39,9 @@ from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command
 
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
-# InCall up once: of a name that is imported Python 3.11 binds a method anew for each call.
+# Looked up once: of a name that is imported Python 3.11 binds a method anew for each call.
 _pack_call, _unpack_state, _unpack_done = CALL.pack_into, STATE.unpack_from, DONE.unpack_from
+_ASKS = ASK, CLOSED
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
 
 
@@ -65,6 +66,7 @@ class Plain(KnownOpens):
         self._multi_credit = connection.negotiated.multi_credit
         self.why = 0  # the last call has returned
         self.known_visits: KnownVisits | None = None
+        self._has_asked = False  # C has asked for a form of visits, in this call
         self.predicts = False  # what comes next, up to a CLOSE, is likely to be for C
         self._replies, self._room = core.replies, core.room
         self._begin, self._answer = core.begin, core.answer
@@ -132,13 +134,17 @@ class Plain(KnownOpens):
         limits = self._window.maximum, 0, max(room, 0), self._misses_left()
         call = (*memory, self._room_for(room), most, *limits, 0.0, 0.0, sock)
         talk = self._talk
-        done = self._call(
-            call,
-            (0, 0),
-            self._connection.now,
-            lambda burst: talk(burst, loop, until, turn, 0),
-            lambda burst: talk(burst, loop, until, turn, 1),
-        )
+        try:
+            done = self._call(
+                call,
+                (0, 0),
+                self._connection.now,
+                lambda burst: talk(burst, loop, until, turn, 0),
+                lambda burst: talk(burst, loop, until, turn, self.why),
+            )
+        finally:
+            if self.apart.open is not None:  # others come next
+                self.apart.enter()
         return Talked(*done[:3], self.burst.bursts, self.why == LOOP, done.goes_on)
 
     def answer(
@@ -192,7 +198,7 @@ class Plain(KnownOpens):
         self, call: tuple[float, ...], part: tuple[int, int], now: float, begin: Call, again: Call
     ) -> Answered:
         window, burst, last = self._window, self.burst, self._last
-        before, asked = window.low, False
+        before, self._has_asked = window.low, False
         _pack_call(
             self._memory,
             0,
@@ -205,20 +211,18 @@ class Plain(KnownOpens):
             last,
             self._multi_credit,
         )
-        why = begin(burst)
-        while why == ASK:
-            which, visits = burst.which, self.known_visits
-            if which < MOST_OPENS:
-                ready = self._ways(which)
-                self._last = which if ready else self._last
+        self.why = why = begin(burst)
+        while why in _ASKS:
+            which = burst.which
+            if why == CLOSED:
+                if not self._closed(which):
+                    break
             else:
-                assert visits is not None, "it knows the form"
-                ready, asked = visits.ready(which - MOST_OPENS), True
-            if not ready:
-                break
-            burst.ready = ready
-            why = again(burst)
-        self.why = why
+                ready = self._ready(which)
+                if not ready:
+                    break
+                burst.ready = ready
+            self.why = why = again(burst)
         state = _unpack_state(self._memory, STATE_AT)
         at, have, low, high, which, made, sent, took, ended, length, kind = state
         if low != before:
@@ -230,18 +234,36 @@ class Plain(KnownOpens):
                 self._settle(used, ended, slow_miss if used[0] == which else 0.0)
             if waited and kind < KIND_MISSED:
                 self._tell_waited(which, length if kind == KIND_WRITTEN else 0, took, ended)
-            if why == CLOSED:
-                assert self.predicted is not None, "MAY_CLOSE"
-                self.predicts = False
-                self.predicted.closed(
-                    next(one for number, one, *_ in self._in_call if number == which)
-                )
         self._in_call.clear()
-        if asked and self.known_visits is not None:
+        if self._has_asked and self.known_visits is not None:
             self.known_visits.settle(which - MOST_OPENS, took, ended)
         if why == NOTHING:
             return NO_ANSWER
         return Answered(at, have, self._replies[sent:made], why in GOES_ON, why == FULL)
+
+    def _ready(self, which: int) -> int:
+        """What C may use an open or a form for now; 0: nothing."""
+        visits = self.known_visits
+        if which < MOST_OPENS:
+            ready = self._ways(which)
+            self._last = which if ready else self._last
+            return ready
+        assert visits is not None, "it knows the form"
+        self._has_asked = True
+        return visits.ready(which - MOST_OPENS)
+
+    def _closed(self, number: int) -> bool:
+        """C has answered the CLOSE of an open: it ends.  Whether C may wait for what comes next."""
+        burst, in_call = self.burst, self._in_call
+        assert self.predicted is not None, "MAY_CLOSE"
+        self.predicts = False
+        place = next(at for at, one in enumerate(in_call) if one[0] == number)
+        used = in_call.pop(place)
+        self._settle(used, burst.ended, 0.0)
+        self.predicted.closed(used[1])
+        # Whoever has waited for that can go on now, and no kernel knows of it.
+        goes_on = burst.talks and burst.at == burst.have and burst.made == burst.sent
+        return bool(goes_on) and not self._turns.others_can_go_on
 
     def _settle(
         self,

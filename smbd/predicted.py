@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Any
 
 from smbd import vfs
-from smbd.closing import close_at_once
+from smbd.closing import close_apart, close_at_once
 from smbd.commands import query_info
 from smbd.connection import Connection
 from smbd.events import about
@@ -46,12 +46,12 @@ class Predicted:
     """The last open of one connection, and what its client may be told of it."""
 
     __slots__ = (
-        "_asked", "_asked_size", "_made", "_memory", "_message", "_path", "_predicted", "_query",
-        "_service", "_unasked", "_volatile_id", "number",
+        "_apart", "_asked", "_asked_size", "_made", "_memory", "_message", "_path", "_predicted",
+        "_query", "_service", "_unasked", "_volatile_id", "number",
     )  # fmt: skip
 
     def __init__(self, core: Core, burst: Any, connection: Connection) -> None:
-        self._service = connection.service
+        self._service, self._apart = connection.service, connection.apart
         self._predicted = burst.predicted = core.ffi.new("struct predicted *")
         self._memory = core.ffi.buffer(self._predicted)
         self._query: FileQuery | None = None  # what clients ask; None: nothing that is known
@@ -100,11 +100,10 @@ class Predicted:
 
     def ways(self, open_: Open) -> int:
         """What C may answer of an open now: MAY_TELL, MAY_CLOSE; as the commands would."""
-        link = open_.link
+        link = open_.link  # None: no table has it yet, and nobody else has its file
         if (
             open_.volatile_id != self._volatile_id
-            or link is None
-            or link.state.pending_deletions
+            or (link is not None and link.state.pending_deletions)
             or open_.kept_write_time is not None
         ):
             return 0
@@ -117,7 +116,7 @@ class Predicted:
             or open_.delete_on_close
             or open_.durable is not None
             or open_.unreported
-            or link.state.writers
+            or (link is not None and link.state.writers)
             or open_.file.asks_others
         ):
             found |= MAY_CLOSE
@@ -127,7 +126,10 @@ class Predicted:
         """C has answered its CLOSE."""
         self.number = -1
         try:
-            close_at_once(self._service, open_)
+            if self._apart is not None and self._apart.ends(open_):
+                close_apart(open_)
+            else:
+                close_at_once(self._service, open_)
         except OSError as error:  # its client is told no more
             share, path = open_.share.name, open_.file.path
             extra = about("close failed", share=share)

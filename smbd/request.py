@@ -13,7 +13,7 @@ from smbd.rows import Row
 from smbd.service import Service
 from smbd.session import Channel, Session, Tree
 from smbd.share import Share
-from smbd.state import UNUSED, Client, FileEvent, Open, PipeOpen, Tables, Wait
+from smbd.state import UNUSED, Apart, Client, FileEvent, Open, PipeOpen, Tables, Wait
 from smbd.vfs import Root
 from smbd.wire.error import pack_error_response
 from smbd.wire.file_id import parse_file_id
@@ -62,6 +62,7 @@ class ConnectionView(Protocol):
     now: float  # when its last frame came, by the server's clock
     lease_client: Client | None  # breaks of its leases are sent here; None before a login
     login_due: float  # when the last of the login answers that are held back leaves
+    apart: Apart | None  # the Open that no table has yet
 
     @property
     def handles(self) -> int:

@@ -107,6 +107,11 @@ class Standby(trio.abc.Instrument):
         self._others_wait, self._looked = self.others_wait, True
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was there for the loop as the last answer was about to leave."""
+        return not (self._others_wait or self._scheduled)
+
+    @property
     def others_wait(self) -> bool:
         """Whether the kernel has something for the loop, while a task runs."""
         return bool(self._others.poll(0))

@@ -9,7 +9,7 @@ import contextlib
 import trio
 
 from smbd import vfs
-from smbd.commands.create_contexts import Asked
+from smbd.commands.create_contexts import NOTHING, Asked
 from smbd.fsa.opening import TRUNCATES, Found
 from smbd.memory import OPEN
 from smbd.ntstatus import NtError, NtStatus
@@ -106,6 +106,14 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
         open_.delete_on_close = True
     if request.connection.negotiated.dialect >= Dialect.SMB_3_0:
         open_.channel_sequence = request.sequence & 0xFFFF
+    apart = request.connection.apart
+    if (
+        apart is not None
+        and asked is NOTHING
+        and _may_be_apart(message, found)
+        and apart.takes(open_, tree)
+    ):
+        return open_
     truncates = message.create_disposition in TRUNCATES
     now = request.service.clock()
     caching = _NO_CACHING
@@ -121,6 +129,14 @@ def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) 
         open_.promise()
         request.behind = open_.said
     return open_
+
+
+def _may_be_apart(message: CreateRequest, found: Found) -> bool:
+    return (
+        found.action == CreateAction.OPENED
+        and message.requested_oplock_level == OplockLevel.NONE
+        and message.create_disposition not in TRUNCATES
+    )
 
 
 _NO_CACHING = WantedCaching()  # of a CREATE that asks for none, as most do

@@ -147,7 +147,8 @@ BURST = Extension(
         uint32_t form_count, visited;
         double patience;
         int32_t loop, talks;
-        double asked;
+        double asked, alone;
+        uint32_t last;
     };
     struct visit_id {
         uint64_t persistent, volatile_id;

@@ -174,8 +174,10 @@ static int answer(struct burst *b) {
             return why;
         b->at += PREFIX + size;
         b->frames++;
-        if (b->kind == GONE)
+        if (b->kind == GONE) {
+            b->opens[b->which].ready = 0;
             return CLOSED;
+        }
         if (b->kind < TOLD && b->took > b->slow[b->kind])
             return WAITED;
         if (is_over(b) || b->at + b->made > b->most)

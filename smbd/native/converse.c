@@ -42,28 +42,31 @@ static int next_burst(struct burst *b, int loop, double until) {
 }
 
 /* Answers burst after burst.  `until`: when the loop is to go on in any case; `turn`: seconds that a
-   burst may take.  `asked`: it goes on behind ASK. */
+   burst may take.  `asked`: it goes on behind ASK, or behind CLOSED. */
 int burst_converse(struct burst *b, int loop, double until, double turn, int asked) {
-    double alone = now();  /* when nobody else waited, for certain */
-    int over = 0;
     if (!asked) {
         begin(b);
         b->at = b->have = b->bursts = 0;
+        b->last = 0;
+        b->alone = now();
     }
-    make_ready(b);
+    if (asked != CLOSED)
+        make_ready(b);
+    else if (b->at == b->have)
+        asked = 0;
     b->talks = 1;
     b->loop = loop;
     for (;; asked = 0) {
         if (!asked) {
-            int why = over ? LOOP : next_burst(b, loop, until);
+            int why = b->last ? LOOP : next_burst(b, loop, until);
             if (why >= 0)
                 return why;
             double began = now();
             b->over = (b->asked = began) + turn;
             int others = loop_waits(b->sock, loop);  /* before replies bring more from the client */
             if (!others)
-                alone = began;
-            over = others > 0 || began > until || began - alone > turn;
+                b->alone = began;
+            b->last = others > 0 || began > until || began - b->alone > turn;
         }
         int why = answer_burst(b);
         b->bursts += why == ENDED || why == CLOSED;

@@ -134,4 +134,7 @@ struct burst {
     int32_t loop;              /* ... and this: readable if they wait; -1: it is not known */
     int32_t talks;             /* the loop waits for the socket too */
     double asked;              /* when others were asked for */
+    /* Of a conversation. */
+    double alone;              /* when nobody else waited, for certain */
+    uint32_t last;             /* the loop goes on behind this burst */
 };

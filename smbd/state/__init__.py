@@ -1,5 +1,6 @@
 """What clients hold, for the whole server: opens, share modes, deletions, locks, caching."""
 
+from smbd.state.apart import Apart
 from smbd.state.aside import Told
 from smbd.state.caching import OPLOCKS, PATIENCE, Break, Caching, Operation, level_of
 from smbd.state.cachings import Cachings
@@ -34,6 +35,7 @@ __all__ = [
     "REMOVED",
     "UNUSED",
     "WRITTEN",
+    "Apart",
     "Break",
     "ByteRange",
     "ByteRangeLocks",

@@ -81,7 +81,6 @@ class Tables:
             if wait is not None:
                 return wait
         open_.memory = Holding(holder.account, OPEN + getsizeof(file.path) + file.memory)
-        open_.claimants = claimants
         if file.has_data:
             open_.share.engine.attach(file.fd)
         link = self.files.add(open_)
@@ -90,9 +89,7 @@ class Tables:
                 engine = held.share.engine
                 engine.detach(held.file.fd)
                 engine.attach(held.file.fd)
-        self.opens.add(open_)
-        open_.holder = holder
-        holder.enter(open_)
+        self._enter(open_, holder)
         if wanted.asks:
             locked = open_.locks.begin_below(wanted.allocation)
             open_.caching = wanted.granted(open_.cachings, open_, holder, access, locked=locked)
@@ -100,6 +97,40 @@ class Tables:
                 self.files.directories.enter(file.place, open_.cachings)
         open_.cachings.enter(open_.caching, open_.granted_access)
         return None
+
+    def _enter(self, open_: Open, holder: Holder[Open]) -> None:
+        open_.claimants = holder.claimants
+        self.opens.add(open_)
+        open_.holder = holder
+        holder.enter(open_)
+
+    def put_apart(self, open_: Open, holder: Holder[Open]) -> bool:
+        """Whether an Open of a file of its own may be held before it is in any table (Apart).
+
+        It has what `enter` would ask for then, and an engine knows it.  NtError as `enter`.
+        """
+        file = open_.file
+        if (
+            file.stream is not None
+            or not file.has_data
+            or file.created_in is not None
+            or self.files.of(file) is not None
+            or not holder.account.has_room(OPEN + getsizeof(file.path))
+        ):
+            return False
+        self.opens.check(holder.claimants)
+        open_.holder = holder
+        open_.share.engine.attach(file.fd)
+        return True
+
+    def enter_apart(self, open_: Open) -> None:
+        """Enter an Open that was put apart; nothing was done to any table since."""
+        holder, file = open_.holder, open_.file
+        assert holder is not None, "it was put apart"
+        open_.memory = Holding(holder.account, OPEN + getsizeof(file.path))
+        self.files.add(open_)
+        self._enter(open_, holder)
+        open_.cachings.enter(None, open_.granted_access)
 
     def leave(self, open_: Open) -> Link | None:
         """Take an Open out of every table; what is to be deleted with it, if anything.

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aio._readers import READERS
+from smbd.standby import Standby
 from tests.core import messages
 from tests.core.messages import CLOSE, ECHO, FLUSH, LOCK, READ, WRITE
 from tests.scripted.framing import framed
@@ -26,7 +27,7 @@ from .rig import DISK, a_rig, begin, need_nowait, settle_time, the_core
 
 SIZES = {"a": 3 * 4096 + 100, "b": 70000}
 APPENDING = 3
-READY = os.eventfd(1)
+READY, NEVER_READY = os.eventfd(1), os.eventfd(0)
 # The name of a file, and the access by which it is open.
 OPENS = (("a", 0x1F01FF), ("a", 0x120089), ("b", 0x1F01FF), ("b", 0x4), ("a", 0x120196))
 
@@ -262,7 +263,8 @@ async def _play(told, script_of, core=None, *, talks=False):
         for file, size in zip(files, SIZES.values(), strict=True):
             _write(file, (bytes(range(256)) * (size // 256 + 1))[:size])
         async with a_rig(Path(folder), native=core is not None, core=core) as rig:
-            rig.loop = READY if talks else -1
+            if talks:
+                rig.loop, rig.transport._standby = READY, Standby(NEVER_READY)
             opens = [await rig.stage.open(name, access=access) for name, access in OPENS]
             await begin(rig)
             script = script_of(rig, opens)
