@@ -1,4 +1,4 @@
-"""pytest with coverage; a few tests that fail are played once more, alone, and that decides.
+"""pytest; a few tests that fail are played once more, alone, and that decides.
 
     python -P tests/again.py EXCUSED --numprocesses 3 --dist loadfile ...
 
@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 import pytest
 
 FEW = 5
-_TESTED = ("--cov", "--cov-report=")
 
 
 class Failures:
@@ -49,7 +48,7 @@ class Failures:
 def main(excused: Path, arguments: list[str]) -> int:
     """Play what the arguments say; return pytest's status, or 0 if all passed the second time."""
     failures = Failures()
-    status = pytest.main([*_TESTED, *arguments], plugins=[failures])
+    status = pytest.main(arguments, plugins=[failures])
     if status != pytest.ExitCode.TESTS_FAILED or failures.others:
         return status
     if not 0 < len(failures.tests) <= FEW:
@@ -65,8 +64,8 @@ def main(excused: Path, arguments: list[str]) -> int:
 def pass_alone(tests: list[str]) -> bool:
     """Play these in a process of their own: each must be found, and pass; a skip is no pass."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        asked = ["--cov-append", "--numprocesses=0", "--tb=short", f"--junitxml={report.name}"]
-        command = [sys.executable, "-P", "-m", "pytest", *_TESTED, *asked, *tests]
+        asked = ["--numprocesses=0", "--tb=short", f"--junitxml={report.name}"]
+        command = [sys.executable, "-P", "-m", "pytest", *asked, *tests]
         if subprocess.run(command, check=False).returncode:
             return False
         [suite] = ElementTree.fromstring(Path(report.name).read_bytes())

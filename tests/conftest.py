@@ -10,7 +10,7 @@ import pytest
 import trio.testing
 from hypothesis import HealthCheck, settings
 
-from tests.process_state import bindings, changes, process_state, rebound
+from tests.process_state import State, bindings, changes, process_state, rebound
 
 # How long an example takes tells of the machine's load, and of nothing that is tested.
 settings.register_profile(
@@ -62,12 +62,19 @@ def nothing_left_to_the_next_test() -> Iterator[None]:
     assert not left, "\n".join(["left to the next test:", *left])
 
 
+@pytest.fixture(scope="session")
+def last_file_left() -> list[State]:
+    """The names' meanings as the last file left them: so the next file finds them."""
+    return []
+
+
 @pytest.fixture(scope="module", autouse=True)
-def nothing_left_to_the_next_file() -> Iterator[None]:
+def nothing_left_to_the_next_file(last_file_left: list[State]) -> Iterator[None]:
     """The same of a file, with its fixtures: of what takes longer to look at, too."""
-    state, names = process_state(), bindings()
+    state, names = process_state(), last_file_left.pop() if last_file_left else bindings()
     yield
-    left = changes(state, process_state()) + rebound(names, bindings())
+    last_file_left.append(bindings())
+    left = changes(state, process_state()) + rebound(names, last_file_left[0])
     assert not left, "\n".join(["left to the next file:", *left])
 
 
