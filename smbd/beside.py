@@ -140,7 +140,7 @@ class Beside(Sending):
                 trio.lowlevel.notify_closing(self._fd)  # which wakes the task
                 return True
             quick.predicts = False
-            used = self._handle_now(view, quick)
+            used = self._carry_out_apart(view, quick)
         if self._out or self._kicks:
             self.flush()
         if used or done.have == incoming.size:
@@ -150,14 +150,18 @@ class Beside(Sending):
         self.turn.end()
         return done.loops
 
-    def _handle_now(self, view: memoryview, quick: Plain) -> bool:
+    def _carry_out(self, view: memoryview, now: float) -> bool:
         """Have the commands answer a frame that was received, or go on with it and use it."""
         assert self._handle is not None, "it waits"
+        self.turn.over = inf  # so few need no second turn, which only a task can wait for
+        return bool(self._handle(view[4:], now))
+
+    def _carry_out_apart(self, view: memoryview, quick: Plain) -> bool:
+        """The same of a frame that a conversation has left, and its Open may stay apart."""
         standby, apart = self._standby, quick.apart
-        self.turn.over = inf  # as in `answer_promptly`
         self._is_prompt = True
         apart.begins = standby is not None and not any(view[_NEXT_COMMAND])
-        used = bool(self._handle(view[4:], self.last_frame))
+        used = self._carry_out(view, self.last_frame)
         self.flush_prompt()
         self._is_prompt = apart.begins = False
         if apart.open is not None and not (quick.predicts and standby and standby.is_quiet):
@@ -196,8 +200,7 @@ class Beside(Sending):
         if done:
             self._sock.recv_into(view, done)
         elif _is_for_commands(start, view, count):
-            turn.over = inf  # so few need no second turn, which only a task can wait for
-            done = self._handle_promptly(view[:count], count, now)
+            done = self._receive_and_carry_out(view[:count], now)
         if done:
             self.last_frame = self._whole = now
             self.flush_prompt()
@@ -207,12 +210,12 @@ class Beside(Sending):
         turn.end()
         return done == count and not self._out
 
-    def _handle_promptly(self, view: memoryview, count: int, now: float) -> int:
-        """Have the commands answer a frame, or go on with it; 0: it ends the connection."""
-        assert self._handle is not None, "it waits"
+    def _receive_and_carry_out(self, view: memoryview, now: float) -> int:
+        """Take a frame out of the socket, for the commands; 0: it ends the connection."""
+        count = len(view)
         self._sock.recv_into(view)
         try:
-            used = self._handle(view[4:], now)
+            used = self._carry_out(view, now)
         except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
             self._end(error)
             return 0
