@@ -32,9 +32,7 @@ static ssize_t read_data(struct burst *b, struct fast_open *open, const uint8_t 
         return NO_HIT;
     if ((uint64_t)count < u32(message + 96))
         return NOT_PLAIN;
-    open->position = offset + (uint64_t)count;
-    open->reads++;
-    open->bytes_read += (uint64_t)count;
+    count_read(open, offset, (uint64_t)count);
     return count;
 }
 
@@ -55,21 +53,8 @@ static int write_data(struct burst *b, struct fast_open *open, const uint8_t *me
         return -1;
     b->ended = now();
     b->took = b->ended - started;
-    open->position = offset + length;
-    open->writes++;
-    open->bytes_written += length;
+    count_write(open, offset, length);
     return 0;
-}
-
-/* Puts the reply to a READ or WRITE of `count` bytes behind those that were made; whether it did. */
-static int put_reply(struct burst *b, struct fast_open *open, const uint8_t *message,
-                     uint32_t charge, uint32_t count) {
-    b->low += charge;
-    uint32_t made = reply(b, open->guard, message, b->out + b->made, b->before, count);
-    if (!made)
-        b->low -= charge;
-    b->made += made;
-    return made != 0;
 }
 
 /* Answers a READ that is longer than those of a burst, by a copy: -1, or why not. */
@@ -163,7 +148,7 @@ static int answer_sealed(struct burst *b, const uint8_t *sealed, size_t size) {
 static int answer(struct burst *b) {
     while (b->have - b->at >= PREFIX) {
         const uint8_t *message = (const uint8_t *)b->in + b->at + PREFIX;
-        size_t size = (size_t)message[-3] << 16 | (size_t)message[-2] << 8 | message[-1];
+        size_t size = frame_size(message);
         if (b->have - b->at - PREFIX < size)
             return ENDED;
         if (message[-4] || size < SHORTEST || size > LONGEST)

@@ -117,27 +117,21 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
                         uint32_t charge) {
     uint32_t length = b->length;
     b->ended = now();
-    b->low += charge;
-    b->made = reply(b, open->guard, message, b->out, b->before, length);
-    if (!b->made) {
-        b->low -= charge;
+    b->made = b->sent = 0;
+    if (!put_reply(b, open, message, charge, length))
         return OTHER;
-    }
-    open->position = u64(message + 72) + length;
-    open->writes++;
-    open->bytes_written += length;
+    count_write(open, u64(message + 72), length);
     b->past += b->before + REQUEST_END + (uint64_t)length;
     b->kind = WRITTEN;
     b->others = others_wait(b);
-    ssize_t sent = send(b->sock, b->out, b->made, MSG_DONTWAIT | MSG_NOSIGNAL);
-    b->sent = sent < 0 ? 0 : (uint64_t)sent;
+    send_made(b);
     return -1;
 }
 
 /* Looks at the request that comes next in the socket, in plain and without its data: 0; or OTHER.
    What is sealed is told from its ciphertext, so that it can be left: by that alone nothing is
    done. */
-static int look(struct burst *b) {
+static int peek(struct burst *b) {
     uint8_t peeked[PREFIX + TRANSFORM + REQUEST_END];
     const uint8_t *sealed = peeked + PREFIX;
     ssize_t count = recv(b->sock, peeked, sizeof peeked, MSG_PEEK | MSG_DONTWAIT);
@@ -186,10 +180,9 @@ static int pass_one(struct burst *b) {
     const uint8_t *message = b->head + PREFIX;
     struct fast_open *open;
     int there;
-    if (look(b))
+    if (peek(b))
         return OTHER;
-    uint32_t size = (uint32_t)message[-3] << 16 | (uint32_t)message[-2] << 8 | message[-1];
-    uint32_t length = u32(message + 68);
+    uint32_t size = frame_size(message), length = u32(message + 68);
     uint64_t offset = u64(message + 72);
     if (message[-4] || size <= LONGEST || u16(message + 12) != WRITE || !(open = find(b, message)))
         return OTHER;

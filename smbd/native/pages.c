@@ -104,9 +104,7 @@ static int pass_pages(struct burst *b, struct fast_open *open, const uint8_t *me
     b->took = now() - started;
     reply(b, NULL, message, head, PREFIX, length);
     send_pages(b, head, sizeof head, length);
-    open->position = offset + length;
-    open->reads++;
-    open->bytes_read += length;
+    count_read(open, offset, length);
     b->low += charge;
     return answered_long(b, length);
 }

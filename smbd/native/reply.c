@@ -60,6 +60,30 @@ static uint32_t reply(struct burst *b, const struct guard *guard, const uint8_t 
     return finish(b, guard, message, out, before, size);
 }
 
+/* Puts the reply to a READ or WRITE of `count` bytes behind those that were made; whether it did. */
+static int put_reply(struct burst *b, const struct fast_open *open, const uint8_t *message,
+                     uint32_t charge, uint32_t count) {
+    b->low += charge;
+    uint32_t made = reply(b, open->guard, message, b->out + b->made, b->before, count);
+    if (!made)
+        b->low -= charge;
+    b->made += made;
+    return made != 0;
+}
+
+/* Counts a READ or WRITE that was answered, for Python to take over. */
+static void count_read(struct fast_open *open, uint64_t offset, uint64_t length) {
+    open->position = offset + length;
+    open->reads++;
+    open->bytes_read += length;
+}
+
+static void count_write(struct fast_open *open, uint64_t offset, uint64_t length) {
+    open->position = offset + length;
+    open->writes++;
+    open->bytes_written += length;
+}
+
 /* Sends what was made; the socket may take less. */
 static void send_made(struct burst *b) {
     ssize_t sent = send(b->sock, b->out + b->sent, b->made - b->sent, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -18,3 +18,8 @@ static uint64_t u64(const uint8_t *at) { uint64_t x; memcpy(&x, at, 8); return x
 static void put16(uint8_t *at, uint16_t x) { memcpy(at, &x, 2); }
 static void put32(uint8_t *at, uint32_t x) { memcpy(at, &x, 4); }
 static void put64(uint8_t *at, uint64_t x) { memcpy(at, &x, 8); }
+
+/* The NetBIOS length in front of a message: of what is behind it, 24 bits. */
+static uint32_t frame_size(const uint8_t *message) {
+    return (uint32_t)message[-3] << 16 | (uint32_t)message[-2] << 8 | message[-1];
+}
