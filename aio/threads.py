@@ -44,12 +44,12 @@ class ThreadsEngine:
     @property
     def jobs(self) -> Jobs | None:
         """Who takes reads that were begun in C, once there are threads in C."""
-        return self._by.jobs if self._takes_jobs else None
+        return self._by.in_c.jobs if self._takes_jobs else None
 
     @property
     def flush_jobs(self) -> Jobs | None:
         """The same of fsyncs, once there has been one."""
-        return self._flushes.jobs
+        return self._flushes.in_c.jobs
 
     @property
     def write_seconds(self) -> float:
@@ -81,8 +81,8 @@ class ThreadsEngine:
 
     def kick(self) -> None:
         """Wake threads in C; Python's have begun."""
-        self._by.kick()
-        self._flushes.kick()
+        self._by.in_c.kick()
+        self._flushes.in_c.kick()
 
     async def write(self, fd: int, data: Data, offset: int) -> int:
         """Pwrite in a worker."""
@@ -113,27 +113,53 @@ class ThreadsEngine:
         try:
             await self._pool.aclose()
         finally:
-            await self._by.aclose()
-            await self._flushes.aclose()
+            await self._by.in_c.aclose()
+            await self._flushes.in_c.aclose()
 
     def statistics(self) -> Stats:
         """A copy of the counters."""
         return self._stats + Stats()
 
 
-def _threads_in_c(workers: int) -> Readers | None:
-    module = READERS.at_hand()
-    if module is None:
-        return None
-    try:
-        return Readers(module, workers)
-    except OSError:  # no thread: Python's pool has one
-        return None
+class _ThreadsInC:
+    """Threads in C, from when they are at hand."""
 
+    def __init__(self, most: int, stats: Stats) -> None:
+        self._most, self._stats = most, stats
+        self._ring: Ring | None = None
+        self._may_come = True  # they may be at hand some time
+        self.jobs: Jobs | None = None  # once there are some
 
-def _ring_of(queue: Readers) -> Ring:
-    # Its submissions are no system calls of a kernel's queue.
-    return Ring(queue, Stats(), Unbounded(queue.depth))
+    def ring(self) -> Ring | None:
+        """By which they are given work; None if they are not at hand."""
+        if self._ring is None and self._may_come:
+            self._start()
+        return self._ring
+
+    def _start(self) -> None:
+        module = READERS.at_hand()
+        self._may_come = module is None
+        if module is None:
+            return
+        try:
+            queue = Readers(module, self._most)
+        except OSError:  # no thread: Python's pool has one
+            return
+        # Its submissions are no system calls of a kernel's queue.
+        self._ring = Ring(queue, Stats(), Unbounded(queue.depth))
+        self.jobs = Jobs(queue, self._stats)
+
+    def kick(self) -> None:
+        """Wake them."""
+        if self._ring is not None:
+            self._ring.kick()
+
+    async def aclose(self) -> None:
+        """Wait for what is in flight, then end them."""
+        if self.jobs is not None:
+            await self.jobs.aclose()
+        if self._ring is not None:
+            await self._ring.aclose()
 
 
 class _Flushes:
@@ -142,39 +168,17 @@ class _Flushes:
     def __init__(self, pool: WorkerPool, stats: Stats, most: int) -> None:
         self._pool = pool
         self._most = most
-        self._ring: Ring | None = None
         self._in_ring: Flushes | None = None
-        self._stats = stats
-        self.jobs: Jobs | None = None  # once there are threads in C
-        self._looks = True
+        self.in_c = _ThreadsInC(most, stats)
 
     def begin(self, fd: int, done: Done) -> Begun:
         """As `Engine.begin_fsync`."""
-        if self._in_ring is None and self._looks:
-            self._look()
         if self._in_ring is None:
-            return self._pool.begin_long(done, fd, _fsync, fd)
+            ring = self.in_c.ring()
+            if ring is None:
+                return self._pool.begin_long(done, fd, _fsync, fd)
+            self._in_ring = Flushes(ring, self._most)
         return self._in_ring.begin(fd, done)
-
-    def _look(self) -> None:
-        queue = _threads_in_c(self._most)
-        if queue is not None:
-            self._ring = _ring_of(queue)
-            self._in_ring = Flushes(self._ring, self._most)
-            self.jobs = Jobs(queue, self._stats)
-        self._looks = READERS.at_hand() is None
-
-    def kick(self) -> None:
-        """Wake threads in C."""
-        if self._ring is not None:
-            self._ring.kick()
-
-    async def aclose(self) -> None:
-        """Wait for what is in flight, then end the threads."""
-        if self.jobs is not None:
-            await self.jobs.aclose()
-        if self._ring is not None:
-            await self._ring.aclose()
 
 
 def _fsync(fd: int) -> int:
@@ -187,42 +191,22 @@ class _ByThreads(ByThreads):
 
     def __init__(self, pool: WorkerPool, stats: Stats, workers: int) -> None:
         super().__init__(pool, stats)
-        self._workers = workers
-        self._ring: Ring | None = None
         self._by_ring: ByRing | None = None
-        self.jobs: Jobs | None = None  # once there are threads in C
-        self._looks = True  # whether they may be at hand some time
-        self._look()
+        self.in_c = _ThreadsInC(workers, stats)
+        self._find()
 
     def begin_read(
         self, fd: int, into: memoryview, offset: int, done: Done, flags: int = 0
     ) -> Begun:
         """As `Transfers.begin_read`."""
-        by = self._by_ring
-        if by is None and self._looks:
-            by = self._look()
+        by = self._by_ring or self._find()
         if by is None:
             return super().begin_read(fd, into, offset, done, flags)
         self._stats.switches += 1
         return by.begin_read(fd, into, offset, done, flags)
 
-    def _look(self) -> ByRing | None:
-        queue = _threads_in_c(self._workers)
-        if queue is not None:
-            self._ring = _ring_of(queue)
-            self._by_ring = ByRing(self._ring)
-            self.jobs = Jobs(queue, self._stats)
-        self._looks = READERS.at_hand() is None
+    def _find(self) -> ByRing | None:
+        ring = self.in_c.ring()
+        if ring is not None:
+            self._by_ring = ByRing(ring)
         return self._by_ring
-
-    def kick(self) -> None:
-        """Wake threads in C."""
-        if self._ring is not None:
-            self._ring.kick()
-
-    async def aclose(self) -> None:
-        """Wait for their reads, then end them."""
-        if self.jobs is not None:
-            await self.jobs.aclose()
-        if self._ring is not None:
-            await self._ring.aclose()
