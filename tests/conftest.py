@@ -32,10 +32,10 @@ def interruptible() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def c_is_at_hand() -> None:
     """What is in C, and used once it is there, is there from the first test on: not by chance."""
-    from aio._looks import LOOKS
+    from aio._entries import ENTRIES
     from aio._readers import READERS
 
-    for extension in (LOOKS, READERS):
+    for extension in (ENTRIES, READERS):
         with suppress(OSError):  # there is no compiler
             extension.load()
 

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from aio.looks import Looked, look_at_all
+from aio.entries import Entry, read_entries
 from smbd.ntstatus import NtError, NtStatus
 from smbd.vfs.file import File
 from smbd.vfs.information import WANTED, information, information_at
@@ -82,15 +82,15 @@ def entries(directory: File, names: list[str]) -> list[FileInformation | None]:
     """
     if not directory.root.lookup.has_proc:
         return [_opened_entry(directory, name) for name in names]
-    looked = look_at_all(directory.fd, names, WANTED)
+    found = read_entries(directory.fd, names, WANTED)
     return [
-        None if look is None else _entry(directory, name, look)
-        for name, look in zip(names, looked, strict=True)
+        None if entry is None else _entry(directory, name, entry)
+        for name, entry in zip(names, found, strict=True)
     ]
 
 
-def _entry(directory: File, name: str, look: Looked) -> FileInformation | None:
-    status, has_attributes = look
+def _entry(directory: File, name: str, entry: Entry) -> FileInformation | None:
+    status, has_attributes = entry
     kind = stat.S_IFMT(status.mode)
     if kind == stat.S_IFLNK or name in DOTS:
         return _opened_entry(directory, name)

@@ -51,9 +51,9 @@ def crowd(tmp_path_factory):
 def test_ten_thousand_entries_are_listed_completely_and_looked_up_once(crowd, connect, monkeypatch):
     server, names = crowd
     asked, of_vfs = [], import_module("smbd.vfs.listing")
-    look = of_vfs.look_at_all
+    look = of_vfs.read_entries
     monkeypatch.setattr(
-        of_vfs, "look_at_all", lambda fd, some, mask: asked.extend(some) or look(fd, some, mask)
+        of_vfs, "read_entries", lambda fd, some, mask: asked.extend(some) or look(fd, some, mask)
     )
     with connect(server) as client:
         listing = client.listing()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aio import kernel, looks
-from aio._looks import LOOKS
+from aio import entries, kernel
+from aio._entries import ENTRIES
 
 _MASK = kernel.STATX_BASIC_STATS
 
@@ -18,11 +18,11 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to look; what is not built here is skipped."""
     if request.param == "compiled":
         try:
-            LOOKS.load()
+            ENTRIES.load()
         except OSError as error:
             pytest.skip(str(error))
     else:
-        monkeypatch.setattr(LOOKS, "at_hand", lambda: None)
+        monkeypatch.setattr(ENTRIES, "at_hand", lambda: None)
     return str(request.param)
 
 
@@ -33,9 +33,9 @@ def folder(tmp_path: Path) -> Iterator[int]:
     os.close(fd)
 
 
-def _looked(folder: int, *names: str) -> list[tuple[int, bool] | None]:
+def _read(folder: int, *names: str) -> list[tuple[int, bool] | None]:
     """(kind, has attributes) of each name."""
-    found = looks.look_at_all(folder, names, _MASK)
+    found = entries.read_entries(folder, names, _MASK)
     return [one and (stat.S_IFMT(one.status.mode), one.has_user_attributes) for one in found]
 
 
@@ -45,7 +45,7 @@ def test_each_name_is_looked_at_itself_in_its_order(tmp_path: Path, folder: int)
     (tmp_path / "sub").mkdir()
     (tmp_path / "link").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
-    assert _looked(folder, "sub", "gone", "link", "file", "pipe", ".", "x" * 256) == [
+    assert _read(folder, "sub", "gone", "link", "file", "pipe", ".", "x" * 256) == [
         (stat.S_IFDIR, False),
         None,
         (stat.S_IFLNK, False),
@@ -54,11 +54,11 @@ def test_each_name_is_looked_at_itself_in_its_order(tmp_path: Path, folder: int)
         (stat.S_IFDIR, False),
         None,
     ]
-    (one,) = looks.look_at_all(folder, ["file"], _MASK)
+    (one,) = entries.read_entries(folder, ["file"], _MASK)
     assert one is not None
     assert one.status.size == 5
     assert one.status.ino == (tmp_path / "file").stat().st_ino
-    assert looks.look_at_all(folder, [], _MASK) == []
+    assert entries.read_entries(folder, [], _MASK) == []
 
 
 @pytest.mark.usefixtures("way")
@@ -73,7 +73,7 @@ def test_a_user_s_attributes_are_seen_and_others_are_none(tmp_path: Path, folder
         os.setxattr(tmp_path / "other", "trusted.user", b"x")
         names.append("other")
     assert (
-        _looked(folder, *names)
+        _read(folder, *names)
         == [
             (stat.S_IFREG, True),
             (stat.S_IFREG, True),
@@ -90,23 +90,23 @@ def test_any_bytes_are_a_name_and_the_longest_too(tmp_path: Path, folder: int) -
         if name != "..":
             (tmp_path / name).touch()
             os.setxattr(tmp_path / name, "user.x", b"")
-    assert [one is not None and one[1] for one in _looked(folder, *names)][:4] == [True] * 4
-    assert all(_looked(folder, *names))
+    assert [one is not None and one[1] for one in _read(folder, *names)][:4] == [True] * 4
+    assert all(_read(folder, *names))
 
 
 def test_an_extension_that_is_not_at_hand_is_loaded_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("_loaded", "_begun"):  # and as it was, after the test
-        monkeypatch.setattr(LOOKS, name, None)
+        monkeypatch.setattr(ENTRIES, name, None)
     monkeypatch.setenv("AIO_EXTENSIONS", "off")
-    assert LOOKS.at_hand() is None
-    assert LOOKS.at_hand() is None
-    LOOKS.forget()
+    assert ENTRIES.at_hand() is None
+    assert ENTRIES.at_hand() is None
+    ENTRIES.forget()
     monkeypatch.delenv("AIO_EXTENSIONS")
-    LOOKS.at_hand()  # None or not: a thread has begun
+    ENTRIES.at_hand()  # None or not: a thread has begun
     try:
-        module = LOOKS.load()  # which waits for that thread, or finds out what it has
+        module = ENTRIES.load()  # which waits for that thread, or finds out what it has
     except OSError as error:
         pytest.skip(str(error))
-    assert LOOKS.at_hand() is module
+    assert ENTRIES.at_hand() is module

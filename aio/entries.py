@@ -9,46 +9,46 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aio import kernel
-from aio._looks import LOOKS
+from aio._entries import ENTRIES
 from aio.kernel.libc import ffi, libc
 
 _USER = b"user."
 _ROOM = 1024  # bytes of the names of a file's extended attributes; few files have so many
 
 
-class Looked(NamedTuple):
-    """One name: a symbolic link is looked at itself."""
+class Entry(NamedTuple):
+    """One name: of a symbolic link, itself."""
 
     status: kernel.Statx
     has_user_attributes: bool  # extended ones; also where that cannot be found out
 
 
-def look_at_all(dir_fd: int, names: Sequence[str], mask: int) -> list[Looked | None]:
-    """statx's answer with `mask` for each name in a folder; None for one that cannot be looked at.
+def read_entries(dir_fd: int, names: Sequence[str], mask: int) -> list[Entry | None]:
+    """statx's answer with `mask` for each name in a folder; None for one that cannot be read.
 
     It needs /proc, by way of which extended attributes are asked for.  Blocks.
     """
     statuses = bytearray(kernel.STATX_SIZE * len(names))
-    compiled = LOOKS.at_hand()
-    look = _look_one_by_one if compiled is None else _look_compiled
-    told = look(compiled, dir_fd, list(map(os.fsencode, names)), mask, statuses)
+    compiled = ENTRIES.at_hand()
+    read = _read_one_by_one if compiled is None else _read_compiled
+    told = read(compiled, dir_fd, list(map(os.fsencode, names)), mask, statuses)
     return [
-        None if has < 0 else Looked(status, bool(has))
+        None if has < 0 else Entry(status, bool(has))
         for status, has in zip(kernel.unpack_statx(statuses), told, strict=True)
     ]
 
 
-def _look_compiled(
+def _read_compiled(
     compiled: Any, dir_fd: int, names: list[bytes], mask: int, statuses: bytearray
 ) -> Iterable[int]:
     count, its = len(names), compiled.ffi
     told = its.new("signed char[]", count)
     into = its.from_buffer("struct statx[]", statuses)
-    compiled.lib.look_at_all(dir_fd, b"\0".join(names), count, mask, into, told)
+    compiled.lib.read_entries(dir_fd, b"\0".join(names), count, mask, into, told)
     return its.unpack(told, count)  # type: ignore[no-any-return]
 
 
-def _look_one_by_one(
+def _read_one_by_one(
     _compiled: Any, dir_fd: int, names: list[bytes], mask: int, statuses: bytearray
 ) -> Iterable[int]:
     at = ffi.from_buffer("unsigned char[]", statuses)

@@ -43,7 +43,7 @@ static int has_user_attributes(int folder, const char *name)
 
 /* `names`: `count` of them, each with a NUL behind it.  `told`: -1 for one that is not there, else
    whether it has extended attributes of the user's, or may have. */
-static void look_at_all(
+static void read_entries(
     int folder, const char *names, int count, unsigned mask, struct statx *statuses,
     signed char *told)
 {

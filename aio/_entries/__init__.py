@@ -1,15 +1,15 @@
-"""Looks at all entries of a listing without Python's lock, where there is a compiler: `looks.c`."""
+"""Reads the entries of a listing without Python's lock, where there is a compiler: `entries.c`."""
 
 from pathlib import Path
 
 from aio.compiled import Extension
 
-LOOKS = Extension(
-    "aio._looks.looks",
-    Path(__file__).with_name("looks.c"),
+ENTRIES = Extension(
+    "aio._entries.entries",
+    Path(__file__).with_name("entries.c"),
     """
     struct statx { ...; };
-    void look_at_all(
+    void read_entries(
         int folder, const char *names, int count, unsigned mask, struct statx *statuses,
         signed char *told
     );
