@@ -1,4 +1,5 @@
-"""The visits (smbd.visits) that C knows: of files that are as they were, and that nobody has open.
+"""The visits (smbd.visits) that C knows: of files that nobody has open, and that are as they were,
+or small ones that go with it.
 
 C knows the forms of a connection, and for all connections of a server the answers that
 commands.visit remembers, by name.  It looks at the file itself.  What a CREATE asks beside that is
@@ -19,12 +20,14 @@ from aio import kernel
 from smbd.auth import Identity
 from smbd.checking import check_session, check_tree
 from smbd.commands.entering import check_limits
-from smbd.commands.visit import Known
+from smbd.commands.visit import Known, Removal, Visit
 from smbd.connection import Connection
 from smbd.native import MOST_FORMS, Core
+from smbd.netbios import LENGTH
 from smbd.ntstatus import NtError
 from smbd.plain import Plain
 from smbd.protection import check_signature
+from smbd.removals import Removals
 from smbd.request import Request
 from smbd.service import Service
 from smbd.vfs import Root
@@ -35,6 +38,8 @@ _MOST_NAME = 1024  # bytes; longer ones are Python's
 _MOST_KINDS = 256
 _IDS = 64
 _ID = Struct("=QQ")
+NAME_AT = 120  # in a CREATE, where all clients put it ...
+_NAME_SIZE, _NAME_SIZE_AT = Struct("<H"), 110  # ... and how long it is
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class Shape:
     rest: list[bytes]  # the requests behind the CREATE
     credits: tuple[int, ...]  # that they ask for
     headers: list[bytes]  # of the responses
+    removal: Removal | None  # if the file goes with it
 
     @property
     def key(self) -> tuple[bytes, ...]:
@@ -71,6 +77,7 @@ class Table:
         self._ids: Any = ffi.buffer(self.visits.ids)
         self._kinds: dict[Hashable, int] = {}
         self._numbers = count()
+        self.removals = Removals(core, self.visits)
 
     @classmethod
     def of(cls, core: Core, service: Service) -> "Table":
@@ -129,6 +136,11 @@ class KnownVisits:
         self._burst.forms[number] = self._kept[number][0]
         self._burst.form_count = len(self._shapes)
 
+    @property
+    def removes(self) -> bool:
+        """Whether the next one that removes its file may be C's."""
+        return self._table.removals.hopeful
+
     def _form_of(self, shape: Shape) -> tuple[Any, ...]:
         """A `struct visit_form *`, and the memory that it needs."""
         ffi, frame, rest = self._core.ffi, shape.request.frame, b"".join(shape.rest)
@@ -140,15 +152,24 @@ class KnownVisits:
         form.rest = behind = ffi.new("uint8_t[]", rest)
         form.headers, form.credits = shape.headers, shape.credits
         form.starts = [0, *accumulate(map(len, shape.rest), initial=0)][: form.count]
-        return form, contexts, behind
+        bodies, removal = None, shape.removal
+        if removal is not None:
+            form.bodies = bodies = ffi.new("uint8_t[]", b"".join(removal.bodies))
+            form.sizes = [len(body) for body in removal.bodies]
+            form.removes, form.tells, form.id_at = 1, removal.tells, removal.id_at
+        return form, contexts, behind, bodies
 
-    def learn(self, what: Hashable, known: Known, name: bytes, path: str) -> None:
-        """Python has answered a visit by what it remembers: C may do so the next time.
+    def learn(self, visit: Visit, known: Known | None, name: bytes, path: str) -> None:
+        """Python has answered a visit, maybe by what it remembers: C may do so the next time.
 
-        `what` is Visit.what, `name` that in the CREATE.
+        `name` is that in the CREATE.
         """
+        if known is None:
+            if visit.removal is not None:
+                self._table.removals.missed()
+            return
         where = os.fsencode(path) or b"."
-        ffi, kind = self._core.ffi, self._table.kind(what)
+        ffi, kind = self._core.ffi, self._table.kind(visit.what)
         if len(name) + len(where) > _MOST_NAME or b"\0" in where:
             return
         data = name + where + b"\0" + b"".join(known.answers)
@@ -176,6 +197,8 @@ class KnownVisits:
         request.channel, request.session, request.refusal = channel, channel.session, 0
         try:
             root = self._prepare(form, request)
+            if shape.removal is not None and root is not None:
+                root = root if self._takes(request, root, shape.removal) else None
         except NtError:
             root = None
         finally:  # what has ended is kept by nothing
@@ -202,10 +225,21 @@ class KnownVisits:
         self._table.draw()
         return root
 
+    def _takes(self, request: Request, root: Root, removal: Removal) -> bool:
+        """Whether C may remove what the CREATE names that it has come to."""
+        if removal.access & ~request.live_tree().maximal_access:
+            return False
+        view, at = self._core.ffi, self._burst.at + LENGTH.size
+        message = view.cast("char *", getattr(self._burst, "in") + at)
+        (size,) = _NAME_SIZE.unpack_from(view.buffer(message, NAME_AT), _NAME_SIZE_AT)
+        name = memoryview(view.buffer(message, NAME_AT + size))[NAME_AT:]
+        return self._table.removals.take(request, root, name)
+
     def settle(self, number: int, took: float, ended: float) -> None:
         """C has returned; its last visit was of this form, and took so many seconds."""
         visited, root = self._burst.visited, self._roots.get(number)
-        self.hopeful = visited > 0
+        removed = self._table.removals.settle()
+        self.hopeful = visited > 0 or (self.hopeful and removed)
         self._roots.clear()
-        if visited and root is not None:
+        if visited and root is not None and not removed:
             root.waited(ended - took)

@@ -35,9 +35,11 @@ from smbd.native import MOST_OPENS, Core
 from smbd.rows import ROWS
 from smbd.session import Channel, Tree
 from smbd.state import WRITTEN, Open
+from smbd.wire.create import CreateOptions
 from smbd.wire.header import TRANSFORM_PROTOCOL_ID, Command
 
 _COMMAND_AT, _NEXT_AT = 4 + 12, 4 + 20
+_OPTIONS_AT, _DELETES = 4 + 105, CreateOptions.DELETE_ON_CLOSE >> 8  # the second byte of them
 _SEALED = TRANSFORM_PROTOCOL_ID[0]
 # Looked up once: of a name that is imported Python 3.11 binds a method anew for each call.
 _pack_call, _unpack_state, _unpack_done = CALL.pack_into, STATE.unpack_from, DONE.unpack_from
@@ -49,6 +51,10 @@ class KnownVisits(Protocol):
     """The visits that C knows."""
 
     hopeful: bool  # the next one may be C's
+
+    @property
+    def removes(self) -> bool:
+        """The same of one that removes its file."""
 
     def ready(self, number: int) -> int:
         """Whether C may answer those of this number now."""
@@ -90,11 +96,13 @@ class Plain(KnownOpens):
         )
 
     def _may_be_visit(self, view: memoryview, at: int) -> bool:
+        visits = self.known_visits
         return (
-            self.known_visits is not None
-            and self.known_visits.hopeful
+            visits is not None
             and view[at + _COMMAND_AT] == Command.CREATE
+            and len(view) > at + _OPTIONS_AT
             and any(view[at + _NEXT_AT : at + _NEXT_AT + 2])
+            and (visits.removes if view[at + _OPTIONS_AT] & _DELETES else visits.hopeful)
         )
 
     def serve(

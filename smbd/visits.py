@@ -14,7 +14,7 @@ from smbd.auth import Identity
 from smbd.checking import check_session, check_tree
 from smbd.commands.visit import Visit, pay, visit_of
 from smbd.connection import Connection
-from smbd.known_visits import KnownVisits, Shape
+from smbd.known_visits import NAME_AT, KnownVisits, Shape
 from smbd.ntstatus import NtError
 from smbd.protection import Buffer, check_signature, seal
 from smbd.request import NO_FRAME, Request, like
@@ -25,7 +25,6 @@ from smbd.wire.header import HEADER_SIZE, PROTOCOL_ID, Command, Flags
 
 MOST_REQUESTS = 6
 _MOST_FORMS = 16
-_NAME_AT = 120  # in a CREATE, where all clients put it
 _CREATE = Struct(
     "<"
     "4s"   # ProtocolId
@@ -140,7 +139,7 @@ class Visits:
             tuple(same),
             Struct(ids),
         )
-        if visit.remembered and not (first.flags & Flags.SIGNED or first.sealed):
+        if (visit.remembered or visit.removal) and not (first.flags & Flags.SIGNED or first.sealed):
             self.known_visits = self.known_visits or knowing()
             if self.known_visits is not None:
                 self.known_visits.add(_shape_of(form, requests))
@@ -155,14 +154,14 @@ class Visits:
         `sealed_for` is the session that has sealed what is in `frame`.
         """
         size = len(frame)
-        if size <= _NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
+        if size <= NAME_AT or frame[_COMMAND_AT] != Command.CREATE:
             return None
         protocol, head, end, message_id, holder, body, name_length, start, length = (
             _CREATE.unpack_from(frame)
         )
         sealed = sealed_for is not None
         form = self._forms.get((head, holder, body, length, size - end, sealed))
-        stop = _NAME_AT + name_length
+        stop = NAME_AT + name_length
         if (
             form is None
             or protocol != PROTOCOL_ID
@@ -180,7 +179,7 @@ class Visits:
         request = form.request
         request.message_id, request.frame = message_id, frame[:end]
         try:
-            path, stream = parse_name(text(frame[_NAME_AT:stop]))
+            path, stream = parse_name(text(frame[NAME_AT:stop]))
             if stream or (sealed_for is not None and sealed_for.session_id != request.session_id):
                 return None
             return self._answer(form, request, frame, path, stop)
@@ -211,8 +210,8 @@ class Visits:
         if paid is None:
             return None
         bodies, known = paid
-        if known is not None and self.known_visits is not None and not (signed or request.sealed):
-            self.known_visits.learn(form.visit.what, known, bytes(frame[_NAME_AT:stop]), path)
+        if self.known_visits is not None and not (signed or request.sealed):
+            self.known_visits.learn(form.visit, known, bytes(frame[NAME_AT:stop]), path)
         window, message_id, third = self._connection.window, request.message_id, form.third
         window.take(message_id, len(bodies))
         layout = form.layouts.get(tuple(map(len, bodies))) or _lay_out(form, bodies)
@@ -241,7 +240,7 @@ def _are_alike(requests: Sequence[Request]) -> bool:
 
 def _overlaps(name_length: int, start: int, length: int) -> bool:
     """Whether a CREATE's contexts are elsewhere than behind its name, as near as clients like."""
-    return start < _NAME_AT + name_length or start % 8 != 0 if length else start != 0
+    return start < NAME_AT + name_length or start % 8 != 0 if length else start != 0
 
 
 def _shape_of(form: _Form, requests: Sequence[Request]) -> Shape:
@@ -251,8 +250,16 @@ def _shape_of(form: _Form, requests: Sequence[Request]) -> Shape:
     rest = [bytes(request.frame) for request in others]
     like_first = like(first)
     like_first.frame = memoryview(bytes(first.frame))
+    visit = form.visit
     return Shape(
-        like_first, form.identity, form.visit.what, form.contexts, rest, form.credits, headers
+        like_first,
+        form.identity,
+        visit.what,
+        form.contexts,
+        rest,
+        form.credits,
+        headers,
+        visit.removal,
     )
 
 

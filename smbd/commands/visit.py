@@ -32,6 +32,7 @@ from smbd.wire.access import Access
 from smbd.wire.close import CloseFlags, pack_close_response, parse_close_request
 from smbd.wire.create import (
     FILE_MODES,
+    CreateAction,
     CreateDisposition,
     CreateOptions,
     CreateRequest,
@@ -40,12 +41,15 @@ from smbd.wire.create import (
     parse_create_request,
     with_file_id,
 )
-from smbd.wire.fscc import FileQuery, FileView
+from smbd.wire.create_contexts import ContextName, pack_query_on_disk_id
+from smbd.wire.fscc import FileInformation, FileQuery, FileView
 from smbd.wire.header import HEADER_SIZE, Command
 from smbd.wire.query_info import QueryInfoRequest
 
 # Rights that change how the file is opened.
 _MEETS_OTHERS = WRITES | Access.MAXIMUM_ALLOWED
+# The same of one that is removed: that Linux does it, or does not, says the rest.
+_BY_REMOVAL = Access.DELETE | Access.FILE_READ_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE
 # Rights that follow from a file's status alone, if it has no descriptor.
 _BY_STATUS = (
     READS
@@ -75,6 +79,7 @@ class Visit:
     removes: bool = field(init=False)  # the file goes with it
     what: tuple[object, ...] = field(init=False)  # all that the answers depend on here
     remembered: bool = field(init=False)  # whether they depend on nothing else but the file
+    removal: "Removal | None" = field(init=False)  # what C needs to answer it
 
     def __post_init__(self) -> None:
         message = self.create
@@ -83,6 +88,41 @@ class Visit:
         self.removes = bool(message.create_options & CreateOptions.DELETE_ON_CLOSE)
         self.what = access, message.create_options, self.asked.on_disk_id, self.tells, *asked
         self.remembered = not self.removes and not access & ~_BY_STATUS
+        self.removal = None
+        if self.removes and not (
+            access & ~_BY_REMOVAL
+            or self.queries
+            or message.create_options & CreateOptions.DIRECTORY_FILE
+        ):
+            self.removal = Removal.of(self)
+
+
+@dataclass(slots=True)
+class Removal:
+    """The bodies of the answers to a visit that removes its file, without what is told of that."""
+
+    access: int
+    tells: bool  # CLOSE asks for the attributes
+    bodies: list[bytes]
+    id_at: int  # where in the first of them the FileId on disk is; 0: nowhere
+
+    @classmethod
+    def of(cls, visit: Visit) -> "Removal":
+        """What a visit needs."""
+        nothing = FileInformation(0, 0, 0, 0, 0, 0, 0)
+        contexts, id_at = [], 0
+        if visit.asked.on_disk_id:
+            marked = _on_disk_id((1 << 64) - 1)
+            id_at = pack_create_response(0, 0, nothing, 0, 0, marked).index(b"\xff" * 8)
+            contexts = _on_disk_id(0)
+        opened = CreateAction.OPENED
+        created = pack_create_response(OplockLevel.NONE, opened, nothing, 0, 0, contexts)
+        closed = pack_close_response(nothing if visit.tells else None)
+        return cls(visit.wanted.access, visit.tells, [created, closed], id_at)
+
+
+def _on_disk_id(number: int) -> list[tuple[bytes, bytes]]:
+    return [(ContextName.QUERY_ON_DISK_ID, pack_query_on_disk_id(number, 0))]
 
 
 @dataclass(slots=True)
@@ -118,6 +158,7 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
     if message.contexts and (len(message.contexts) > 1 or asked != _ON_DISK_ID):
         return None
     wanted = create.wanted_by(first, message, asked)
+    wanted.removes = bool(message.create_options & CreateOptions.DELETE_ON_CLOSE)
     if wanted.access & _MEETS_OTHERS:
         return None
     queries = []
@@ -206,7 +247,7 @@ def _remove(request: Request, visit: Visit, found: Found) -> list[bytes] | None:
     files, file = request.tables.files, found.file
     if file.root.recycle is not None or files.of(file) is not None:
         return None
-    place = place_of_small(file)
+    place = place_of_small(file, found.information)
     if place is None:
         return None
     with place:
@@ -214,9 +255,10 @@ def _remove(request: Request, visit: Visit, found: Found) -> list[bytes] | None:
         if answers is None:
             return None
         place.remove_at_once()
-        options = visit.create.create_options
-        open_ = Open(0, 0, request.live_share(), file, found.granted, 0, options)
-        request.changed(open_, REMOVED)
+        if request.tables.are_heard:
+            options = visit.create.create_options
+            open_ = Open(0, 0, request.live_share(), file, found.granted, 0, options)
+            request.changed(open_, REMOVED)
         files.changes.made(file.identity)
         file.close()  # which frees it, in the time that the place counts
     return answers

@@ -63,6 +63,7 @@ class Wanted:
     allocation: int = 0  # AlSi
     made_refusal: int = 0  # the status of a CREATE that would have to make the file
     truncates: bool = False  # whether an existing file loses its data, as the disposition has it
+    removes: bool = False  # its name goes in this very act, where Linux lets it: that is not asked
 
     @property
     def is_directory(self) -> bool:
@@ -210,7 +211,9 @@ def _maximal(file: File, descriptor: SecurityDescriptor | None, wanted: Wanted) 
         about |= Access.FILE_WRITE_DATA
     if wanted.tells_maximum or wanted.access & Access.MAXIMUM_ALLOWED:
         about = FILE_ALL_ACCESS
-    maximal = rights.of(file, descriptor, wanted.token, about & wanted.share_maximum)
+    about &= wanted.share_maximum
+    proven = Access.DELETE if wanted.removes else 0
+    maximal = rights.of(file, descriptor, wanted.token, about, proven)
     if wanted.truncates and not maximal & Access.FILE_WRITE_DATA:
         raise NtError(NtStatus.ACCESS_DENIED)
     return maximal

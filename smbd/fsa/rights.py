@@ -30,17 +30,18 @@ _FROM_FOLDER = (
 _LOST = frozenset((NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND))
 
 
-def of(file: File, descriptor: SecurityDescriptor | None, token: Token, asked: int) -> int:
+def of(
+    file: File, descriptor: SecurityDescriptor | None, token: Token, asked: int, proven: int = 0
+) -> int:
     """Those of the rights `asked` about that the caller has.  Blocks.
 
-    `descriptor` is the one stored with the file.
+    `descriptor` is the one stored with the file.  Of those `proven` Linux is not asked.
     """
     asked &= FILE_ALL_ACCESS
     if descriptor is not None:
         asked &= _by_descriptor(file, descriptor, token, asked)
-    if not asked & _BY_UNIX:
-        return asked
-    return asked & ~_forbidden_by_unix(file, asked)
+    by_unix = asked & _BY_UNIX & ~proven
+    return asked & ~_forbidden_by_unix(file, by_unix) if by_unix else asked
 
 
 def _by_descriptor(file: File, descriptor: SecurityDescriptor, token: Token, asked: int) -> int:

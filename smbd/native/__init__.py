@@ -36,6 +36,7 @@ _PIECE = 6
 LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
 MOST_FORMS = 16  # of visits, of one connection
+MOST_PREFIX = 1024  # bytes of a name up to its last backslash
 LONGEST_PREDICTED = 1024  # bytes of an answer that is made beforehand
 
 
@@ -49,8 +50,8 @@ class GcmKeys(NamedTuple):
 
 
 _PARTS = (
-    "wire", "gcm", "guard", "state", "reply", "visits", "opens", "predicted", "misses", "large",
-    "pages", "burst",
+    "wire", "gcm", "guard", "state", "reply", "visits", "removes", "opens", "predicted", "misses",
+    "large", "pages", "burst",
 )  # fmt: skip
 BURST = Extension(
     "smbd.native.burst",
@@ -154,6 +155,15 @@ BURST = Extension(
         uint64_t persistent, volatile_id;
     };
     struct visit;
+    struct taken {
+        int32_t fd;
+        uint32_t root, prefix_size;
+        uint8_t prefix[1024];
+        uint8_t place[16];
+        uint64_t mask, volume_id;
+        uint32_t size;
+        char names[8192];
+    };
     struct visits {
         struct visit *slots[4096];
         const uint32_t *inodes;
@@ -162,6 +172,8 @@ BURST = Extension(
         uint32_t mask, flags;
         uint32_t left;
         struct visit_id ids[64];
+        uint64_t small;
+        struct taken taken;
     };
     struct visit_form {
         uint8_t head[16], holder[16], body[46];
@@ -170,6 +182,9 @@ BURST = Extension(
         const uint8_t *contexts, *rest;
         uint32_t starts[6];
         uint8_t headers[6][64];
+        uint32_t removes, tells;
+        uint32_t sizes[6], id_at;
+        const uint8_t *bodies;
         uint32_t ready, root, maximum;
         int32_t fd;
         double until;

@@ -70,7 +70,8 @@ int burst_converse(struct burst *b, int loop, double until, double turn, int ask
         }
         int why = answer_burst(b);
         b->bursts += why == ENDED || why == CLOSED;
-        if (why != ENDED || b->missed || b->sent != b->made || b->have == b->size)
+        int taken = b->visits && b->visits->taken.fd >= 0;  /* others may want it, in threads */
+        if (why != ENDED || b->missed || b->sent != b->made || b->have == b->size || taken)
             return why;
     }
 }

@@ -32,6 +32,17 @@ struct visit_id {
     uint64_t persistent, volatile_id;
 };
 
+/* The folder that Python has taken for one call, where C may remove names (removes.c). */
+struct taken {
+    int32_t fd;                      /* O_PATH; -1: there is none */
+    uint32_t root, prefix_size;
+    uint8_t prefix[MOST_PREFIX];     /* of a name in a CREATE, its last backslash counted in */
+    uint8_t place[16];               /* device and mount, as in struct statx */
+    uint64_t mask, volume_id;        /* of a FileId on disk */
+    uint32_t size;                   /* bytes of the names that were removed, ... */
+    char names[MOST_REMOVED];        /* ... each with its 0 */
+};
+
 /* All visits of one server, and what they need of it. */
 struct visits {
     struct visit *slots[MOST_VISITS];  /* in pairs, the one that was learnt last in front */
@@ -41,6 +52,8 @@ struct visits {
     uint32_t mask, flags;            /* as smbd/vfs/information.py asks for a status */
     uint32_t left;                   /* of these, which no Open has */
     struct visit_id ids[VISIT_IDS];
+    uint64_t small;                  /* bytes of a file whose end waits for nothing */
+    struct taken taken;
 };
 
 /* All of a visit but its name and ids. */
@@ -51,6 +64,10 @@ struct visit_form {
     const uint8_t *contexts, *rest;   /* of the CREATE; the requests behind it */
     uint32_t starts[MOST_PARTS];      /* of those, the first one's is 0 */
     uint8_t headers[MOST_PARTS][HEADER];  /* of the responses */
+    /* Of one that removes its file: the bodies of the responses, but for what is shown of that. */
+    uint32_t removes, tells;          /* CLOSE tells it too */
+    uint32_t sizes[MOST_PARTS], id_at;  /* where a FileId on disk is; 0: nowhere */
+    const uint8_t *bodies;
     /* Python writes, when it is asked. */
     uint32_t ready, root, maximum;
     int32_t fd;                       /* of the share's folder */
@@ -176,38 +193,34 @@ static void grant_each(struct burst *b, const struct visit_form *form, uint16_t 
         b->high += total;
 }
 
-/* Answers a frame that may be a visit: -1 if it did, or why not. */
-static int answer_visit(struct burst *b, const uint8_t *message, size_t size) {
-    struct visit_form *form = form_of(b, message, size);
-    if (!form)
-        return OTHER;
-    if (!form->ready || !b->visits->left)
-        return ASK;
-    uint32_t name_size = u16(message + NAME_SIZE_AT);
-    const uint8_t *name = message + NAME_AT;
-    const struct visit *visit = find_visit(b->visits, form, name, name_size);
-    if (!visit || u64(message + MESSAGE_ID_AT) != b->low || form->count > b->high - b->low)
-        return OTHER;
+/* Whether the ids of a frame are those that come next. */
+static int is_next(const struct burst *b, const struct visit_form *form, const uint8_t *message) {
+    return u64(message + MESSAGE_ID_AT) == b->low && form->count <= b->high - b->low;
+}
+
+/* Bytes of a frame of responses whose bodies are so long. */
+static uint64_t frame_of(uint32_t count, const uint32_t *sizes) {
     uint64_t made = PREFIX;
-    for (uint32_t i = 0; i < visit->count; i++)
-        made += HEADER + (visit->sizes[i] + 7) / 8 * 8;
-    if (made > b->room - b->made)
-        return b->made ? FULL : OTHER;
-    if (!is_same(b, form, visit))
-        return OTHER;
+    for (uint32_t i = 0; i < count; i++)
+        made += HEADER + (sizes[i] + 7) / 8 * 8;
+    return made;
+}
+
+/* Makes the frame of the responses, of `made` bytes, by their bodies. */
+static void answer_parts(struct burst *b, const struct visit_form *form, const uint32_t *sizes,
+                         const uint8_t *body, uint64_t made) {
     uint16_t granted[MOST_PARTS];
     uint64_t message_id = b->low;
     b->low += form->count;
     grant_each(b, form, granted);
     uint8_t *out = b->out + b->made;
-    const uint8_t *body = visit->bytes + visit->name_size + visit->path_size;
     put32(out, __builtin_bswap32((uint32_t)(made - PREFIX)));
     out += PREFIX;
-    for (uint32_t i = 0; i < visit->count; i++) {
-        uint32_t length = visit->sizes[i], whole = HEADER + (length + 7) / 8 * 8;
+    for (uint32_t i = 0; i < form->count; i++) {
+        uint32_t length = sizes[i], whole = HEADER + (length + 7) / 8 * 8;
         memcpy(out, form->headers[i], HEADER);
         put16(out + 14, granted[i]);
-        put32(out + NEXT_AT, i + 1 < visit->count ? whole : 0);
+        put32(out + NEXT_AT, i + 1 < form->count ? whole : 0);
         put64(out + MESSAGE_ID_AT, message_id + i);
         memcpy(out + HEADER, body, length);
         memset(out + HEADER + length, 0, whole - HEADER - length);
@@ -222,6 +235,30 @@ static int answer_visit(struct burst *b, const uint8_t *message, size_t size) {
     b->made += made;
     b->length = 0;
     b->kind = VISITED;
+}
+
+static int answer_removal(struct burst *b, const struct visit_form *form, const uint8_t *message);
+
+/* Answers a frame that may be a visit: -1 if it did, or why not. */
+static int answer_visit(struct burst *b, const uint8_t *message, size_t size) {
+    struct visit_form *form = form_of(b, message, size);
+    if (!form)
+        return OTHER;
+    if (!form->ready || !b->visits->left)
+        return ASK;
+    if (form->removes)
+        return answer_removal(b, form, message);
+    uint32_t name_size = u16(message + NAME_SIZE_AT);
+    const uint8_t *name = message + NAME_AT;
+    const struct visit *visit = find_visit(b->visits, form, name, name_size);
+    if (!visit || !is_next(b, form, message))
+        return OTHER;
+    uint64_t made = frame_of(visit->count, visit->sizes);
+    if (made > b->room - b->made)
+        return b->made ? FULL : OTHER;
+    if (!is_same(b, form, visit))
+        return OTHER;
+    answer_parts(b, form, visit->sizes, visit->bytes + visit->name_size + visit->path_size, made);
     b->visited++;
     return -1;
 }

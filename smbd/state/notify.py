@@ -142,6 +142,11 @@ class ChangeNotifyList:
     _entries: dict[str, list[EventLog]] = field(default_factory=dict)
     _memory: EventMemory = field(default_factory=EventMemory)
 
+    @property
+    def any(self) -> bool:
+        """Whether any directory is watched."""
+        return bool(self._entries)
+
     def watch(self, entry: ChangeNotifyEntry) -> None:
         """Report to it from now on; INSUFFICIENT_RESOURCES where others watch in many ways."""
         where = entry.directory.place

@@ -210,6 +210,11 @@ class Tables:
         open_.holder = holder
         holder.enter(open_)
 
+    @property
+    def are_heard(self) -> bool:
+        """Whether anybody is told of a change of names: a watcher, or who leases a directory."""
+        return bool(self.files.directories) or self.notify.any
+
     def changed(self, open_: Open, event: FileEvent, now: float) -> None:
         """An open file has changed: tell the watchers of its directories, and their leases.
 

@@ -13,9 +13,10 @@ from time import perf_counter
 from smbd.vfs.file import File
 from smbd.vfs.information import BLOCK
 from smbd.vfs.place import Place
+from smbd.wire.fscc import FileInformation
 
 # So much is freed, or its writing begun, in less time than a change of names takes.
-_SMALL = 1 << 20
+SMALL = 1 << 20
 
 
 def close_may_wait(file: File, *, written: bool) -> bool:
@@ -32,20 +33,25 @@ def close_may_wait(file: File, *, written: bool) -> bool:
     at_once = file.at_once
     return (
         at_once is None
-        or status.st_blocks * BLOCK > _SMALL
+        or status.st_blocks * BLOCK > SMALL
         or not at_once.admits(file.fd, perf_counter())
     )
 
 
-def place_of_small(file: File) -> Place | None:
+def place_of_small(file: File, known: FileInformation | None = None) -> Place | None:
     """The place of a small file, taken, where the loop may remove it now, and close it.
 
-    None if it is not the only name of it, or a worker is to look.
+    None if it is not the only name of it, or a worker is to look.  `known` is what it is now, if
+    the caller has looked.
     """
     if file.asks_others or file.crossed or file.is_directory or file.stream is not None:
         return None
-    status = os.fstat(file.fd)
-    if status.st_nlink != 1 or status.st_blocks * BLOCK > _SMALL:
+    if known is None:
+        status = os.fstat(file.fd)
+        links, size = status.st_nlink, status.st_blocks * BLOCK
+    else:
+        links, size = known.number_of_links, known.allocation_size
+    if links != 1 or size > SMALL:
         return None
     place = file.root.place_at_once(file.path)
     if place is None:

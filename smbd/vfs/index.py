@@ -101,10 +101,11 @@ class DirectoryIndex:
             self._names.put(name)
             self._follow()
 
-    def removed(self, name: str) -> None:
-        """`name` was removed by the holder."""
+    def removed(self, *names: str) -> None:
+        """`names` were removed by the holder."""
         if self._names is not None:
-            self._names.remove(name)
+            for name in names:
+                self._names.remove(name)
             self._follow()
 
     def is_free_now(self, name: str) -> bool:

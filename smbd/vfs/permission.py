@@ -53,7 +53,9 @@ def may_remove(file: File) -> bool:
     with closed_after(file.root.lookup.exact(parent)) as parent_fd:
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent_fd, effective_ids=True):
             return False
-        above, its = _owner_and_flags(parent_fd), _owner_and_flags(file.fd)
+        above = _owner_and_flags(parent_fd)
+    # As it was opened, if that was this moment.
+    its = kernel.statx_of(file.examined) if file.examined else _owner_and_flags(file.fd)
     if (above.attributes | its.attributes) & _FIXED:
         return False
     return not above.mode & stat.S_ISVTX or os.geteuid() in {0, above.uid, its.uid}

@@ -1,6 +1,7 @@
 """Where a new file is to be: its directory, opened once for all that a CREATE wants of it."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, Self
@@ -127,8 +128,12 @@ class Place:
             os.rmdir(self.name, dir_fd=self.directory.fd)
         else:
             os.unlink(self.name, dir_fd=self.directory.fd)
+        self.removed([self.name])
+
+    def removed(self, names: Sequence[str]) -> None:
+        """Names were removed, after `take`."""
         if self._names is not None:
-            self._names.removed(self.name)
+            self._names.removed(*names)
 
     def _made(self, fd: int, *, directory: bool) -> File:
         root = self.directory.root

@@ -1,11 +1,12 @@
 """Where the time of a compound goes: Dispatch.frame alone, without socket, loop and client.
 
-    python -m tests.bench.inside [stat] [first] [open] [new] [apart] [--list 30]
+    python -m tests.bench.inside [stat] [first] [open] [new] [apart] [remove] [del] [--list 30]
 
-Each is CREATE to CLOSE, answered at once: in one frame, or "apart" in three.  "first" is a stat
-whose answers are not remembered.  Beside the thread's CPU time, the best 2 % of slices of 40, it
-counts what no load of the machine moves: Python's instructions and calls, which are most of it,
-function by function.  `strace -c -f` counts the system calls.
+Each is CREATE to CLOSE, answered at once: in one frame, "apart" in three, "del" in two.  "first" is
+a stat whose answers are not remembered; "remove" and "del" delete files of 4 KiB.  Beside the
+thread's CPU time, the best 2 % of slices of 40, it counts what no load of the machine moves:
+Python's instructions and calls, which are most of it, function by function.  `strace -c -f` counts
+the system calls.
 """
 
 import argparse
@@ -28,14 +29,19 @@ ALL = 18  # FileAllInformation
 NAME = "file"
 ATTRIBUTES, READ, ALL_ACCESS = 0x80, 0x120089, 0x1F01FF
 END = (CLOSE, messages.close(PREVIOUS_FILE))
+DELETES = 0x10080
 OPEN, MAKE = {"disposition": messages.FILE_OPEN}, {"disposition": 2, "options": DELETE_ON_CLOSE}
+REMOVE = {**OPEN, "options": DELETE_ON_CLOSE}
 COMPOUNDS = {
     "stat": (ATTRIBUTES, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
     "first": (ATTRIBUTES, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
     "open": (READ, OPEN, [END]),
     "new": (ALL_ACCESS, MAKE, [END]),  # and deleted by its CLOSE
     "apart": (READ, OPEN, [(QUERY_INFO, messages.query_info(PREVIOUS_FILE, ALL)), END]),
+    "remove": (DELETES, REMOVE, [END]),
+    "del": (DELETES, REMOVE, [END]),
 }
+APART = ("apart", "del")
 FILE_ID_AT = {QUERY_INFO: 88, CLOSE: 72}
 SLICE, SLICES = 40, 200
 CHECKOUT = str(Path(__file__).resolve().parents[2])
@@ -43,12 +49,16 @@ CHECKOUT = str(Path(__file__).resolve().parents[2])
 
 def frames(stage, kind, count):
     access, how, rest = COMPOUNDS[kind]
-    names = [f"{kind} {number}" for number in range(count)] if how is MAKE else [NAME] * count
+    numbered = [f"{kind} {number}" for number in range(count)]
+    names = [NAME] * count if how is OPEN else numbered
+    if how is REMOVE:
+        for name in names:
+            Path(stage.root.path, name).write_bytes(bytes(4096))
     creates = [messages.create(name, access=access, **how) for name in names]
     related, request = stage.peer.related, stage.peer.request
     made = [
         [request(*one) for one in ((CREATE, create), *rest)]
-        if kind == "apart"
+        if kind in APART
         else [related((CREATE, create), *rest)]
         for create in creates
     ]

@@ -173,10 +173,10 @@ def _connected():
 
 
 @asynccontextmanager
-async def a_rig(path, *, native, core=None, engine="nowait", tcp=False):
+async def a_rig(path, *, native, core=None, engine="nowait", tcp=False, at_once=False):
     """A rig over a folder on a disk."""
     opened = open_engine(engine)
-    async with on_stage(path, opened) as stage:
+    async with on_stage(path, opened, at_once=at_once) as stage:
         ours, client = _connected() if tcp else socket.socketpair()
         with ours, client:
             for end in (ours, client):
