@@ -10,7 +10,7 @@ import os
 from typing import Any, NamedTuple, Protocol
 from weakref import proxy
 
-from smbd.burst import ASK, AWAITS, REFUSED
+from smbd.burst import ASK, OTHER, REFUSED, Calls
 from smbd.connection import Connection
 from smbd.known_opens import LONGEST_PLAIN
 from smbd.native import LONGEST, Core
@@ -21,6 +21,7 @@ from smbd.turns import Turn
 _LENGTH = slice(68, 72)  # of a READ, in its message
 # After so many frames of other kinds in a row none is expected any more: each costs a look.
 _PATIENCE = 8
+_OTHERS = (OTHER, ASK)
 # Where the kernel has no room for whole frames, none is looked for among so many that follow.
 _MOST_IN_VAIN, _REST = 3, 256
 
@@ -78,24 +79,44 @@ class Large:
         `memory` is the receive buffer, which is empty: its address and size.  `when`: what time it
         is, and whose turn.  `room` are bytes of replies.
         """
-        plain, burst, (now, turn) = self._plain, self._burst, when
-        over = turn.ends if burst.loop >= 0 else 0.0  # nobody knows who waits
-        burst.past = burst.have = 0
+        now, turn = when
+        over = turn.ends if self._burst.loop >= 0 else 0.0  # nobody knows who waits
         calls = self._lib.large_begin, self._lib.large_answer
+        return self._call(sock, memory, now, over, room, calls)
+
+    def converse(
+        self, fds: tuple[int, int], memory: tuple[int, int], until: float, room: int
+    ) -> Passed:
+        """Have those answered that come until the loop has something to do, or that time has come.
+
+        `fds` are the socket, for which its task waits, and the loop's epoll; others are as above.
+        """
+        (sock, loop), talk = fds, self._lib.large_converse
+        calls = (
+            lambda burst: talk(burst, loop, until, 0),
+            lambda burst: talk(burst, loop, until, 1),
+        )
+        return self._call(sock, memory, self._connection.now, 0.0, room, calls)
+
+    def _call(
+        self, sock: int, memory: tuple[int, int], now: float, over: float, room: int, calls: Calls
+    ) -> Passed:
+        plain, burst = self._plain, self._burst
+        burst.past = burst.have = 0
         done = plain.pass_on(sock, memory, now, over, room, calls)
         why, size, awaited = plain.why, burst.past, self._awaited
-        self._awaited = why == AWAITS
         if why == ASK:  # which may not be used
             self._lib.large_end(burst)
+        self._awaited = burst.lowat > 0
         if size:
             self._in_vain = 0
-        elif awaited:
+        elif awaited and not self._awaited:
             self._in_vain += 1
-        if size or why == AWAITS:
+        if size or self._awaited:
             self.expected = _PATIENCE
         elif self._in_vain == _MOST_IN_VAIN:
             self.expected, self._rest, self._in_vain = 0, _REST, 0
-        else:
+        elif why in _OTHERS:
             self.expected -= 1
         if why == REFUSED:
             self._answer_refused()

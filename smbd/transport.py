@@ -17,7 +17,7 @@ import trio
 from smbd.beside import TURN_BYTES, Beside, Handled
 from smbd.buffers import SpareBuffers
 from smbd.burst import Answered
-from smbd.large import NOT_PASSED, Large
+from smbd.large import NOT_PASSED, Large, Passed
 from smbd.memory import MemoryAccount
 from smbd.netbios import LENGTH, SMALLEST_FRAME, session_service
 from smbd.plain import Plain
@@ -51,6 +51,7 @@ class Transport(Beside):
         self._waits_for_room = False  # nothing is read
         self.large: Large | None = None  # it answers frames that go past the receive buffer
         self._left = False  # one has been received that is for the handler
+        self._long = False  # the last frame was such a one, or is awaited
         self._most = 0  # up to where in the burst a turn goes, unsent replies counted in
 
     def lay(self, line: Line | None) -> None:
@@ -109,6 +110,7 @@ class Transport(Beside):
             if turn.is_last:
                 await turn.come_last()
             if self.large is None or not self._passes(self.large):
+                self._long = False
                 found = self._hear()
                 if found[0] != _NOTHING:
                     return found
@@ -181,17 +183,49 @@ class Transport(Beside):
             incoming, room = self._incoming, self._memory.flight - self._in_work
             memory, when = (incoming.address, incoming.most), (now, self.turn)
             done = large.serve(self._fd, memory, when, room)
-        self._awaits = done.awaits
+        self._passed(done, now)
+        if done.size:
+            self.turn.end()
+        if done.left:
+            self._left = True
+            return False
+        if self._long and self._standby is not None:
+            self._standby.rests(self, alone=True)
+        return self._long
+
+    def _passed(self, done: Passed, now: float) -> None:
+        self._awaits, self._long = done.awaits, done.awaits or done.size > 0
         if done.size:
             self.last_frame = self._whole = now
             if done.replies:
                 self.send([bytes(done.replies)])
             self.flush()
-            self.turn.end()
         if done.left:
-            self.last_frame, self._incoming.have, self._left = now, done.left, True
-            return False
-        return done.awaits or done.size > 0
+            self.last_frame, self._incoming.have = now, done.left
+
+    def converse(self, loop: int, until: float) -> bool | None:
+        """As `Prompt` has it; of long frames too, where the last one was such a one."""
+        large = self.large
+        if large is None or not self._long:
+            return super().converse(loop, until)
+        room = self._memory.flight - self._in_work
+        if self._incoming.have or self._line or self.free_socket < 0 or room <= 0:
+            return True  # what the task does
+        try:
+            self._converse_long(large, (self._fd, loop), until, room)
+        except Exception as error:  # noqa: BLE001 -- it ends the connection, as it would in its task
+            self._end(error)
+        return True
+
+    def _converse_long(self, large: Large, fds: tuple[int, int], until: float, room: int) -> None:
+        memory = self._incoming.address, self._incoming.most
+        done = large.converse(fds, memory, until, room)
+        self.turn.begin()  # the loop's round begins now
+        self._passed(done, self._clock())
+        self.turn.long = done.size > 0
+        if done.left:
+            self._handed = 0
+            trio.lowlevel.notify_closing(self._fd)  # which wakes the task
 
     def _serve(self, quick: Plain) -> Answered | None:
         """Have plain frames received and answered; None if nothing came."""

@@ -197,6 +197,7 @@ BURST = Extension(
     int burst_finish(struct burst *b);
     int large_begin(struct burst *b);
     int large_answer(struct burst *b);
+    int large_converse(struct burst *b, int loop, double until, int asked);
     void large_end(struct burst *b);
     int burst_converse(struct burst *b, int loop, double until, double turn, int asked);
     void miss_give(struct burst *b, struct miss *miss);

@@ -7,6 +7,7 @@
    off is written, no sender can be waited for amid one, and nobody meets a half of one. */
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 enum {
@@ -128,7 +129,8 @@ static int answer_large(struct burst *b, struct fast_open *open, const uint8_t *
     return -1;
 }
 
-/* Looks at the request that comes next in the socket, in plain and without its data: 0; or OTHER.
+/* Looks at the request that comes next in the socket, in plain and without its data: -1; NOTHING, if
+   nothing has come; or OTHER.
    What is sealed is told from its ciphertext, so that it can be left: by that alone nothing is
    done. */
 static int peek(struct burst *b) {
@@ -137,17 +139,17 @@ static int peek(struct burst *b) {
     ssize_t count = recv(b->sock, peeked, sizeof peeked, MSG_PEEK | MSG_DONTWAIT);
     b->before = PREFIX;
     if (count < (ssize_t)sizeof b->head)
-        return OTHER;
+        return count < 0 && errno == EAGAIN ? NOTHING : OTHER;
     memcpy(b->head, peeked, sizeof b->head);
     if (sealed[0] != 0xfd)
-        return 0;
+        return -1;
     if (count < (ssize_t)sizeof peeked)
         return OTHER;
     const struct guard *guard = guard_of(b, u64(sealed + SEALED_FOR_AT));
     b->before = PREFIX + TRANSFORM;
     return guard
         && guard_stream(guard, sealed, peeked + b->before, REQUEST_END, b->head + PREFIX)
-        && u64(b->head + PREFIX + SESSION_ID_AT) == u64(sealed + SEALED_FOR_AT) ? 0 : OTHER;
+        && u64(b->head + PREFIX + SESSION_ID_AT) == u64(sealed + SEALED_FOR_AT) ? -1 : OTHER;
 }
 
 /* Receives a frame of so many bytes, which is signed or sealed, and writes what is in it; the frame
@@ -179,9 +181,9 @@ static int write_checked(struct burst *b, struct fast_open *open, size_t size, u
 static int pass_one(struct burst *b) {
     const uint8_t *message = b->head + PREFIX;
     struct fast_open *open;
-    int there;
-    if (peek(b))
-        return OTHER;
+    int there, why = peek(b);
+    if (why >= 0)
+        return why;
     uint32_t size = frame_size(message), length = u32(message + 68);
     uint64_t offset = u64(message + 72);
     if (message[-4] || size <= LONGEST || u16(message + 12) != WRITE || !(open = find(b, message)))
@@ -251,6 +253,47 @@ int large_begin(struct burst *b) {
     begin(b);
     b->past = b->have = 0;
     return large_answer(b);
+}
+
+/* Whether the loop's epoll tells of the socket, from now on: as trio has registered it for the task
+   that waits for it.  -1: it is not registered. */
+static int tell_loop(const struct burst *b, int tells) {
+    struct epoll_event event = {.events = tells ? EPOLLIN | EPOLLONESHOT : 0};
+    event.data.fd = b->sock;
+    return epoll_ctl(b->loop, EPOLL_CTL_MOD, b->sock, &event);
+}
+
+/* Waits for the next one, or for anything that the loop has to do: -1 if bytes have come, or why not. */
+static int wait_for_next(const struct burst *b, double until) {
+    struct pollfd ready[2] = {{b->loop, POLLIN, 0}, {b->sock, POLLIN, 0}};
+    double left = until - now();
+    struct timespec most = {(time_t)left, (long)((left - (double)(time_t)left) * 1e9)};
+    if (left <= 0 || ppoll(ready, 2, &most, NULL) <= 0)
+        return ENDED;
+    return ready[0].revents ? LOOP : -1;
+}
+
+/* Answers those that come while the loop has nothing else to do, until that time at most.  `asked`:
+   it goes on behind ASK.  While C waits for the socket the loop's epoll does not: so it is ready
+   when others wait, and then only. */
+int large_converse(struct burst *b, int loop, double until, int asked) {
+    int why = asked ? -1 : NOTHING;
+    if (!asked) {
+        begin(b);
+        b->past = b->have = 0;
+        b->loop = loop;
+    }
+    make_ready(b);
+    if (tell_loop(b, 0))
+        return LOOP;
+    while (why < 0 || why == AWAITS || why == NOTHING) {
+        if (why >= 0 && (why = wait_for_next(b, until)) >= 0)
+            break;
+        b->over = until;
+        why = go_on(b, pass_one(b));
+    }
+    tell_loop(b, 1);
+    return why;
 }
 
 /* As others are received from now on. */

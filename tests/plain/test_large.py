@@ -1,10 +1,14 @@
 """Long plain WRITEs, which C passes from the socket to the file past the receive buffer."""
 
+import contextlib
 import fcntl
 import os
 import resource
+import select
 import socket
-from contextlib import contextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 
 import pytest
 import trio
@@ -448,6 +452,10 @@ class Guarding:
         """Send a message and have its answers, which are protected as it is."""
         await send(self._rig, framed(self.frame(message)))
         (reply,) = await the_frames(self._rig, 1)
+        return self.answers(reply)
+
+    def answers(self, reply):
+        """What is in a frame."""
         if self._kind == "sealed":
             reply = bytes(self._sealer.open(memoryview(bytes(reply))))
         else:
@@ -537,6 +545,113 @@ async def test_nothing_is_written_of_a_protected_one_that_breaks_off(rig, disk, 
     rig.client.shutdown(socket.SHUT_WR)
     await _until_end(rig)
     assert (disk / "a").read_bytes() == BEFORE * 16
+
+
+class Loop:
+    """What trio waits by, beside what others wait for; and a client that works meanwhile."""
+
+    def __init__(self, rig):
+        self._rig, self._others = rig, os.eventfd(0)
+        self._epoll = select.epoll()
+        self._epoll.register(self._others, select.EPOLLIN)
+        self._epoll.register(rig.transport._fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def converse(self, *frames, others=True):
+        """Have C answer frames, each of which is sent when the one before is answered.
+
+        `others` have something to do behind the last one, or it ends by itself.
+        """
+        client = threading.Thread(target=self._send, args=(frames, others))
+        client.start()
+        assert self._rig.transport.converse(self._epoll.fileno(), monotonic() + 240)
+        client.join()
+
+    def _send(self, frames, others):
+        client, reader = self._rig.client, select.poll()
+        reader.register(client, select.POLLIN)
+        for number, frame in enumerate(frames):
+            if number:
+                reader.poll(240_000)
+                client.recv(1 << 16)
+            view = memoryview(frame)
+            while view:
+                with contextlib.suppress(BlockingIOError):
+                    view = view[client.send(view) :]
+        if others:
+            reader.poll(240_000)
+            os.eventfd_write(self._others, 1)
+
+    @property
+    def tells(self):
+        """Whether it tells of the socket."""
+        return self._rig.transport._fd in dict(self._epoll.poll(0))
+
+    def close(self):
+        self._epoll.close()
+        os.close(self._others)
+
+
+@asynccontextmanager
+async def a_loop(rig):
+    loop = Loop(rig)
+    yield loop
+    loop.close()
+
+
+async def test_while_nobody_else_waits_c_waits_for_the_next(tcp, disk, asked, served):
+    file_id, client = await learnt_guarded(tcp, "sealed", usual)
+    asked.clear()
+    served.clear()
+    before = tcp.stage.engine.statistics()
+    async with a_loop(tcp) as loop:
+        frames = [client.frame(writing(tcp, file_id, content(n), n * LENGTH)) for n in range(4)]
+        loop.converse(*(framed(frame) for frame in frames))
+        assert not loop.tells
+        (reply,) = await the_frames(tcp, 1)
+    assert not asked
+    assert not served
+    assert client.answers(reply)[0].status == 0
+    assert (disk / "a").read_bytes() == b"".join(map(content, range(4))) + BEFORE * 12
+    assert tcp.stage.engine.statistics().since(before)["writes_inline"] == 4
+
+
+async def test_what_c_leaves_in_the_socket_the_loop_hears_of(tcp, disk, asked):
+    file_id = await learnt(tcp)
+    echo = tcp.stage.peer.request
+    async with a_loop(tcp) as loop:
+        loop.converse(framed(writing(tcp, file_id, content(1))), framed(echo(ECHO)), others=False)
+        assert loop.tells
+    asked.clear()
+    (frame,) = await the_frames(tcp, 1)
+    assert [one.command for one in answers(frame)] == [ECHO]
+    assert len(asked) == 1
+    assert (disk / "a").read_bytes()[:LENGTH] == content(1)
+
+
+async def test_others_go_ahead_of_what_has_come(tcp, disk):
+    file_id = await learnt(tcp)
+    async with a_loop(tcp) as loop:
+        os.eventfd_write(loop._others, 1)
+        tcp.client.send(framed(writing(tcp, file_id, content(1))))
+        loop.converse(others=False)
+        assert loop.tells
+        assert (disk / "a").read_bytes()[:LENGTH] == BEFORE
+    (frame,) = await the_frames(tcp, 1)
+    assert answers(frame)[0].status == 0
+
+
+@kinds
+async def test_what_c_has_received_in_vain_its_task_goes_on_with(tcp, asked, kind):
+    file_id, client = await learnt_guarded(tcp, kind, usual)
+    asked.clear()
+    size = 18 * LENGTH
+    async with a_loop(tcp) as loop:
+        with most_bytes(size):
+            frame = client.frame(writing(tcp, file_id, content(2), size - LENGTH // 2))
+            loop.converse(framed(frame), others=False)
+            (reply,) = await the_frames(tcp, 1)
+    assert client.answers(reply)[0].status == 0xC000007F
+    assert len(asked) == 1
 
 
 long_asks = st.builds(
