@@ -41,7 +41,8 @@ class PlainCalls:
 
     def attach(self, fd: int) -> None:
         """Keep knowledge about this open file until `detach`."""
-        self.detach(fd)
+        if fd in self._files:
+            self.detach(fd)
         self._files[fd] = OpenFile(fd)
         self._engine.attach(fd)
 

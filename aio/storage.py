@@ -4,7 +4,6 @@ Per file system and direction: whether RWF_NOWAIT works.  Per open: which way it
 and whether its writes may be made inline at all.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -235,8 +234,10 @@ def _leave_access_time(fd: int, flags: int) -> None:
     ourselves, later, would change the file's change time, by which backups go.
     """
     if not flags & (os.O_NOATIME | os.O_WRONLY):
-        with contextlib.suppress(OSError):  # EPERM: another's file
+        try:
             fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NOATIME)
+        except OSError:  # EPERM: another's file
+            return
 
 
 def _is_being_written(fd: int, offset: int, length: int) -> bool:

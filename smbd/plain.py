@@ -265,8 +265,8 @@ class Plain(KnownOpens):
         burst, in_call = self.burst, self._in_call
         assert self.predicted is not None, "MAY_CLOSE"
         self.predicts = False
-        place = next(at for at, one in enumerate(in_call) if one[0] == number)
-        used = in_call.pop(place)
+        used = next(one for one in in_call if one[0] == number) if len(in_call) > 1 else in_call[0]
+        in_call.remove(used)
         self._settle(used, burst.ended, 0.0)
         self.predicted.closed(used[1])
         # Whoever has waited for that can go on now, and no kernel knows of it.

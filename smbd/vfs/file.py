@@ -16,6 +16,7 @@ from smbd.vfs.names import path_to_name
 if TYPE_CHECKING:
     from smbd.vfs.recycling import Kept
     from smbd.vfs.root import Root
+    from smbd.wire.fscc import FileInformation
 
 # (device, inode), and of a stream its name as it is compared.
 Key = tuple[int, int] | tuple[int, int, str]
@@ -70,9 +71,10 @@ class File:
         # path below the share's folder.  "": its name is none.
         self.symlink = ""
         # How the kernel has described it as it was opened, until `examine` has taken that: as
-        # `kernel.statx_of` takes it.
-        self.seen: bytes | None = None
-        self.examined: bytes | None = None  # what `examine` has taken, until `told_lately` does
+        # `kernel.statx_of` takes it, and unpacked.
+        self.seen: tuple[bytes, kernel.Statx] | None = None
+        # What `examine` has said, until `told_lately` does.
+        self.examined: tuple[bytes, FileInformation, bool] | None = None
         self.fd = fd
         self.look = look
         self.is_directory = stat.S_ISDIR(look.st_mode)

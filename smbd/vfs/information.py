@@ -11,6 +11,7 @@ mode changes later.
 import os
 import stat
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from aio import kernel
 from aio.mounted import look_at
@@ -70,7 +71,7 @@ class Attributes:
 def information(file: File) -> FileInformation:
     """The metadata of an open file or directory, or of a stream and its file; OSError."""
     of = file.described
-    known, _ = _told_of(of, raw_status_of(of.fd))
+    known = _told_of(of, raw_status_of(of.fd)).information
     return known if of is file else _of_stream(known, file)
 
 
@@ -87,9 +88,9 @@ def last_write_time(file: File) -> int:
 
 def information_of_new(file: File) -> FileInformation:
     """The metadata of a file or directory that was made this moment, which has no records yet."""
-    raw, file.seen = file.seen, None
-    assert raw is not None, "it was looked at when it was made"
-    status = kernel.statx_of(raw)
+    seen, file.seen = file.seen, None
+    assert seen is not None, "it was looked at when it was made"
+    _, status = seen
     return _describe(status, NO_RECORDS, file.path.rpartition("/")[2], _file_system(file, status))
 
 
@@ -111,9 +112,10 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     Of a file that was opened this moment it is what the open has seen.
     """
     of = file.described
-    raw, of.seen = of.seen or raw_status_of(of.fd), None
-    of.examined = raw
-    known, kept = _told_of(of, raw)
+    seen, of.seen = of.seen, None
+    raw, status = seen or (raw_status_of(of.fd), None)
+    known, kept, young = _told_of(of, raw, status)
+    of.examined = None if young is None else (raw, known, young)
     descriptor = None if kept is None else stored.parse(kept)
     return (known if of is file else _of_stream(known, file)), descriptor
 
@@ -127,8 +129,16 @@ _young: dict[tuple[bytes, str, int], FileInformation] = {}
 _MOST_YOUNG = 16
 
 
-def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
-    """The metadata of an open file of this status, and the descriptor stored with it.
+class _Told(NamedTuple):
+    """What is told of a file."""
+
+    information: FileInformation
+    descriptor: bytes | None  # that is stored with it
+    young: bool | None  # whether it says so only while it has no records; None: others may come
+
+
+def _told_of(file: File, raw: bytes, status: kernel.Statx | None = None) -> _Told:
+    """What is told of an open file of this status, which may be unpacked already.
 
     Nobody changes what was told: the next one may get the same.
     """
@@ -136,23 +146,27 @@ def _told_of(file: File, raw: bytes) -> tuple[FileInformation, bytes | None]:
     key = raw, name, file.root.number
     told = _told.get(key)
     if told is not None:
-        return told, None
-    status = kernel.statx_of(raw)
-    records = records_of(file, status)
+        return _Told(told, None, young=False)
+    status = status or kernel.statx_of(raw)
+    settled = is_settled(file, status)
+    records = records_of(file, status, settled=settled)
     if records is NO_RECORDS:
         told = _young.get(key)
     if told is None:
         told = _describe(status, records, name, _file_system(file, status))
+    young = None
     if records.descriptor is None and records.whole:
-        if is_settled(file, status):
+        if settled:
+            young = False
             if len(_told) >= _MOST_TOLD:
                 _told.clear()
             _told[key] = told
         elif records is NO_RECORDS:
+            young = True
             if len(_young) >= _MOST_YOUNG:
                 _young.clear()
             _young[key] = told
-    return told, records.descriptor
+    return _Told(told, records.descriptor, young)
 
 
 def told_lately(file: File) -> tuple[bytes, FileInformation, bool] | None:
@@ -161,22 +175,15 @@ def told_lately(file: File) -> tuple[bytes, FileInformation, bool] | None:
     And whether it says so only as long as the file has no extended attributes: one that comes may
     not show in its status.  None if that was not of its status alone.
     """
-    raw, file.examined = file.examined, None
-    if raw is None:
-        return None
-    key = raw, file.path.rpartition("/")[2], file.root.number
-    told = _told.get(key)
-    if told is not None:
-        return raw, told, False
-    told = _young.get(key)
-    return None if told is None else (raw, told, True)
+    examined, file.examined = file.examined, None
+    return examined
 
 
 def known_attributes(file: File) -> Attributes:
     """The attributes of an open file or directory, by their origin; OSError."""
     file = file.described
     status = status_of(file.fd)
-    record = records_of(file, status).record
+    record = records_of(file, status, settled=is_settled(file, status)).record
     name = file.path.rpartition("/")[2]
     return Attributes(
         shown=_attributes(status, record, name, file.root.hide),

@@ -139,12 +139,13 @@ class Place:
         root = self.directory.root
         with closed_on_error(fd):
             seen = raw_status_of(fd)
-            look = look_of(kernel.statx_of(seen))
+            status = kernel.statx_of(seen)
+            look = look_of(status)
             if root.file_systems.known(look.st_dev, look.mount) is None:
                 root.file_systems.learn(fd, look)
         path = join(self.directory.path, self.name)
         file = File(root, path, fd, look, read=True, write=not directory)
-        file.seen = seen
+        file.seen = seen, status
         file.created_in = self.directory.identity
         file.crossed = self.directory.crossed
         return file

@@ -213,7 +213,7 @@ class Root(Naming):
         except BlockingIOError:
             return None
         if not shows_others(kind):
-            file.seen = raw
+            file.seen = raw, seen
         self.waited(began)
         return file
 

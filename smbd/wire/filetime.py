@@ -26,9 +26,9 @@ def filetimes_from_timespecs(times: tuple[int, ...]) -> tuple[int, int, int, int
     second = b * 10_000_000 + b_nsec // 100 + _UNIX_EPOCH
     third = c * 10_000_000 + c_nsec // 100 + _UNIX_EPOCH
     fourth = d * 10_000_000 + d_nsec // 100 + _UNIX_EPOCH
-    last = LAST_FILETIME
-    if 0 < first <= last and 0 < second <= last and 0 < third <= last and 0 < fourth <= last:
-        return first, second, third, fourth
+    found = first, second, third, fourth
+    if min(found) > 0 and max(found) <= LAST_FILETIME:
+        return found
     return (
         filetime_from_timespec(a, a_nsec),
         filetime_from_timespec(b, b_nsec),
