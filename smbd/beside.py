@@ -164,7 +164,8 @@ class Beside(Sending):
         used = self._carry_out(view, self.last_frame)
         self.flush_prompt()
         self._is_prompt = apart.begins = False
-        if apart.open is not None and not (quick.predicts and standby and standby.is_quiet):
+        goes_on = quick.predicts and standby is not None and standby.is_quiet and not self._out
+        if apart.open is not None and not goes_on:
             apart.enter()
         return used
 
