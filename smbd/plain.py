@@ -257,6 +257,8 @@ class Plain(KnownOpens):
             self._last = which if ready else self._last
             return ready
         assert visits is not None, "it knows the form"
+        if self.apart.open is not None:  # a visit asks whether somebody has its file open
+            self.apart.enter()
         self._has_asked = True
         return visits.ready(which - MOST_OPENS)
 

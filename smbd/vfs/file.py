@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from aio import kernel
 from aio.inodes import busy
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Key = tuple[int, int] | tuple[int, int, str]
 
 _GONE = " (deleted)"  # what /proc says behind the path of a name that was removed
+
+
+class Examined(NamedTuple):
+    """What `smbd.vfs.examine` has found out of a file."""
+
+    raw: bytes  # its status, as `kernel.statx_of` takes it
+    information: "FileInformation"
+    young: bool | None  # that holds only while it has no records; None: it has others
 
 
 class File:
@@ -73,8 +81,7 @@ class File:
         # How the kernel has described it as it was opened, until `examine` has taken that: as
         # `kernel.statx_of` takes it, and unpacked.
         self.seen: tuple[bytes, kernel.Statx] | None = None
-        # What `examine` has said, until `told_lately` does.
-        self.examined: tuple[bytes, FileInformation, bool] | None = None
+        self.examined: Examined | None = None  # until `told_lately` takes it
         self.fd = fd
         self.look = look
         self.is_directory = stat.S_ISDIR(look.st_mode)

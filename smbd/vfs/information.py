@@ -18,7 +18,7 @@ from aio.mounted import look_at
 from smbd.vfs import change_time as change_times
 from smbd.vfs import dosattrib
 from smbd.vfs.acl import stored
-from smbd.vfs.file import File
+from smbd.vfs.file import Examined, File
 from smbd.vfs.file_systems import FileSystem
 from smbd.vfs.records import NO_RECORDS, Records, is_settled, read_records, records_of
 from smbd.vfs.visibility import Names
@@ -115,7 +115,7 @@ def examine(file: File) -> tuple[FileInformation, SecurityDescriptor | None]:
     seen, of.seen = of.seen, None
     raw, status = seen or (raw_status_of(of.fd), None)
     known, kept, young = _told_of(of, raw, status)
-    of.examined = None if young is None else (raw, known, young)
+    of.examined = Examined(raw, known, young)
     descriptor = None if kept is None else stored.parse(kept)
     return (known if of is file else _of_stream(known, file)), descriptor
 
@@ -176,7 +176,9 @@ def told_lately(file: File) -> tuple[bytes, FileInformation, bool] | None:
     not show in its status.  None if that was not of its status alone.
     """
     examined, file.examined = file.examined, None
-    return examined
+    if examined is None or examined.young is None:
+        return None
+    return examined.raw, examined.information, examined.young
 
 
 def known_attributes(file: File) -> Attributes:

@@ -55,7 +55,7 @@ def may_remove(file: File) -> bool:
             return False
         above = _owner_and_flags(parent_fd)
     # As it was opened, if that was this moment.
-    its = kernel.statx_of(file.examined) if file.examined else _owner_and_flags(file.fd)
+    its = kernel.statx_of(file.examined.raw) if file.examined else _owner_and_flags(file.fd)
     if (above.attributes | its.attributes) & _FIXED:
         return False
     return not above.mode & stat.S_ISVTX or os.geteuid() in {0, above.uid, its.uid}

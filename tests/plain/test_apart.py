@@ -1,5 +1,7 @@
 """An Open that C alone goes on with is in no table, until something else is to be done."""
 
+from importlib import import_module
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -9,15 +11,17 @@ from smbd.predicted import Predicted
 from smbd.standby import Standby
 from smbd.state import FileTable
 from tests.commands.stage import asked
+from tests.commands.test_visits import visit
 from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, QUERY_INFO, READ, answers
 from tests.scripted.framing import framed
 
 from .test_converse import Loop, beside, converse, received
+from .test_known_visits import by_python, known
 from .test_predicted import ALL, EVERYTHING, READS, STANDARD, ask, commands, created, disk, fetch
 from .test_predicted import rig as a_rig_that_fetches
 
-__all__ = ["a_rig_that_fetches", "asked", "disk"]
+__all__ = ["a_rig_that_fetches", "asked", "by_python", "disk"]
 LEVEL_II = 1
 
 
@@ -50,6 +54,13 @@ def say(rig, command, body, **fields):
     size = int.from_bytes(received(rig.client, 4), "big")
     (answer,) = answers(received(rig.client, size))
     return answer
+
+
+def say_together(rig, *commands):
+    """The same of a compound."""
+    rig.client.send(framed(rig.stage.peer.related(*commands)))
+    size = int.from_bytes(received(rig.client, 4), "big")
+    return answers(received(rig.client, size))
 
 
 def open_(rig, name, **how):
@@ -177,6 +188,24 @@ async def test_a_file_that_is_open_already_is_in_them_at_once(rig, entered):
 
     talk(rig, client)
     assert statuses == [NtStatus.SHARING_VIOLATION, 0]
+
+
+async def test_a_visit_that_c_would_answer_meets_it(rig, monkeypatch, by_python, asked, entered):
+    monkeypatch.setattr("smbd.vfs.Root.SLOW_OPEN", inf)
+    monkeypatch.setattr("smbd.vfs.root._SIGHT", inf)
+    monkeypatch.setattr(import_module("smbd.vfs.records"), "_SETTLED_NS", 0)
+    commands, statuses = visit("1", access=READS), []
+    await known(rig, by_python, asked, *commands)
+    entered.clear()
+
+    def client():
+        statuses.append(say_together(rig, *commands)[0].status)
+        open_(rig, "1", share=0)
+        statuses.append(say_together(rig, *commands)[0].status)
+
+    talk(rig, client)
+    assert statuses == [0, NtStatus.SHARING_VIOLATION]
+    assert entered == ["1"]
 
 
 @pytest.mark.parametrize("limit", ["opens", "memory"])
