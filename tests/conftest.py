@@ -19,6 +19,35 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+# Files that take long, most of it waiting: begun last, one would be all that is left of a run.
+LONG = {
+    f"tests/{name}.py"
+    for name in (
+        "campaign/test_short",
+        "cli/test_compare",
+        "server/test_concurrency",
+        "server/test_large_files",
+        "server/test_watch_races",
+        "aio/test_engines",
+        "aio/test_endurance",
+        "compare/test_experiments",
+        "compare/test_volumes",
+        "compare/test_throttle",
+        "server/test_back_pressure",
+        "server/test_directories",
+        "server/test_leftovers",
+        "conformance/test_kernel",
+        "conformance/test_torture",
+        "suite/test_again",
+    )
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, where workers take files in order: --no-loadscope-reorder."""
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
     """A shell's jobs in the background begin with SIGINT ignored, and so do their children."""

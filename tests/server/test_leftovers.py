@@ -1,4 +1,4 @@
-"""What a thousand clients leave behind when they are gone: nothing."""
+"""What hundreds of clients leave behind when they are gone: nothing."""
 
 import gc
 import logging
@@ -152,7 +152,7 @@ def no_log():
     logging.disable(logging.NOTSET)
 
 
-async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(
+async def test_hundreds_of_clients_leave_no_descriptor_task_or_memory_behind(
     tmp_path, monkeypatch, no_log
 ):
     # Or a hit that is slow on a busy machine sends the next READs to threads: their ring has a
@@ -173,6 +173,8 @@ async def test_a_thousand_clients_leave_no_descriptor_task_or_memory_behind(
             gc.collect()
             comparison_key.cache_clear()
             grown.append(sys.getallocatedblocks() - blocks)
+            if grown[-1] < CLIENTS / 12:
+                break
 
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         assert descriptors() == fds
