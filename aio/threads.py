@@ -43,7 +43,7 @@ class ThreadsEngine:
 
     @property
     def jobs(self) -> Jobs | None:
-        """Who takes reads that were begun in C, once there are threads in C."""
+        """By which C gives reads to these threads, once there are threads in C."""
         return self._by.in_c.jobs if self._takes_jobs else None
 
     @property

@@ -271,7 +271,7 @@ class Plain(KnownOpens):
         in_call.remove(used)
         self._settle(used, burst.ended, 0.0)
         self.predicted.closed(used[1])
-        # Whoever has waited for that can go on now, and no kernel knows of it.
+        # A task that has waited for that can go on now, and no kernel knows of it.
         goes_on = burst.talks and burst.at == burst.have and burst.made == burst.sent
         return bool(goes_on) and not self._turns.others_can_go_on
 

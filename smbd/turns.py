@@ -246,5 +246,5 @@ class Turn:
 
 
 def _not_cancelled(_raise_cancel: object) -> trio.lowlevel.Abort:
-    """Whoever stands in line stays there: its turn comes before long."""
+    """A task that stands in line stays there: its turn comes before long."""
     return trio.lowlevel.Abort.FAILED

@@ -1,4 +1,4 @@
-"""What all tests of a process share: who leaves some of it changed fails, and is named.
+"""What all tests of a process share: one that leaves some of it changed fails, and is named.
 
 Else a later test fails instead, in the one run whose order puts it behind the other.
 """

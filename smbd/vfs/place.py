@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Maker(Protocol):
-    """Who hears of what a worker makes, before anybody else can have opened it."""
+    """Hears of what a worker makes, before anybody else can have opened it."""
 
     def at(self, place: str) -> AbstractContextManager[None]:
         """A block in which a file is made, whose File.place is this."""

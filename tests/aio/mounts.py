@@ -66,7 +66,7 @@ def _mounted(what: list[str], folder: Path) -> Iterator[None]:
 
 
 def _users(folder: Path) -> list[str]:
-    """Who keeps this file system mounted: process, what it holds, and the command."""
+    """What keeps this file system mounted: process, what it holds, and the command."""
     users = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -361,7 +361,7 @@ def test_a_mapping_that_cannot_be_made_leaves_the_answer_unknown(
 def test_address_space_for_whole_files_is_shared_by_all_that_are_open(
     engine: aio.Engine, overlay: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who comes when it is used up sees the file through a small window that moves."""
+    """An open that comes when it is used up sees its file through a small window that moves."""
     monkeypatch.setattr("aio.residency._MOVING_WINDOW", 2 << 20)
     monkeypatch.setattr("aio.residency._WHOLE_FILES", Residency._mapped + (1 << 30))
     with a_file(engine, overlay, b"") as fd:

@@ -84,7 +84,7 @@ def served(sides: Sequence[Side]) -> Iterator[list[Load]]:
 
 
 def measure(loads: Sequence[Load], task: Task, rounds: int, seconds: float) -> list[Slices]:
-    """Return each side's slices; who begins a round changes from one to the next."""
+    """Return each side's slices; another one begins each round."""
     found: list[Slices] = [[] for _ in loads]
     for number in range(rounds):
         for turn in range(len(loads)):

@@ -33,7 +33,7 @@ class Disk:
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
-        """As `fsfreeze` has it: who writes waits until the end.  To freeze it takes a while too."""
+        """As `fsfreeze` has it: a writer waits until the end.  To freeze it takes a while too."""
         fd = os.open(self.folder, os.O_RDONLY)
         try:
             await trio.to_thread.run_sync(fcntl.ioctl, fd, _FIFREEZE, 0)
@@ -66,7 +66,7 @@ class Disk:
 
     @contextmanager
     def dirty_limit(self, limit: int) -> Iterator[None]:
-        """No more than so many bytes of it are dirty: who writes more is paused."""
+        """No more than so many bytes of it are dirty: a writer of more is paused."""
         bdi = limits.find_bdi(device_number(self.device) or "")
         if bdi is None:
             raise NotHereError("a device has no dirty limit of its own here (Linux 6.2)")

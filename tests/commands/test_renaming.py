@@ -34,7 +34,7 @@ async def test_who_shares_no_writing_in_a_folder_keeps_its_names(tmp_path, mock_
         folder = await me.open("dir", access=listing, share=READ | SHARE_DELETE, options=DIRECTORY)
         assert await me.set(file, RENAME, target("dir\\a")) == NtStatus.SHARING_VIOLATION
         await me.close(folder)
-        # Who only looks at attributes takes part in no share mode.
+        # An open for attributes alone takes part in no share mode.
         await me.open("dir", access=Access.FILE_READ_ATTRIBUTES, share=0, options=DIRECTORY)
         await me.open("dir", access=listing, share=READ | WRITE, options=DIRECTORY)
         assert await me.set(file, RENAME, target("dir\\a")) == 0

@@ -48,7 +48,7 @@ async def test_one_connection_too_many_is_closed_at_once(tmp_path):
             assert await one.works()
         await wait_all_tasks_blocked(0.01)
         async with connected(server) as two:
-            await two.connect()  # who leaves makes room
+            await two.connect()  # one that leaves makes room
         await wait_all_tasks_blocked(0.01)
         assert server.server.document()["connections"] == {
             "now": 1,

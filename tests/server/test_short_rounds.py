@@ -1,4 +1,4 @@
-"""Who waits for a short round of the loop stands in line, which costs as much among any number."""
+"""A task that waits for a short round stands in line, which costs as much among any number."""
 
 from contextlib import asynccontextmanager
 from types import SimpleNamespace

@@ -403,7 +403,7 @@ def test_removing_the_name_waits_for_the_handles_of_the_others():
         (Access.WRITE_DAC, True, True),
     ],
 )
-def test_who_only_looks_breaks_nothing(access, lease, oplock):
+def test_an_open_that_only_looks_breaks_nothing(access, lease, oplock):
     scene = Scene()
     scene.create("A", "a", "RHW")
     assert is_waiting(scene.create("B", access=access)) is lease

@@ -8,7 +8,7 @@ from smbd.state import Listing
 
 
 def all_of(listing, most):
-    """What one hears who asks for so many at a time."""
+    """What a client hears that asks for so many at a time."""
     names = []
     while some := listing.some(len(names), most):
         names += some

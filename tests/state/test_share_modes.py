@@ -19,7 +19,7 @@ NEEDS = {
     Access.FILE_APPEND_DATA: ShareAccess.WRITE,
     Access.DELETE: ShareAccess.DELETE,
 }
-# Rights to what is not data: who has only these disturbs nobody, and nobody disturbs him.
+# Rights to what is not data: an open with only these disturbs nobody, and nobody disturbs it.
 OUTSIDE = (
     Access.FILE_READ_ATTRIBUTES,
     Access.FILE_WRITE_ATTRIBUTES,
@@ -44,7 +44,7 @@ def test_a_right_needs_its_own_bit_of_the_others_sharing(right, sharing):
     refused = not sharing & NEEDS[right]
     anything = Access.FILE_READ_DATA
     assert share_modes_conflict(right, ALL_SHARED, anything, sharing) is refused
-    # And the other way round: who is there already must be let be by who comes.
+    # And the other way round: an open that is there already must be let be by the one that comes.
     assert share_modes_conflict(anything, sharing, right, ALL_SHARED) is refused
 
 
