@@ -148,7 +148,6 @@ class Session:
     encrypt: bool = False  # EncryptData: every request must come sealed
     signer: Signer | None = None  # by Session.SigningKey, that of its first channel
     sealer: Sealer | None = None
-    application_key: bytes = b""
     trees: dict[int, Tree] = field(default_factory=dict)
     encrypted_trees: int = 0  # those with `encrypt`: one request may break 1,024 oplocks
     opens: dict[int, Open] = field(default_factory=dict)  # by the volatile half of FileId

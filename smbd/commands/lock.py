@@ -35,7 +35,7 @@ def _at_once(request: Request, open_: Open, message: LockRequest) -> Reply | Non
     if _is_replayed(request, open_, message):
         return Reply(EMPTY_RESPONSE)
     if message.locks[0].flags & LockFlags.UNLOCK:
-        open_.locks.unlock_all(open_, _unlocked(open_, message.locks))
+        open_.locks.unlock(open_, _unlocked(open_, message.locks))
     elif not _lock_all(open_, message.locks):
         if message.locks[0].flags & LockFlags.FAIL_IMMEDIATELY:
             raise NtError(NtStatus.LOCK_NOT_GRANTED)

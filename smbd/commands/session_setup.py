@@ -150,7 +150,6 @@ def _establish(
     for note in connection.service.note_keys:
         note(session.session_id, identity.session_key, keys)
     session.signer = channel.signer = make_signer(negotiated.signing_algorithm, keys.signing)
-    session.application_key = keys.application
     session.signing_required = server.signing == "required" or bool(
         message.security_mode & SecurityMode.SIGNING_REQUIRED
     )

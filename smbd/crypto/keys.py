@@ -13,13 +13,11 @@ from smbd.wire.header import Dialect
 _SIGNING_3_0 = (b"SMB2AESCMAC\0", b"SmbSign\0")
 _ENCRYPTION_3_0 = (b"SMB2AESCCM\0", b"ServerOut\0")
 _DECRYPTION_3_0 = (b"SMB2AESCCM\0", b"ServerIn \0")
-_APPLICATION_3_0 = (b"SMB2APP\0", b"SmbRpc\0")
 
 # 3.1.1: the context is the preauthentication hash.
 _SIGNING_3_1_1 = b"SMBSigningKey\0"
 _ENCRYPTION_3_1_1 = b"SMBS2CCipherKey\0"
 _DECRYPTION_3_1_1 = b"SMBC2SCipherKey\0"
-_APPLICATION_3_1_1 = b"SMBAppKey\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,6 @@ class Keys:
     signing: bytes = field(repr=False)
     encryption: bytes = field(repr=False)  # server to client; empty in 2.x
     decryption: bytes = field(repr=False)  # client to server; empty in 2.x
-    application: bytes = field(repr=False)  # "the session key" of RPC, 3.3.4.6
 
 
 def derive_keys(
@@ -44,13 +41,12 @@ def derive_keys(
     """
     short = session_key[:16].ljust(16, b"\0")
     if dialect < Dialect.SMB_3_0:
-        return Keys(short, b"", b"", short)
+        return Keys(short, b"", b"")
     if dialect < Dialect.SMB_3_1_1:
         return Keys(
             _derive(short, *_SIGNING_3_0),
             _derive(short, *_ENCRYPTION_3_0),
             _derive(short, *_DECRYPTION_3_0),
-            _derive(short, *_APPLICATION_3_0),
         )
     long_cipher = cipher_id in {AES_256_CCM, AES_256_GCM}
     cipher_source, length = (session_key, 32) if long_cipher else (short, 16)
@@ -58,14 +54,13 @@ def derive_keys(
         _derive(short, _SIGNING_3_1_1, preauth_hash),
         _derive(cipher_source, _ENCRYPTION_3_1_1, preauth_hash, length),
         _derive(cipher_source, _DECRYPTION_3_1_1, preauth_hash, length),
-        _derive(short, _APPLICATION_3_1_1, preauth_hash),
     )
 
 
 def _derive(key: bytes, label: bytes, context: bytes, length: int = 16) -> bytes:
     """HMAC-SHA256 in counter mode: 32-bit counter before, 32-bit L in bits after, big-endian.
 
-    The library's KDF and not the one line of `hmac` that would do: four keys cost 22 us
+    The library's KDF and not the one line of `hmac` that would do: a key costs 6 us
     (measured) once per login, and somebody else watches over it.
     """
     kdf = KBKDFHMAC(

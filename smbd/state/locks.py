@@ -127,11 +127,7 @@ class ByteRangeLocks:
                 before.end(NtStatus.CANCELLED)
                 return
 
-    def unlock(self, owner: object, offset: int, length: int) -> None:
-        """Give up one lock of exactly this range; RANGE_NOT_LOCKED if there is none."""
-        self.unlock_all(owner, [(offset, length)])
-
-    def unlock_all(self, owner: object, ranges: Iterable[tuple[int, int]]) -> None:
+    def unlock(self, owner: object, ranges: Iterable[tuple[int, int]]) -> None:
         """Give up locks one by one, up to the first that is not held: RANGE_NOT_LOCKED.
 
         Of an exclusive and a shared one on top of each other the exclusive one goes first, as

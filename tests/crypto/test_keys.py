@@ -25,7 +25,7 @@ from . import windows
 def test_2x_signs_with_the_session_key_itself():
     for dialect in (0x0202, 0x0210):
         keys = derive_keys(dialect, b"k" * 16)
-        assert keys == Keys(b"k" * 16, b"", b"", b"k" * 16)
+        assert keys == Keys(b"k" * 16, b"", b"")
 
 
 def test_a_short_session_key_is_padded_and_a_long_one_cut_to_16_bytes():
@@ -41,7 +41,6 @@ def test_windows_example_of_3_0(dialect):
     assert keys.signing.hex().upper() == "0B7E9C5CAC36C0F6EA9AB275298CEDCE"
     assert keys.decryption.hex().upper() == "FAD27796665B313EBB578F388632B4F7"
     assert keys.encryption.hex().upper() == "B0F0427F7CEB416D1D9DCC0CD4F99447"
-    assert keys.application.hex().upper() == "BB23A4575AA26C721AF525AF15A87B4F"
 
 
 def test_windows_example_of_3_1_1():
@@ -49,7 +48,6 @@ def test_windows_example_of_3_1_1():
     assert keys.signing.hex().upper() == "73FE7A9A77BEF0BDE49C650D8CCB5F76"
     assert keys.decryption.hex().upper() == "629BCBC54422A0F572B97F45989B6073"
     assert keys.encryption.hex().upper() == "E2AF0DCEFAC68DA71A0DFBD0D1350D74"
-    assert keys.application.hex().upper() == "6D7AD7954E9EC61E907B4D473DC178FF"
 
 
 def test_without_a_cipher_3_1_1_keys_are_those_of_a_128_bit_one():
@@ -65,7 +63,6 @@ def test_a_256_bit_cipher_gets_32_bytes_from_the_whole_session_key(cipher_id, se
     assert keys.encryption == KDF_CounterMode(session_key, b"SMBS2CCipherKey\0", context, 256)
     assert keys.decryption == KDF_CounterMode(session_key, b"SMBC2SCipherKey\0", context, 256)
     assert keys.signing == KDF_CounterMode(session_key[:16], b"SMBSigningKey\0", context, 128)
-    assert keys.application == KDF_CounterMode(session_key[:16], b"SMBAppKey\0", context, 128)
 
 
 def test_preauth_hash_starts_from_zeros_as_in_the_windows_example():

@@ -660,7 +660,7 @@ async def test_a_lock_that_is_granted_while_its_connection_breaks_is_held_once(s
     held = next(one for one in server.server.service.tables.opens if one.locks.of(one))
     served = served_connection(server, first)
     served.end()  # what waits for the lock is cancelled ...
-    held.locks.unlock(held, 0, 10)  # ... and gets it before it has heard that
+    held.locks.unlock(held, [(0, 10)])  # ... and gets it before it has heard that
     await lose(server, anna, first)
     again = await second.ask(LOCK, body, channel_sequence=1, flags=REPLAY)
     assert again.status == 0

@@ -115,19 +115,19 @@ def test_nothing_forbids_to_read_or_write_no_bytes():
 
 def test_of_two_stacked_locks_the_exclusive_one_goes_first():
     locks = holding(exclusive("a", 0, 10), shared("a", 0, 10))
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert locks.try_lock(shared("b", 0, 10))
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     with pytest.raises(NtError) as caught:
-        locks.unlock("a", 0, 10)
+        locks.unlock("a", [(0, 10)])
     assert caught.value.status == NtStatus.RANGE_NOT_LOCKED
 
 
 def test_equal_shared_locks_are_given_up_one_by_one():
     locks = holding(shared("a", 0, 10), shared("a", 0, 10))
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert not locks.try_lock(exclusive("b", 0, 10))
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert locks.try_lock(exclusive("b", 0, 10))
 
 
@@ -135,7 +135,7 @@ def test_equal_shared_locks_are_given_up_one_by_one():
 def test_only_the_very_range_of_its_owner_can_be_unlocked(other):
     locks = holding(exclusive("a", 0, 10))
     with pytest.raises(NtError) as caught:
-        locks.unlock(*other)
+        locks.unlock(other[0], [other[1:]])
     assert caught.value.status == NtStatus.RANGE_NOT_LOCKED
     assert not locks.try_lock(shared("c", 0, 10))
 
@@ -169,7 +169,7 @@ def test_who_waits_gets_the_lock_when_it_comes_free():
     woken = []
     wait = locks.wait(exclusive("b", 5, 10))
     wait.wake = lambda: woken.append("b")
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert (wait.over, wait.status, woken) == (True, 0, ["b"])
     assert not locks.try_lock(shared("c", 14, 1))
     assert not locks.waits
@@ -182,7 +182,7 @@ def test_those_who_wait_are_served_in_the_order_in_which_they_came():
         locks.wait(exclusive("c", 0, 10)),
         locks.wait(shared("d", 5, 5)),
     )
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert (first.over, second.over, third.over) == (True, False, True)
     locks.drop("b")
     assert not second.over
@@ -210,7 +210,7 @@ def test_what_a_wait_comes_to_is_told_in_that_moment_and_once():
     refused.give_up()
     refused.give_up()
     assert told == [("c", NtStatus.CANCELLED)]
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     granted.give_up()
     assert told[1:] == [("b", 0)]
     assert locks.of("b")
@@ -227,7 +227,7 @@ def test_what_repeats_a_wait_gets_its_place():
     another = locks.wait(exclusive("b", 0, 10), (1, 2))
     locks.take_over(another)
     assert not again.over
-    locks.unlock("a", 0, 10)
+    locks.unlock("a", [(0, 10)])
     assert (again.over, again.status, other.over) == (True, 0, False)
 
 
@@ -257,7 +257,7 @@ def test_one_file_takes_only_so_many_locks():
     with pytest.raises(NtError) as caught:
         locks.try_lock(shared("b", 2 * _MOST_HELD, 1))
     assert caught.value.status == NtStatus.INSUFFICIENT_RESOURCES
-    locks.unlock("a", 0, 1)
+    locks.unlock("a", [(0, 1)])
     assert locks.try_lock(shared("b", 2 * _MOST_HELD, 1))
 
 
@@ -306,7 +306,7 @@ def test_of_several_unlocks_those_before_a_wrong_one_count():
     locks = holding(*(exclusive("a", place, 1) for place in range(4)))
     waiting = locks.wait(exclusive("b", 0, 2))
     with pytest.raises(NtError):
-        locks.unlock_all("a", [(0, 1), (1, 1), (9, 1), (2, 1)])
+        locks.unlock("a", [(0, 1), (1, 1), (9, 1), (2, 1)])
     assert (waiting.over, waiting.status) == (True, 0)
     assert locks.of("a") == [exclusive("a", 2, 1), exclusive("a", 3, 1)]
 
@@ -319,7 +319,9 @@ def test_of_several_unlocks_those_before_a_wrong_one_count():
         lambda locks: locks.try_all(
             [shared("a", 0, (1 << 40) + n) for n in range(250)] + [exclusive("c", 0, 9)]
         ),
-        lambda locks: locks.try_all([shared("a", 0, 1 << 40)]) and locks.unlock("a", 0, 1 << 40),
+        lambda locks: (
+            locks.try_all([shared("a", 0, 1 << 40)]) and locks.unlock("a", [(0, 1 << 40)])
+        ),
     ],
     ids=["own READ", "another's WRITE", "250 in front of all", "LOCK and UNLOCK"],
 )
@@ -427,7 +429,7 @@ def carry_out(steps):
             wait(locks, model, step[1], granted)
         else:
             with nullcontext() if model.unlock(*step) else pytest.raises(NtError):
-                locks.unlock_all(*step)
+                locks.unlock(*step)
         assert locks.held == len(model.held)
         assert granted == model.granted
         assert [one.wanted for one in locks.waits] == model.waits

@@ -161,7 +161,7 @@ class LocksMachine(RuleBasedStateMachine):
             file.held.remove(mine[0])
         self._grant(file)
         with pytest.raises(NtError) if status else nullcontext():
-            file.real.unlock_all(owner, ranges)
+            file.real.unlock(owner, ranges)
 
     @rule(number=FILE, owner=OWNER, where=RANGE, exclusive=st.booleans())
     def release(self, number, owner, where, exclusive):
