@@ -33,21 +33,14 @@ from .threads import (
     Protection,
     let_go_into_a_full_socket,
     received,
+    rig,
     the_rest,
-    threads_in_c,
 )
 
-__all__ = ["asked", "disk"]
+__all__ = ["asked", "disk", "rig"]
 
 PAGE = bytes(range(256)) * 16
 NEXT, COUNT = 0, 64  # where they are in a struct job
-
-
-@pytest.fixture
-async def rig(disk):
-    threads_in_c()
-    async with a_rig(disk, native=True) as found:
-        yield found
 
 
 class Held:

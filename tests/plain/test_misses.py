@@ -16,27 +16,20 @@ from tests.core import messages
 from tests.core.messages import ASYNC, CANCEL, CLOSE, ECHO, READ, answers
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin
+from .rig import begin
 from .test_plain import KIB, disk, reading
 from .threads import (
     Listener,
     Protection,
     let_go_into_a_full_socket,
+    rig,
     send,
     the_rest,
-    threads_in_c,
 )
 
-__all__ = ["asked", "disk"]
+__all__ = ["asked", "disk", "rig"]
 
 PAGE = bytes(range(256)) * 16
-
-
-@pytest.fixture
-async def rig(disk):
-    threads_in_c()
-    async with a_rig(disk, native=True) as found:
-        yield found
 
 
 class Held:

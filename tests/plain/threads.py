@@ -11,6 +11,8 @@ from smbd.wire.header import Flags
 from tests.core.messages import answers
 from tests.scripted.framing import framed
 
+from .rig import a_rig
+
 
 def threads_in_c():
     """Load them, or skip the test."""
@@ -18,6 +20,14 @@ def threads_in_c():
         READERS.load()
     except OSError as error:
         pytest.skip(f"there are no threads in C here: {error.strerror}")
+
+
+@pytest.fixture
+async def rig(disk):
+    """A server whose C has threads; `disk` is the test's."""
+    threads_in_c()
+    async with a_rig(disk, native=True) as found:
+        yield found
 
 
 def received(rig):
