@@ -46,6 +46,8 @@ def settle_time(monkeypatch):
     monkeypatch.setattr("smbd.native._PIECE", 1 << 20)
     monkeypatch.setattr("aio.probe.Probe.SLOW_READ", inf)
     monkeypatch.setattr("aio.probe.Probe.SLOW_WRITE", inf)
+    monkeypatch.setattr("aio.probe.Probe.SLOW_MISS", inf)  # in C ...
+    monkeypatch.setattr("aio.patience.SLOW_MISS", inf)  # ... and in Python: or misses are no jobs
     monkeypatch.setattr("aio.probe.SLEPT", inf)
     monkeypatch.setattr("aio.gate._is_close_to_dirty_limit", lambda: False)
     monkeypatch.setattr("aio.gate.QUIET", inf)
