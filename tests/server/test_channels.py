@@ -685,7 +685,7 @@ async def test_a_write_in_work_of_a_lost_connection_is_over_before_its_replay(fo
         body = messages.write(file_id, b"done once")
         await first.begin(WRITE, body)
         served = served_connection(server, first)
-        await until(served.connection.running)
+        await until(served.connection.request_list.all)
         await anna.lose(first)
         for _ in range(3):
             answer = await second.ask(WRITE, body, channel_sequence=1, flags=REPLAY)

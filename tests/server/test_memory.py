@@ -61,9 +61,9 @@ async def test_small_requests_that_wait_keep_no_large_receive_buffer(tmp_path):
         )
         assert (await client.answer()).status != 0
         served = served_connection(server, client)
-        while len(served.connection.running()) < 2:
+        while len(served.connection.request_list.all()) < 2:
             await trio.lowlevel.checkpoint()
-        assert all(request.kept < KIB for request in served.connection.running())
+        assert all(request.kept < KIB for request in served.connection.request_list.all())
 
 
 async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
@@ -82,7 +82,7 @@ async def test_a_compound_that_waits_keeps_no_large_receive_buffer(tmp_path):
             client.peer.compound((ECHO, messages.EMPTY), (CREATE, messages.create("a")), write)
         )
         served = served_connection(server, client)
-        while not (running := served.connection.running()):
+        while not (running := served.connection.request_list.all()):
             await trio.lowlevel.checkpoint()
         assert running[0].kept < KIB
         assert served.transport._incoming.size == 128 * KIB
@@ -212,10 +212,10 @@ async def test_logins_that_are_held_back_are_not_read_ahead_of(tmp_path):
             guesses.append(steps.send(await client.answer()))
         await client.send(*guesses)
         served = served_connection(server, client)
-        while not served.connection.running():
+        while not served.connection.request_list.all():
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
-        assert len(served.connection.running()) < 3
+        assert len(served.connection.request_list.all()) < 3
 
 
 async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp_path):
@@ -229,7 +229,7 @@ async def test_requests_that_wait_for_ever_are_refused_while_others_are_read(tmp
                 *(request(CHANGE_NOTIFY, messages.change_notify(folder)) for _ in range(300))
             )
             refused = [await client.answer()]
-            waiting = len(served_connection(server, client).connection.running())
+            waiting = len(served_connection(server, client).connection.request_list.all())
             assert 100 < waiting < 150
             refused += [await client.answer() for _ in range(300 - waiting - 1)]
             assert {one.status for one in refused} == {NtStatus.INSUFFICIENT_RESOURCES}
@@ -246,14 +246,14 @@ async def test_what_a_request_held_is_free_when_it_is_answered(tmp_path):
         whole = (0, 100, messages.EXCLUSIVE)
         assert (await client.ask(LOCK, messages.lock(holder, whole))).status == 0
         await client.send(client.peer.request(LOCK, messages.lock(waiter, whole)))
-        while not served.connection.running():
+        while not served.connection.request_list.all():
             await trio.lowlevel.checkpoint()
         assert served.connection.memory.held > before + TASK
         for one in (holder, waiter):
             await client.send(client.peer.request(CLOSE, messages.close(one)))
         for _ in range(3):
             await client.answer()
-        while served.connection.running():
+        while served.connection.request_list.all():
             await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
         assert served.connection.memory.held == before
