@@ -3,7 +3,13 @@
    are.  That saves a copy, and the buffer.
 
    All of it is in the pipe before its reply begins: so nothing is promised that a file which gets
-   shorter does not hold.  What the socket does not take is copied, and is Python's to send. */
+   shorter does not hold.  What the socket does not take is copied, and is Python's to send.
+
+   The client gets the pages as they are when it takes them, which may be amid a WRITE.  So Python lets
+   only the data of a file go by the pipe that no other open may write.  What is left are READs and
+   WRITEs that are concurrent for their clients too: a WRITE that a client sends before it has the
+   answer to its READ of the same bytes, and one of an open that comes while the reply is in flight.
+   Changes by other programs on the machine are no more whole. */
 
 #include <sys/mman.h>
 
