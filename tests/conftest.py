@@ -63,8 +63,9 @@ def c_is_at_hand() -> None:
     """What is in C, and used once it is there, is there from the first test on: not by chance."""
     from aio._entries import ENTRIES
     from aio._readers import READERS
+    from smbd.native import BURST
 
-    for extension in (ENTRIES, READERS):
+    for extension in (BURST, ENTRIES, READERS):
         with suppress(OSError):  # there is no compiler
             extension.load()
 
