@@ -204,13 +204,17 @@ class Turn:
         turns.waiting += 1
         try:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            now = perf_counter()
-            self._count_round(now)
-            # trio goes round in any order: this first time others go ahead, if they can.
-            if now > turns.round_over or turns.others_come_first:
-                await self._await_short_round(now)
         finally:
             turns.waiting -= 1
+        now = perf_counter()
+        self._count_round(now)
+        # trio goes round in any order: this first time others go ahead, if they can.
+        if now > turns.round_over or turns.others_come_first:
+            turns.waiting += 1
+            try:
+                await self._await_short_round(now)
+            finally:
+                turns.waiting -= 1
         self._begin(perf_counter(), turns.length)
 
     async def _await_short_round(self, now: float) -> None:

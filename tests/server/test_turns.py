@@ -383,3 +383,34 @@ async def test_nobody_waits_for_ever_though_all_rounds_are_long(clock):
         await turn.await_round()
         nursery.cancel_scope.cancel()
     assert not shared.waiting
+
+
+async def test_whoever_asks_little_goes_ahead_amid_a_long_burst(clock):
+    """Its request comes while the first of two long ones is answered: it waits for that alone."""
+    shared = Turns()
+    shared.standby = stand_by()
+    assert shared.standby is not None
+    order, pairs = [], {name: sockets() for name in ("long", "little")}
+
+    def handle(name, _frame, _now):
+        order.append(name)
+        if name == "long":
+            clock.now += 0.0025  # a turn is over, and the round of the loop is not long yet
+            if len(order) % 3 == 1:
+                pairs["little"][0].send(frames(1))
+        return False
+
+    async with trio.open_nursery() as nursery:
+        for name, (_, server) in pairs.items():
+            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
+            transport._standby = None  # nobody is answered beside the loop
+            nursery.start_soon(transport.receive, partial(handle, name))
+        for _ in range(20):
+            pairs["long"][0].send(frames(2))
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(shared.standby)
+    for pair in pairs.values():
+        for one in pair:
+            one.close()
+    assert order == ["long", "little", "long"] * 20
