@@ -139,7 +139,7 @@ class Beside(Sending):
                 self._handed = done.at
                 trio.lowlevel.notify_closing(self._fd)  # which wakes the task
                 return True
-            quick.predicts = False
+            quick.leaves(view[_COMMAND_AT])
             used = self._carry_out_apart(view, quick)
         if self._out or self._kicks:
             self.flush()

@@ -19,9 +19,12 @@ from typing import Any
 from aio import kernel
 from smbd.auth import Identity
 from smbd.checking import check_session, check_tree
-from smbd.commands.entering import check_limits
+from smbd.commands.create_contexts import NOTHING
+from smbd.commands.entering import check_limits, enter
 from smbd.commands.visit import Known, Removal, Visit
 from smbd.connection import Connection
+from smbd.fsa.opening import Found
+from smbd.memory import OPEN
 from smbd.native import MOST_FORMS, Core
 from smbd.netbios import LENGTH
 from smbd.ntstatus import NtError
@@ -33,6 +36,8 @@ from smbd.service import Service
 from smbd.vfs import Root
 from smbd.vfs.confine import CACHED
 from smbd.vfs.information import WANTED
+from smbd.wire.create import CreateAction, CreateRequest
+from smbd.wire.fscc import FileInformation
 
 _MOST_NAME = 1024  # bytes; longer ones are Python's
 _MOST_KINDS = 256
@@ -40,6 +45,7 @@ _IDS = 64
 _ID = Struct("=QQ")
 NAME_AT = 120  # in a CREATE, where all clients put it ...
 _NAME_SIZE, _NAME_SIZE_AT = Struct("<H"), 110  # ... and how long it is
+_NOTHING_KNOWN = FileInformation(0, 0, 0, 0, 0, 0, 0)  # of what caches nothing
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class Shape:
     credits: tuple[int, ...]  # that they ask for
     headers: list[bytes]  # of the responses
     removal: Removal | None  # if the file goes with it
+    lone: CreateRequest | None = None  # a CREATE alone in its frame: the CLOSE comes next
 
     @property
     def key(self) -> tuple[bytes, ...]:
@@ -141,6 +148,10 @@ class KnownVisits:
         """Whether the next one that removes its file may be C's."""
         return self._table.removals.hopeful
 
+    def missed(self) -> None:
+        """Python has answered one of these that might have been C's."""
+        self._table.removals.missed()
+
     def _form_of(self, shape: Shape) -> tuple[Any, ...]:
         """A `struct visit_form *`, and the memory that it needs."""
         ffi, frame, rest = self._core.ffi, shape.request.frame, b"".join(shape.rest)
@@ -166,7 +177,7 @@ class KnownVisits:
         """
         if known is None:
             if visit.removal is not None:
-                self._table.removals.missed()
+                self.missed()
             return
         where = os.fsencode(path) or b"."
         ffi, kind = self._core.ffi, self._table.kind(visit.what)
@@ -196,9 +207,9 @@ class KnownVisits:
             return 0
         request.channel, request.session, request.refusal = channel, channel.session, 0
         try:
-            root = self._prepare(form, request)
+            root, alone = self._prepare(form, request), shape.lone is not None
             if shape.removal is not None and root is not None:
-                root = root if self._takes(request, root, shape.removal) else None
+                root = root if self._takes(request, root, shape.removal, alone=alone) else None
         except NtError:
             root = None
         finally:  # what has ended is kept by nothing
@@ -225,7 +236,7 @@ class KnownVisits:
         self._table.draw()
         return root
 
-    def _takes(self, request: Request, root: Root, removal: Removal) -> bool:
+    def _takes(self, request: Request, root: Root, removal: Removal, *, alone: bool) -> bool:
         """Whether C may remove what the CREATE names that it has come to."""
         if removal.access & ~request.live_tree().maximal_access:
             return False
@@ -233,11 +244,35 @@ class KnownVisits:
         message = view.cast("char *", getattr(self._burst, "in") + at)
         (size,) = _NAME_SIZE.unpack_from(view.buffer(message, NAME_AT), _NAME_SIZE_AT)
         name = memoryview(view.buffer(message, NAME_AT + size))[NAME_AT:]
-        return self._table.removals.take(request, root, name)
+        if alone and not request.live_session().memory.has_room(OPEN + _MOST_NAME):
+            return False
+        return self._table.removals.take(request, root, name, alone=alone)
+
+    def _enter(self, shape: Shape, doomed: Any) -> None:
+        """C has opened a file that goes with its CLOSE, which did not come yet: as CREATE does it.
+
+        Nothing but C has run since it was asked whether that may be.
+        """
+        request, message, removal = shape.request, shape.lone, shape.removal
+        assert message is not None, "it came alone"
+        assert removal is not None, "it goes"
+        ids = doomed.persistent, doomed.volatile_id
+        file = self._table.removals.open(doomed)
+        channel = self._connection.channels[request.session_id]
+        request.channel, request.session = channel, channel.session
+        request.tree = channel.session.trees[request.tree_id]
+        try:
+            found = Found(file, CreateAction.OPENED, _NOTHING_KNOWN, removal.access, 0)
+            enter(request, message, NOTHING, found, ids)
+        finally:
+            request.tree, request.channel, request.session = None, None, None
 
     def settle(self, number: int, took: float, ended: float) -> None:
         """C has returned; its last visit was of this form, and took so many seconds."""
         visited, root = self._burst.visited, self._roots.get(number)
+        doomed = self._burst.doomed
+        if doomed.fd >= 0:
+            self._enter(self._shapes[doomed.which], doomed)
         removed = self._table.removals.settle()
         self.hopeful = visited > 0 or (self.hopeful and removed)
         self._roots.clear()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smbd import large, misses
+from smbd.commands.visit import lone_removal
 from smbd.connection import Connection
 from smbd.interims import Interims
 from smbd.known_opens import is_plain
@@ -21,7 +22,8 @@ from smbd.predicted import Predicted
 from smbd.repeats import Repeats
 from smbd.request import Request
 from smbd.transport import Transport
-from smbd.visits import Visits
+from smbd.visits import Visits, lone_shape
+from smbd.wire.header import Flags
 
 
 class Pipeline(misses.Pipeline, large.Pipeline, Protocol):
@@ -34,6 +36,7 @@ class Learned:
     __slots__ = (
         "_connection",
         "_interims",
+        "_known",
         "_large",
         "_plain",
         "_predicted",
@@ -46,6 +49,7 @@ class Learned:
     def __init__(self, connection: Connection, transport: Transport, interims: Interims) -> None:
         self._connection, self._transport, self._interims = connection, transport, interims
         self._plain: Plain | None = None
+        self._known: KnownVisits | None = None
         self._large: Large | None = None
         self._predicted: Predicted | None = None
         self.visits: Visits | None = None
@@ -75,6 +79,8 @@ class Learned:
         row = request.row
         if row.plain:
             self.plain(request, pipeline)
+        elif row.opens and request.open is not None and request.open.delete_on_close:
+            self._removal(request, pipeline)
         elif row.opens and self._plain is not None and is_plain(request):
             self._transport.flush_prompt()  # the client need not wait for this
             number, open_ = self._plain.foresee(request), request.open
@@ -83,6 +89,23 @@ class Learned:
                 self._plain.predicts = True
         elif row.tells and self._predicted is not None:
             self._predicted.learn(request)
+
+    def _removal(self, request: Request, pipeline: Pipeline) -> None:
+        """A file was opened that is to go: the next ones may be C's."""
+        if self.is_observed or request.sealed or request.flags & ~Flags.PRIORITY_MASK:
+            return
+        plain, known = self._ours(pipeline), self._known_visits(pipeline)
+        if plain is None or known is None:
+            return
+        if plain.removes:
+            known.missed()
+        else:
+            visit = lone_removal(request)
+            if visit is None or request.credit_charge > 1:
+                return
+            known.add(lone_shape(request, visit))
+            plain.removes = True
+        plain.predicts = known.removes
 
     def plain(self, request: Request, pipeline: Pipeline) -> None:
         """A READ or a WRITE was answered: the next ones of the same file may be C's."""
@@ -135,4 +158,6 @@ class Learned:
         if core is None or plain is None:
             return None
         self._transport.quick = plain
-        return KnownVisits(core, plain, self._connection)
+        if self._known is None:
+            self._known = KnownVisits(core, plain, self._connection)
+        return self._known

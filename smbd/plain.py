@@ -44,6 +44,7 @@ _SEALED = TRANSFORM_PROTOCOL_ID[0]
 # Looked up once: of a name that is imported Python 3.11 binds a method anew for each call.
 _pack_call, _unpack_state, _unpack_done = CALL.pack_into, STATE.unpack_from, DONE.unpack_from
 _ASKS = ASK, CLOSED
+_REMOVING = Command.CREATE, Command.CLOSE
 PLAIN_COMMANDS = bytes(number for number, row in ROWS.items() if row.plain or row.flushes)
 
 
@@ -74,6 +75,7 @@ class Plain(KnownOpens):
         self.known_visits: KnownVisits | None = None
         self._has_asked = False  # C has asked for a form of visits, in this call
         self.predicts = False  # what comes next, up to a CLOSE, is likely to be for C
+        self.removes = False  # so is what comes behind that CLOSE: files go one after the other
         self._replies, self._room = core.replies, core.room
         self._begin, self._answer = core.begin, core.answer
         self._talk = core.converse
@@ -195,6 +197,12 @@ class Plain(KnownOpens):
             return self._call(call, (0, 0), now, *calls)
         finally:
             self._writes = False
+
+    def leaves(self, command: int) -> None:
+        """A frame of a conversation is for Python: what is likely to come next."""
+        visits = self.known_visits
+        self.removes = self.removes and command in _REMOVING
+        self.predicts = self.removes and visits is not None and visits.removes
 
     def _misses_left(self) -> int:
         return 0 if self.misses is None else max(self.misses.room, 0)

@@ -5,19 +5,26 @@ behind the call which of them have gone.  C removes small files of which nothing
 says anything.  What a removal asks beside the file is asked here, once for all in the call.
 """
 
+from time import monotonic
 from typing import Any
 
+from aio import kernel
+from aio.mounted import look_of
+from smbd import vfs
 from smbd.native import MOST_PREFIX, Core
 from smbd.ntstatus import NtError
 from smbd.request import Request
 from smbd.vfs import File, Place, Root, parse_name
 from smbd.vfs.closes import SMALL
 from smbd.vfs.information import raw_status
+from smbd.vfs.lookup import join
 from smbd.wire.bounds import encode, text
 
 _PLACE = slice(136, 152)  # device and mount in a struct statx
 # So many in a row that C has left to Python: then of so many only one is tried.
 _MOST_VAIN, _TRIED = 4, 64
+# Seconds that a conversation may have a folder: its names are what others' workers may wait for.
+_LONGEST = 0.01
 
 
 class Removals:
@@ -33,16 +40,20 @@ class Removals:
         self._vain = 0
         self.hopeful = True  # the next one may be C's
 
-    def take(self, request: Request, root: Root, name: memoryview) -> bool:
-        """Let C remove files of the folder that a CREATE's name is in; False: not now."""
+    def take(self, request: Request, root: Root, name: memoryview, *, alone: bool) -> bool:
+        """Let C remove files of the folder that a CREATE's name is in; False: not now.
+
+        `alone`: their CREATEs are answered before, and promise that they can be removed.
+        """
         if not self.hopeful:
             return False
         try:
             said = text(name)
-            folder, backslash, _ = said.rpartition("\\")
-            prefix = encode(folder + backslash)
+            above, backslash, _ = said.rpartition("\\")
+            prefix = encode(above + backslash)
             if self._place is not None:
-                return root is self._root and prefix == self._prefix
+                is_it = root is self._root and prefix == self._prefix
+                return is_it and not (alone and not vfs.may_remove_from(self._place.directory))
             path, stream = parse_name(said)
             if stream is not None or len(prefix) > MOST_PREFIX or not _is_free(request, root):
                 return False
@@ -51,7 +62,12 @@ class Removals:
             return False
         if place is None:
             return False
-        if not self._give(root, place.directory, prefix):
+        folder = place.directory
+        if (
+            request.tables.are_heard(folder)
+            or (alone and not vfs.may_remove_from(folder))
+            or not self._give(root, folder, prefix)
+        ):
             place.leave()
             return False
         self._place, self._root, self._prefix = place, root, prefix
@@ -71,8 +87,19 @@ class Removals:
         self._ffi.memmove(taken.place, raw_status(folder.fd)[_PLACE], 16)
         taken.root, taken.prefix_size, taken.size = root.number, len(prefix), 0
         taken.mask, taken.volume_id = system.mask, system.volume_id
-        taken.fd = folder.fd
+        taken.until, taken.idle, taken.fd = monotonic() + _LONGEST, 0.0, folder.fd
         return True
+
+    def open(self, doomed: Any) -> File:
+        """The file that C has opened in the folder that is taken; its descriptor is this one's."""
+        place, root = self._place, self._root
+        assert place is not None, "C has taken it"
+        assert root is not None, "C has taken it"
+        raw, fd = bytes(self._ffi.buffer(doomed.status)), doomed.fd
+        name = self._ffi.string(doomed.name).decode("ascii")
+        doomed.fd = -1
+        look = look_of(kernel.statx_of(raw))
+        return File(root, join(place.directory.path, name), fd, look, read=False, write=False)
 
     def settle(self) -> bool:
         """C has returned; whether it has removed something."""
@@ -80,20 +107,19 @@ class Removals:
         if place is None:
             return False
         self._taken.fd, size = -1, self._taken.size
+        names = bytes(self._names[:size]).decode("ascii").split("\0")[:-1]
         with place:
-            if size:
-                self._vain, self.hopeful = 0, True
-                place.removed(bytes(self._names[: size - 1]).decode("ascii").split("\0"))
-        return bool(size)
+            place.removed_beside(names, self._taken.idle)
+        if names:
+            self._vain, self.hopeful = 0, True
+        return bool(names)
 
 
 def _is_free(request: Request, root: Root) -> bool:
-    """Whether what goes from a share is of no concern to anybody, nor to a rule of the share."""
-    tables = request.tables
+    """Whether what goes is of no concern to a rule of the share, nor to CREATEs at work."""
     return not (
         root.recycle is not None
         or root.read_only
         or root.hide is not None
-        or tables.are_heard
-        or tables.files.changes.flights
+        or request.tables.files.changes.flights
     )

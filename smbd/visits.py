@@ -37,7 +37,7 @@ _CREATE = Struct(
     "H"    # NameLength
     "II"   # CreateContextsOffset, CreateContextsLength
 )  # fmt: skip
-_COMMAND_AT = 12
+_COMMAND_AT, _CREDITS_AT, _ANY = 12, 14, bytes(2)
 _FLAGS = Flags.RELATED_OPERATIONS | Flags.SIGNED | Flags.PRIORITY_MASK
 # A response in pieces, most of which are the same from one to the next: ProtocolId to Command,
 # CreditResponse, Flags and NextCommand, MessageId, and Reserved to Signature.
@@ -241,6 +241,17 @@ def _are_alike(requests: Sequence[Request]) -> bool:
 def _overlaps(name_length: int, start: int, length: int) -> bool:
     """Whether a CREATE's contexts are elsewhere than behind its name, as near as clients like."""
     return start < NAME_AT + name_length or start % 8 != 0 if length else start != 0
+
+
+def lone_shape(request: Request, visit: Visit) -> Shape:
+    """For C: a CREATE alone in its frame, whose file goes with its CLOSE."""
+    part, third = _part_of(request, 0, 0), _THIRD.pack(0xFEFF, request.tree_id, request.session_id)
+    header = part.first + _UNKNOWN.pack(part.flags) + third
+    kept, identity = like(request), request.live_session().identity
+    frame = bytearray(request.frame)
+    frame[_CREDITS_AT : _CREDITS_AT + 2] = _ANY  # a lone request asks for as many as it likes
+    kept.frame = memoryview(frame)
+    return Shape(kept, identity, visit.what, b"", [], (0,), [header], visit.removal, visit.create)
 
 
 def _shape_of(form: _Form, requests: Sequence[Request]) -> Shape:

@@ -85,17 +85,24 @@ async def _undo(request: Request, found: Found) -> None:
         await _close(request, found.file)
 
 
-def enter(request: Request, message: CreateRequest, asked: Asked, found: Found) -> Open | Wait:
+def enter(
+    request: Request,
+    message: CreateRequest,
+    asked: Asked,
+    found: Found,
+    ids: tuple[int, int] | None = None,
+) -> Open | Wait:
     """Agree with the other opens of the file and become one of them; NtError.
 
-    Or what to wait for before all of it is tried again.
+    Or what to wait for before all of it is tried again.  `ids` are those that the client knows.
     """
     check_ended(request)
     tables, options, tree = request.tables, message.create_options, request.live_tree()
     opens = tables.opens
+    persistent_id, volatile_id = ids or (opens.new_persistent_id(), opens.new_volatile_id())
     open_ = Open(
-        opens.new_persistent_id(),
-        opens.new_volatile_id(),
+        persistent_id,
+        volatile_id,
         request.live_share(),
         found.file,
         found.granted,

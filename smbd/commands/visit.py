@@ -149,17 +149,8 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
         or any(request.command != Command.QUERY_INFO for request in between)
     ):
         return None
-    # Asked first: a client that makes files so does it over and over.
-    level, disposition = _LOOK.unpack_from(first.frame, HEADER_SIZE)
-    if disposition != CreateDisposition.OPEN or level != OplockLevel.NONE:
-        return None
-    message = parse_create_request(first.frame)
-    asked = create_contexts.parse(message)
-    if message.contexts and (len(message.contexts) > 1 or asked != _ON_DISK_ID):
-        return None
-    wanted = create.wanted_by(first, message, asked)
-    wanted.removes = bool(message.create_options & CreateOptions.DELETE_ON_CLOSE)
-    if wanted.access & _MEETS_OTHERS:
+    opened = _opened(first)
+    if opened is None:
         return None
     queries = []
     for request in between:
@@ -168,7 +159,29 @@ def visit_of(requests: Sequence[Request]) -> Visit | None:
             return None
         queries.append(query)
     flags = parse_close_request(last.frame).flags
-    return Visit(message, asked, wanted, queries, bool(flags & CloseFlags.POSTQUERY_ATTRIB))
+    return Visit(*opened, queries, bool(flags & CloseFlags.POSTQUERY_ATTRIB))
+
+
+def lone_removal(request: Request) -> Visit | None:
+    """What a CREATE alone in its frame begins, if its file goes with the CLOSE that comes next."""
+    opened = _opened(request)
+    visit = None if opened is None or opened[0].contexts else Visit(*opened, [], tells=False)
+    return None if visit is None or visit.removal is None else visit
+
+
+def _opened(request: Request) -> tuple[CreateRequest, Asked, Wanted] | None:
+    """What the CREATE of a visit asks for; None if it is that of none."""
+    # Asked first: a client that makes files so does it over and over.
+    level, disposition = _LOOK.unpack_from(request.frame, HEADER_SIZE)
+    if disposition != CreateDisposition.OPEN or level != OplockLevel.NONE:
+        return None
+    message = parse_create_request(request.frame)
+    asked = create_contexts.parse(message)
+    if message.contexts and (len(message.contexts) > 1 or asked != _ON_DISK_ID):
+        return None
+    wanted = create.wanted_by(request, message, asked)
+    wanted.removes = bool(message.create_options & CreateOptions.DELETE_ON_CLOSE)
+    return None if wanted.access & _MEETS_OTHERS else (message, asked, wanted)
 
 
 def pay(request: Request, visit: Visit, path: str) -> tuple[list[bytes], Known | None] | None:
@@ -255,7 +268,7 @@ def _remove(request: Request, visit: Visit, found: Found) -> list[bytes] | None:
         if answers is None:
             return None
         place.remove_at_once()
-        if request.tables.are_heard:
+        if request.tables.are_heard(place.directory):
             options = visit.create.create_options
             open_ = Open(0, 0, request.live_share(), file, found.granted, 0, options)
             request.changed(open_, REMOVED)

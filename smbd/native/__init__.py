@@ -37,6 +37,7 @@ LONGEST = 65536 + 1024  # bytes of a frame that is answered in a burst
 _PIPE = 1 << 20  # bytes: what anybody may have
 MOST_FORMS = 16  # of visits, of one connection
 MOST_PREFIX = 1024  # bytes of a name up to its last backslash
+_MOMENT = 0.002  # seconds that C waits for the CLOSE of a file that goes with it
 LONGEST_PREDICTED = 1024  # bytes of an answer that is made beforehand
 
 
@@ -50,7 +51,7 @@ class GcmKeys(NamedTuple):
 
 
 _PARTS = (
-    "wire", "gcm", "guard", "state", "reply", "visits", "removes", "opens", "predicted", "misses",
+    "wire", "gcm", "guard", "state", "reply", "visits", "opens", "removes", "predicted", "misses",
     "large", "pages", "burst",
 )  # fmt: skip
 BURST = Extension(
@@ -108,6 +109,13 @@ BURST = Extension(
         uint32_t asked_size, mask, young, size, times;
         uint8_t answer[1024];
     };
+    struct doomed {
+        int32_t fd;
+        uint32_t which;
+        uint64_t persistent, volatile_id;
+        uint8_t status[256];
+        char name[64];
+    };
     struct burst {
         uint64_t in, size;
         uint64_t room, most;
@@ -150,6 +158,8 @@ BURST = Extension(
         int32_t loop, talks;
         double asked, alone;
         uint32_t last;
+        struct doomed doomed;
+        double moment;
     };
     struct visit_id {
         uint64_t persistent, volatile_id;
@@ -163,6 +173,7 @@ BURST = Extension(
         uint64_t mask, volume_id;
         uint32_t size;
         char names[8192];
+        double until, idle;
     };
     struct visits {
         struct visit *slots[4096];
@@ -243,6 +254,7 @@ class Core:
         burst.out, burst.slow, burst.held = self._out, slow, held
         burst.opened = self._opened
         burst.piece = _PIECE
+        burst.doomed.fd, burst.moment = -1, _MOMENT
         return burst
 
     def guard(self, signing: bytes | None, sealing: GcmKeys | None) -> Any:

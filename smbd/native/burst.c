@@ -89,7 +89,9 @@ static int answer_flush(struct burst *b, struct fast_open *open, const uint8_t *
 static int answer_one(struct burst *b, const uint8_t *message, size_t size) {
     uint32_t command = u16(message + 12), length;
     struct fast_open *open;
-    if (command == CREATE && b->form_count && u32(message + NEXT_AT) && b->before == PREFIX)
+    if (b->doomed.fd >= 0)
+        return answer_end(b, message, size);
+    if (command == CREATE && b->form_count && b->before == PREFIX)
         return answer_visit(b, message, size);
     if (command == QUERY_INFO || command == CLOSE)
         return answer_predicted(b, message, size);

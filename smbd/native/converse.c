@@ -18,8 +18,17 @@ static int loop_waits(int sock, int loop) {
     return ready[1].revents ? -1 : 1;
 }
 
+/* Until when the next burst is waited for: others may want a folder that is taken, in threads. */
+static double end_of_wait(const struct burst *b, double until) {
+    if (!b->visits || b->visits->taken.fd < 0)
+        return until;
+    double most = b->doomed.fd >= 0 ? now() + b->moment : b->visits->taken.until;
+    return most < until ? most : until;
+}
+
 /* Receives the next burst, behind the piece of a frame that is left: -1, or why there is none. */
 static int next_burst(struct burst *b, int loop, double until) {
+    until = end_of_wait(b, until);
     int waits = b->frames < 2;  /* behind one frame alone there is none yet */
     b->have -= b->at;
     if (b->have)
@@ -70,8 +79,7 @@ int burst_converse(struct burst *b, int loop, double until, double turn, int ask
         }
         int why = answer_burst(b);
         b->bursts += why == ENDED || why == CLOSED;
-        int taken = b->visits && b->visits->taken.fd >= 0;  /* others may want it, in threads */
-        if (why != ENDED || b->missed || b->sent != b->made || b->have == b->size || taken)
+        if (why != ENDED || b->missed || b->sent != b->made || b->have == b->size)
             return why;
     }
 }

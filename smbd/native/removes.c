@@ -3,18 +3,23 @@
    Python has taken a folder for this call (smbd/removals.py): nobody else changes its names, nobody
    is told of what goes there, and no share rule is about it.  Here is asked what is true of a file:
    a small one with one name that nobody has open, that may be written, and of which no record says
-   anything.  All that is shown of such a file is in its status.  Whatever else it is, Python looks. */
+   anything.  All that is shown of such a file is in its status.  Whatever else it is, Python looks.
+
+   In a conversation they may also come one after the other.  The file is opened then, and C waits
+   for its CLOSE: a moment, and as long as nobody else has something to do. */
 
 #include <stdio.h>
+#include <sys/sysmacros.h>
 
 enum {
-    MODE_AT = 28, LINKS_AT = 16, END_AT = 40, BLOCKS_AT = 48, DEVICE_AT = 136,  /* in struct statx */
+    ATTRIBUTES_AT = 8, MODE_AT = 28, LINKS_AT = 16, END_AT = 40, BLOCKS_AT = 48, DEVICE_AT = 136,  /* in struct statx */
     HAS_BIRTH = 0x800,
     TIMES_AT = 8, ALLOCATION_AT = 40,  /* in the bodies of both responses */
     ARCHIVE = 0x20, LEAST_HOLE = 65536, BLOCK = 512,
-    MOST_COMPONENT = 63,
+    FIXED = 0x30,  /* of the attributes: chattr +i, +a */
 };
 
+#define WAIT 0.001  /* seconds: smbd/vfs/at_once.py */
 #define EPOCH 116444736000000000u  /* smbd/wire/filetime.py */
 #define LAST_SECOND 900000000000   /* before LAST_FILETIME */
 
@@ -66,17 +71,44 @@ static int is_small_and_plain(const struct visits *visits, const uint8_t *status
         && !visits->inodes[u64(status + INODE_AT) % visits->numbers];
 }
 
-/* Removes a name of the folder that is taken, and fills in its file's status; 0: it is still there. */
-static int remove_small(const struct visits *visits, const char *name, uint8_t *status) {
-    int folder = visits->taken.fd;
+/* Whether an open file may go by this call, and its status. */
+static int may_go(const struct visits *visits, int fd, uint8_t *status) {
+    return !syscall(SYS_statx, fd, "", visits->flags, visits->mask, status)
+        && is_small_and_plain(visits, status) && has_no_records(fd);
+}
+
+/* The descriptor of a name in the folder that is taken, whose file may go, and its status; or -1. */
+static int open_small(const struct visits *visits, const char *name, uint8_t *status) {
     struct open_how_ how = {O_PATH | O_CLOEXEC, 0, visits->resolve};
-    int fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof how);
-    if (fd < 0)
+    int fd = (int)syscall(SYS_openat2, visits->taken.fd, name, &how, sizeof how);
+    if (fd >= 0 && !may_go(visits, fd, status)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static double cpu_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Removes a name of that folder, and its file's descriptor, which frees it; notes the name, and how
+   long that has waited (AtOnce).  0: it is still there, and open. */
+static int remove_name(struct taken *taken, const char *name, int fd) {
+    double cpu = cpu_now(), began = now();
+    if (unlinkat(taken->fd, name, 0))
         return 0;
-    int gone = !syscall(SYS_statx, fd, "", visits->flags, visits->mask, status)
-        && is_small_and_plain(visits, status) && has_no_records(fd) && !unlinkat(folder, name, 0);
-    close(fd);  /* which frees it */
-    return gone;
+    close(fd);
+    double idle = (now() - began) - (cpu_now() - cpu);
+    if (idle > taken->idle)
+        taken->idle = idle;
+    if (idle > WAIT)
+        taken->until = 0;
+    strcpy(taken->names + taken->size, name);
+    taken->size += (uint32_t)strlen(name) + 1;
+    return 1;
 }
 
 /* What a response shows of a file. */
@@ -103,13 +135,25 @@ static int answer_removal(struct burst *b, const struct visit_form *form, const 
         return OTHER;
     if (made > b->room - b->made)
         return b->made ? FULL : OTHER;
+    int alone = form->count == 1;
     double started = now();
-    if (started >= form->until || !remove_small(b->visits, name, status))
+    if (started >= form->until || (alone && (!b->talks || started >= taken->until)))
         return OTHER;
+    int fd = open_small(b->visits, name, status);
+    int goes = fd >= 0 && (alone ? !(u64(status + ATTRIBUTES_AT) & FIXED) : remove_name(taken, name, fd));
+    if (!goes) {
+        if (fd >= 0)
+            close(fd);
+        return OTHER;
+    }
     b->ended = now();
     b->took = b->ended - started;
-    strcpy(taken->names + taken->size, name);
-    taken->size += (uint32_t)strlen(name) + 1;
+    if (alone) {
+        const struct visit_id *id = &b->visits->ids[b->visits->left - 1];
+        b->doomed = (struct doomed){fd, b->which - MOST_OPENS, id->persistent, id->volatile_id, {0}, {0}};
+        memcpy(b->doomed.status, status, STATUS);
+        strcpy(b->doomed.name, name);
+    }
     memcpy(bodies, form->bodies, form->sizes[0] + form->sizes[1]);
     show(bodies, status);
     if (form->id_at) {  /* [MS-SMB2] 2.2.14.2.9 */
@@ -119,5 +163,54 @@ static int answer_removal(struct burst *b, const struct visit_form *form, const 
     if (form->tells)
         show(bodies + form->sizes[0], status);
     answer_parts(b, form, form->sizes, bodies, made);
+    return -1;
+}
+
+/* Whether a name in the folder that is taken is still that of a file. */
+static int is_still(const struct taken *taken, const char *name, const uint8_t *status) {
+    struct stat there;
+    return !fstatat(taken->fd, name, &there, AT_SYMLINK_NOFOLLOW) && there.st_ino == u64(status + INODE_AT)
+        && there.st_dev == makedev(u32(status + DEVICE_AT), u32(status + DEVICE_AT + 4));
+}
+
+/* Whether a message is the CLOSE of the file that waits for it, from whom has opened it. */
+static int is_its_close(const struct burst *b, const uint8_t *message, size_t size) {
+    const struct doomed *doomed = &b->doomed;
+    const struct visit_form *form = b->forms[doomed->which];
+    return b->before == PREFIX && size == SHORTEST && !memcmp(message, "\xfeSMB", 4)
+        && u16(message + 4) == HEADER && u16(message + 12) == CLOSE && !u32(message + NEXT_AT)
+        && !memcmp(message + 8, form->head + 4, 4)    /* ChannelSequence */
+        && !memcmp(message + FLAGS_AT, form->head + 12, 4)
+        && !memcmp(message + 32, form->holder, sizeof form->holder) && u16(message + HEADER) == 24
+        && u16(message + HEADER + 2) <= 1 && u64(message + HEADER + 8) == doomed->persistent
+        && u64(message + HEADER + 16) == doomed->volatile_id;
+}
+
+/* Answers what comes behind the CREATE of a file that goes: its CLOSE, or it is Python's. */
+static int answer_end(struct burst *b, const uint8_t *message, size_t size) {
+    struct doomed *doomed = &b->doomed;
+    struct taken *taken = &b->visits->taken;
+    uint8_t status[STATUS], *out = b->out + b->made, *body = out + PREFIX + HEADER;
+    uint32_t charge = charge_of(b, message);
+    if (!charge || !is_its_close(b, message, size) || PREFIX + HEADER + 60 > b->room - b->made)
+        return OTHER;
+    double started = now();
+    if (!may_go(b->visits, doomed->fd, status) || !is_still(taken, doomed->name, status))
+        return OTHER;
+    if (!remove_name(taken, doomed->name, doomed->fd))
+        close(doomed->fd);  /* CLOSE has no way to say that a deletion failed */
+    doomed->fd = -1;
+    b->ended = now();
+    b->took = b->ended - started;
+    memset(body, 0, 60);
+    put16(body, 60);
+    if (u16(message + HEADER + 2)) {
+        put16(body + 2, 1);
+        show(body, status);
+    }
+    b->low += charge;
+    b->made += finish(b, NULL, message, out, PREFIX, HEADER + 60);
+    b->length = 0;
+    b->kind = VISITED;
     return -1;
 }

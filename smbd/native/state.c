@@ -27,7 +27,7 @@ enum {
     PRIORITY_MASK = 0x70, WRITE_THROUGH = 1,
     PAGE = 4096,
     MOST_PARTS = 6, MOST_FORMS = 16, MOST_VISITS = 4096, VISIT_IDS = 64,
-    MOST_PREFIX = 1024, MOST_REMOVED = 8192, MOST_REMOVAL = 256,
+    MOST_COMPONENT = 63, MOST_PREFIX = 1024, MOST_REMOVED = 8192, MOST_REMOVAL = 256,
     MAY_READ = 1, MAY_WRITE = 2, MAY_BARE = 4, MAY_SIGN = 8, MAY_SEAL = 16, MAY_MISS = 32,
     MAY_FLUSH = 64, MAY_PASS = 128, MAY_TELL = 256, MAY_CLOSE = 512,
 };
@@ -86,6 +86,15 @@ struct fast_open {
 struct visits;
 struct visit_form;
 
+/* A file that C has opened to delete it, and whose CLOSE it waits for (removes.c): in no table yet. */
+struct doomed {
+    int32_t fd;                /* O_PATH; -1: there is none */
+    uint32_t which;            /* of `forms` */
+    uint64_t persistent, volatile_id;
+    uint8_t status[STATUS];    /* what statx has said */
+    char name[MOST_COMPONENT + 1];  /* in the folder that is taken */
+};
+
 struct burst {
     /* Python writes before each call (CALL). */
     uint64_t in, size;         /* where received bytes lie, and the room there */
@@ -138,4 +147,6 @@ struct burst {
     /* Of a conversation. */
     double alone;              /* when nobody else waited, for certain */
     uint32_t last;             /* the loop goes on behind this burst */
+    struct doomed doomed;
+    double moment;             /* seconds that its CLOSE is waited for */
 };

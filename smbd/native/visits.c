@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 enum {
-    CREATE = 5, NEXT_AT = 20, NAME_SIZE_AT = 110, CONTEXTS_AT = 112, NAME_AT = 120,
+    CREATE = 5, CREDITS_AT = 14, NEXT_AT = 20, NAME_SIZE_AT = 110, CONTEXTS_AT = 112, NAME_AT = 120,
     FILE_ID_AT = 64,  /* in the body of CREATE's response */
     INODE_AT = 32,  /* in struct statx */
 };
@@ -41,6 +41,8 @@ struct taken {
     uint64_t mask, volume_id;        /* of a FileId on disk */
     uint32_t size;                   /* bytes of the names that were removed, ... */
     char names[MOST_REMOVED];        /* ... each with its 0 */
+    double until;                    /* when a conversation gives it back, by CLOCK_MONOTONIC */
+    double idle;                     /* seconds that the slowest removal has waited */
 };
 
 /* All visits of one server, and what they need of it. */
@@ -137,15 +139,16 @@ static int is_rest(const struct visit_form *form, const uint8_t *rest, uint64_t 
 
 /* The form of a frame that may be a visit; NULL if it has none that is known. */
 static struct visit_form *form_of(struct burst *b, const uint8_t *message, size_t size) {
-    uint64_t end = u32(message + NEXT_AT), stop = NAME_AT + (uint64_t)u16(message + NAME_SIZE_AT);
+    uint64_t next = u32(message + NEXT_AT), end = next ? next : size, stop = NAME_AT + (uint64_t)u16(message + NAME_SIZE_AT);
     uint64_t start = u32(message + CONTEXTS_AT), length = u32(message + CONTEXTS_AT + 4);
-    if (memcmp(message, "\xfeSMB", 4) || size <= NAME_AT || end > size || end % 8 || stop > end
+    if (memcmp(message, "\xfeSMB", 4) || size <= NAME_AT || end > size || next % 8 || stop > end
         || start + length > end || (length ? start < stop || start % 8 : start))
         return NULL;
     for (uint32_t i = 0; i < b->form_count; i++) {
         struct visit_form *form = b->forms[i];
         if (form->rest_size == size - end && form->contexts_size == length
-            && !memcmp(message + 4, form->head, sizeof form->head)
+            && !memcmp(message + 4, form->head, 10) && !memcmp(message + FLAGS_AT, form->head + 12, 4)
+            && (form->count == 1 || u16(message + CREDITS_AT) == form->credits[0])
             && !memcmp(message + 32, form->holder, sizeof form->holder)
             && !memcmp(message + HEADER, form->body, sizeof form->body)
             && !memcmp(message + start, form->contexts, length)
@@ -246,6 +249,8 @@ static int answer_visit(struct burst *b, const uint8_t *message, size_t size) {
         return OTHER;
     if (!form->ready || !b->visits->left)
         return ASK;
+    if (form->count == 1)
+        form->credits[0] = u16(message + CREDITS_AT);  /* alone it asks for what its client needs */
     if (form->removes)
         return answer_removal(b, form, message);
     uint32_t name_size = u16(message + NAME_SIZE_AT);

@@ -20,6 +20,11 @@ class DirectoryLeases:
     def __bool__(self) -> bool:
         return bool(self._leased)
 
+    def is_leased(self, place: str) -> bool:
+        """Whether a client may cache the listing of the directory of this absolute path."""
+        cachings = self._leased.get(place)
+        return cachings is not None and bool(cachings.keepers)
+
     def enter(self, place: str, cachings: Cachings) -> None:
         """A directory has a lease; again is nothing new."""
         self.leave(cachings)

@@ -25,6 +25,7 @@ from smbd.state.open import Open
 from smbd.state.opens import OpenTable
 from smbd.state.replay import Creations, Instances
 from smbd.state.waits import Wait
+from smbd.vfs import File
 from smbd.wire.access import Access
 from smbd.wire.change_notify import CompletionFilter, FileAction
 
@@ -210,10 +211,10 @@ class Tables:
         open_.holder = holder
         holder.enter(open_)
 
-    @property
-    def are_heard(self) -> bool:
-        """Whether anybody is told of a change of names: a watcher, or who leases a directory."""
-        return bool(self.files.directories) or self.notify.any
+    def are_heard(self, directory: File) -> bool:
+        """Whether anybody may be told of a change of names there: a watcher, or who leases it."""
+        leases = self.files.directories
+        return self.notify.any or (bool(leases) and leases.is_leased(directory.place))
 
     def changed(self, open_: Open, event: FileEvent, now: float) -> None:
         """An open file has changed: tell the watchers of its directories, and their leases.

@@ -41,7 +41,7 @@ from smbd.vfs.names import (
     to_disk,
     to_wire,
 )
-from smbd.vfs.permission import may_describe, may_read, may_remove, may_write
+from smbd.vfs.permission import may_describe, may_read, may_remove, may_remove_from, may_write
 from smbd.vfs.place import Maker, Place, Unheard
 from smbd.vfs.records import is_settled
 from smbd.vfs.recycling import Kept, Recycle
@@ -129,6 +129,7 @@ __all__ = [
     "may_describe",
     "may_read",
     "may_remove",
+    "may_remove_from",
     "may_write",
     "name_to_path",
     "one_path",

@@ -82,9 +82,12 @@ class AtOnce:
     def made(self, began: float) -> None:
         """The loop has made a change that `admits` was asked about then."""
         self._quick_at = now = perf_counter()
-        if now - began < _WAIT:
-            return
-        idle = now - began - (thread_time() - self._cpu)
+        if now - began >= _WAIT:
+            self.waited(now - began - (thread_time() - self._cpu))
+
+    def waited(self, idle: float) -> None:
+        """Such a change, or the slowest of some, has waited for so many seconds."""
+        self._quick_at = now = perf_counter()
         if idle < _WAIT:
             return
         waited = self._waited.add(idle, now)

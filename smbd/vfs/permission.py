@@ -61,6 +61,14 @@ def may_remove(file: File) -> bool:
     return not above.mode & stat.S_ISVTX or os.geteuid() in {0, above.uid, its.uid}
 
 
+def may_remove_from(directory: File) -> bool:
+    """Whether any name of an open directory can be removed, but for what its file forbids."""
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=directory.fd, effective_ids=True):
+        return False
+    status = _owner_and_flags(directory.fd)
+    return not (status.attributes & _FIXED or status.mode & stat.S_ISVTX)
+
+
 def _owner_and_flags(fd: int) -> kernel.Statx:
     return kernel.statx(b"", dir_fd=fd, flags=kernel.AT_EMPTY_PATH, mask=kernel.STATX_BASIC_STATS)
 

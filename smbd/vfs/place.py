@@ -44,13 +44,14 @@ class Unheard:
 class Place:
     """The directory that a name is to be in, open for as long as a block lasts, and the name."""
 
-    __slots__ = ("_at_once", "_began", "_names", "_taken", "directory", "name")
+    __slots__ = ("_at_once", "_began", "_idle", "_names", "_taken", "directory", "name")
 
     def __init__(self, directory: File, name: str, at_once: AtOnce | None) -> None:
         self.directory = directory
         self.name = name
         self._at_once = at_once
         self._began = perf_counter()
+        self._idle: float | None = None  # seconds, of what C has done
         self._taken = False  # by the loop ...
         self._names: DirectoryIndex | None = None  # ... with its names, if any are known
 
@@ -65,7 +66,10 @@ class Place:
         if self._names is not None:
             self._names.lock.release()
         if self._taken and self._at_once is not None:
-            self._at_once.made(self._began)
+            if self._idle is None:
+                self._at_once.made(self._began)
+            else:
+                self._at_once.waited(self._idle)
         self.directory.close()
 
     def create(self, maker: Maker, *, directory: bool) -> File:
@@ -128,11 +132,13 @@ class Place:
             os.rmdir(self.name, dir_fd=self.directory.fd)
         else:
             os.unlink(self.name, dir_fd=self.directory.fd)
-        self.removed([self.name])
-
-    def removed(self, names: Sequence[str]) -> None:
-        """Names were removed, after `take`."""
         if self._names is not None:
+            self._names.removed(self.name)
+
+    def removed_beside(self, names: Sequence[str], idle: float) -> None:
+        """C has removed names after `take`, or none; the slowest has waited for so many seconds."""
+        self._idle, self._taken = idle, bool(names)
+        if self._names is not None and names:
             self._names.removed(*names)
 
     def _made(self, fd: int, *, directory: bool) -> File:

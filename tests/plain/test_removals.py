@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -306,8 +307,12 @@ def _lock(rig):
 
 
 def _lease(rig):
-    directories = rig.stage.service.tables.files.directories
-    directories._leased["/elsewhere"] = object()
+    lease(rig, rig.stage.root.absolute_path)
+
+
+def lease(rig, place):
+    leased = SimpleNamespace(keepers=True, contend=lambda *_: None)
+    rig.stage.service.tables.files.directories._leased[place] = leased
 
 
 def _fly(rig):
@@ -331,6 +336,13 @@ async def test_what_changes_in_the_server_is_asked_for_each_time(rig, by_c, rule
     rig.stage.service.tables.files.directories._leased.clear()
     for flight in list(changes.flights):
         changes.landed(flight)
+
+
+async def test_a_lease_of_another_folder_is_of_no_concern(rig, by_c):
+    await removed_by_c(rig, by_c)
+    lease(rig, f"{rig.stage.root.absolute_path}/folder")
+    await removed_by_c(rig, by_c)
+    rig.stage.service.tables.files.directories._leased.clear()
 
 
 async def test_c_removes_nothing_where_the_loop_may_change_no_names(rig, disk, by_c):
@@ -389,26 +401,6 @@ class Taken:
 
     def __exit__(self, *_):
         pass
-
-
-async def test_a_conversation_that_has_taken_a_folder_does_not_wait(rig, by_c, ready):
-    """Workers may want the names of the folder meanwhile."""
-    await removed_by_c(rig, by_c)
-    by_c.clear()
-    rig.loop = ready
-    await ask(rig, *removal("file 50"))
-    assert by_c == [["file 50"]]
-    assert rig.quick.burst.bursts == 1
-    assert rig.quick.why == 0  # ENDED: not LOOP, which is said of a socket that was empty
-
-
-@pytest.fixture
-def ready():
-    read, write = os.pipe()
-    os.write(write, b"!")
-    yield read
-    os.close(read)
-    os.close(write)
 
 
 async def test_files_that_c_never_removes_are_soon_not_tried(rig, disk, by_c, monkeypatch):
