@@ -69,8 +69,9 @@ def c_is_at_hand() -> None:
     from aio._entries import ENTRIES
     from aio._readers import READERS
     from smbd.native import BURST
+    from smbd.native.entries import PLAIN_ENTRIES
 
-    for extension in (BURST, ENTRIES, READERS):
+    for extension in (BURST, ENTRIES, PLAIN_ENTRIES, READERS):
         with suppress(OSError):  # there is no compiler
             extension.load()
 

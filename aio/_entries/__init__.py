@@ -4,9 +4,10 @@ from pathlib import Path
 
 from aio.compiled import Extension
 
+SOURCE = Path(__file__).with_name("entries.c")
 ENTRIES = Extension(
     "aio._entries.entries",
-    Path(__file__).with_name("entries.c"),
+    SOURCE,
     """
     struct statx { ...; };
     void read_entries(

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from sys import getsizeof
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from aio import give_way, in_slices
 from smbd import vfs
@@ -16,7 +16,7 @@ from smbd.vfs import File
 from smbd.waiting import queued
 from smbd.wire.aapl import READ_DIR_SIZE, pack_read_dir_entries
 from smbd.wire.access import Access
-from smbd.wire.fscc import DIRECTORY_CLASSES, FileClass, pack_directory_entries
+from smbd.wire.fscc import DIRECTORY_CLASSES, Entries, FileClass, pack_directory_entries
 from smbd.wire.output import pack_output_response
 from smbd.wire.query_directory import (
     QueryDirectoryFlags,
@@ -25,14 +25,36 @@ from smbd.wire.query_directory import (
 )
 
 _RESTARTS = QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN
-_BATCH = 128  # entries looked up at a time, at most
-# How entries are looked up and packed, and how long one is without its name; the second has what
-# the first gives.
-_Described: TypeAlias = tuple[
-    Callable[[File, list[str]], list[Any]],
-    Callable[[Iterable[tuple[str, Any, int]], int], tuple[bytearray, int]],
-    int,
-]
+_BATCH = 128  # entries looked up at a time, at most ...
+_PLAIN = 256  # ... and by C, amid which a listing that nobody waits for does not end
+# Behind an entry that C leaves to Python it is asked again: Python looks up so many, and four times
+# as many where C then gives fewer.
+_FEW, _TIMES = 2, 4
+
+
+class _Described(NamedTuple):
+    """Which entries are given, and how."""
+
+    look: Callable[[File, list[str]], list[Any]]
+    pack: Callable[[Iterable[tuple[str, Any, int]], int], tuple[bytearray, int]]  # what it gives
+    size: int  # of an entry without its name
+    plainly: int | None  # the information class, by which C may look and pack; None: it may not
+
+    def length(self, name: str) -> int:
+        """Bytes of an entry, or less: `pack` knows."""
+        return self.size + 2 * len(name)
+
+    def first(self, names: Sequence[str], room: int) -> int:
+        """How many of these fit, if all are there: others would be looked up in vain.
+
+        Of 256 that were looked up by the batch, an answer of 16 KiB, as cifs.ko asks for, had 157.
+        """
+        for count, name in enumerate(names):
+            length = self.length(name)
+            if length > room:
+                return count
+            room -= length + 7 & ~7
+        return len(names)
 
 
 def try_now(request: Request) -> Reply | None:
@@ -143,37 +165,49 @@ def _those(names: list[str], matches: vfs.Matcher) -> list[str]:
 
 
 def _described(request: Request, message: QueryDirectoryRequest) -> _Described:
-    """Which entries are given, and how: to a Mac that has asked for it in Apple's way."""
+    """As clients see them; a Mac that has asked for it, in Apple's way."""
     if message.info_class == FileClass.ID_BOTH_DIRECTORY and request.live_session().read_dir_attr:
         token = security.token_of(request.live_session().identity)
         maximum = request.live_tree().maximal_access
         look = partial(read_dir.entries, token=token, maximum=maximum)
-        return look, pack_read_dir_entries, READ_DIR_SIZE
+        return _Described(look, pack_read_dir_entries, READ_DIR_SIZE, None)
     number = message.info_class
-    return vfs.entries, partial(pack_directory_entries, number), DIRECTORY_CLASSES[number]
+    pack = partial(pack_directory_entries, number)
+    return _Described(vfs.entries, pack, DIRECTORY_CLASSES[number], number)
 
 
 def _fill(
     open_: Open, enumeration: Enumeration, message: QueryDirectoryRequest, described: _Described
 ) -> bytearray | NtError:
-    """The next entries, as many as fit, or that there are none.  Blocks."""
-    places: list[int] = []
-    limit = message.output_buffer_length
+    """The next entries, as many as fit, or that there are none.  Blocks.
+
+    Those that vanished since the scan began are left out.
+    """
+    found, place = Entries(message.output_buffer_length), enumeration.next
     single = bool(message.flags & QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
-    look, pack, size = described
-    room = _Room(limit, size, 1 if single else _BATCH)
-    entries = _entries(open_.file, enumeration, places, room, look)
-    output, taken = pack(itertools.islice(entries, 1) if single else entries, limit)
-    if taken:
-        enumeration.next = places[taken - 1]
-        enumeration.names.forget(enumeration.next)
-        enumeration.answered = True
-        return output
-    if places:
+    few, fits = _FEW, True
+    while fits and not (single and found):
+        most = min(found.room // (described.size + 2) + 1, _PLAIN)
+        names = enumeration.names.some(place, 1 if single else most if place else len(vfs.DOTS))
+        if not names:
+            break
+        give_way()
+        shown = vfs.all_to_wire(names)
+        done, fits = _add_plain(open_.file, names, shown, found, described) if place else (0, True)
+        place += done
+        if fits and done < len(names):
+            few = _FEW if done >= few else min(_TIMES * few, _BATCH)
+            rest = slice(done, done + few)
+            done, fits = _add_others(open_.file, names[rest], shown[rest], found, described)
+            place += done
+    if not fits and not found:
         return NtError(NtStatus.INFO_LENGTH_MISMATCH)
-    enumeration.next = len(enumeration.names)
-    enumeration.names.forget(enumeration.next)
-    return _end(enumeration)
+    enumeration.next = place
+    enumeration.names.forget(place)
+    if not found:
+        return _end(enumeration)
+    enumeration.answered = True
+    return found.packed
 
 
 def _end(enumeration: Enumeration) -> NtError:
@@ -183,55 +217,40 @@ def _end(enumeration: Enumeration) -> NtError:
     return NtError(NtStatus.NO_MORE_FILES if enumeration.answered else NtStatus.NO_SUCH_FILE)
 
 
-class _Room:
-    """How many entries an answer holds: those that do not fit would be looked up in vain.
-
-    Of 256 that were looked up by the batch, an answer of 16 KiB, as cifs.ko asks for, had 157.
-    """
-
-    def __init__(self, left: int, size: int, most: int) -> None:
-        self._left, self._size, self.most = left, size, most
-
-    def take(self, name: str) -> None:
-        """An entry of this name goes into the answer."""
-        self._left -= self._length(name) + 7 & ~7
-
-    def first(self, names: Sequence[str]) -> int:
-        """How many of these fit, if all are there."""
-        left = self._left
-        for count, name in enumerate(names):
-            length = self._length(name)
-            if length > left:
-                return count
-            left -= length + 7 & ~7
-        return len(names)
-
-    def _length(self, name: str) -> int:
-        return self._size + 2 * len(name)  # or more: `pack` knows
-
-
-def _entries(
+def _add_plain(
     directory: File,
-    enumeration: Enumeration,
-    places: list[int],
-    room: _Room,
-    look: Callable[[File, list[str]], list[Any]],
-) -> Iterator[tuple[str, Any, int]]:
-    """Entries from where the scan stands, without those that vanished since it began.
+    names: list[str],
+    shown: Sequence[str],
+    found: Entries,
+    described: _Described,
+) -> tuple[int, bool]:
+    """Add those at the beginning that C gives; their number, and whether more may fit."""
+    number, run = described.plainly, None
+    if number is not None:
+        run = vfs.plain_entries(directory, names, shown, number, found.room)
+    if run is None:
+        return 0, True
+    if run.data:
+        found.add(run.data, run.last)
+    return run.done, not (run.full and found)
 
-    `places` gets, for each entry, where the scan goes on behind it.
-    """
-    place = enumeration.next
-    while names := enumeration.names.some(place, room.most):
-        give_way()
-        shown = vfs.all_to_wire(names)
-        # One that does not fit is looked up only where it is the first: then the client is told.
-        count = room.first(shown) or int(not places)
-        for name, known in zip(shown[:count], look(directory, names[:count]), strict=True):
-            place += 1
-            if known is not None:
-                places.append(place)
-                room.take(name)
-                yield name, known, 0
-        if not count:
-            return
+
+def _add_others(
+    directory: File,
+    names: list[str],
+    shown: Sequence[str],
+    found: Entries,
+    described: _Described,
+) -> tuple[int, bool]:
+    """Add those that fit; their number, and whether more may."""
+    # One that does not fit is looked up only where it is the first: then the client is told.
+    count = described.first(shown, found.room) or int(not found)
+    looked = described.look(directory, names[:count])
+    there = [
+        (name, known, 0) for name, known in zip(shown, looked, strict=False) if known is not None
+    ]
+    output, taken = described.pack(there, found.room)
+    if taken:
+        encoded = there[taken - 1][0].encode("utf-16-le", "surrogatepass")
+        found.add(output, len(output) - described.size - len(encoded))
+    return count, count > 0 and taken == len(there)

@@ -43,6 +43,7 @@ from smbd.vfs.names import (
 )
 from smbd.vfs.permission import may_describe, may_read, may_remove, may_remove_from, may_write
 from smbd.vfs.place import Maker, Place, Unheard
+from smbd.vfs.plain_entries import plain_entries
 from smbd.vfs.records import is_settled
 from smbd.vfs.recycling import Kept, Recycle
 from smbd.vfs.root import Glimpse, Root
@@ -139,6 +140,7 @@ __all__ = [
     "parse_name",
     "parse_stream",
     "path_to_name",
+    "plain_entries",
     "remove_stream",
     "remove_streams",
     "set_attributes",

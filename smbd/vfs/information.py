@@ -39,7 +39,7 @@ STORED_ATTRIBUTES = (
 )
 # Less is no hole: small files that live in their inode and compressed ones have few blocks too.
 # 64 KiB is also the least that NTFS leaves out of a file.
-_LEAST_HOLE = 65_536
+LEAST_HOLE = 65_536
 BLOCK = 512  # st_blocks counts these, whatever the file system's own
 
 WANTED = (  # the number that a mount has where look_at takes it from
@@ -289,9 +289,16 @@ def _computed(status: kernel.Statx, name: str, hide: Names | None, *, is_directo
         return attributes
     if not status.mode & stat.S_IWUSR:
         attributes |= FileAttribute.READONLY
-    if status.size - status.blocks * BLOCK >= _LEAST_HOLE:
+    if status.size - status.blocks * BLOCK >= LEAST_HOLE:
         attributes |= FileAttribute.SPARSE_FILE
     return attributes
+
+
+def plain_attributes(name: str, mode: int, size: int) -> int:
+    """Those of an entry of such a name, mode and size that has neither blocks nor records."""
+    fields = dict.fromkeys(kernel.Statx._fields, 0)
+    status = kernel.Statx(**{**fields, "mode": mode, "size": size})
+    return _attributes(status, None, name, None)
 
 
 def hidden_by_name(file: File) -> bool:

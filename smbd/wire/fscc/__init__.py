@@ -7,7 +7,12 @@ from smbd.wire.fscc.classes import (
     is_file_system_class,
     truncate,
 )
-from smbd.wire.fscc.directory import DIRECTORY_CLASSES, pack_directory_entries
+from smbd.wire.fscc.directory import (
+    DIRECTORY_CLASSES,
+    FILE_ID_AT,
+    Entries,
+    pack_directory_entries,
+)
 from smbd.wire.fscc.ea import (
     LARGEST_EA_VALUE,
     ExtendedAttribute,
@@ -51,12 +56,14 @@ from smbd.wire.fscc.set import (
 
 __all__ = [
     "DIRECTORY_CLASSES",
+    "FILE_ID_AT",
     "FILE_QUERIES",
     "FILE_SETS",
     "FILE_SYSTEM_QUERIES",
     "LARGEST_EA_VALUE",
     "BasicInformation",
     "DispositionFlags",
+    "Entries",
     "ExtendedAttribute",
     "FileAttribute",
     "FileClass",

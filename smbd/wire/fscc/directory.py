@@ -131,9 +131,51 @@ _LAYOUTS = {
     FileClass.ID_FULL_DIRECTORY: Layout(_ID_FULL_DIRECTORY.size, _pack_id_full),
     FileClass.ID_EXTD_DIRECTORY: Layout(_ID_EXTD_DIRECTORY.size, _pack_id_extd),
 }
+# Where an entry's FileId is, of those that begin with HEAD, and whose rest is zeros without EAs; 0:
+# nowhere.
+FILE_ID_AT = {
+    FileClass.DIRECTORY: 0,
+    FileClass.FULL_DIRECTORY: 0,
+    FileClass.BOTH_DIRECTORY: 0,
+    FileClass.ID_BOTH_DIRECTORY: _ID_BOTH_DIRECTORY.size - 8,
+    FileClass.ID_FULL_DIRECTORY: _ID_FULL_DIRECTORY.size - 8,
+    FileClass.ID_EXTD_DIRECTORY: _ID_EXTD_DIRECTORY.size - 16,
+}
 DIRECTORY_CLASSES = {number: size for number, (size, _) in _LAYOUTS.items()}  # without the name
 
 _PADDING = tuple(bytes(count) for count in range(8))
+
+
+class Entries:
+    """Entries that come in parts, one behind the other, as many as a response holds."""
+
+    def __init__(self, limit: int) -> None:
+        self._out, self._last, self._limit = bytearray(), 0, limit
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._out)
+
+    @property
+    def room(self) -> int:
+        """Bytes that another part may have."""
+        return max(self._limit - len(self._out) - -len(self._out) % 8, 0)
+
+    def add(self, part: bytearray | memoryview, last: int) -> None:
+        """`part` would be a response by itself; its last entry begins at `last`."""
+        out = self._out
+        if not out:
+            self._out, self._last = bytearray(part), last
+            return
+        out += _PADDING[-len(out) % 8]
+        _NEXT_ENTRY.pack_into(out, self._last, len(out) - self._last)
+        self._last = len(out) + last
+        out += part
+
+    @property
+    def packed(self) -> bytearray:
+        """All of them."""
+        return self._out
 
 
 def pack_directory_entries(
