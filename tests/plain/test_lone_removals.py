@@ -8,6 +8,7 @@ from struct import pack
 import pytest
 
 from smbd.ntstatus import NtStatus
+from smbd.removals import Removals
 from smbd.standby import Standby
 from smbd.state import FileTable
 from tests.core import messages
@@ -98,8 +99,8 @@ def _opened_by_who_shares_nothing(rig, name, _file_id):
     return say(rig, *create(name, options=0, access=0x120089, share=0))
 
 
-def _closed_by_another_id(rig, _name, _file_id):
-    return say(rig, CLOSE, messages.close(bytes(16)))
+def _closed_by_another_id(rig, _name, file_id):
+    return say(rig, CLOSE, messages.close(file_id[:8] + bytes(8)))
 
 
 def _followed_by_another(rig, name, _file_id):
@@ -135,14 +136,19 @@ async def test_what_comes_before_the_close_finds_the_open(
     assert held(rig) == before
 
 
-async def test_an_open_whose_close_does_not_come_is_in_the_tables(rig, disk):
+async def test_an_open_whose_close_does_not_come_is_in_the_tables(rig, disk, monkeypatch):
     rig.quick.burst.moment = 0.0
-    created = []
+    created, whys = [], []
+    settle = Removals.settle
+    monkeypatch.setattr(
+        Removals, "settle", lambda removals: whys.append(rig.quick.why) or settle(removals)
+    )
     talk(rig, lambda: created.append(say(rig, *create("file 1"))))
     (open_,) = [one for one in rig.stage.service.tables.opens if one.file.path == "file 1"]
     assert open_.delete_on_close
     assert open_.granted_access == DELETES
     assert created[0].file_id == pack("<QQ", open_.persistent_id, open_.volatile_id)
+    assert whys == [0]  # ENDED: not LOOP, which had something to do when the client was done
     assert (disk / "file 1").exists()
     talk(rig, lambda: say(rig, CLOSE, messages.close(created[0].file_id)))
     assert not (disk / "file 1").exists()
@@ -175,6 +181,15 @@ async def ended_otherwise(rig, change):
 
 async def test_another_file_that_has_come_by_the_name_stays(rig, disk):
     assert await ended_otherwise(rig, lambda: (disk / "file 2").rename(disk / "file 1")) == 0
+    assert (disk / "file 1").read_bytes().startswith(b"file 2")
+
+
+async def test_a_file_that_has_moved_meanwhile_stays(rig, disk):
+    def move():
+        (disk / "file 1").rename(disk / "moved")
+        (disk / "file 2").rename(disk / "file 1")
+
+    assert await ended_otherwise(rig, move) == 0
     assert (disk / "file 1").read_bytes().startswith(b"file 2")
 
 

@@ -215,10 +215,10 @@ async def test_what_is_no_plain_small_file_is_as_without_c(disk, by_c, make):
             by_c.clear()
             told = await ask(rig, *removal(name, close=TELL))
             found.append([(one.status, one.body[:8], one.body[40:60]) for one in told])
+            assert not by_c
             found[-1].append((disk / name).exists())
             (disk / "second").unlink(missing_ok=True)
     assert found[0] == found[1]
-    assert not by_c
 
 
 async def test_a_folder_that_nobody_may_change_is_as_without_c(rig, disk, by_c):
