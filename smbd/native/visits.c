@@ -139,10 +139,13 @@ static int is_rest(const struct visit_form *form, const uint8_t *rest, uint64_t 
 
 /* The form of a frame that may be a visit; NULL if it has none that is known. */
 static struct visit_form *form_of(struct burst *b, const uint8_t *message, size_t size) {
-    uint64_t next = u32(message + NEXT_AT), end = next ? next : size, stop = NAME_AT + (uint64_t)u16(message + NAME_SIZE_AT);
+    if (size <= NAME_AT || memcmp(message, "\xfeSMB", 4))
+        return NULL;
+    uint64_t next = u32(message + NEXT_AT), end = next ? next : size;
+    uint64_t stop = NAME_AT + (uint64_t)u16(message + NAME_SIZE_AT);
     uint64_t start = u32(message + CONTEXTS_AT), length = u32(message + CONTEXTS_AT + 4);
-    if (memcmp(message, "\xfeSMB", 4) || size <= NAME_AT || end > size || next % 8 || stop > end
-        || start + length > end || (length ? start < stop || start % 8 : start))
+    if (end > size || next % 8 || stop > end || start + length > end
+        || (length ? start < stop || start % 8 : start))
         return NULL;
     for (uint32_t i = 0; i < b->form_count; i++) {
         struct visit_form *form = b->forms[i];

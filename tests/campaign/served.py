@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -171,17 +172,25 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    state: Path, *, share: str = "", server: str = "", more: str = "", folder: Path | None = None
+    state: Path,
+    *,
+    share: str = "",
+    server: str = "",
+    more: str = "",
+    folder: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Served]:
     """A server for the users test and second, with `folder` (default: a new one) as "share".
 
     `share`, `server` and `more` are lines of shares.toml: of [shares.share], of [server], and whole
     tables behind all others ([server.limits] too).  `state` must be an existing, empty folder.
+    `environment`: variables that the server has beside those of this process.
     """
     if folder is None:
         folder = state / "share"
         folder.mkdir()
-    running = _start(state, folder, _configuration(state, folder, (server, share, more)))
+    port = _configuration(state, folder, (server, share, more))
+    running = _start(state, folder, port, environment)
     try:
         yield running
     finally:
@@ -221,7 +230,7 @@ def _accepts(path: Path) -> bool:
     return False
 
 
-def _start(state: Path, folder: Path, port: int) -> Served:
+def _start(state: Path, folder: Path, port: int, environment: Mapping[str, str]) -> Served:
     (state / "turns").touch()
     words = [sys.executable, "-m", "tests.campaign.turning", str(state)]
     with (state / "log").open("ab") as log:
@@ -231,6 +240,7 @@ def _start(state: Path, folder: Path, port: int) -> Served:
             stdout=log,
             stderr=log,
             cwd=CHECKOUT,
+            env=os.environ | environment,
         )
     running = Served(folder, port, state, process)
     give_up = time.monotonic() + _START_WITHIN
