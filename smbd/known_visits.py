@@ -277,4 +277,4 @@ class KnownVisits:
         self.hopeful = visited > 0 or (self.hopeful and removed)
         self._roots.clear()
         if visited and root is not None and not removed:
-            root.waited(ended - took)
+            root.waited(ended - took, ended)  # C may have waited for its client since

@@ -233,9 +233,11 @@ class Root(Naming):
             return 0.0
         return self._look_again_at
 
-    def waited(self, began: float) -> None:
-        """An open that the loop has begun then has ended: if it was slow, a pause follows."""
-        ended = monotonic()
+    def waited(self, began: float, ended: float | None = None) -> None:
+        """An open that the loop has begun then has ended (default: now): if it was slow, a pause
+        follows.
+        """
+        ended = monotonic() if ended is None else ended
         if ended - began < self.SLOW_OPEN:
             self._waited.look(ended)
             self._pause = _FIRST_PAUSE

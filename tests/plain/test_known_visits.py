@@ -7,12 +7,13 @@ from dataclasses import replace
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
 from smbd.ntstatus import NtStatus
 from smbd.observing import Observer
+from smbd.vfs import Root
 from tests.commands.stage import asked
 from tests.commands.test_visits import ALL, ON_DISK_ID, READS, TELL_AND_CLOSE, ask, visit
 from tests.core import messages
@@ -20,8 +21,10 @@ from tests.core.messages import CLOSE, CREATE, LOGOFF, TREE_DISCONNECT, answers
 from tests.scripted.framing import framed
 
 from .rig import a_rig, begin, settle_time, the_core
+from .test_converse import Loop, beside
 
 __all__ = ["asked"]
+PAUSE = 0.3  # seconds: no status takes so long
 NAMES = ["file", "folder", "folder\\inside", "other"]
 STAT = visit("file", ask(ALL), close=TELL_AND_CLOSE)
 OPEN = visit("file", access=READS)
@@ -338,7 +341,7 @@ async def test_what_has_no_room_or_comes_out_of_order_is_as_without_c(rig, by_py
 async def test_a_visit_that_took_long_is_told_to_the_share(rig, by_python, asked, monkeypatch):
     await known(rig, by_python, asked, *STAT)
     waited = []
-    monkeypatch.setattr(type(rig.stage.root), "waited", lambda _, began: waited.append(began))
+    monkeypatch.setattr(Root, "waited", lambda _, *times: waited.append(times))
     rig.quick.burst.slow = 0.0, 0.0, 0.0, 0.0
     by_python.clear()
     await rig.ask(rig.stage.peer.related(*STAT))
@@ -352,3 +355,24 @@ async def test_a_connection_has_forms_without_end(rig, by_python, asked):
             found = await look(rig, *visit("file", ask(ALL, length=1000 + length)))
             assert [one.status for one in found] == [0, 0, 0]
     await known(rig, by_python, asked, *STAT)
+
+
+async def test_what_the_client_pauses_is_no_wait_of_the_file_system(
+    rig, by_python, asked, monkeypatch
+):
+    took = []
+
+    def waited(_root, began, ended=None):
+        took.append((monotonic() if ended is None else ended) - began)
+
+    monkeypatch.setattr(Root, "waited", waited)
+    await known(rig, by_python, asked, *OPEN)
+    took.clear()
+    rig.client.sendall(framed(rig.stage.peer.related(*OPEN)))
+    loop = Loop(rig.transport.fileno)
+    began = monotonic()
+    with beside(lambda: (sleep(PAUSE), loop.call())):
+        rig.transport._habit.is_plain = True
+        assert rig.transport.converse(loop.epoll.fileno(), began + 60)
+    loop.close()
+    assert monotonic() - began > PAUSE > sum(took) > 0
