@@ -56,7 +56,7 @@ async def play(play: Play) -> None:
             (server.folder / name).write_bytes(bytes(2 << 20))
         await _loaded(server)
         talk = _Talk(server, play.random)
-        await talk.hold(play.size(6000, 60))
+        await talk.hold(play.size(1500, 60))
         works = await _still_works(server)
     errors = sorted(cache.glob("error.*"))
     first = errors[0].read_text()[:2000] if errors else ""
