@@ -120,7 +120,7 @@ struct burst {
     struct fast_open opens[MOST_OPENS];
     uint32_t piece, whole;     /* so many frames' replies leave at once; of this burst, that have */
     uint64_t bursts;           /* of a conversation, that were answered */
-    struct predicted *predicted;         /* of the open that MAY_TELL */
+    struct predicted *predicted;  /* of the open that MAY_TELL */
     uint8_t *opened;           /* room for a sealed request, which stays as it came */
     size_t before;             /* bytes before the reply's header: of NetBIOS, and of the seal */
     uint64_t held;             /* by a READ that threads carry out, beside its message and data */

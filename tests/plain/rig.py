@@ -202,3 +202,14 @@ async def begin(rig):
     stage.dispatch = Dispatch(stage.connection, rig.transport, stage.nursery)
     stage.nursery.start_soon(rig.hear)
     await wait_all_tasks_blocked()
+
+
+@asynccontextmanager
+async def a_rig_for_visits(path, **how):
+    """A rig that has begun, over a folder with a file "known": or a skip."""
+    async with a_rig(path, **how) as rig:
+        if not rig.stage.root.lookup.has_cache:
+            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
+        await rig.stage.open("known")  # a worker finds out which file system this is
+        await begin(rig)
+        yield rig

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib import import_module
 from math import inf
@@ -20,7 +19,7 @@ from tests.core import messages
 from tests.core.messages import CLOSE, CREATE, LOGOFF, TREE_DISCONNECT, answers
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin, settle_time, the_core
+from .rig import a_rig_for_visits, settle_time, the_core
 from .test_converse import Loop, beside
 
 __all__ = ["asked"]
@@ -49,14 +48,8 @@ def disk(monkeypatch):
         yield folder
 
 
-@asynccontextmanager
-async def served(disk, *, native=True, core=None):
-    async with a_rig(disk, native=native, core=core) as rig:
-        if not rig.stage.root.lookup.has_cache:
-            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
-        await rig.stage.open("known")  # a worker finds out which file system this is
-        await begin(rig)
-        yield rig
+def served(disk, *, native=True, core=None):
+    return a_rig_for_visits(disk, native=native, core=core)
 
 
 @pytest.fixture

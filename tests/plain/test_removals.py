@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import tempfile
-from contextlib import asynccontextmanager
 from importlib import import_module
 from math import inf
 from pathlib import Path
@@ -32,7 +31,7 @@ from tests.core.messages import (
 )
 from tests.scripted.framing import framed
 
-from .rig import a_rig, begin, settle_time
+from .rig import a_rig_for_visits, settle_time
 from .test_known_visits import RULES
 
 DELETES = 0x10080  # DELETE, FILE_READ_ATTRIBUTES
@@ -64,14 +63,8 @@ def disk(monkeypatch):
         yield folder
 
 
-@asynccontextmanager
-async def served(disk, *, native=True):
-    async with a_rig(disk, native=native, at_once=True) as rig:
-        if not rig.stage.root.lookup.has_cache:
-            pytest.skip("this kernel has no RESOLVE_CACHED (Linux 5.12)")
-        await rig.stage.open("known")  # a worker finds out which file system this is
-        await begin(rig)
-        yield rig
+def served(disk, *, native=True):
+    return a_rig_for_visits(disk, native=native, at_once=True)
 
 
 @pytest.fixture

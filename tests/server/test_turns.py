@@ -334,6 +334,22 @@ async def test_a_long_compound_gives_way_to_others_that_wait(tmp_path, clock, mo
         assert len(await stage.answers()) == 3
 
 
+@asynccontextmanager
+async def both_heard(pairs, shared, handle):
+    """A task of the loop for each pair of sockets, by its name; nobody is answered beside them."""
+    async with trio.open_nursery() as nursery:
+        for name, (_, server) in pairs.items():
+            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
+            transport._standby = None
+            nursery.start_soon(transport.receive, partial(handle, name))
+        yield
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(shared.standby)
+    for pair in pairs.values():
+        for one in pair:
+            one.close()
+
+
 async def test_whoever_asks_little_goes_ahead_of_a_turn_that_is_long(clock):
     """trio goes round in any order: it would be first in every other round."""
     shared = Turns()
@@ -347,20 +363,11 @@ async def test_whoever_asks_little_goes_ahead_of_a_turn_that_is_long(clock):
         return False
 
     pairs = {name: sockets() for name in ("long", "little")}
-    async with trio.open_nursery() as nursery:
-        for name, (_, server) in pairs.items():
-            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
-            transport._standby = None  # nobody is answered beside the loop
-            nursery.start_soon(transport.receive, partial(handle, name))
+    async with both_heard(pairs, shared, handle):
         for _ in range(20):
             for client, _ in pairs.values():
                 client.send(frames(1))
             await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    trio.lowlevel.remove_instrument(shared.standby)
-    for pair in pairs.values():
-        for one in pair:
-            one.close()
     assert order[2:] == ["little", "long"] * 19  # at first nobody knows who is long
 
 
@@ -400,17 +407,8 @@ async def test_whoever_asks_little_goes_ahead_amid_a_long_burst(clock):
                 pairs["little"][0].send(frames(1))
         return False
 
-    async with trio.open_nursery() as nursery:
-        for name, (_, server) in pairs.items():
-            transport = Transport(server, MemoryAccount(MIB), SpareBuffers(0), shared)
-            transport._standby = None  # nobody is answered beside the loop
-            nursery.start_soon(transport.receive, partial(handle, name))
+    async with both_heard(pairs, shared, handle):
         for _ in range(20):
             pairs["long"][0].send(frames(2))
             await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    trio.lowlevel.remove_instrument(shared.standby)
-    for pair in pairs.values():
-        for one in pair:
-            one.close()
     assert order == ["long", "little", "long"] * 20

@@ -4,12 +4,11 @@ The server builds its C for that, with the sanitizers of gcc, and Python takes i
 malloc: so the end of a receive buffer is the end of an object.  Bursts are filled up to it.
 """
 
-import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, count, repeat
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -43,6 +42,7 @@ _ANSWERED_WITHIN = 0.5  # seconds; what is bent may wait for a CANCEL that never
 _BURSTS = 8  # of one connection
 _LENGTHS = (*6 * (4096,), *3 * (1, 8192, 65536), 131072)
 _HOW = ("bare", "signed", "sealed")
+_Bend = Callable[[bytes], bytes]
 
 
 async def play(play: Play) -> None:
@@ -62,6 +62,7 @@ async def play(play: Play) -> None:
     first = errors[0].read_text()[:2000] if errors else ""
     play.note("bursts sent", talk.bursts)
     play.note("answers", talk.answers)
+    play.note("connections lost before a burst", talk.lost, bar=0)
     play.note("errors of memory", len(errors), bar=0, detail=first)
     play.note("the server answers no more", not works, bar=0)
     play.note("tracebacks in the log", server.tracebacks(), bar=0)
@@ -113,9 +114,9 @@ class _Talk:
     def __init__(self, server: Served, random: Random) -> None:
         self._server = server
         self._random = random
-        self._rooms: Iterator[int] = repeat(0)
         self._names = map("goes {}".format, count())
         self.bursts = self.answers = 0
+        self.lost = 0  # connections that ended before a burst
 
     async def hold(self, connections: int) -> None:
         """So many; it ends early where the server does."""
@@ -124,23 +125,25 @@ class _Talk:
                 return
             how = _HOW[number % len(_HOW)]
             offer = plain(0x0302) if how == "bare" else WINDOWS
-            with contextlib.suppress(HungUpError, OSError):  # by the end of the server, say
+            try:
                 async with connected(self._server, offer) as client:
                     await client.connect()
                     await self._speak(client, how)
+            except (HungUpError, OSError):
+                self.lost += 1
 
     async def _speak(self, client: Connection, how: str) -> None:
         """Ask so that C knows the files, and looks at one; then go on until the server hangs up."""
-        self._rooms = chain(_ROOMS[:1], repeat(_ROOMS[1]))
         files = [await client.open(name, access=0x1F01FF, share=7) for name in ("a", "b")]
         protected = {"signed": how == "signed", "seal": how == "sealed", "asked": 64}
         for file_id in files * 2:
             assert (await client.read(file_id, **protected)).status == 0
         for _ in range(10):  # some are a worker's, where the machine is slow
-            await client.send(self._protected(client, self._look(client, how), how))
+            await client.send(self._look(client, how))
             assert [one.status for one in await client.answers()] == [0, 0]
-        for _ in range(_BURSTS):
-            frames = self._burst(client, files, how)
+        for number in range(_BURSTS):
+            room = _ROOMS[min(number, 1)] if how == "bare" else 0
+            frames = self._burst(client, files, how, room)
             self.bursts += 1
             try:
                 await client.stream.send_all(framed(*frames))
@@ -159,12 +162,12 @@ class _Talk:
                     return False
         return True
 
-    def _burst(self, client: Connection, files: list[bytes], how: str) -> list[bytes]:
-        """Frames.  Some end where the receive buffer does: before them are READs that are longer
-        than they need to be.
+    def _burst(self, client: Connection, files: list[bytes], how: str, room: int) -> list[bytes]:
+        """Frames.  Some end behind `room` bytes, where the receive buffer does: before them are
+        READs that are longer than they need to be.
         """
         random, filled = self._random, []
-        room = next(self._rooms) if how == "bare" and random.random() < 0.7 else 0
+        room = room if random.random() < 0.7 else 0
         for _ in range(-(-room // _LONGEST)):
             read = messages.read(files[0])
             filled.append(client.peer.request(READ, read, signed=False, asked=64))
@@ -183,9 +186,9 @@ class _Talk:
         file_id, length = random.choice(files), random.choice(_LENGTHS)
         kind = random.choice((READ, READ, WRITE, FLUSH, QUERY_INFO, CLOSE, CREATE, CREATE, CREATE))
         if kind == CREATE and random.random() < 0.5:
-            return self._protected(client, self._removal(client, how), how)
+            return self._removal(client, how)
         if kind == CREATE:
-            return self._protected(client, self._look(client, how, self._bent), how)
+            return self._look(client, how, self._bent)
         body = {
             READ: lambda: messages.read(file_id, random.randrange(4) * 4096, length),
             WRITE: lambda: messages.write(file_id, bytes(length), random.randrange(4) * 4096),
@@ -196,28 +199,28 @@ class _Talk:
         fields = {"asked": 64, "charge": max(1, length >> 16), "signed": how == "signed"}
         return self._protected(client, client.peer.request(kind, self._bent(body), **fields), how)
 
-    @staticmethod
-    def _look(client: Connection, how: str, bent: Callable[[bytes], bytes] = bytes) -> bytes:
-        """CREATE and CLOSE of a file that nobody has open."""
+    def _look(self, client: Connection, how: str, bent: _Bend = bytes) -> bytes:
+        """A compound that looks at a file which nobody has open."""
         created = messages.create("looked at", access=0x80, disposition=FILE_OPEN)
-        return client.peer.related(
-            (CREATE, bent(created)),
-            (CLOSE, bent(messages.close(PREVIOUS_FILE))),
-            signed=how == "signed",
-        )
+        return self._opened_and_closed(client, how, bent, created)
 
     def _removal(self, client: Connection, how: str) -> bytes:
-        """The same of one that goes with it."""
+        """One whose file goes with it."""
         name = next(self._names)
         (self._server.folder / name).touch()
         created = messages.create(
             name, access=0x10080, disposition=FILE_OPEN, options=DELETE_ON_CLOSE
         )
-        return client.peer.related(
-            (CREATE, self._bent(created)),
-            (CLOSE, self._bent(messages.close(PREVIOUS_FILE))),
-            signed=how == "signed",
+        return self._opened_and_closed(client, how, self._bent, created)
+
+    def _opened_and_closed(
+        self, client: Connection, how: str, bent: _Bend, created: bytes
+    ) -> bytes:
+        closed = messages.close(PREVIOUS_FILE)
+        frame = client.peer.related(
+            (CREATE, bent(created)), (CLOSE, bent(closed)), signed=how == "signed"
         )
+        return self._protected(client, frame, how)
 
     @staticmethod
     def _protected(client: Connection, frame: bytes, how: str) -> bytes:
